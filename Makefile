@@ -1,0 +1,60 @@
+# Everything here sets itself up: `make demo` and `make test` work on a fresh checkout.
+# SMILEDET_DATA points at the photographs and clips of development, where there are any.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   ?= $(abspath $(wildcard ../shared/data))
+export SMILEDET_DATA ?= $(DATA)
+
+# Training needs Python 3.11 or newer; the lock leaves Keras and TensorFlow out below that.
+RUN_SETUP := $(VENV)/.run
+DEV_SETUP := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint bench train lock wheel clean
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
+
+setup: $(DEV_SETUP)  ## the virtual environment with everything for development
+
+demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
+	$(BIN)/smiledet run --unwatched demo-output --stats
+
+test: $(DEV_SETUP)  ## the whole suite
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(DEV_SETUP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
+	$(BIN)/python scripts/benchmark.py
+
+train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
+	$(BIN)/python scripts/train_all.py
+
+lock: $(DEV_SETUP)  ## resolve the exact versions anew
+	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \
+		pyproject.toml --output-file requirements.lock
+
+wheel: $(DEV_SETUP)  ## dist/smiledet-*.whl
+	$(BIN)/python -m build --wheel
+
+clean:  ## what was built; keeps runs/ and the models
+	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The lock is a file of constraints: exact versions for every extra, of which each target installs what it needs.
+$(RUN_SETUP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	touch $@
+
+$(DEV_SETUP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		--editable '.[train,bench,dev]'
+	touch $@ $(RUN_SETUP)

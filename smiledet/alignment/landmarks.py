@@ -1,0 +1,92 @@
+"""Where the 68 points of a face lie: an ensemble of regression trees.
+
+V. Kazemi, J. Sullivan: One millisecond face alignment with an ensemble of regression trees, CVPR 2014, as dlib has it;
+the seed thesis' choice (section 3.2). The shipped trees were trained here (`smiledet train landmarks`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+from smiledet.alignment.template import POINT_COUNT
+from smiledet.errors import UsageError
+from smiledet.frame import Box, GreyImage, Matrix, Points
+
+WINDOW_SIDE = 192
+"""Side of the picture that the trees look at, in pixels."""
+
+FACE_SIDE = 128
+"""Side of the face box inside that picture, centred."""
+
+
+def window_map(box: Box) -> Matrix:
+    """The 2x3 map from the frame to the trees' window, in which `box` has a fixed place and size.
+
+    dlib reports whole pixels. At a fixed scale their rounding costs every face the same 0.4 % of its width, however
+    small it is in the frame, and the trees always see the scale that they were trained on.
+    """
+    centre_x, centre_y = box.centre
+    scale = FACE_SIDE / box.width
+    return np.array(
+        [
+            [scale, 0.0, WINDOW_SIDE / 2 - scale * centre_x],
+            [0.0, scale, WINDOW_SIDE / 2 - scale * centre_y],
+        ]
+    )
+
+
+def cut_window(image: GreyImage, box: Box) -> GreyImage:
+    """What the trees see of a face: grey uint8 (WINDOW_SIDE, WINDOW_SIDE), the picture's edge repeated outwards."""
+    window: GreyImage = cv2.warpAffine(
+        image, window_map(box), (WINDOW_SIDE, WINDOW_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return window
+
+
+def window_rectangle() -> dlib.rectangle:
+    """The face box in the window, as dlib wants it (corners inclusive)."""
+    edge = (WINDOW_SIDE - FACE_SIDE) // 2
+    return dlib.rectangle(edge, edge, edge + FACE_SIDE - 1, edge + FACE_SIDE - 1)
+
+
+class LandmarkPredictor:
+    """Finds the 68 iBUG points inside a face box.
+
+    Args:
+        path: dlib shape-predictor file.
+
+    Raises:
+        UsageError: The file is missing or is not a shape predictor of 68 points.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._predictor = dlib.shape_predictor(str(path))
+        except RuntimeError as problem:
+            raise UsageError(f"cannot read the landmark model {path}: {problem}") from problem
+        self._rectangle = window_rectangle()
+        # Trees for some other number of points would load just as well.
+        blank = np.zeros((WINDOW_SIDE, WINDOW_SIDE), np.uint8)
+        found = self._predictor(blank, self._rectangle).num_parts
+        if found != POINT_COUNT:
+            raise UsageError(f"the landmark model {path} has {found} points, expected {POINT_COUNT}")
+
+    def predict(self, image: GreyImage, box: Box) -> Points:
+        """The points of the face in `box`.
+
+        Args:
+            image: Grey uint8 (height, width).
+            box: The face, square, framed as Viola-Jones does; may overlap the picture's edge.
+
+        Returns:
+            (68, 2) float64, pixels of `image`; points may lie outside of it.
+        """
+        parts = self._predictor(cut_window(image, box), self._rectangle).parts()
+        points = np.array([(part.x, part.y) for part in parts], dtype=np.float64)
+        into = window_map(box)
+        placed: Points = (points - into[:, 2]) / into[0, 0]
+        return placed

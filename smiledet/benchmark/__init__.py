@@ -1,0 +1,1 @@
+"""Speed and memory, measured: a model on its own, and the whole pipeline."""

@@ -1,0 +1,362 @@
+"""The shared latest-frame buffer that every thread polls.
+
+The main thread owns it. The grabber publishes frames; each stage asks for **the newest frame whose prerequisites are
+met and that the stage has not had**, attaches its result and asks again (seed thesis, section 3.3). Nobody sleeps to
+poll: a condition variable a stage, all on one lock, wakes just those for whom something has changed.
+
+Two policies run through the same code:
+
+* `Policy.LIVE`: the newest frame wins. `publish` never waits; what a stage does not get to is dropped and counted.
+* `Policy.EVERY_FRAME`: nothing is dropped. `publish` waits while the ring is full, stages are handed the oldest frame
+  that they have not had, and a frame leaves the ring when every stage is done with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from smiledet.frame import Frame
+
+AGES_KEPT = 512
+"""Ages remembered at each stage: enough for a 99th percentile, bounded on a run of days."""
+
+
+class Policy(Enum):
+    """What happens when a stage is slower than the source."""
+
+    LIVE = "live"
+    EVERY_FRAME = "every frame"
+
+
+class Drop(Enum):
+    """Why a stage never got a frame."""
+
+    OVERTAKEN = "overtaken"
+    """A newer frame was ready when the stage asked."""
+    EVICTED = "evicted"
+    """The frame left the ring before its prerequisites were met, or before the stage asked."""
+    CLOSED = "closed"
+    """The run was stopped while the frame was waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpec:
+    """What the buffer knows of a stage.
+
+    Attributes:
+        name: The stage, and the key of its result.
+        needs: Stages whose results it works from.
+        in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
+            stage is handed the newest and never goes back.
+    """
+
+    name: str
+    needs: frozenset[str] = frozenset()
+    in_order: bool = False
+
+
+@dataclass(slots=True)
+class StageCount:
+    """What became of the frames at one stage.
+
+    Attributes:
+        processed: Frames that it finished.
+        failed: Frames on which it failed; their result is None.
+        dropped: Frames that it never got, by cause.
+        ages_ns: Age of each finished frame (now - capture), in nanoseconds; the latest `AGES_KEPT`.
+        first_ns: When the first frame was finished, on the buffer's clock.
+        last_ns: When the latest one was.
+    """
+
+    processed: int = 0
+    failed: int = 0
+    dropped: Counter[Drop] = field(default_factory=Counter)
+    ages_ns: deque[int] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
+    first_ns: int = 0
+    last_ns: int = 0
+
+    @property
+    def total_dropped(self) -> int:
+        """Frames that it never got, whatever the cause."""
+        return sum(self.dropped.values())
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A frame in the ring with who has had it and who is done."""
+
+    frame: Frame
+    claimed: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+
+
+class FrameBuffer:
+    """A small ring of frames between one publisher and many stages.
+
+    Args:
+        stages: Every stage that will ask, and what it needs.
+        policy: See `Policy`.
+        capacity: Frames held at most; raise it where stages take turns of very different length.
+        clock: Monotonic nanoseconds; tests bring their own.
+
+    Raises:
+        ValueError: `capacity` is below 2, two stages share a name, or a need names no stage.
+    """
+
+    def __init__(
+        self,
+        stages: Iterable[StageSpec],
+        policy: Policy,
+        capacity: int = 6,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        specs = list(stages)
+        self._stages = {stage.name: stage for stage in specs}
+        if len(self._stages) != len(specs):
+            raise ValueError(f"two stages share a name among {[stage.name for stage in specs]}")
+        for stage in specs:
+            self._check_needs(stage)
+        if capacity < 2:
+            raise ValueError(f"capacity is {capacity}, expected at least 2")
+        self.policy = policy
+        self.capacity = capacity
+        self._clock = clock
+        self._ring: dict[int, _Slot] = {}
+        self._newest_had = dict.fromkeys(self._stages, -1)
+        self._counts = {name: StageCount() for name in self._stages}
+        self._published = 0
+        self._ended = False
+        self._closed = False
+        lock = threading.Lock()
+        self._lock = lock
+        self._room = threading.Condition(lock)
+        self._news = {name: threading.Condition(lock) for name in self._stages}
+        # Whom a result wakes, and whom a new frame.
+        self._followers: dict[str, set[str]] = {name: set() for name in self._stages}
+        self._starters: set[str] = set()
+        for stage in specs:
+            self._listen(stage)
+
+    def publish(self, frame: Frame, timeout: float | None = None) -> bool:
+        """Put a frame into the ring.
+
+        Live, the oldest frame makes room. Every frame: waits until one has left.
+
+        Args:
+            frame: Ids must increase.
+            timeout: Longest wait in seconds; None waits for ever.
+
+        Returns:
+            True if the frame is in; False if the buffer was closed or the time ran out.
+        """
+        with self._lock:
+            if self.policy is Policy.EVERY_FRAME:
+                self._room.wait_for(lambda: self._closed or len(self._ring) < self.capacity, timeout)
+                if not self._closed and len(self._ring) >= self.capacity:
+                    return False
+            if self._closed:
+                return False
+            self._make_room()
+            self._ring[frame.id] = _Slot(frame)
+            self._published += 1
+            for name in self._starters:
+                self._news[name].notify_all()
+            return True
+
+    def newest(self, by: str, needs: frozenset[str] | None = None, timeout: float | None = None) -> Frame | None:
+        """Claim the frame that a stage should work on next, waiting for it.
+
+        The claim is atomic: of several workers of one stage, each gets another frame.
+
+        Args:
+            by: The stage that asks.
+            needs: Stages whose results must be attached; None for those that the stage was registered with.
+            timeout: Longest wait in seconds; None waits for ever.
+
+        Returns:
+            The frame, to be handed back through `done` or `failed`; None when the stage has nothing more to come (input
+            ended, or the buffer closed) or the time ran out; `finished` tells the two apart.
+
+        Raises:
+            ValueError: A need names no stage.
+        """
+        stage = self._stages[by] if needs is None else replace(self._stages[by], needs=needs)
+        self._check_needs(stage)
+        with self._lock:
+            self._listen(stage)
+            chosen: _Slot | None = None
+
+            def settled() -> bool:
+                nonlocal chosen
+                chosen = self._choose(stage)
+                return chosen is not None or self._is_finished(stage)
+
+            self._news[by].wait_for(settled, timeout)
+            if chosen is None:
+                return None
+            chosen.claimed.add(by)
+            self._newest_had[by] = max(self._newest_had[by], chosen.frame.id)
+            return chosen.frame
+
+    def done(self, frame: Frame, by: str, result: Any) -> None:
+        """Attach a stage's result to a frame that it had claimed, and wake whoever waits for it."""
+        self._finish(frame, by, result, failed=False)
+
+    def failed(self, frame: Frame, by: str) -> None:
+        """Say that a stage could not process a frame that it had claimed.
+
+        The frame goes on with None as the stage's result, so that what needs it is not starved.
+        """
+        self._finish(frame, by, None, failed=True)
+
+    def end(self) -> None:
+        """No more frames will be published; the stages finish those that there are."""
+        with self._lock:
+            self._ended = True
+            self._wake_everybody()
+
+    def close(self) -> None:
+        """Stop at once: everybody wakes, and every later `newest` returns None. Closing twice does no harm."""
+        with self._lock:
+            if not self._closed:
+                self._closed = self._ended = True
+                for slot in self._ring.values():
+                    self._count_unclaimed(slot, Drop.CLOSED)
+                self._ring.clear()
+            self._wake_everybody()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        with self._lock:
+            return self._closed
+
+    def finished(self, by: str) -> bool:
+        """Whether a stage will never be handed another frame."""
+        with self._lock:
+            return self._is_finished(self._stages[by])
+
+    @property
+    def published(self) -> int:
+        """Frames published so far."""
+        with self._lock:
+            return self._published
+
+    def counts(self) -> dict[str, StageCount]:
+        """A copy of what became of the frames, by stage."""
+        with self._lock:
+            return {
+                name: replace(count, dropped=Counter(count.dropped), ages_ns=deque(count.ages_ns))
+                for name, count in self._counts.items()
+            }
+
+    def _check_needs(self, stage: StageSpec) -> None:
+        if unknown := stage.needs - self._stages.keys():
+            raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
+
+    # The rest runs with the lock held.
+
+    def _listen(self, stage: StageSpec) -> None:
+        """See to it that the stage is woken by whatever may make a frame ready for it."""
+        for need in stage.needs:
+            self._followers[need].add(stage.name)
+        if not stage.needs:
+            self._starters.add(stage.name)
+
+    def _wake_everybody(self) -> None:
+        self._room.notify_all()
+        for condition in self._news.values():
+            condition.notify_all()
+
+    def _goes_in_order(self, stage: StageSpec) -> bool:
+        return stage.in_order or self.policy is Policy.EVERY_FRAME
+
+    def _wants(self, stage: StageSpec, slot: _Slot) -> bool:
+        """Whether the stage has not had the frame and would still take it."""
+        if stage.name in slot.claimed:
+            return False
+        return self._goes_in_order(stage) or slot.frame.id > self._newest_had[stage.name]
+
+    def _choose(self, stage: StageSpec) -> _Slot | None:
+        """What the stage should be handed now: the oldest ready frame where it goes in order, else the newest."""
+        in_order = self._goes_in_order(stage)
+        for slot in self._ring.values() if in_order else reversed(self._ring.values()):
+            if self._wants(stage, slot):
+                if stage.needs <= slot.done:
+                    return slot
+                if in_order and self._can_reach(stage, slot):
+                    return None  # a later frame waits for an earlier one that is still to come
+        return None
+
+    def _can_reach(self, stage: StageSpec, slot: _Slot) -> bool:
+        """Whether every prerequisite is met, being worked on, or still wanted by the stage that has to meet it."""
+        for need in stage.needs:
+            if need in slot.claimed:
+                continue
+            before = self._stages[need]
+            if not (self._wants(before, slot) and self._can_reach(before, slot)):
+                return False
+        return True
+
+    def _is_finished(self, stage: StageSpec) -> bool:
+        if self._closed or not self._ended:
+            return self._closed
+        return not any(self._wants(stage, slot) and self._can_reach(stage, slot) for slot in self._ring.values())
+
+    def _finish(self, frame: Frame, by: str, result: Any, failed: bool) -> None:
+        with self._lock:
+            frame.results[by] = result
+            count = self._counts[by]
+            if failed:
+                count.failed += 1
+            else:
+                count.processed += 1
+                count.last_ns = self._clock()
+                count.first_ns = count.first_ns or count.last_ns
+                count.ages_ns.append(count.last_ns - frame.captured_ns)
+            slot = self._ring.get(frame.id)
+            if slot is None:
+                return  # closed meanwhile
+            slot.done.add(by)
+            self._retire()
+            if self._ended:
+                self._wake_everybody()
+            for follower in self._followers[by]:
+                self._news[follower].notify_all()
+
+    def _retire(self) -> None:
+        """Let go of the frames that no stage is working on or will ever take."""
+        for number, slot in list(self._ring.items()):
+            if slot.claimed == slot.done and not any(
+                self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values()
+            ):
+                self._count_unclaimed(slot, Drop.EVICTED)
+                del self._ring[number]
+                self._room.notify()
+
+    def _make_room(self) -> None:
+        """Live: drop the frame in which the least work has been put, the oldest of those.
+
+        A frame that a stage is working on stays, so a stage slower than the whole ring still sees its frame through to
+        the stages after it; the ring may then exceed its capacity, by at most the number of workers.
+        """
+        while len(self._ring) >= self.capacity:
+            idle = [slot for slot in self._ring.values() if slot.claimed == slot.done]
+            if not idle:
+                return
+            victim = min(idle, key=lambda slot: (len(slot.done), slot.frame.id))
+            self._count_unclaimed(victim, Drop.EVICTED)
+            del self._ring[victim.frame.id]
+
+    def _count_unclaimed(self, slot: _Slot, cause: Drop) -> None:
+        """Count a leaving frame as dropped at every stage that has not had it."""
+        for name, stage in self._stages.items():
+            if name not in slot.claimed:
+                overtaken = not self._goes_in_order(stage) and slot.frame.id <= self._newest_had[name]
+                self._counts[name].dropped[Drop.OVERTAKEN if overtaken else cause] += 1

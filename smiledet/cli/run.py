@@ -1,0 +1,254 @@
+"""Watch a camera, a stream, a clip or the demo, and show, record and report every face.
+
+SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a folder of photographs or
+`demo`.
+Without one the first camera is used, and the demo where there is no camera.
+
+A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is only watched in a
+window) it is played at its own pace. Press q or Esc in the window to stop.
+
+Example:
+  smiledet run 0 --stats
+  smiledet run clip.mp4 --no-show --record annotated.mp4 --events events.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smiledet.errors import SmiledetError, UsageError
+
+if TYPE_CHECKING:
+    from smiledet.config import Config
+    from smiledet.pipeline import Pipeline
+    from smiledet.report import RunReport
+    from smiledet.sinks.base import Sink
+    from smiledet.sinks.tally import Tally
+    from smiledet.sinks.window import Window
+    from smiledet.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+UNWATCHED_SECONDS = 20.0
+"""How much of a camera is recorded for a demo that nobody can watch."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
+    parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
+    parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
+    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar")
+    parser.add_argument("--engine", metavar="NAME", help="what runs the networks: auto or litert")
+    parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
+    parser.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
+    parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write the annotated video")
+    parser.add_argument("--events", type=Path, metavar="OUT.jsonl|OUT.csv", help="write a line a face and frame")
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a contact sheet of annotated frames")
+    parser.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
+    parser.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop after N frames")
+    parser.add_argument("--duration", type=_positive_float, metavar="S", help="stop after S seconds of the source")
+    parser.add_argument(
+        "--stats", action="store_true", help="draw FPS, latency, device and drops; print tables at the end"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="OUT.json", help="write the run's figures; - for standard output"
+    )
+    parser.add_argument(
+        "--unwatched",
+        type=Path,
+        metavar="FOLDER",
+        help="where no window can be opened, write demo.mp4 and demo.png into FOLDER instead",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the pipeline."""
+    from smiledet.opencv import import_opencv
+
+    import_opencv()
+    from smiledet.config import load_config
+    from smiledet.platform import choose_platform
+    from smiledet.sources.choose import create_source
+    from smiledet.sources.opening import opened
+
+    platform = choose_platform(arguments.platform)
+    config = load_config(platform, arguments.config, _flags(arguments)).config
+    window = _window(arguments)
+    if window is None and arguments.unwatched is not None:
+        _record_instead(arguments)
+    _check_outputs(arguments)
+    only_watched = window is not None and not any(_output_files(arguments))
+    source = create_source(arguments.source, config.source, arguments.realtime or only_watched)
+    with opened(source):
+        log.info("source: %s", source.description)
+        return _run_open(arguments, config, platform, source, window)
+
+
+def _run_open(
+    arguments: argparse.Namespace, config: Config, platform: str, source: Source, window: Window | None
+) -> int:
+    from smiledet.interrupts import on_signals
+    from smiledet.pipeline import Limits, Pipeline, Stop
+    from smiledet.report import summary_line
+    from smiledet.sinks.tally import Tally
+
+    duration = arguments.duration
+    if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
+        duration = UNWATCHED_SECONDS
+    tally = Tally()
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(sink) for sink in [*_file_sinks(arguments, config, source), tally]]
+        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration))
+        log.info("platform %s: %s, %s", platform, config.detector, pipeline.device)
+        with on_signals(pipeline.stop):
+            why, report = pipeline.run()
+    log.info("%s: %s", why.value, summary_line(report))
+    if arguments.stats or arguments.unwatched:
+        _print_tables(pipeline, tally, report, source)
+    if arguments.report is not None:
+        _write_report(arguments.report, figures(report, tally, source))
+    for path in _output_files(arguments):
+        if path.exists():
+            log.info("wrote %s", path)
+    return 130 if why is Stop.SIGNAL else 0
+
+
+def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Command-line values by the dotted names of the configuration."""
+    flags: dict[str, Any] = {}
+    if arguments.tasks is not None:
+        flags["tasks"] = [name.strip() for name in arguments.tasks.split(",") if name.strip()]
+    if arguments.detector is not None:
+        flags["detector"] = arguments.detector
+    if arguments.engine is not None:
+        flags["engine.name"] = arguments.engine
+    if arguments.stats:
+        flags["stats"] = True
+    for choice in arguments.model:
+        task, equals, name = choice.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--model {choice!r}: expected TASK=NAME, smile=mini-xception say")
+        flags[f"task.{task}.model"] = name
+    return flags
+
+
+def _window(arguments: argparse.Namespace) -> Window | None:
+    if not arguments.show:
+        return None
+    from smiledet.sinks.window import Window, display_problem
+
+    problem = display_problem()
+    if problem is not None:
+        log.warning("no window: %s; going on without one", problem)
+        return None
+    return Window()
+
+
+def _record_instead(arguments: argparse.Namespace) -> None:
+    """Choose the files that take the window's place."""
+    folder: Path = arguments.unwatched
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"--unwatched {folder}: {problem.strerror}") from problem
+    arguments.record = arguments.record or folder / "demo.mp4"
+    arguments.sheet = arguments.sheet or folder / "demo.png"
+
+
+def _output_files(arguments: argparse.Namespace) -> list[Path]:
+    return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
+    from smiledet.sinks.output import claim_file, is_same_file
+
+    for path in _output_files(arguments):
+        if arguments.source is not None and is_same_file(path, Path(arguments.source)):
+            raise UsageError(f"cannot write {path}: it is the file to read; give the output another name")
+    report: Path | None = arguments.report
+    if report is not None and str(report) != "-" and claim_file(report):
+        report.unlink()
+
+
+def _file_sinks(arguments: argparse.Namespace, config: Config, source: Source) -> list[Sink]:
+    from smiledet.sinks.events import EventsSink
+    from smiledet.sinks.sheet import SheetSink
+    from smiledet.sinks.video import VideoSink
+    from smiledet.tasks.base import get_task
+
+    sinks: list[Sink] = []
+    if arguments.record is not None:
+        sinks.append(VideoSink(arguments.record, source.fps, real_time=source.live))
+    if arguments.events is not None:
+        name = arguments.source if arguments.source is not None else source.description
+        sinks.append(EventsSink(arguments.events, name, [get_task(task) for task in config.tasks]))
+    if arguments.sheet is not None:
+        sinks.append(SheetSink(arguments.sheet))
+    return sinks
+
+
+def figures(report: RunReport, tally: Tally, source: Source) -> dict[str, Any]:
+    """The run in numbers: what `--report` writes, and `smiledet.benchmark.pipeline.PipelineRun` reads."""
+    from smiledet.process import peak_memory, processor_time
+
+    return {
+        "source": source.description,
+        "mode": "live" if source.live else "every frame",
+        "frames": tally.frames,
+        "faces": tally.faces,
+        "fps": round(report.fps, 2),
+        "latency_ms": round(report.latency_ms(), 3),
+        "latency_95_ms": round(report.latency_ms(95), 3),
+        "dropped": report.published - report.drawn,
+        "start_up_s": round(report.start_up or 0.0, 3),
+        "cpu_ms": round(1000 * processor_time() / max(1, tally.frames), 3),
+        "memory_mb": round(peak_memory() / 1e6, 1),
+    }
+
+
+def _write_report(path: Path, values: dict[str, Any]) -> None:
+    import json
+
+    text = json.dumps(values) + "\n"
+    if str(path) == "-":
+        print(text, end="")
+        return
+    try:
+        path.write_text(text)
+    except OSError as problem:
+        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def _print_tables(pipeline: Pipeline, tally: Tally, report: RunReport, source: Source) -> None:
+    from smiledet.report import stage_table, table
+
+    print(stage_table(report))
+    print()
+    measured = figures(report, tally, source)
+    measured["device"] = pipeline.device
+    print(table(("figure", "value"), [(name, str(value)) for name, value in measured.items()]))
+    print()
+    print(table(("face", "task", "label", "share of its frames"), tally.rows()))
+
+
+def _positive_int(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _positive_float(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value

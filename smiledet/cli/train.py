@@ -1,0 +1,80 @@
+"""Train a model from its recipe and put it into the models folder.
+
+TASK is landmarks, or one of the classification tasks (smile, emotion …).
+
+Example:
+  smiledet train landmarks
+  smiledet train emotion --recipe configs/train/emotion-mini-xception.toml --data-folder ../shared/data
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from smiledet.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("task", metavar="TASK", help="landmarks, smile, emotion …")
+    parser.add_argument("--recipe", type=Path, help="TOML; the shipped one for landmarks by default")
+    parser.add_argument(
+        "--data-folder",
+        type=Path,
+        default=Path(os.environ.get("SMILEDET_DATA", "../shared/data")),
+        help="what the recipe's data paths are relative to (default: $SMILEDET_DATA, else ../shared/data)",
+    )
+    parser.add_argument("--output", type=Path, help="checkpoints and logs (default: runs/TASK-NAME)")
+    parser.add_argument("--models", type=Path, help="models folder to write to (default: smiledet's own)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train."""
+    if not arguments.data_folder.is_dir():
+        raise UsageError(f"--data-folder {arguments.data_folder}: no such folder")
+    from smiledet.resources import models_folder
+
+    models = arguments.models or models_folder()
+    models.mkdir(parents=True, exist_ok=True)
+    if arguments.task == "landmarks":
+        _train_landmarks(arguments, models)
+    else:
+        _train_classifier(arguments, models)
+    return 0
+
+
+def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.datasets.landmarks68 import read_annotated_faces
+    from smiledet.resources import configs_folder
+    from smiledet.schema import read_dataclass
+    from smiledet.training.landmarks import ship_landmarks
+    from smiledet.training.recipe import LandmarkRecipe
+
+    path = arguments.recipe or configs_folder() / "train" / "landmarks.toml"
+    recipe = read_dataclass(LandmarkRecipe, path)
+    faces = read_annotated_faces(arguments.data_folder / recipe.data)
+    model = ship_landmarks(faces, recipe, models)
+    print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
+
+
+def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.schema import read_dataclass
+    from smiledet.tasks.base import get_task
+    from smiledet.training.recipe import ClassifierRecipe
+
+    task = get_task(arguments.task)
+    if arguments.recipe is None:
+        raise UsageError(f"smiledet train {task.name} needs --recipe FILE; the shipped ones are in configs/train")
+    recipe = read_dataclass(ClassifierRecipe, arguments.recipe)
+    from smiledet.training.backend import prepare
+
+    prepare()
+    from smiledet.training.export import ship
+    from smiledet.training.train import train_classifier
+
+    output = arguments.output or Path("runs") / f"{task.name}-{recipe.name}"
+    network, _ = train_classifier(task, recipe, arguments.data_folder, output)
+    model = ship(task, recipe, network, models)
+    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")

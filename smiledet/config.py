@@ -1,0 +1,204 @@
+"""Every setting of a run, in typed dataclasses, and where each value came from.
+
+Layers, each overriding the one before: defaults < `configs/<platform>.toml` < `--config FILE` < flags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from smiledet.detection.haar import HaarSettings
+from smiledet.detection.locator import LocatorSettings
+from smiledet.detection.tracker import TrackerSettings
+from smiledet.errors import UsageError
+from smiledet.resources import configs_folder
+from smiledet.schema import between, build, one_of, read_toml
+from smiledet.sources.base import SourceSettings
+from smiledet.tasks.base import task_names
+from smiledet.workers.base import FaultPolicy
+from smiledet.workers.thread import WorkerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AlignerSettings:
+    """How faces are aligned.
+
+    Attributes:
+        max_distortion: Largest over smallest singular value of the fitted affine map above which a face is not aligned;
+            1 never aligns.
+    """
+
+    max_distortion: float = field(default=2.0, metadata=between(1, 100))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """How one task is read.
+
+    Attributes:
+        model: Name in the index.
+        smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
+        hysteresis: Lead that another label needs before it is shown, 0 to 1; None for the task's own.
+    """
+
+    model: str = ""
+    smoothing: float | None = field(default=None, metadata=between(0, 60))
+    hysteresis: float | None = field(default=None, metadata=between(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSettings:
+    """The shared ring.
+
+    Attributes:
+        capacity: Frames held at most.
+    """
+
+    capacity: int = field(default=6, metadata=between(2, 256))
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What runs the networks.
+
+    Attributes:
+        name: The engine; `auto` takes the platform's.
+        threads: Threads that one inference may use.
+    """
+
+    name: str = field(default="auto", metadata=one_of("auto", "litert"))
+    threads: int = field(default=1, metadata=between(1, 64))
+
+
+def _default_task_settings() -> dict[str, TaskSettings]:
+    return {"smile": TaskSettings(model="mini-xception"), "emotion": TaskSettings(model="mini-xception")}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting of a run; each table has a documented dataclass.
+
+    Attributes:
+        tasks: What is read from a face.
+        detector: Which face detector runs.
+        stats: Whether the stats line is drawn and printed.
+        opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
+        source: How cameras and streams are opened.
+        haar: Viola-Jones' parameters.
+        locator: Where the detector's time is spent.
+        tracker: How faces are followed.
+        aligner: How faces are aligned.
+        engine: What runs the networks.
+        task: Model and smoothing by task.
+        worker: Number of threads, priority and maximum rate by stage.
+        faults: What happens when a stage fails.
+        buffer: The shared ring.
+    """
+
+    tasks: tuple[str, ...] = ("smile", "emotion")
+    detector: str = field(default="haar", metadata=one_of("haar"))
+    stats: bool = False
+    opencv_threads: int = field(default=1, metadata=between(1, 64))
+    source: SourceSettings = field(default_factory=SourceSettings)
+    haar: HaarSettings = field(default_factory=HaarSettings)
+    locator: LocatorSettings = field(default_factory=LocatorSettings)
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
+    aligner: AlignerSettings = field(default_factory=AlignerSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    task: Mapping[str, TaskSettings] = field(default_factory=_default_task_settings)
+    worker: Mapping[str, WorkerSettings] = field(default_factory=dict)
+    faults: FaultPolicy = field(default_factory=FaultPolicy)
+    buffer: BufferSettings = field(default_factory=BufferSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A merged configuration.
+
+    Attributes:
+        config: The settings.
+        origins: For each setting that is not a default, by dotted name: the file or flag that it came from.
+    """
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+SINGLE = ("grab", "locate", "draw")
+"""Stages that carry state from frame to frame, or whose order is seen: one worker each."""
+
+
+def platform_names() -> list[str]:
+    """The platforms that have a configuration."""
+    return sorted(path.stem for path in configs_folder().glob("*.toml"))
+
+
+def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any] | None = None) -> LoadedConfig:
+    """Merge the layers.
+
+    Args:
+        platform: Name of a file in `configs/`.
+        path: The user's own file.
+        flags: Values from the command line by dotted name (`engine.name`).
+
+    Raises:
+        UsageError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
+            and what is allowed.
+    """
+    if platform not in platform_names():
+        raise UsageError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
+    files = [configs_folder() / f"{platform}.toml", *([path] if path else [])]
+    layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), read_toml(file)) for file in files]
+    layers += [(f"flag {name}", _nested(name, value)) for name, value in (flags or {}).items()]
+    merged: dict[str, Any] = dataclasses.asdict(Config())
+    origins: dict[str, str] = {}
+    for where, values in layers:
+        _check(build(Config, values, where), where)  # each layer on its own, so that a complaint names the right file
+        _overlay(merged, values, where, origins)
+    return LoadedConfig(build(Config, _without_none(merged), "the merged configuration"), origins)
+
+
+def _check(config: Config, where: str) -> None:
+    """What the types do not say: names of tasks and stages, and what spans several keys."""
+    if not config.tasks:
+        raise UsageError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
+    for name in (*config.tasks, *config.task):
+        if name not in task_names():
+            raise UsageError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
+    if len(set(config.tasks)) != len(config.tasks):
+        raise UsageError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
+    stages = ("grab", "locate", "align", "draw", *task_names())
+    for stage, settings in config.worker.items():
+        if stage not in stages:
+            raise UsageError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
+        if stage in SINGLE and settings.workers > 1:
+            raise UsageError(
+                f"{where}: worker.{stage}.workers is {settings.workers}, expected 1: its frames have an order"
+            )
+
+
+def _nested(name: str, value: Any) -> dict[str, Any]:
+    first, dot, rest = name.partition(".")
+    return {first: _nested(rest, value) if dot else value}
+
+
+def _overlay(
+    below: dict[str, Any], above: Mapping[str, Any], where: str, origins: dict[str, str], prefix: str = ""
+) -> None:
+    for key, value in above.items():
+        if isinstance(value, Mapping):
+            _overlay(below.setdefault(key, {}), value, where, origins, f"{prefix}{key}.")
+        else:
+            below[key] = list(value) if isinstance(value, tuple) else value
+            origins[prefix + key] = where
+
+
+def _without_none(values: Any) -> Any:
+    """TOML has no null: a key without a value is left out. Tuples become lists, as TOML reads them."""
+    if isinstance(values, Mapping):
+        return {key: _without_none(value) for key, value in values.items() if value is not None}
+    return list(values) if isinstance(values, tuple) else values

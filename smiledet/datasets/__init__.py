@@ -1,0 +1,1 @@
+"""Labelled photographs in the layouts in which their authors published them."""

@@ -1,0 +1,149 @@
+"""One record and one interface for every data set.
+
+A layout is one file in this folder: it registers itself under the name that `--data NAME:PATH` gives.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import ClassVar
+
+from smiledet.errors import UsageError
+from smiledet.frame import Box
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A labelled photograph.
+
+    Attributes:
+        image: The file.
+        label: The class, one of the layout's labels.
+        split: `train` or `test`, as published or as drawn here (`smiledet.datasets.splits`).
+        located: Where the face is, for sets that are crops already, as fractions of the picture's width and height and
+            framed as Viola-Jones does; None where it has to be searched for.
+    """
+
+    image: Path
+    label: str
+    split: str
+    located: Box | None = None
+
+
+class Layout(ABC):
+    """How one data set lies on the disk."""
+
+    name: ClassVar[str]
+    """What `--data` calls it."""
+
+    labels: ClassVar[tuple[str, ...] | None]
+    """Its classes; None where the folders themselves name them."""
+
+    @abstractmethod
+    def read(self, root: Path) -> list[Sample]:
+        """Every sample under `root`, in an order that does not depend on the file system.
+
+        Raises:
+            UsageError: Something that the layout needs is not there, or is broken.
+        """
+
+
+def layout_names() -> list[str]:
+    """The layouts that `--data` knows."""
+    package = import_module("smiledet.datasets")
+    modules = [import_module(f"smiledet.datasets.{module.name}") for module in iter_modules(package.__path__)]
+    found = (getattr(module, "LAYOUT", None) for module in modules)
+    return sorted(layout.name for layout in found if layout is not None)
+
+
+def read_samples(data: str) -> tuple[Layout, list[Sample]]:
+    """Read what `LAYOUT:PATH` names.
+
+    Args:
+        data: As the command line has it, `genki4k:/data/genki4k` say. PATH may be the data set's folder, the folder
+            around it, or its `.tar.gz`.
+
+    Returns:
+        The layout and every sample of every split.
+
+    Raises:
+        UsageError: An unknown layout, or a data set that is missing or broken.
+    """
+    name, colon, path = data.partition(":")
+    if not colon or not path:
+        raise UsageError(f"--data {data!r}: expected LAYOUT:PATH, LAYOUT one of {', '.join(layout_names())}")
+    if name not in layout_names():
+        raise UsageError(f"--data {data!r}: no layout {name!r}; there are {', '.join(layout_names())}")
+    layout: Layout = import_module(f"smiledet.datasets.{name}").LAYOUT
+    root = unpacked(Path(path).expanduser())
+    samples = layout.read(root)
+    if not samples:
+        raise UsageError(f"no photograph of the layout {name!r} under {root}")
+    return layout, samples
+
+
+def unpacked(path: Path) -> Path:
+    """The folder that a path names: itself, or where its archive has been unpacked (once, in the user's cache).
+
+    Raises:
+        UsageError: Nothing is there, or the archive is broken.
+    """
+    if path.is_dir():
+        return path
+    if not path.is_file():
+        raise UsageError(f"no data set at {path}: expected a folder or a .tar.gz")
+    stamp = path.stat()
+    key = hashlib.sha256(f"{path.resolve()}:{stamp.st_size}:{stamp.st_mtime_ns}".encode()).hexdigest()[:12]
+    folder = Path.home() / ".cache" / "smiledet" / "datasets" / f"{path.name.removesuffix('.tar.gz')}-{key}"
+    if folder.is_dir():
+        return folder
+    partial = folder.with_name(f"{folder.name}.partial")
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            archive.extractall(partial, filter="data")
+            while stream.read(1 << 20):  # the checksum stands at the end, behind what tarfile reads
+                pass
+        partial.rename(folder)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as problem:
+        raise UsageError(f"cannot unpack {path}: {problem}") from problem
+    return folder
+
+
+def find_root(path: Path, marks: Sequence[str], expected: str) -> Path:
+    """The folder that holds all of `marks`: `path` itself or one directly inside.
+
+    Raises:
+        UsageError: Neither does; the message says what was `expected`.
+    """
+    for folder in (path, *sorted(child for child in path.iterdir() if child.is_dir())):
+        if all((folder / mark).exists() for mark in marks):
+            return folder
+    raise UsageError(f"{path} does not look right: expected {expected}")
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The pictures in a folder and below, sorted by path."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def content_hash(path: Path) -> str:
+    """A digest of a file's bytes; equal for exact duplicates."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def drop_known(samples: Iterable[Sample], known: Iterable[Sample]) -> list[Sample]:
+    """`samples` without those whose file is, byte for byte, among `known` (a test set, say)."""
+    seen = {content_hash(sample.image) for sample in known}
+    return [sample for sample in samples if content_hash(sample.image) not in seen]

@@ -1,0 +1,174 @@
+"""Following faces from frame to frame, so that each keeps an identity.
+
+Detections are matched to tracks greedily by overlap with where the track is expected to be; matched boxes are smoothed
+with an exponential moving average over **time**, so that a clip read at full speed looks as it does live. A face that
+is not found is kept for a moment at its last place, because Viola-Jones misses a face now and then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from smiledet.frame import Box, Detection, Face
+from smiledet.schema import between
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """How faces are followed.
+
+    Attributes:
+        min_overlap: Intersection over union with the expected box from which a detection is the same face.
+        keep: Seconds that an unseen face is kept at its last place.
+        confirm: Detections, without a longer break, before a new face is shown; raising it drops false alarms and
+            delays faces.
+        smoothing: Time constant in seconds of the box's moving average; 0 shows the detector's own box.
+    """
+
+    min_overlap: float = field(default=0.25, metadata=between(0.01, 1))
+    keep: float = field(default=0.4, metadata=between(0, 10))
+    confirm: int = field(default=2, metadata=between(1, 100))
+    smoothing: float = field(default=0.06, metadata=between(0, 10))
+
+
+UNCONFIRMED_SHARE = 0.4
+"""Of `TrackerSettings.keep`: how long a face that was never shown is waited for."""
+
+
+@dataclass(slots=True)
+class _Track:
+    """What is remembered of a face: a handful of numbers, however long it lives."""
+
+    number: int
+    box: Box
+    detected: Box
+    velocity: tuple[float, float]
+    score: float
+    seen: float
+    hits: int = 1
+    confirmed: bool = False
+
+    def expected(self, now: float) -> Box:
+        """Where the face should be now, if it goes on as it moved."""
+        elapsed = now - self.seen
+        return Box(
+            self.detected.x + self.velocity[0] * elapsed,
+            self.detected.y + self.velocity[1] * elapsed,
+            self.detected.width,
+            self.detected.height,
+        )
+
+
+class FaceTracker:
+    """Gives detections an identity. It belongs to one thread.
+
+    Args:
+        settings: See `TrackerSettings`.
+    """
+
+    def __init__(self, settings: TrackerSettings | None = None) -> None:
+        self._settings = settings or TrackerSettings()
+        self._tracks: list[_Track] = []
+        self._next = 1
+
+    def forget(self) -> None:
+        """Drop every track: the next picture has nothing to do with the last. Numbers are not used again."""
+        self._tracks.clear()
+
+    def expected(self, now: float) -> list[Box]:
+        """Where the known faces should be at a time, seconds on the source's line."""
+        return [track.expected(now) for track in self._tracks]
+
+    @property
+    def shown(self) -> list[Box]:
+        """The detector's last boxes of the shown faces."""
+        return [track.detected for track in self._tracks if track.confirmed]
+
+    def update(self, detections: Sequence[Detection], now: float, certain: bool = False) -> tuple[Face, ...]:
+        """Take one picture's detections.
+
+        Args:
+            detections: What the detector found, in pixels of the full frame.
+            now: Time of the picture, seconds on the source's line; must not run backwards.
+            certain: Show new faces at once (a photograph on its own, which no other picture can confirm).
+
+        Returns:
+            The confirmed faces, ordered by track.
+        """
+        for track, detection in self._match(detections, now):
+            self._follow(track, detection, now)
+        self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]
+        for track in self._tracks:
+            track.confirmed = track.confirmed or certain or track.hits >= self._settings.confirm
+        return tuple(
+            Face(track.box, track.score, track.number, track.detected)
+            for track in sorted(self._tracks, key=lambda track: track.number)
+            if track.confirmed
+        )
+
+    def _match(self, detections: Sequence[Detection], now: float) -> list[tuple[_Track, Detection]]:
+        """Pair each detection with the track that it overlaps most; what is left over starts tracks of its own."""
+        overlaps = sorted(
+            (
+                (track.expected(now).iou(detection.box), -which, track, detection)
+                for track in self._tracks
+                for which, detection in enumerate(detections)
+            ),
+            key=lambda row: row[:2],
+            reverse=True,
+        )
+        pairs: list[tuple[_Track, Detection]] = []
+        taken: set[int] = set()
+        matched: set[int] = set()
+        for overlap, minus_which, track, detection in overlaps:
+            if overlap < self._settings.min_overlap:
+                break
+            if track.number not in matched and -minus_which not in taken:
+                matched.add(track.number)
+                taken.add(-minus_which)
+                pairs.append((track, detection))
+        for which, detection in enumerate(detections):
+            if which not in taken and not self._covered(detection.box, now):
+                self._tracks.append(_Track(self._next, detection.box, detection.box, (0.0, 0.0), detection.score, now))
+                self._next += 1
+        return pairs
+
+    def _covered(self, box: Box, now: float) -> bool:
+        """Whether a second box lies on a known face: Viola-Jones sometimes reports a face twice, in two sizes."""
+        centre_x, centre_y = box.centre
+        return any(
+            known.x <= centre_x <= known.x + known.width and known.y <= centre_y <= known.y + known.height
+            for known in self.expected(now)
+        )
+
+    def _follow(self, track: _Track, detection: Detection, now: float) -> None:
+        elapsed = now - track.seen
+        if elapsed > 0:
+            (old_x, old_y), (new_x, new_y) = track.detected.centre, detection.box.centre
+            measured = ((new_x - old_x) / elapsed, (new_y - old_y) / elapsed)
+            # Half of the new speed: Viola-Jones' boxes jump by a few pixels, and so would a face's expected place.
+            track.velocity = (
+                0.5 * (track.velocity[0] + measured[0]),
+                0.5 * (track.velocity[1] + measured[1]),
+            )
+        share = 1.0 if self._settings.smoothing == 0 else 1 - math.exp(-elapsed / self._settings.smoothing)
+        track.box = _between(track.box, detection.box, share)
+        track.detected, track.score, track.seen = detection.box, detection.score, now
+        track.hits += 1
+
+    def _worth_keeping(self, track: _Track, now: float) -> bool:
+        if track.seen == now:
+            return True
+        # A face that was seen too seldom to be shown gets less of the benefit of the doubt.
+        return now - track.seen <= self._settings.keep * (1 if track.confirmed else UNCONFIRMED_SHARE)
+
+
+def _between(old: Box, new: Box, share: float) -> Box:
+    return Box(
+        old.x + share * (new.x - old.x),
+        old.y + share * (new.y - old.y),
+        old.width + share * (new.width - old.width),
+        old.height + share * (new.height - old.height),
+    )

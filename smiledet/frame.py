@@ -1,0 +1,212 @@
+"""What travels through the pipeline: a frame, the faces in it, and what was read from them.
+
+Results are frozen and slotted, so that threads share them without a lock. `Frame` alone is mutable: stages attach their
+results to it, and `FrameBuffer` is the only one who lets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+"""BGR, uint8, of shape (height, width, 3), as in OpenCV."""
+
+GreyImage = npt.NDArray[np.uint8]
+"""Grey, uint8, of shape (height, width)."""
+
+Points = npt.NDArray[np.float64]
+"""Points (x, y) in pixels, of shape (n, 2)."""
+
+Matrix = npt.NDArray[np.float64]
+"""A 2x3 affine map, applied as `points @ matrix[:, :2].T + matrix[:, 2]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels of the full frame: left, top, width, height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle, (x, y) in pixels."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def area(self) -> float:
+        """Width times height, in square pixels."""
+        return self.width * self.height
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union with another box, 0 to 1.
+
+        >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
+        0.3333333333333333
+        """
+        across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        if across <= 0 or down <= 0:
+            return 0.0
+        return across * down / (self.area + other.area - across * down)
+
+    def scaled(self, factor: float) -> Box:
+        """The box grown (or shrunk) about its centre; may leave the picture.
+
+        >>> Box(10, 10, 20, 20).scaled(2)
+        Box(x=0.0, y=0.0, width=40, height=40)
+        """
+        width, height = self.width * factor, self.height * factor
+        cx, cy = self.centre
+        return Box(cx - width / 2, cy - height / 2, width, height)
+
+    def clipped(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Whole-pixel corners (left, top, right, bottom) inside a picture of that size; right and bottom exclusive.
+
+        >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
+        (0, 5, 7, 12)
+        """
+        left, top = max(0, round(self.x)), max(0, round(self.y))
+        return left, top, min(width, round(self.x + self.width)), min(height, round(self.y + self.height))
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What a face detector reports.
+
+    Attributes:
+        box: Where, in pixels of the picture that was searched.
+        score: The detector's own confidence, higher is surer; Viola-Jones' is the number of
+            overlapping windows that it merged into the box.
+    """
+
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a classifier reads from one face.
+
+    Attributes:
+        label: The most probable class.
+        score: Its probability, 0 to 1.
+        scores: The probability of every class, in the task's order; sums to 1.
+    """
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+
+    @classmethod
+    def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
+        """The prediction that a row of class probabilities stands for.
+
+        >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
+        'smiling'
+
+        Raises:
+            ValueError: `labels` and `scores` differ in length.
+        """
+        named = {label: float(score) for label, score in zip(labels, scores, strict=True)}
+        best = max(named, key=named.__getitem__)
+        return cls(best, named[best], named)
+
+
+@dataclass(frozen=True, slots=True)
+class ChipSpec:
+    """The geometry of the picture that a network takes.
+
+    Attributes:
+        size: Side of the square chip, in pixels.
+        margin: Side of what the chip shows, in sides of a face box; 1 frames a face as Viola-Jones does.
+        channels: 1 for grey, 3 for BGR.
+    """
+
+    size: int
+    margin: float = 1.0
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """A face brought into the template's pose.
+
+    Attributes:
+        landmarks: The 68 iBUG points, (68, 2) float64, pixels of the full frame; None where none were sought.
+        aligned: True where the similarity was applied; False where the fitted affine map was too skewed (or there were
+            no landmarks) and the chip was cut from the upright box.
+        chips: The cut-outs, uint8 (size, size) or (size, size, 3), one for each geometry that a network asked for.
+    """
+
+    landmarks: Points | None
+    aligned: bool
+    chips: Mapping[ChipSpec, npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A located face.
+
+    Attributes:
+        box: Where it is, pixels of the full frame, smoothed over its track.
+        score: The detector's confidence in it, last time that it was seen.
+        track: Identity that lasts while the face is followed; 1, 2, 3 … in order of appearance.
+        search_box: The detector's own box on this frame, unsmoothed, or the smoothed one while the face is only
+            guessed at.
+    """
+
+    box: Box
+    score: float
+    track: int
+    search_box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReading:
+    """A face with each task's latest smoothed label: what is drawn, and written to the events."""
+
+    face: Face
+    predictions: Mapping[str, Prediction]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What the drawer made of a frame.
+
+    Attributes:
+        image: The annotated copy, BGR uint8.
+        readings: The faces in it with their labels, ordered by track.
+    """
+
+    image: Image
+    readings: tuple[FaceReading, ...]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One picture on its way through the stages.
+
+    Attributes:
+        id: 0, 1, 2 … in order of capture.
+        captured_ns: `time.monotonic_ns()` at capture; latencies are measured from it.
+        timestamp: Seconds on the source's own time line: position in a clip, Unix time of a live capture. Labels are
+            smoothed along it, so that a clip read at full speed is smoothed as one watched.
+        image: BGR uint8 (height, width, 3); never written to after capture.
+        cut: True where the picture has nothing to do with the one before it (a folder of photographs).
+        results: By stage. A stage that failed on the frame leaves None.
+    """
+
+    id: int
+    captured_ns: int
+    timestamp: float
+    image: Image
+    cut: bool = False
+    results: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""Ctrl-C and `kill`, each heard once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+Handlers = Mapping[signal.Signals, Any]
+"""What is done on each signal, as `signal.signal` takes it."""
+
+IGNORED: Handlers = dict.fromkeys(SIGNALS, signal.SIG_IGN)
+
+
+def interrupt() -> None:
+    """What a signal does while nothing runs that would have to be stopped first.
+
+    Raises:
+        KeyboardInterrupt: Always.
+    """
+    raise KeyboardInterrupt
+
+
+def get_handlers() -> Handlers:
+    """What is done on each of `SIGNALS` now."""
+    return {number: signal.getsignal(number) for number in SIGNALS}
+
+
+def set_handlers(handlers: Handlers) -> None:
+    """Do something else on the signals; main thread only."""
+    for number, handler in handlers.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextmanager
+def on_signals(action: Callable[[], None]) -> Iterator[None]:
+    """Have the first SIGINT or SIGTERM do something; main thread only.
+
+    Further ones change nothing, even after the end: all is over within two seconds of the first, and to cut that short
+    would cost the outputs their last frames. Without a signal the handlers are given back.
+
+    Args:
+        action: Called between two instructions of the main thread; must not wait.
+    """
+    before = get_handlers()
+    heard = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal heard
+        if not heard:
+            heard = True
+            action()
+
+    try:
+        set_handlers(dict.fromkeys(SIGNALS, handle))
+        yield
+    finally:
+        if not heard:  # else this handler stays, which from now on does nothing
+            set_handlers(before)

@@ -1,0 +1,127 @@
+"""Labels that do not flicker: scores averaged along a track over time, and a label that changes with hysteresis.
+
+Classifiers post what they read whenever they are done with it; the drawer takes up everything posted of frames up to
+the one that it draws, in order of capture. In every-frame mode it waits for that frame's readings, so what it shows is
+the same from run to run; live it shows each track's latest.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from smiledet.frame import Face, FaceReading, Prediction
+from smiledet.tasks.base import Task
+
+
+class LabelSmoother:
+    """One task's label on one face.
+
+    Args:
+        task: Its smoothing time constant and hysteresis.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._scores: dict[str, float] | None = None
+        self._label = ""
+        self._time = 0.0
+
+    def update(self, scores: Mapping[str, float], time: float) -> None:
+        """Take a new reading.
+
+        The mean is an exponential one whose weights depend on the time between readings, not on their number: at 5 and
+        at 60 readings a second a label settles equally fast. A late reading, older than the last, weighs what it would
+        by now, had it come in time.
+
+        Args:
+            scores: Probability by label.
+            time: Of the frame, seconds on the source's line.
+        """
+        if self._scores is None:
+            self._scores = dict(scores)
+            self._label = max(self._scores, key=self._scores.__getitem__)
+            self._time = time
+            return
+        share = self._share(time - self._time)
+        for label, score in scores.items():
+            self._scores[label] += share * (score - self._scores[label])
+        self._time = max(self._time, time)
+        best = max(self._scores, key=self._scores.__getitem__)
+        if self._scores[best] > self._scores[self._label] + self._task.hysteresis:
+            self._label = best
+
+    def _share(self, elapsed: float) -> float:
+        """What a reading weighs in the mean, 0 to 1, so many seconds after the last; negative if it is late."""
+        if self._task.smoothing == 0:
+            return 1.0 if elapsed >= 0 else 0.0
+        faded = math.exp(-abs(elapsed) / self._task.smoothing)
+        return 1 - faded if elapsed >= 0 else (1 - faded) * faded
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The label to show with its smoothed score; None before the first reading."""
+        if self._scores is None:
+            return None
+        return Prediction(self._label, self._scores[self._label], dict(self._scores))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reading:
+    """What a classifier read from one face of one frame."""
+
+    frame: int
+    track: int
+    task: str
+    time: float = field(compare=False)
+    prediction: Prediction = field(compare=False)
+
+
+class LabelBoard:
+    """Every track's labels: classifiers post to it from their threads, the drawer reads from its own.
+
+    Args:
+        tasks: The tasks that are read.
+    """
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self._tasks = {task.name: task for task in tasks}
+        self._posted: list[Reading] = []
+        self._lock = threading.Lock()
+        self._smoothers: dict[int, dict[str, LabelSmoother]] = {}
+
+    def post(self, readings: Iterable[Reading]) -> None:
+        """Hand in what was read; any thread."""
+        with self._lock:
+            self._posted.extend(readings)
+
+    def read(self, faces: Iterable[Face], frame: int) -> tuple[FaceReading, ...]:
+        """Take up what was posted of frames up to this one, and label its faces; the drawer's thread only.
+
+        What a classifier that is ahead of the drawer read from later frames waits for them: what a frame shows does not
+        depend on how fast anybody was. Tracks that are not among the faces are forgotten, so that nothing grows with
+        the length of a run.
+
+        Args:
+            faces: The frame's faces.
+            frame: Its id; must not decrease from call to call.
+        """
+        with self._lock:
+            posted = sorted(reading for reading in self._posted if reading.frame <= frame)
+            self._posted = [reading for reading in self._posted if reading.frame > frame]
+        shown = list(faces)
+        known = {face.track: self._smoothers.get(face.track, {}) for face in shown}
+        for reading in posted:
+            of_track = known.get(reading.track)
+            if of_track is not None:
+                smoother = of_track.setdefault(reading.task, LabelSmoother(self._tasks[reading.task]))
+                smoother.update(reading.prediction.scores, reading.time)
+        self._smoothers = known
+        return tuple(FaceReading(face, self._predictions(known[face.track])) for face in shown)
+
+    def _predictions(self, smoothers: Mapping[str, LabelSmoother]) -> dict[str, Prediction]:
+        # In the order of the tasks, not of the classifiers' finishing.
+        found = {name: smoothers[name].prediction for name in self._tasks if name in smoothers}
+        return {name: prediction for name, prediction in found.items() if prediction is not None}

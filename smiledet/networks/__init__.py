@@ -1,0 +1,1 @@
+"""Keras architectures, by name. Backend-neutral: nothing here touches TensorFlow itself."""

@@ -1,0 +1,297 @@
+"""The main thread's part: build the stages, own the buffer, watch the threads, show the window."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
+
+import cv2
+
+from smiledet.alignment.aligner import FaceAligner
+from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.config import Config
+from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.locator import FaceLocator
+from smiledet.detection.tracker import FaceTracker
+from smiledet.drawing.stats import StatsLine
+from smiledet.engines.base import load_engine
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.frame import ChipSpec
+from smiledet.labels import LabelBoard
+from smiledet.rate import RateMeter
+from smiledet.report import RunReport, summarise
+from smiledet.sinks.base import Sink
+from smiledet.sinks.window import Window
+from smiledet.sources.base import Source
+from smiledet.tasks.base import Task, get_task
+from smiledet.workers import aligner, drawer, grabber, locator
+from smiledet.workers.aligner import AlignerWorker
+from smiledet.workers.base import Worker
+from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.drawer import DrawerWorker, annotation_of
+from smiledet.workers.grabber import Grabber
+from smiledet.workers.locator import LocatorWorker
+from smiledet.workers.sink import SinkWorker
+from smiledet.workers.thread import StageThread, WorkerSettings
+from smiledet.zoo import Model, find_model
+
+log = logging.getLogger(__name__)
+
+WINDOW = "window"
+
+STOP_WITHIN = 1.5
+"""Seconds that the threads get to end after a stop; the promise is 2 for everything."""
+
+
+class Stop(Enum):
+    """Why a run ended."""
+
+    END = "end of input"
+    KEY = "q or Esc in the window"
+    SIGNAL = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where to end before the source does.
+
+    Attributes:
+        max_frames: Frames to take at most; None for no limit.
+        duration: Seconds on the source's time line; None for no limit.
+    """
+
+    max_frames: int | None = None
+    duration: float | None = None
+
+
+class Pipeline:
+    """Everything between a source and its sinks.
+
+    Constructing one loads and checks the models but starts nothing.
+
+    Args:
+        config: Every setting.
+        source: Open already; closed at the end of the run.
+        sinks: Open already; closed at the end of the run.
+        window: Shown on the calling thread; None for none.
+        limits: Where to end early.
+
+    Raises:
+        UsageError: A model is missing or damaged.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        source: Source,
+        sinks: Sequence[Sink] = (),
+        window: Window | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._config = config
+        self._window = window
+        self._still = source.still
+        self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
+        self._board = LabelBoard(self._tasks)
+        self._drawn = RateMeter()
+        self._mailbox: queue.SimpleQueue[SmiledetError | Stop | StageThread] = queue.SimpleQueue()
+        policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
+        sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
+        self.buffer = FrameBuffer(self._stages(policy, sink_stages), policy, config.buffer.capacity)
+        self._grabber = Grabber(
+            source,
+            self.buffer,
+            *((limits.max_frames, limits.duration) if limits else ()),
+            settings=self._settings(grabber.STAGE),
+            on_end=self._on_end,
+        )
+        self._workers: list[Worker] = self._make_workers()
+        self._workers += [
+            SinkWorker(stage, sink, buffer=self.buffer, on_end=self._on_end)
+            for stage, sink in zip(sink_stages, sinks, strict=True)
+        ]
+
+    @property
+    def device(self) -> str:
+        """What runs the networks, in words."""
+        return self._device
+
+    def stop(self) -> None:
+        """End the run as an interrupt does; safe in a signal handler and from any thread."""
+        self._mailbox.put(Stop.SIGNAL)
+
+    def run(self) -> tuple[Stop, RunReport]:
+        """Run until the input ends, the user or a signal stops it, or a stage gives up.
+
+        Returns:
+            Why it ended, and what was done.
+
+        Raises:
+            SmiledetError: A stage gave up; outputs are closed and readable.
+        """
+        cv2.setNumThreads(self._config.opencv_threads)
+        started = time.monotonic()
+        for worker in self._workers:
+            worker.start()
+        for worker in self._workers:  # pictures are not taken before there is somebody to look at them
+            worker.wait_ready()
+        self._grabber.start()
+        try:
+            why = self._watch()
+        finally:
+            report = self._shut_down(started)
+        self._raise_late_problem()
+        return why, report
+
+    def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:
+        """Who needs what. In every-frame mode the drawer waits for the classifiers; live it takes their latest."""
+        names = [task.name for task in self._tasks]
+        waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
+        watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
+        if self._window is not None:
+            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE})))
+        return [
+            StageSpec(locator.STAGE),
+            StageSpec(aligner.STAGE, frozenset({locator.STAGE})),
+            *(StageSpec(name, frozenset({aligner.STAGE})) for name in names),
+            StageSpec(drawer.STAGE, frozenset(waits_for)),
+            *watchers,
+        ]
+
+    def _settings(self, stage: str) -> WorkerSettings:
+        return self._config.worker.get(stage, WorkerSettings())
+
+    def _make_workers(self) -> list[Worker]:
+        config = self._config
+        models = {task.name: find_model(task.name, config.task[task.name].model) for task in self._tasks}
+        trees = find_model("landmarks", "ert68")
+        tree_file, template_file = trees.file("dlib"), trees.file("template")
+        specs = [_input_of(model) for model in models.values()]
+        engine = "litert" if config.engine.name == "auto" else config.engine.name
+        files = {name: model.file(engine) for name, model in models.items()}
+        self._device = f"{engine} on CPU, {config.engine.threads} thread{'s' if config.engine.threads > 1 else ''}"
+
+        def common(stage: str) -> dict[str, object]:
+            return {
+                "buffer": self.buffer,
+                "settings": self._settings(stage),
+                "faults": config.faults,
+                "on_end": self._on_end,
+            }
+
+        tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
+
+        def create_locator() -> FaceLocator:
+            return FaceLocator(HaarDetector(config.haar), HaarDetector(FOLLOWING), tracker, config.locator)
+
+        def create_aligner() -> FaceAligner:
+            return FaceAligner(tree_file, template_file, config.aligner.max_distortion)
+
+        workers: list[Worker] = [LocatorWorker(create_locator, **common(locator.STAGE))]
+        for number in range(self._settings(aligner.STAGE).workers):
+            name = f"{aligner.STAGE} {number + 1}"
+            workers.append(AlignerWorker(create_aligner, specs, name=name, **common(aligner.STAGE)))
+        for task, spec in zip(self._tasks, specs, strict=True):
+            create = partial(load_engine, engine, files[task.name], config.engine.threads)
+            workers += [
+                ClassifierWorker(task, spec, create, self._board, name=f"{task.name} {number + 1}", **common(task.name))
+                for number in range(self._settings(task.name).workers)
+            ]
+        stats = self._stats if config.stats else None
+        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, **common(drawer.STAGE)))
+        return workers
+
+    def _stats(self, faces: int) -> StatsLine:
+        """What the stats line says now; the drawer asks once a frame."""
+        counts = self.buffer.counts()
+        ages = counts[drawer.STAGE].ages_ns
+        return StatsLine(
+            fps=self._drawn.rate,
+            latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
+            device=self._device,
+            dropped=counts[drawer.STAGE].total_dropped,
+            faces=faces,
+        )
+
+    def _on_end(self, thread: StageThread, problem: SmiledetError | None) -> None:
+        self._mailbox.put(problem if problem is not None else thread)
+
+    def _watch(self) -> Stop:
+        """Wait for what ends the run, and show frames meanwhile."""
+        running: set[StageThread] = {self._grabber, *self._workers}
+        while running or (self._window is not None and not self.buffer.finished(WINDOW)):
+            if self._window is not None and self._show_newest(self._window):
+                return Stop.KEY
+            message = self._next_message()
+            if isinstance(message, SmiledetError):
+                raise message
+            if isinstance(message, Stop):
+                return message
+            if message is not None:
+                running.discard(message)
+        return self._hold(self._window) if self._window is not None and self._still else Stop.END
+
+    def _hold(self, window: Window) -> Stop:
+        """Keep the last photograph on show until a key or a signal."""
+        while not window.poll(wait_ms=20):
+            if isinstance(message := self._next_message(), Stop):
+                return message
+        return Stop.KEY
+
+    def _raise_late_problem(self) -> None:
+        """Raise what went wrong while the threads were ending: an output that could not be finished."""
+        while not self._mailbox.empty():
+            message = self._mailbox.get()
+            if isinstance(message, SmiledetError):
+                raise message
+
+    def _next_message(self) -> SmiledetError | Stop | StageThread | None:
+        try:
+            # With a window the wait was for its next frame; without one there is nothing else to do here.
+            return self._mailbox.get(block=self._window is None)
+        except queue.Empty:
+            return None
+
+    def _show_newest(self, window: Window) -> bool:
+        frame = self.buffer.newest(by=WINDOW, timeout=0.02)
+        if frame is not None:
+            window.show(annotation_of(frame).image)
+            self.buffer.done(frame, WINDOW, None)
+        return window.poll()
+
+    def _shut_down(self, started: float) -> RunReport:
+        """Stop every thread and wait for it, within `STOP_WITHIN`; outputs are closed by their threads."""
+        report = summarise(self.buffer, time.monotonic() - started)
+        self.buffer.close()
+        threads = [self._grabber, *self._workers]
+        for thread in threads:
+            thread.stop()
+        deadline = time.monotonic() + STOP_WITHIN
+        for thread in threads:
+            if not thread.join(max(0.0, deadline - time.monotonic())):
+                log.warning("stage %s did not stop in time; it is left behind", thread.name)
+        if self._window is not None:
+            self._window.close()
+        return report
+
+
+def _configured(task: Task, config: Config) -> Task:
+    """The task with the configuration's smoothing and hysteresis."""
+    settings = config.task[task.name]
+    return replace(
+        task,
+        smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
+        hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
+    )
+
+
+def _input_of(model: Model) -> ChipSpec:
+    if model.input is None:
+        raise UsageError(f"model {model.task}/{model.name} takes no chips")
+    return model.input

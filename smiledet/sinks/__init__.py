@@ -1,0 +1,1 @@
+"""Where annotated frames go: one file a kind of sink."""

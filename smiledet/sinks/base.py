@@ -1,0 +1,53 @@
+"""What every sink can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+
+from typing_extensions import Self
+
+from smiledet.frame import Annotation, Frame
+
+
+class Sink(ABC):
+    """Somewhere that annotated frames go; used by one thread at a time.
+
+    A context manager: entering opens, leaving closes. Whatever was written before a fault stays readable.
+    """
+
+    description: str
+    """What it is, for the start-up line and for complaints: 'video out.mp4'."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Check that the sink can be written, before anything else runs.
+
+        Raises:
+            UsageError: It cannot; the message says where and why.
+        """
+
+    @abstractmethod
+    def write(self, frame: Frame, annotation: Annotation) -> None:
+        """Take one annotated frame; frames come in order.
+
+        Raises:
+            SmiledetError: It cannot go on (a full disk); the message says where and why.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish what was written, so that it is readable; closing twice does no harm.
+
+        Raises:
+            SmiledetError: What was written could not be finished.
+        """
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

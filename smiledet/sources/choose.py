@@ -1,0 +1,53 @@
+"""From SOURCE on the command line to a source."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
+from smiledet.errors import UsageError
+from smiledet.sources.base import NamedSource, Source, SourceSettings
+from smiledet.sources.pacing import Paced
+
+log = logging.getLogger(__name__)
+
+FIRST_CAMERA = Path("/dev/video0")
+
+
+def source_kinds() -> list[type[NamedSource]]:
+    """Every kind of source, in the order in which they are asked: one a module that has a `SOURCE`."""
+    package = import_module("smiledet.sources")
+    names = sorted(module.name for module in iter_modules(package.__path__))
+    modules = [import_module(f"smiledet.sources.{name}") for name in names]
+    kinds: list[type[NamedSource]] = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
+    return sorted(kinds, key=lambda kind: kind.rank)
+
+
+def default_spec() -> str:
+    """The first camera, or where there is none the demo, saying so."""
+    if FIRST_CAMERA.exists():
+        return "0"
+    log.warning("no camera at %s: playing the built-in demo instead", FIRST_CAMERA)
+    return "demo"
+
+
+def create_source(spec: str | None, settings: SourceSettings | None = None, realtime: bool = False) -> Source:
+    """The source that SOURCE names, not yet open.
+
+    Args:
+        spec: SOURCE; None for the default.
+        settings: What to ask of a camera or a stream.
+        realtime: Play a file, or the demo, at its own pace; what is live already stays as it is.
+
+    Raises:
+        UsageError: Nothing of that name; the message lists what SOURCE may be.
+    """
+    chosen = default_spec() if spec is None else spec
+    kinds = source_kinds()
+    for kind in kinds:
+        if kind.accepts(chosen):
+            source = kind.from_spec(chosen, settings or SourceSettings())
+            return Paced(source) if realtime and not source.live else source
+    raise UsageError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")

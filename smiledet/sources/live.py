@@ -1,0 +1,158 @@
+"""What cameras and streams have in common: pictures at their own pace, and coming back after a loss."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+
+import cv2
+from typing_extensions import override
+
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.sources.base import NamedSource, Picture, SourceSettings
+from smiledet.sources.capture import GuardedCapture, quieten_opencv
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT, LONGEST_WAIT = 0.25, 2.0
+"""Seconds between attempts to get a lost source back: the first, doubled until the longest."""
+
+BAD_PICTURES = 10
+"""Pictures in a row that cannot be decoded, as webcams now and then send, before the source counts as lost."""
+
+
+class LiveSource(NamedSource):
+    """A camera or a stream.
+
+    Pictures are stamped with Unix time, counted on the monotonic clock from the moment of opening, so that a correction
+    of the system's clock midway does not turn time back.
+
+    Args:
+        name: What it is, for complaints: 'camera /dev/video0'.
+        settings: Time limits, and what to ask of a camera.
+        clock: Monotonic seconds; tests bring their own, as below.
+        now: Unix seconds.
+        wait: Waits so many seconds unless the source is closed; True if it was closed.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        self.name = self.description = name
+        self._settings = settings
+        self._closing = threading.Event()
+        self._clock = clock
+        self._now = now
+        self._wait = wait or self._closing.wait
+        self._unix_offset = 0.0
+        self._capture: GuardedCapture | None = None
+
+    @abstractmethod
+    def _connect(self, timeout: float) -> GuardedCapture:
+        """Open the device or address, within about `timeout` seconds.
+
+        Raises:
+            UsageError: It cannot be opened; the message says why.
+        """
+
+    def _describe(self, capture: GuardedCapture) -> None:
+        """Add to `description` what is known once the first picture is there."""
+
+    def _is_over(self) -> bool:
+        """Whether a failed grab is the end that was to be expected, rather than a loss."""
+        return False
+
+    @override
+    def open(self) -> None:
+        quieten_opencv(self._settings.read_timeout)
+        self._closing.clear()
+        self._unix_offset = self._now() - self._clock()
+        capture = self._connect(self._settings.open_timeout)
+        # Drivers hand out what cannot send (a device in use, a metadata node); only a picture proves a camera.
+        image = capture.retrieve() if capture.grab() else None
+        if image is None:
+            capture.release()
+            raise UsageError(f"{self.name} opens but gives no picture; is another program using it?")
+        self.size = (image.shape[1], image.shape[0])
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = rate if 0 < rate <= 1000 else 0.0
+        self.description = f"{self.name}, {self.size[0]}x{self.size[1]}"
+        self._describe(capture)
+        if self.fps:
+            self.description += f" at {self.fps:g} FPS"
+        self._capture = capture
+
+    @override
+    def read(self) -> Picture | None:
+        while not self._closing.is_set():
+            picture = self._next_picture()
+            if picture is not None:
+                return picture
+            if self._closing.is_set() or self._is_over():
+                return None
+            self._get_back()
+        return None
+
+    @override
+    def close(self) -> None:
+        self._closing.set()
+        if self._capture is not None:
+            self._capture.release()
+
+    def _next_picture(self) -> Picture | None:
+        """One picture; None if the source no longer gives any."""
+        if self._capture is None:
+            return None
+        for _ in range(BAD_PICTURES):
+            if not self._capture.grab():
+                return None
+            timestamp = self._clock() + self._unix_offset
+            image = self._capture.retrieve()
+            if image is not None:
+                return Picture(image, timestamp)
+        return None
+
+    def _get_back(self) -> None:
+        """Connect again, waiting longer and longer between attempts; returns early when closed meanwhile.
+
+        Raises:
+            SmiledetError: It did not come back in time.
+        """
+        if self._capture is not None:
+            self._capture.release()
+        patience = self._settings.reconnect
+        log.warning("%s was lost; trying to get it back for %g s", self.name, patience)
+        deadline = self._clock() + patience
+        pause = FIRST_WAIT
+        while (left := deadline - self._clock()) > 0:
+            if self._wait(min(pause, left)):
+                return
+            pause = min(2 * pause, LONGEST_WAIT)
+            if self._try_again(max(0.1, min(self._settings.open_timeout, deadline - self._clock()))):
+                log.info("%s is back", self.name)
+                return
+        raise SmiledetError(f"{self.name} was lost and did not come back within {patience:g} s")
+
+    def _try_again(self, timeout: float) -> bool:
+        try:
+            capture = self._connect(timeout)
+        except UsageError as problem:
+            log.debug("not yet: %s", problem)
+            return False
+        if not capture.grab():
+            capture.release()
+            return False
+        self._capture = capture
+        if self._closing.is_set():  # closed while connecting, when there was nothing yet to release
+            capture.release()
+        return True

@@ -1,0 +1,64 @@
+"""A file played as if it were live: `--realtime`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from typing_extensions import override
+
+from smiledet.sources.base import Picture, Source
+
+
+class Paced(Source):
+    """Hands out each picture of another source when it is due, never early; when late, catches up without waiting.
+
+    Time runs from the first `read`, so that start-up costs nothing.
+
+    Args:
+        source: What is played; opened and closed with this.
+        clock: Monotonic seconds; tests bring their own.
+        wait: Waits so many seconds unless closed; True if it was closed.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        source: Source,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        self._source = source
+        self._closing = threading.Event()
+        self._clock = clock
+        self._wait = wait or self._closing.wait
+        self._start: float | None = None
+        self.description = source.description
+        self.still = source.still
+
+    @override
+    def open(self) -> None:
+        self._closing.clear()
+        self._start = None
+        self._source.open()
+        self.description = f"{self._source.description}, in real time"
+        self.fps, self.size, self.length = self._source.fps, self._source.size, self._source.length
+
+    @override
+    def read(self) -> Picture | None:
+        picture = self._source.read()
+        if picture is None or self._closing.is_set():
+            return None
+        if self._start is None:
+            self._start = self._clock() - picture.timestamp
+        early = self._start + picture.timestamp - self._clock()
+        if early > 0 and self._wait(early):
+            return None
+        return picture
+
+    @override
+    def close(self) -> None:
+        self._closing.set()
+        self._source.close()

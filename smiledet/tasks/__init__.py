@@ -1,0 +1,1 @@
+"""What can be read from a face: one file a task."""

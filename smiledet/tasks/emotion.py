@@ -1,0 +1,19 @@
+"""FER-2013's seven emotions."""
+
+from smiledet.tasks.base import Task
+
+TASK = Task(
+    name="emotion",
+    labels=("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    colours={
+        "angry": (60, 60, 230),
+        "disgust": (70, 160, 90),
+        "fear": (190, 90, 170),
+        "happy": (70, 210, 250),
+        "neutral": (190, 190, 190),
+        "sad": (220, 140, 60),
+        "surprise": (80, 165, 255),
+    },
+    smoothing=0.5,
+    hysteresis=0.08,
+)

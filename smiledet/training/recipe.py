@@ -1,0 +1,140 @@
+"""Training recipes: TOML read into typed dataclasses, `configs/train/*.toml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from smiledet.frame import ChipSpec
+from smiledet.schema import between
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkRecipe:
+    """How the landmark trees are grown; dlib's own names where it has them.
+
+    Attributes:
+        cascade_depth: Regressors in a row.
+        trees_per_level: Trees in each; the file grows with cascade_depth x trees_per_level x 2 ** tree_depth.
+        tree_depth: Splits from root to leaf.
+        nu: Shrinkage, above 0 to 1; smaller regularises more.
+        oversampling: Start shapes drawn for each training picture.
+        feature_pool_size: Pixels that a level may compare.
+        test_splits: Random splits of which the best is taken.
+        jitter_copies: Boxes drawn for each face beside Viola-Jones' own, spread as Viola-Jones' boxes are spread.
+        held_out: Every n-th face is kept back to measure the error.
+        seed: Of every random draw.
+        data: The annotated photographs, a path under the data folder.
+    """
+
+    cascade_depth: int = 12
+    trees_per_level: int = 60
+    tree_depth: int = 4
+    nu: float = field(default=0.1, metadata=between(0.001, 1))
+    oversampling: int = 5
+    feature_pool_size: int = 500
+    test_splits: int = 60
+    jitter_copies: int = 2
+    held_out: int = field(default=10, metadata=between(2, 1_000_000))
+    seed: int = 1
+    data: str = "landmarks68.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How far a training chip may be changed; 0 switches a change off.
+
+    Attributes:
+        rotation: Degrees either way.
+        zoom: Share either way.
+        shift: Share of the chip's side either way; what the jitter of boxes leaves after alignment.
+        shear: Share either way.
+        flip: Whether to mirror half of the chips; sound because the template is symmetric.
+        brightness: Share of full scale added or taken.
+        contrast: Share either way.
+        blur: Probability of a slight Gaussian blur.
+        occlusion: Probability that a random rectangle is covered.
+    """
+
+    rotation: float = 10.0
+    zoom: float = 0.1
+    shift: float = 0.05
+    shear: float = 0.05
+    flip: bool = True
+    brightness: float = 0.15
+    contrast: float = 0.3
+    blur: float = field(default=0.15, metadata=between(0, 1))
+    occlusion: float = field(default=0.1, metadata=between(0, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: Passes over the training chips, the small ones included.
+        small_epochs: Passes at the start on shrunken chips (progressive resizing): the networks pool globally, so their
+            weights fit any size, and cost falls with the square of the side.
+        small_side: Side of the shrunken chips.
+        batch: Chips a step.
+        learning_rate: Peak of the cosine.
+        warmup: Epochs of linear rise before it.
+        label_smoothing: Share of the probability spread over all classes.
+        weight_average: Decay of the running mean of the weights that is kept as the model; 0 keeps the last weights.
+        validation: Share of the training samples held back to watch the training; never the test split.
+        seed: Of initial weights, order and augmentation.
+    """
+
+    epochs: int = field(default=40, metadata=between(1, 1_000_000))
+    small_epochs: int = 0
+    small_side: int = 40
+    batch: int = field(default=64, metadata=between(1, 1_000_000))
+    learning_rate: float = 2e-3
+    warmup: float = 1.0
+    label_smoothing: float = field(default=0.1, metadata=between(0, 0.5))
+    weight_average: float = field(default=0.999, metadata=between(0, 0.99999))
+    validation: float = field(default=0.05, metadata=between(0, 0.5))
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A further phase at the full size of the chips, on the best-labelled of the sets alone, say.
+
+    Attributes:
+        data: Training sets, as in `ClassifierRecipe`.
+        epochs: Passes over them.
+        learning_rate: Peak of its cosine.
+        weight_average: As in `Schedule`; the phase is short, so the mean has to be as well.
+        frozen_layers: Layers at the front that stay as they are: the cost of an epoch is there, the weights are not.
+        augmentation: Another than the recipe's; None keeps that.
+    """
+
+    data: tuple[str, ...]
+    epochs: int = field(metadata=between(1, 1_000_000))
+    learning_rate: float = 5e-4
+    weight_average: float = field(default=0.98, metadata=between(0, 0.99999))
+    frozen_layers: int = field(default=0, metadata=between(0, 1000))
+    augmentation: Augmentation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierRecipe:
+    """How one network of the zoo is trained.
+
+    Attributes:
+        name: What the trained model will be called; `--model TASK=NAME` names it so.
+        architecture: One of `smiledet.networks`.
+        data: Training sets, each LAYOUT:PATH with the path under the data folder.
+        input: Geometry of the chips.
+        augmentation: See `Augmentation`.
+        schedule: See `Schedule`.
+        finish: What follows the schedule; see `Finish`.
+    """
+
+    name: str
+    architecture: str
+    data: tuple[str, ...]
+    input: ChipSpec
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    schedule: Schedule = field(default_factory=Schedule)
+    finish: tuple[Finish, ...] = ()

@@ -1,0 +1,120 @@
+"""What every stage that works on frames has in common."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from smiledet.buffer import FrameBuffer
+from smiledet.errors import SmiledetError
+from smiledet.frame import Frame
+from smiledet.schema import between
+from smiledet.workers.thread import Ended, StageThread, WorkerSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPolicy:
+    """What a worker does about frames on which it fails.
+
+    Attributes:
+        failures: Failures in a row after which it is restarted (its resources closed and opened again).
+        restarts: Restarts in a row, none of them followed by a success, after which the run ends.
+        back_off: Seconds waited before the first restart; doubled for each further one.
+    """
+
+    failures: int = field(default=5, metadata=between(1, 1000))
+    restarts: int = field(default=3, metadata=between(0, 1000))
+    back_off: float = field(default=0.1, metadata=between(0, 60))
+
+
+class Worker(StageThread):
+    """A thread that claims frames, processes them and attaches the result.
+
+    Subclasses give `process`. A fault in one frame is logged and counted, and the frame goes on without this stage's
+    result; a worker that keeps failing is restarted, and past a limit ends the run.
+
+    Args:
+        stage: Name of the stage in the buffer, under which results are attached.
+        buffer: Where the frames come from.
+        settings: Priority and rate.
+        faults: What to do about failures.
+        on_end: See `StageThread`.
+        name: The thread's name; the stage's by default.
+        clock: Monotonic seconds; tests bring their own.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        buffer: FrameBuffer,
+        settings: WorkerSettings | None = None,
+        faults: FaultPolicy | None = None,
+        on_end: Ended | None = None,
+        name: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(stage, settings, on_end, name)
+        self._buffer = buffer
+        self._faults = faults or FaultPolicy()
+        self._clock = clock
+
+    @abstractmethod
+    def process(self, frame: Frame) -> Any:
+        """The stage's result for one frame."""
+
+    def loop(self) -> None:
+        """Claim, process, hand back, until the buffer has nothing more to come."""
+        failures = restarts = 0
+        while not self.stopping:
+            frame = self._buffer.newest(by=self.stage)
+            if frame is None:
+                return
+            started = self._clock()
+            if self._attempt(frame):
+                failures = restarts = 0
+            else:
+                failures += 1
+                if failures >= self._faults.failures:
+                    self._restart(restarts)
+                    failures, restarts = 0, restarts + 1
+            if self._settings.max_rate > 0:
+                self.pause(started + 1 / self._settings.max_rate - self._clock())
+
+    def _attempt(self, frame: Frame) -> bool:
+        """Process one frame; False if that failed. The frame is handed back either way."""
+        try:
+            result = self.process(frame)
+        except SmiledetError:
+            self._buffer.failed(frame, self.stage)
+            raise
+        except Exception as problem:
+            log.warning("stage %s failed on frame %d: %r", self.stage, frame.id, problem)
+            log.debug("the traceback", exc_info=True)
+            self._buffer.failed(frame, self.stage)
+            return False
+        self._buffer.done(frame, self.stage, result)
+        return True
+
+    def _restart(self, restarts: int) -> None:
+        """Close and open the stage again after a wait that doubles each time.
+
+        Raises:
+            SmiledetError: That was tried often enough.
+        """
+        if restarts >= self._faults.restarts:
+            raise SmiledetError(
+                f"stage {self.stage!r} keeps failing: {self._faults.failures} frames in a row "
+                f"after {restarts} restart{'' if restarts == 1 else 's'}; see the log above"
+            )
+        log.warning("stage %s is restarted (%d of %d)", self.stage, restarts + 1, self._faults.restarts)
+        self.pause(self._faults.back_off * 2**restarts)
+        if self.stopping:
+            return
+        self.teardown()
+        self.setup()

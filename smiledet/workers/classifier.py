@@ -1,0 +1,62 @@
+"""The threads that read the faces: one class, a task each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from smiledet.engines.base import Engine
+from smiledet.frame import ChipSpec, Frame, Prediction
+from smiledet.labels import LabelBoard, Reading
+from smiledet.tasks.base import Task
+from smiledet.workers.aligner import aligned_faces_of
+from smiledet.workers.base import Worker
+
+
+class ClassifierWorker(Worker):
+    """Runs a task's network on every face of a frame.
+
+    Args:
+        task: What it reads; also the stage's name.
+        spec: Geometry of the chips that the network takes.
+        create: Loads the network, in the thread: an engine belongs to the thread that made it.
+        board: Where the readings go.
+        common: See `Worker`.
+    """
+
+    def __init__(
+        self, task: Task, spec: ChipSpec, create: Callable[[], Engine], board: LabelBoard, **common: Any
+    ) -> None:
+        super().__init__(task.name, **common)
+        self._task = task
+        self._spec = spec
+        self._create = create
+        self._board = board
+        self._engine: Engine | None = None
+
+    def setup(self) -> None:
+        """Load the network and run it once, so that the first face does not wait for it."""
+        self._engine = self._create()
+        self._engine.predict(np.zeros((1, self._spec.size, self._spec.size, self._spec.channels), np.uint8))
+
+    def teardown(self) -> None:
+        """Free the network."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def process(self, frame: Frame) -> tuple[Prediction, ...]:
+        """Read every face; the predictions stand in the order of the faces."""
+        faces = aligned_faces_of(frame)
+        if not faces or self._engine is None:
+            return ()
+        shape = (self._spec.size, self._spec.size, self._spec.channels)
+        chips = np.stack([aligned.chips[self._spec].reshape(shape) for _, aligned in faces])
+        predictions = tuple(Prediction.of(self._task.labels, row) for row in self._engine.predict(chips))
+        self._board.post(
+            Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
+            for (face, _), prediction in zip(faces, predictions, strict=True)
+        )
+        return predictions

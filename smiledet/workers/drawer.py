@@ -1,0 +1,59 @@
+"""The thread that draws what was read onto a copy of the newest located frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from smiledet.drawing.annotate import annotate
+from smiledet.drawing.stats import StatsLine
+from smiledet.frame import Annotation, Frame
+from smiledet.labels import LabelBoard
+from smiledet.rate import RateMeter
+from smiledet.tasks.base import Task
+from smiledet.workers import locator
+from smiledet.workers.base import Worker
+from smiledet.workers.locator import faces_of
+
+STAGE = "draw"
+
+
+def annotation_of(frame: Frame) -> Annotation:
+    """What was drawn; the bare frame where drawing failed, so that no output loses a frame."""
+    annotation: Annotation | None = frame.results.get(STAGE)
+    return annotation or Annotation(frame.image, ())
+
+
+class DrawerWorker(Worker):
+    """Labels the faces of a frame from the board and draws them.
+
+    Args:
+        tasks: What is drawn, in this order.
+        board: Each track's latest labels.
+        rate: Ticked once a drawn frame.
+        stats: What the stats line says now, given the number of faces; None leaves it out.
+        common: See `Worker`.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        board: LabelBoard,
+        rate: RateMeter,
+        stats: Callable[[int], StatsLine] | None = None,
+        **common: Any,
+    ) -> None:
+        super().__init__(STAGE, **common)
+        self._tasks = tasks
+        self._board = board
+        self._rate = rate
+        self._stats = stats
+
+    def process(self, frame: Frame) -> Annotation:
+        """Draw one frame."""
+        located = frame.results.get(locator.STAGE) is not None
+        # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
+        readings = self._board.read(faces_of(frame), frame.id) if located else ()
+        image = annotate(frame.image, readings, self._tasks, self._stats(len(readings)) if self._stats else None)
+        self._rate.tick()
+        return Annotation(image, readings)

@@ -1,0 +1,71 @@
+"""The thread that takes pictures from the source."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from smiledet.buffer import FrameBuffer
+from smiledet.frame import Frame
+from smiledet.sources.base import Source
+from smiledet.workers.thread import StageThread
+
+STAGE = "grab"
+
+
+class Grabber(StageThread):
+    """Reads an open source and publishes every picture, until it ends or the run does.
+
+    Args:
+        source: Open already; closed by the grabber.
+        buffer: Where the frames go.
+        max_frames: Frames to publish at most; None for no limit.
+        duration: Seconds on the source's time line after which to end; None for no limit.
+        clock: Monotonic nanoseconds; tests bring their own.
+        common: See `StageThread`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        buffer: FrameBuffer,
+        max_frames: int | None = None,
+        duration: float | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
+        **common: Any,
+    ) -> None:
+        super().__init__(STAGE, **common)
+        self._source = source
+        self._buffer = buffer
+        self._max_frames = max_frames
+        self._duration = duration
+        self._clock = clock
+
+    def loop(self) -> None:
+        """Read and publish."""
+        number = 0
+        first: float | None = None
+        while not self.stopping and number != self._max_frames:
+            picture = self._source.read()
+            if picture is None:
+                return
+            captured = self._clock()
+            first = picture.timestamp if first is None else first
+            if self._duration is not None and picture.timestamp - first >= self._duration:
+                return
+            if not self._buffer.publish(Frame(number, captured, picture.timestamp, picture.image, picture.cut)):
+                return
+            number += 1
+            if self._settings.max_rate > 0:
+                self.pause(1 / self._settings.max_rate - (self._clock() - captured) / 1e9)
+
+    def stop(self) -> None:
+        """Ask the thread to end; closing the source ends a read that is under way."""
+        super().stop()
+        self._source.close()
+
+    def teardown(self) -> None:
+        """Say that no more frames will come, and let go of the source."""
+        self._buffer.end()
+        self._source.close()

@@ -1,0 +1,142 @@
+"""A named thread of the pipeline: set up, loop, tear down, and tell the pipeline how it ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from smiledet.errors import SmiledetError
+from smiledet.schema import between
+
+log = logging.getLogger(__name__)
+
+Ended = Callable[["StageThread", "SmiledetError | None"], None]
+"""Told once by every thread that it has ended, and why if that was a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How much of the machine a stage gets: the seed thesis' 'allocating more workers for a crucial task'.
+
+    Attributes:
+        workers: Threads of this stage. More than one only where the order of frames does not matter to it.
+        nice: Nice value of its native threads on Linux, -20 (first) to 19 (last); below 0 needs privileges.
+        max_rate: Frames a second at most, 0 for no limit.
+    """
+
+    workers: int = field(default=1, metadata=between(1, 16))
+    nice: int = field(default=0, metadata=between(-20, 19))
+    max_rate: float = field(default=0.0, metadata=between(0, 1000))
+
+
+class StageThread(ABC):
+    """A thread with a start, a loop, a stop and a join.
+
+    Subclasses give `loop`, and `setup` and `teardown` where they hold resources; all three run in the thread itself. A
+    `SmiledetError` from any of them ends the run with its message; any other exception does so as a fault of the stage.
+
+    Args:
+        stage: The stage that it serves.
+        settings: Priority and rate.
+        on_end: See `Ended`.
+        name: The thread's name; the stage's by default.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        settings: WorkerSettings | None = None,
+        on_end: Ended | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.stage = stage
+        self._settings = settings or WorkerSettings()
+        self._on_end = on_end
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        # A daemon, so that a driver that hangs in a read cannot keep the process alive; `join` is still tried.
+        self._thread = threading.Thread(target=self._run, name=name or stage, daemon=True)
+
+    def setup(self) -> None:  # noqa: B027 - most stages hold nothing
+        """Open what the stage needs."""
+
+    @abstractmethod
+    def loop(self) -> None:
+        """Work until there is nothing left to do or `stopping` is set."""
+
+    def teardown(self) -> None:  # noqa: B027
+        """Close what `setup` opened; also called after a failed one."""
+
+    @property
+    def name(self) -> str:
+        """The thread's name."""
+        return self._thread.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is running."""
+        return self._thread.is_alive()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the thread was asked to end."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Wait until `setup` is over, well or badly; False if the time ran out."""
+        return self._ready.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask the thread to end after the frame that it is working on."""
+        self._stopping.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the thread's end; False if the time ran out."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless asked to stop."""
+        if seconds > 0:
+            self._stopping.wait(seconds)
+
+    def _run(self) -> None:
+        problem = self._guarded(self._work, "failed")
+        self._ready.set()
+        closing = self._guarded(self.teardown, "cannot close")
+        problem = problem or closing  # what went wrong first explains the rest
+        if self._on_end is not None:
+            self._on_end(self, problem)
+
+    def _work(self) -> None:
+        self._apply_priority()
+        self.setup()
+        self._ready.set()
+        self.loop()
+
+    def _guarded(self, action: Callable[[], None], what: str) -> SmiledetError | None:
+        try:
+            action()
+        except SmiledetError as problem:
+            return problem
+        except Exception as problem:
+            log.debug("%s ended", self.name, exc_info=True)
+            return SmiledetError(f"stage {self.stage!r} {what}: {problem!r}")
+        return None
+
+    def _apply_priority(self) -> None:
+        if self._settings.nice and sys.platform == "linux":
+            try:
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._settings.nice)
+            except OSError as problem:
+                log.warning("stage %s keeps its usual priority: %s", self.stage, problem.strerror)

@@ -1,0 +1,350 @@
+"""Bad input: one clear line, the right exit code, and what was written so far readable."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smiledet.cli import main
+from smiledet.resources import models_folder
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc and /dev/full are Linux's")
+
+NOT_UTF8 = "odd\udcff"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refusal(here, capfd):
+    """Runs a command that must be refused; what it says. Watches the real stderr, where native code writes."""
+
+    def refused(*arguments, code=2):
+        found = main([str(argument) for argument in arguments])
+        complaint = capfd.readouterr().err
+        assert found == code, complaint
+        assert complaint.startswith("smiledet: ")
+        assert complaint.endswith("\n") and complaint.count("\n") == 1, complaint
+        return complaint
+
+    return refused
+
+
+def write_photograph(path):
+    import cv2
+
+    assert cv2.imwrite(str(path), np.full((60, 80, 3), 120, np.uint8))
+
+
+# Sources.
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("nowhere.mp4", ["there is no 'nowhere.mp4'", "a video file", "demo"]),
+        ("", ["there is no ''"]),
+        ("x" * 300, ["there is no 'xxx"]),  # longer than a file's name may be
+        ("two\nlines.mp4", ["there is no"]),
+        ("text.mp4", ["text.mp4 is no video that OpenCV can read"]),
+        ("empty.mp4", ["empty.mp4 is no video that OpenCV can read"]),
+        ("no\nvideo.mp4", ["is no video that OpenCV can read"]),
+        (f"{NOT_UTF8}.mp4", ["rename", "odd\\udcff.mp4"]),
+        ("folder", ["no photograph in folder", ".jpg"]),
+        ("text.jpg", ["no photograph that can be read: text.jpg"]),
+        ("gst:nonsense ! appsink", ["gst"]),
+        ("csi://x", ["csi://x"]),
+    ],
+)
+def test_a_source_that_cannot_be_read(refusal, here, source, words):
+    (here / "folder").mkdir()
+    (here / "empty.mp4").touch()
+    for name in ("text.mp4", "text.jpg", "no\nvideo.mp4", f"{NOT_UTF8}.mp4"):
+        (here / name).write_text("no picture")
+    complaint = refusal("run", source, "--no-show")
+    for word in words:
+        assert word in complaint
+
+
+@pytest.mark.skipif(Path("/dev/video7").exists(), reason="this machine has an eighth camera")
+def test_a_camera_that_is_not_there(refusal):
+    assert "no camera /dev/video7" in refusal("run", "7", "--no-show")
+
+
+def test_an_address_where_nobody_answers(refusal):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert "does not open" in refusal("run", f"http://127.0.0.1:{port}/clip.mp4", "--no-show")
+
+
+def test_a_clip_whose_index_is_cut_off(refusal, write_scenes, here):
+    """An MP4's index stands at its end."""
+    cut = here / "cut.mp4"
+    cut.write_bytes(half_of(write_scenes(here / "whole.mp4")))
+    assert "cut.mp4 is no video" in refusal("run", cut, "--no-show")
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv"])
+def test_a_clip_that_is_cut_off_plays_to_its_cut(run_smiledet, write_scenes, count_frames, tmp_path, suffix):
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(half_of(write_scenes(tmp_path / f"whole{suffix}", 20)))
+    done = run_smiledet("run", cut.name, "--no-show", "--record", "out.mp4", "--report", "-")
+    assert done.returncode == 0, done.stderr
+    taken = json.loads(done.stdout)["frames"]
+    assert 2 <= taken < 20
+    assert f"{cut.name} ends after {taken} of" in done.stderr
+    assert count_frames(tmp_path / "out.mp4") == taken
+    assert_only_our_lines(done.stderr)
+
+
+def half_of(path):
+    data = path.read_bytes()
+    return data[: len(data) // 2]
+
+
+def assert_only_our_lines(stderr):
+    """Not a word of OpenCV, FFmpeg or LiteRT, and no traceback."""
+    for line in stderr.splitlines():
+        assert line.startswith("smiledet: "), stderr
+
+
+# Flags.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["COMMAND", "smiledet --help"]),
+        (["frobnicate"], ["'frobnicate'", "run", "models"]),
+        (["run", "demo", "--frobnicate"], ["--frobnicate"]),
+        (["run", "demo", "demo"], ["unrecognized arguments: demo"]),
+        (["run", "demo", "--tasks", "smile,charm"], ["'charm'", "emotion, smile"]),
+        (["run", "demo", "--tasks", ""], ["tasks is empty", "emotion, smile"]),
+        (["run", "demo", "--tasks", "smile,smile"], ["named twice"]),
+        (["run", "demo", "--model", "smile"], ["'smile'", "TASK=NAME"]),
+        (["run", "demo", "--model", "smile=huge"], ["'huge'", "'smile'", "mobilenet-025"]),
+        (["run", "demo", "--model", "charm=huge"], ["'charm'"]),
+        (["run", "demo", "--engine", "abacus"], ["'abacus'", "auto, litert"]),
+        (["run", "demo", "--detector", "eyes"], ["'eyes'", "haar"]),
+        (["run", "demo", "--platform", "toaster"], ["'toaster'", "auto, desktop-cpu"]),
+        (["run", "demo", "--max-frames", "0"], ["--max-frames", "'0'", "above 0"]),
+        (["run", "demo", "--max-frames", "few"], ["--max-frames", "'few'", "whole number above 0"]),
+        (["run", "demo", "--duration", "nan"], ["--duration", "'nan'", "above 0"]),
+        (["run", "demo", "--duration", "-1"], ["--duration", "'-1'", "above 0"]),
+        (["run", "demo", "--duration", "long"], ["--duration", "'long'", "number above 0"]),
+        (["bench", "--rounds", "0"], ["--rounds 0", "at least 1"]),
+        (["bench", "--threads", "0"], ["--threads 0", "at least 1"]),
+        (["bench", "--engine", "abacus"], ["abacus"]),
+    ],
+)
+def test_a_flag_that_makes_no_sense(refusal, arguments, words):
+    complaint = refusal(*arguments, *(["--no-show"] if arguments[:1] == ["run"] else []))
+    for word in words:
+        assert word in complaint
+
+
+# Configuration.
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("speed = 9", ["unknown key speed", "allowed are tasks"]),
+        ("[locator]\nsize = 9", ["unknown key locator.size", "min_face"]),
+        ("stats = 'yes'", ["stats is 'yes'", "true or false"]),
+        ("[engine]\nthreads = 1.5", ["engine.threads is 1.5", "a whole number"]),
+        ("[engine]\nthreads = 0", ["engine.threads is 0", "1 to 64"]),
+        ("detector = 'eyes'", ["detector is 'eyes'", "one of haar"]),
+        ("[worker.locate]\nworkers = 2", ["worker.locate.workers is 2"]),
+        ("[worker.coffee]\nworkers = 2", ["unknown key worker.coffee"]),
+        ("tasks = [", ["is not TOML"]),
+        (b"\xff\xfe", ["is not TOML"]),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(refusal, here, text, words):
+    (here / "mine.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    complaint = refusal("run", "demo", "--no-show", "--config", "mine.toml")
+    for word in ["mine.toml", *words]:
+        assert word in complaint
+
+
+@pytest.mark.parametrize(("path", "why"), [("nowhere.toml", "No such file"), (".", "Is a directory")])
+def test_a_configuration_that_cannot_be_read(refusal, path, why):
+    complaint = refusal("run", "demo", "--no-show", "--config", path)
+    assert f"cannot read {path}" in complaint and why in complaint
+
+
+# Models.
+
+
+@pytest.fixture
+def own_models(here, monkeypatch):
+    """A copy of the shipped models, which a test may damage."""
+    folder = here / "models"
+    shutil.copytree(models_folder(), folder)
+    monkeypatch.setattr("smiledet.zoo.models_folder", lambda: folder)
+    return folder
+
+
+def test_a_damaged_model_is_not_loaded(refusal, own_models):
+    model = own_models / "emotion" / "mini-xception.tflite"
+    model.write_bytes(model.read_bytes() + b"\0")
+    for command in (["run", "demo", "--no-show"], ["models", "--check"]):
+        complaint = refusal(*command)
+        assert "emotion/mini-xception" in complaint and "damaged" in complaint and "sha256" in complaint
+
+
+def test_a_missing_model(refusal, own_models):
+    (own_models / "landmarks" / "landmarks68.dat").unlink()
+    complaint = refusal("run", "demo", "--no-show")
+    assert "landmarks68.dat is missing" in complaint
+
+
+def test_a_model_file_that_is_no_model(refusal, own_models):
+    """The sha256 is right, so that only the stage's own thread finds out."""
+    (own_models / "emotion" / "mini-xception.tflite").write_bytes(b"no network")
+    index = json.loads((own_models / "index.json").read_text())
+    for model in index["models"]:
+        if (model["task"], model["name"]) == ("emotion", "mini-xception"):
+            model["files"]["litert"]["sha256"] = hashlib.sha256(b"no network").hexdigest()
+    (own_models / "index.json").write_text(json.dumps(index))
+    assert "is no LiteRT model" in refusal("run", "demo", "--no-show")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [(None, "no model index"), ("{", "is broken"), ('{"models": [{}]}', "is broken")]
+)
+def test_a_broken_index(refusal, own_models, text, why):
+    (own_models / "index.json").unlink()
+    if text is not None:
+        (own_models / "index.json").write_text(text)
+    assert why in refusal("run", "demo", "--no-show")
+
+
+# Outputs.
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        ("--record", "out.mp4"),
+        ("--events", "out.jsonl"),
+        ("--events", "out.csv"),
+        ("--sheet", "out.png"),
+        ("--report", "out.json"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["nowhere", "file", pytest.param("/proc", marks=linux), "x" * 300])
+def test_an_output_that_cannot_be_written(refusal, here, flag, name, folder):
+    """Permissions do not bind root; a folder that is none binds everybody."""
+    (here / "file").touch()
+    assert f"cannot write {Path(folder, name)}: " in refusal("run", "demo", "--no-show", flag, Path(folder, name))
+
+
+@pytest.mark.parametrize("flag", ["--record", "--events", "--sheet", "--report"])
+def test_an_output_whose_name_is_too_long(refusal, flag):
+    suffix = {"--record": ".mp4", "--events": ".csv", "--sheet": ".png"}.get(flag, ".json")
+    assert "File name too long" in refusal("run", "demo", "--no-show", flag, "x" * 300 + suffix)
+
+
+@pytest.mark.parametrize(("flag", "name"), [("--record", "x.txt"), ("--events", "x.mp4"), ("--sheet", "x")])
+def test_an_output_of_an_unknown_kind(refusal, here, flag, name):
+    assert f"cannot write {name}: its suffix must be" in refusal("run", "demo", "--no-show", flag, name)
+    assert not (here / name).exists()
+
+
+def test_a_video_whose_name_opencv_cannot_take(refusal):
+    assert "rename" in refusal("run", "demo", "--no-show", "--record", f"{NOT_UTF8}.mp4")
+
+
+@pytest.mark.parametrize("folder", ["file/below", pytest.param("/proc/below", marks=linux)])
+def test_a_folder_for_the_unwatched_demo_that_cannot_be_made(refusal, here, folder):
+    (here / "file").touch()
+    assert f"--unwatched {folder}: " in refusal("run", "demo", "--no-show", "--unwatched", folder)
+
+
+def test_the_source_is_never_overwritten(refusal, write_scenes, here):
+    clip = write_scenes(here / "clip.mp4")
+    before = clip.read_bytes()
+    (here / "link.mp4").symlink_to(clip)
+    for output in ("clip.mp4", "link.mp4"):
+        assert "it is the file to read" in refusal("run", "clip.mp4", "--no-show", "--record", output)
+    write_photograph(here / "me.png")
+    assert "it is the file to read" in refusal("run", "me.png", "--no-show", "--sheet", "me.png")
+    assert clip.read_bytes() == before
+
+
+def test_a_refused_run_leaves_no_files_behind(refusal, here):
+    refusal("run", "demo", "--no-show", "--record", "out.mp4", "--report", "out.json", "--model", "smile=huge")
+    assert not list(here.iterdir())
+
+
+# A full disk.
+
+
+@linux
+def test_a_full_disk_under_the_events(run_smiledet, count_frames, tmp_path):
+    (tmp_path / "events.jsonl").symlink_to("/dev/full")
+    done = run_smiledet("run", "demo", "--no-show", "--events", "events.jsonl", "--record", "out.mp4")
+    assert done.returncode == 1
+    assert done.stderr.endswith("smiledet: cannot write events.jsonl: No space left on device\n")
+    assert_only_our_lines(done.stderr)
+    assert "Traceback" not in done.stderr
+    assert count_frames(tmp_path / "out.mp4") > 0
+
+
+@linux
+@pytest.mark.parametrize(("flag", "name"), [("--sheet", "out.png"), ("--report", "out.json")])
+def test_a_full_disk_at_the_end(refusal, here, flag, name):
+    (here / name).symlink_to("/dev/full")
+    complaint = refusal("run", "demo", "--no-show", "--max-frames", "3", flag, name, code=1)
+    assert complaint == f"smiledet: cannot write {name}: No space left on device\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 18 MiB: two more than a video leaves free."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=18m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_under_the_video(run_smiledet, count_frames, small_disk, tmp_path):
+    """OpenCV says nothing of failed writes; the video stops while there is still room to finish it."""
+    (small_disk / "ballast").write_bytes(bytes(2**21 - 2**17))
+    done = run_smiledet("run", "demo", "--no-show", "--record", small_disk / "out.mp4", "--events", "events.jsonl")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"smiledet: disk full: {small_disk / 'out.mp4'}: ")
+    assert_only_our_lines(done.stderr)
+    assert count_frames(small_disk / "out.mp4") > 0
+    assert [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+
+
+# The library below.
+
+
+def test_no_opencv(refusal, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert "install 'opencv-python" in refusal("run", "demo", "--no-show")
+
+
+def test_an_opencv_without_viola_jones(refusal, monkeypatch):
+    import cv2
+
+    monkeypatch.setattr(cv2, "__version__", "5.0.0")
+    assert "OpenCV 5.0.0 has no Viola-Jones cascade" in refusal("run", "demo", "--no-show")

@@ -1,0 +1,58 @@
+import cv2
+import pytest
+
+from smiledet.errors import UsageError
+from smiledet.sources.base import SourceSettings
+from smiledet.sources.gstreamer import GStreamerSource, complete, csi_pipeline, has_gstreamer
+
+
+@pytest.mark.parametrize("spec", ["csi://0", "gst:videotestsrc"])
+def test_without_gstreamer_the_complaint_says_so(spec):
+    source = GStreamerSource(spec, SourceSettings(), available=lambda: False)
+    with pytest.raises(UsageError) as problem:
+        source.open()
+    assert str(problem.value).startswith(f"{spec} needs GStreamer, which this OpenCV")
+
+
+def test_what_is_said_of_this_opencv_agrees_with_its_build_information():
+    (line,) = [line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GStreamer:")]
+    assert has_gstreamer() == ("YES" in line)
+
+
+def test_the_csi_pipeline_takes_size_and_rate():
+    pipeline = csi_pipeline(1, SourceSettings(width=1920, height=1080, fps=60))
+    assert pipeline.startswith("nvarguscamerasrc sensor-id=1 ! ")
+    assert "width=1920,height=1080,framerate=60/1" in pipeline
+    assert pipeline.endswith("appsink drop=true max-buffers=1 sync=false")
+
+
+def test_a_pipeline_is_completed_unless_it_has_its_own_sink():
+    assert complete("videotestsrc ! ").startswith("videotestsrc ! videoconvert ! ")
+    assert complete("a ! appsink") == "a ! appsink"
+
+
+def test_with_gstreamer_pictures_come_from_the_pipeline(fake_capture, make_picture, number_of):
+    opened = []
+
+    def open_capture(pipeline):
+        opened.append(pipeline)
+        return fake_capture([make_picture(0), make_picture(1)])
+
+    source = GStreamerSource("gst:x", SourceSettings(), open_capture=open_capture, available=lambda: True)
+    with source:
+        assert number_of(source.read().image) == 1
+    assert opened[0].startswith("x ! videoconvert")
+
+
+def test_a_pipeline_that_does_not_start(fake_capture):
+    source = GStreamerSource(
+        "gst:x", SourceSettings(), open_capture=lambda _: fake_capture(opened=False), available=lambda: True
+    )
+    with pytest.raises(UsageError, match=r"gst-launch-1\.0 x !"):
+        source.open()
+
+
+@pytest.mark.parametrize("spec", ["csi://front", "csi://", "gst:", "gst:  "])
+def test_specs_that_name_nothing(spec):
+    with pytest.raises(UsageError):
+        GStreamerSource.from_spec(spec, SourceSettings())

@@ -1,0 +1,78 @@
+"""What the shipped models say of real clips."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.data
+
+
+@pytest.fixture
+def watch(run_smiledet, clips, tmp_path):
+    """Runs a clip; its report and its events."""
+
+    def run(name):
+        if not (clips / name).is_file():
+            pytest.skip(f"there is no {name} in {clips}")
+        done = run_smiledet("run", clips / name, "--no-show", "--events", "events.jsonl", "--report", "report.json")
+        assert done.returncode == 0, done.stderr
+        assert all(line.startswith("smiledet: ") for line in done.stderr.splitlines()), done.stderr
+        events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+        return json.loads((tmp_path / "report.json").read_text()), events
+
+    return run
+
+
+def share_smiling(events):
+    return sum(event["smile"] == "smiling" for event in events) / len(events)
+
+
+def test_no_face(watch):
+    report, events = watch("no_face.mp4")
+    assert report["frames"] > 90
+    assert len({event["frame"] for event in events}) <= 0.03 * report["frames"]
+
+
+def test_neutral_to_smile(watch):
+    """Neutral at first, a broad smile about the eleventh second."""
+    _, events = watch("neutral_to_smile.mp4")
+    first = events[0]["timestamp"]
+    assert share_smiling([event for event in events if event["timestamp"] < first + 1]) < 0.1
+    assert share_smiling([event for event in events if 10.5 < event["timestamp"] < 11.5]) > 0.9
+
+
+@pytest.mark.xfail(strict=True, reason="the first models read the faint, closed-mouth smile at the end as none")
+def test_neutral_to_smile_ends_smiling(watch):
+    _, events = watch("neutral_to_smile.mp4")
+    last = events[-1]["timestamp"]
+    assert share_smiling([event for event in events if event["timestamp"] > last - 1]) > 0.5
+
+
+def test_a_single_face_is_followed_throughout(watch):
+    report, events = watch("single_face_640x360.mp4")
+    faces = [sum(event["frame"] == number for event in events) for number in range(report["frames"])]
+    assert len(faces) == 72
+    assert faces[5:] == [1] * (len(faces) - 5)
+    assert len({event["track"] for event in events}) == 1
+
+
+def test_a_face_that_leaves(watch):
+    report, events = watch("face_then_none.mov")
+    frames = {event["frame"] for event in events}
+    assert sum(frame < report["frames"] // 3 for frame in frames) > 0.5 * report["frames"] / 3
+    assert sum(frame >= 2 * report["frames"] // 3 for frame in frames) < 0.1 * report["frames"] / 3
+
+
+def test_a_face_that_comes(watch):
+    report, events = watch("none_then_face.mov")
+    frames = {event["frame"] for event in events}
+    assert sum(frame < report["frames"] // 3 for frame in frames) < 0.1 * report["frames"] / 3
+    assert sum(frame >= 2 * report["frames"] // 3 for frame in frames) > 0.5 * report["frames"] / 3
+
+
+def test_hard_cuts(watch):
+    report, events = watch("stage_cuts_hard.mp4")
+    assert report["frames"] == 275
+    assert events

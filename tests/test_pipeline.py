@@ -1,0 +1,356 @@
+"""The whole pipeline in this process: what ends it, what it loses and what it does not."""
+
+import json
+import logging
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smiledet.config import BufferSettings, load_config
+from smiledet.detection.haar import HaarDetector
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.pipeline import Limits, Pipeline, Stop
+from smiledet.sinks.base import Sink
+from smiledet.sinks.events import EventsSink
+from smiledet.sinks.video import VideoSink
+from smiledet.sources.base import Picture, Source
+from smiledet.sources.demo import DemoSource, scene
+from smiledet.sources.pacing import Paced
+from smiledet.workers.aligner import AlignerWorker
+from smiledet.workers.base import FaultPolicy
+from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.drawer import DrawerWorker
+from smiledet.workers.locator import LocatorWorker
+from smiledet.workers.thread import WorkerSettings
+
+LIMIT = 30.0
+"""Seconds after which a wait counts as stuck; no passing test comes near."""
+
+FRAMES = 12
+
+
+class Collector(Sink):
+    """Keeps what it is given, and knows whether it was closed."""
+
+    description = "collector"
+
+    def __init__(self, on_frame=lambda number: None):
+        self.readings = {}
+        self.images = []
+        self.order = []
+        self.closed = 0
+        self.on_frame = on_frame
+
+    def open(self):
+        pass
+
+    def write(self, frame, annotation):
+        self.order.append(frame.id)
+        self.readings[frame.id] = annotation.readings
+        self.images.append(annotation.image)
+        self.on_frame(frame.id)
+
+    def close(self):
+        self.closed += 1
+
+
+class ScriptedSource(Source):
+    """The demo's pictures, then, as soon as it may break, a fault.
+
+    Args:
+        count: Pictures before the fault.
+        live: Whether it is a camera.
+    """
+
+    description = "scripted"
+    fps = 30.0
+    size = (640, 480)
+
+    def __init__(self, count, live):
+        self.live = live
+        self.left = count
+        self.index = 0
+        self.may_break = threading.Event()
+        self.closed = 0
+
+    def open(self):
+        pass
+
+    def read(self):
+        if self.index == self.left:
+            assert self.may_break.wait(LIMIT)
+            raise SmiledetError("the camera was unplugged")
+        self.index += 1
+        return Picture(scene(self.index), self.index / 30)
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def config():
+    return load_config("desktop-cpu").config
+
+
+def demo(frames=FRAMES):
+    source = DemoSource(frames / 30)
+    source.open()
+    return source
+
+
+def no_threads_left(before):
+    return not [thread for thread in threading.enumerate() if thread not in before]
+
+
+def test_every_frame_arrives_in_order(config):
+    before = threading.enumerate()
+    collector = Collector()
+    pipeline = Pipeline(config, demo(), [collector])
+    why, report = pipeline.run()
+    assert why is Stop.END
+    assert collector.order == list(range(FRAMES))
+    assert collector.closed == 1
+    for name, count in report.stages.items():
+        assert (count.processed, count.failed, count.total_dropped) == (FRAMES, 0, 0), name
+    assert no_threads_left(before)
+    assert "litert" in pipeline.device
+
+
+def test_more_workers_read_the_same(config):
+    """Two threads that align and two that read smiles finish in any order; what is shown does not depend on it."""
+    seen = []
+    for workers in (1, 2):
+        more = replace(config, worker={stage: WorkerSettings(workers=workers) for stage in ("align", "smile")})
+        collector = Collector()
+        Pipeline(more, demo(20), [collector]).run()
+        seen.append(collector)
+    assert seen[0].readings == seen[1].readings
+    assert any(seen[0].readings.values())
+    assert all(np.array_equal(one, two) for one, two in zip(seen[0].images, seen[1].images, strict=True))
+
+
+def test_live_frames_are_drawn_or_dropped_and_never_go_back(config):
+    source = Paced(DemoSource(1.5))
+    source.open()
+    collector = Collector()
+    pipeline = Pipeline(config, source, [collector])
+    why, report = pipeline.run()
+    assert why is Stop.END
+    assert report.published == 45
+    assert collector.order and collector.order == sorted(set(collector.order))
+    for name, count in pipeline.buffer.counts().items():
+        assert count.processed + count.failed + count.total_dropped == 45, name
+
+
+def test_the_stats_line_is_drawn_on_demand(config):
+    pictures = []
+    for stats in (False, True):
+        collector = Collector()
+        Pipeline(replace(config, stats=stats), demo(3), [collector]).run()
+        pictures.append(collector.images[-1])
+    assert not np.array_equal(*pictures)
+
+
+@pytest.mark.parametrize("limits", [Limits(max_frames=4), Limits(duration=3.5 / 30)])
+def test_limits_end_it_early(config, limits):
+    collector = Collector()
+    why, _ = Pipeline(config, demo(), [collector], limits=limits).run()
+    assert (why, collector.order) == (Stop.END, [0, 1, 2, 3])
+
+
+# What ends a run.
+
+
+def test_a_stop_from_another_thread(config):
+    before = threading.enumerate()
+    collector = Collector(on_frame=lambda number: pipeline.stop() if number == 3 else None)
+    source = demo(3000)
+    pipeline = Pipeline(config, source, [collector])
+    why, _ = pipeline.run()
+    assert why is Stop.SIGNAL
+    assert 4 <= len(collector.order) < 3000
+    assert collector.closed == 1
+    assert source.read() is None  # it was closed
+    assert no_threads_left(before)
+
+
+class FakeWindow:
+    """A window in which somebody presses q after a number of pictures."""
+
+    def __init__(self, pictures):
+        self.left = pictures
+        self.shown = []
+        self.closed = False
+
+    def show(self, image):
+        self.shown.append(image)
+
+    def poll(self, wait_ms=1):
+        return len(self.shown) >= self.left
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_key_in_the_window(config):
+    window, collector = FakeWindow(5), Collector()
+    why, _ = Pipeline(config, demo(3000), [collector], window).run()
+    assert why is Stop.KEY
+    assert window.closed and collector.closed == 1
+    assert len(window.shown) == 5
+
+
+def test_the_window_shows_every_frame_of_a_file(config):
+    """Even if it falls so far behind that the threads are done long before."""
+    all_written = threading.Event()
+    collector = Collector(on_frame=lambda number: all_written.set() if number == 19 else None)
+
+    class SlowWindow(FakeWindow):
+        def show(self, image):
+            assert all_written.wait(LIMIT)
+            super().show(image)
+
+    window = SlowWindow(10**6)
+    why, _ = Pipeline(replace(config, buffer=BufferSettings(capacity=32)), demo(20), [collector], window).run()
+    assert why is Stop.END
+    assert len(window.shown) == 20
+    assert all(np.array_equal(one, two) for one, two in zip(window.shown, collector.images, strict=True))
+
+
+@pytest.mark.parametrize("how", [Stop.KEY, Stop.SIGNAL])
+def test_the_last_photograph_stays_until_a_key_or_a_signal(config, how):
+    class PatientWindow(FakeWindow):
+        """Somebody looks at the photograph for ten polls after the last one came, then presses q or Ctrl-C."""
+
+        looks = 0
+
+        def poll(self, wait_ms=1):
+            self.looks += len(self.shown) == 2
+            if self.looks == 10 and how is Stop.SIGNAL:
+                pipeline.stop()
+            return self.looks >= 10 and how is Stop.KEY
+
+    source, window = demo(2), PatientWindow(10**6)
+    source.still = True
+    pipeline = Pipeline(config, source, window=window)
+    why, _ = pipeline.run()
+    assert why is how
+    assert window.looks >= 10 and window.closed
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_camera_that_is_unplugged(config, tmp_path, count_frames, live):
+    class ToldVideo(VideoSink):
+        def write(self, frame, annotation):
+            super().write(frame, annotation)
+            source.may_break.set()
+
+    before = threading.enumerate()
+    source = ScriptedSource(10, live)
+    with ToldVideo(tmp_path / "out.mp4", 30) as video, EventsSink(tmp_path / "out.jsonl", "fake") as events:
+        with pytest.raises(SmiledetError, match=r"^the camera was unplugged$"):
+            Pipeline(config, source, [video, events]).run()
+        assert count_frames(tmp_path / "out.mp4") == video.written > 0  # closed by its thread already
+    for line in (tmp_path / "out.jsonl").read_text().splitlines():
+        assert json.loads(line)["source"] == "fake"
+    assert source.closed
+    assert no_threads_left(before)
+
+
+def test_a_sink_that_cannot_be_finished(config):
+    class Unfinished(Collector):
+        def close(self):
+            raise SmiledetError("cannot finish out.xyz")
+
+    other = Collector()
+    with pytest.raises(SmiledetError, match=r"^cannot finish out\.xyz$"):
+        Pipeline(config, demo(), [Unfinished(), other]).run()
+    assert other.order == list(range(FRAMES))
+    assert other.closed == 1
+
+
+def test_a_model_that_is_not_there(config):
+    task = {**config.task, "smile": replace(config.task["smile"], model="huge")}
+    with pytest.raises(UsageError, match="no model 'huge'"):
+        Pipeline(replace(config, task=task), demo())
+
+
+# Stages that fail.
+
+
+@pytest.mark.parametrize(
+    ("worker", "stage"),
+    [
+        (LocatorWorker, "locate"),
+        (AlignerWorker, "align"),
+        (ClassifierWorker, "smile"),
+        (DrawerWorker, "draw"),
+        (Collector, "sink 1: collector"),
+    ],
+)
+def test_a_fault_now_and_then_costs_that_frame_alone(config, monkeypatch, caplog, worker, stage):
+    method = "write" if worker is Collector else "process"
+    whole = getattr(worker, method)
+
+    def process(self, frame, *others):
+        if frame.id % 5 == 4:
+            raise RuntimeError("hiccup")
+        return whole(self, frame, *others)
+
+    monkeypatch.setattr(worker, method, process)
+    collector = Collector()
+    with caplog.at_level(logging.WARNING):
+        why, report = Pipeline(replace(config, tasks=("smile",)), demo(20), [collector]).run()
+    assert why is Stop.END
+    assert report.stages[stage].failed == 4
+    assert f"stage {stage} failed on frame 4: RuntimeError('hiccup')" in caplog.messages
+    unharmed = [number for number in range(20) if number % 5 != 4]
+    if worker is Collector:
+        assert collector.order == unharmed
+    else:
+        assert collector.order == list(range(20))  # the picture itself is never lost
+    assert all(len(collector.readings[number]) == 2 for number in unharmed if number > 4)
+
+
+@pytest.mark.parametrize("policy", [FaultPolicy(3, 2, 0.001), FaultPolicy(1, 0, 0.0)])
+def test_a_stage_that_keeps_failing_ends_the_run(config, monkeypatch, tmp_path, count_frames, policy):
+    def detect(*_):
+        raise RuntimeError("no eyes")
+
+    monkeypatch.setattr(HaarDetector, "detect", detect)
+    collector = Collector()
+    with VideoSink(tmp_path / "out.mp4", 30) as video:
+        pipeline = Pipeline(replace(config, faults=policy), demo(3000), [collector, video])
+        with pytest.raises(SmiledetError, match=r"^stage 'locate' keeps failing: .* see the log above$") as caught:
+            pipeline.run()
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    assert pipeline.buffer.counts()["locate"].failed == policy.failures * (policy.restarts + 1)
+    assert collector.closed == 1
+    assert collector.order == list(range(len(collector.order)))
+    assert (count_frames(tmp_path / "out.mp4") if video.written else 0) == video.written
+
+
+def test_a_stage_that_cannot_start_ends_the_run(config, monkeypatch):
+    def fail(*_):
+        raise UsageError("no such network")
+
+    monkeypatch.setattr("smiledet.pipeline.load_engine", fail)
+    source, collector = demo(), Collector()
+    with pytest.raises(UsageError, match=r"^no such network$"):
+        Pipeline(config, source, [collector]).run()
+    assert collector.closed == 1
+    assert source.read() is None
+
+
+def test_a_sink_that_breaks_leaves_the_others_readable(config):
+    class Breaking(Collector):
+        def write(self, frame, annotation):
+            raise SmiledetError("disk full")
+
+    other = Collector()
+    with pytest.raises(SmiledetError, match=r"^disk full$"):
+        Pipeline(config, demo(3000), [Breaking(), other]).run()
+    assert other.closed == 1

@@ -1,0 +1,92 @@
+"""The wheel, built and installed: it carries its models and configurations, and runs from anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+LIMIT = 120
+
+
+def run(command: list[object], folder: Path, packages: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    if packages is not None:
+        environment["PYTHONPATH"] = str(packages)
+    words = [str(word) for word in command]
+    return subprocess.run(
+        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the wheel was installed."""
+    if not (CHECKOUT / "pyproject.toml").is_file():
+        pytest.skip("there is no checkout to build from")
+    for needed in ("build", "hatchling", "pip"):
+        if find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder, CHECKOUT]
+    done = run([sys.executable, *build], folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("smiledet-*.whl")
+    install = ["-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", folder / "packages", wheel]
+    done = run([sys.executable, *install], folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "packages"
+
+
+PLACES = """
+import json, smiledet
+from smiledet.resources import configs_folder, models_folder
+print(json.dumps([smiledet.__file__, str(models_folder()), str(configs_folder())]))
+"""
+
+
+def test_everything_comes_from_the_wheel(installed, tmp_path):
+    done = run([sys.executable, "-c", PLACES], tmp_path, installed)
+    assert done.returncode == 0, done.stderr
+    for place in json.loads(done.stdout):
+        assert Path(place).is_relative_to(installed)
+        assert Path(place).exists()
+
+
+def test_nothing_but_the_package_is_installed(installed):
+    assert {path.name for path in installed.iterdir()} - {"bin"} == {
+        "smiledet",
+        next(installed.glob("smiledet-*.dist-info")).name,
+    }
+    files = [path.name for path in installed.rglob("*")]
+    for name in ("py.typed", "events.schema.json", "index.json", "landmarks68.dat", "desktop-cpu.toml", "LICENSE"):
+        assert name in files
+
+
+def test_its_models_are_whole(installed, tmp_path):
+    done = run([sys.executable, "-m", "smiledet", "models", "--check"], tmp_path, installed)
+    assert done.returncode == 0, done.stderr
+    for name in ("landmarks/ert68", "smile/mobilenet-025", "emotion/mini-xception"):
+        assert name in done.stdout
+
+
+def test_it_runs(installed, tmp_path):
+    command = ["run", "demo", "--max-frames", 5, "--no-show", "--events", "events.jsonl", "--record", "out.mp4"]
+    done = run([sys.executable, "-m", "smiledet", *command], tmp_path, installed)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert {event["source"] for event in events} == {"demo"}
+    assert (tmp_path / "out.mp4").stat().st_size > 1000
+
+
+def test_its_command_is_there(installed, tmp_path):
+    done = run([sys.executable, installed / "bin" / "smiledet", "--version"], tmp_path, installed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("smiledet ")

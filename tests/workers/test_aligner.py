@@ -1,0 +1,91 @@
+"""The aligner's thread, on the portraits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cv2
+import pytest
+
+from smiledet.alignment.shipped import shipped_aligner
+from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame, GreyImage, Image
+from smiledet.sources.demo import PORTRAITS
+from smiledet.workers import locator
+from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of
+from smiledet.workers.locator import Located
+
+LIMIT = 20.0
+
+SPECS = (ChipSpec(64), ChipSpec(96, 0.8, 3), ChipSpec(64))
+
+
+def run(frame: Frame, make: Callable[[], Any], ends: Any) -> FrameBuffer:
+    buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME)
+    buffer.publish(frame)
+    buffer.end()
+    worker = AlignerWorker(make, SPECS, buffer=buffer, on_end=ends)
+    worker.start()
+    assert worker.join(LIMIT)
+    return buffer
+
+
+def located(frame: Frame, *faces: Face) -> Frame:
+    frame.results[locator.STAGE] = Located(faces, cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY))
+    return frame
+
+
+@pytest.mark.parametrize("which", range(len(PORTRAITS)))
+def test_a_real_face_is_aligned(which: int, portrait_frame: Callable[..., Frame], ends: Any) -> None:
+    (x, y), side = PORTRAITS[which].centre, PORTRAITS[which].face
+    face = Face(Box(0, 0, 9, 9), 9.0, 1, Box(x - side / 2, y - side / 2, side, side))
+    frame = located(portrait_frame(0, which), face)
+    run(frame, shipped_aligner, ends)
+    ((of, aligned),) = aligned_faces_of(frame)
+    assert of is face
+    assert aligned.aligned
+    assert [chip.shape for chip in aligned.chips.values()] == [(64, 64), (96, 96, 3)]
+    assert aligned.landmarks is not None
+    middle = aligned.landmarks.mean(axis=0)
+    assert abs(middle[0] - x) < 0.2 * side
+    assert abs(middle[1] - y) < 0.3 * side
+    assert ends.problems == [None]
+
+
+def test_the_detectors_own_box_is_what_is_aligned(frame_of: Callable[..., Frame], ends: Any) -> None:
+    """Not the smoothed one, which lags behind; and every geometry is cut once, however many networks take it."""
+    asked: list[tuple[Box, list[ChipSpec]]] = []
+
+    class Fake:
+        def align(self, image: Image, grey: GreyImage, box: Box, specs: Sequence[ChipSpec]) -> AlignedFace:
+            asked.append((box, list(specs)))
+            return AlignedFace(None, False, {})
+
+    faces = [Face(Box(0, 0, 9, 9), 9.0, track, Box(track, 0, 8, 8)) for track in (1, 2)]
+    frame = located(frame_of(), *faces)
+    run(frame, Fake, ends)
+    assert asked == [(Box(track, 0, 8, 8), [ChipSpec(64), ChipSpec(96, 0.8, 3)]) for track in (1, 2)]
+    assert [face.track for face, _ in aligned_faces_of(frame)] == [1, 2]
+
+
+@pytest.mark.parametrize("result", [None, "no faces"])
+def test_without_faces_there_is_nothing_to_align(result: str | None, frame_of: Callable[..., Frame], ends: Any) -> None:
+    frame = located(frame_of())
+    if result is None:
+        frame.results[locator.STAGE] = None  # the locator failed
+    buffer = run(frame, shipped_aligner, ends)
+    assert frame.results[STAGE] == ()
+    assert buffer.counts()[STAGE].processed == 1
+
+
+def test_a_frame_on_which_it_fails_has_no_aligned_faces(frame_of: Callable[..., Frame], ends: Any) -> None:
+    class Broken:
+        def align(self, *arguments: Any) -> AlignedFace:
+            raise ValueError("no trees")
+
+    frame = located(frame_of(), Face(Box(0, 0, 9, 9), 9.0, 1, Box(0, 0, 9, 9)))
+    buffer = run(frame, Broken, ends)
+    assert frame.results[STAGE] is None
+    assert aligned_faces_of(frame) == ()
+    assert buffer.counts()[STAGE].failed == 1

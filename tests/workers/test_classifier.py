@@ -1,0 +1,160 @@
+"""The classifiers' threads: a network each, one board for all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from typing_extensions import override
+
+from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.engines.base import Engine
+from smiledet.errors import UsageError
+from smiledet.frame import Box, ChipSpec, Face, Frame, Prediction
+from smiledet.labels import LabelBoard
+from smiledet.tasks.base import Task
+from smiledet.workers import aligner
+from smiledet.workers.classifier import ClassifierWorker
+
+LIMIT = 20.0
+
+TASK = Task("light", ("dark", "bright"), {}, smoothing=0.0, hysteresis=0.0)
+SPEC = ChipSpec(8)
+
+AlignedFrames = Callable[[int, list[int], ChipSpec], Frame]
+
+
+class Brightness(Engine):
+    """Reads how bright a chip is; belongs to the thread that made it."""
+
+    device = "none"
+
+    def __init__(self, path: Path = Path(), threads: int = 1) -> None:
+        self._thread = threading.get_ident()
+        self.batches: list[tuple[int, ...]] = []
+        self.closed = 0
+
+    @override
+    def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        assert threading.get_ident() == self._thread
+        assert not self.closed
+        self.batches.append(chips.shape)
+        bright = chips.reshape(len(chips), -1).mean(axis=1) / 255
+        return np.stack([1 - bright, bright], axis=1).astype(np.float32)
+
+    @override
+    def close(self) -> None:
+        assert threading.get_ident() == self._thread
+        self.closed += 1
+
+
+class Crew:
+    """Workers of one task on one buffer."""
+
+    def __init__(self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC) -> None:
+        self.board = LabelBoard([TASK])
+        self.engines: list[Brightness] = []
+        self.buffer = FrameBuffer([StageSpec(TASK.name)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
+        for frame in frames:
+            self.buffer.publish(frame)
+        self.buffer.end()
+        self.threads = [
+            ClassifierWorker(TASK, spec, self.load, self.board, buffer=self.buffer, on_end=ends, name=f"light {number}")
+            for number in range(workers)
+        ]
+
+    def load(self) -> Engine:
+        engine = Brightness()
+        self.engines.append(engine)
+        return engine
+
+    def run(self) -> None:
+        for thread in self.threads:
+            thread.start()
+        assert all(thread.join(LIMIT) for thread in self.threads)
+
+
+def test_predictions_stand_in_the_order_of_the_faces(aligned_frame: AlignedFrames, ends: Any) -> None:
+    frame = aligned_frame(0, [51, 204, 153], SPEC)
+    Crew([frame], ends).run()
+    predictions: tuple[Prediction, ...] = frame.results[TASK.name]
+    assert [prediction.label for prediction in predictions] == ["dark", "bright", "bright"]
+    assert [prediction.scores["bright"] for prediction in predictions] == pytest.approx([0.2, 0.8, 0.6], abs=1e-6)
+    assert ends.problems == [None]
+
+
+def test_readings_go_to_the_board_by_track(aligned_frame: AlignedFrames, ends: Any) -> None:
+    crew = Crew([aligned_frame(0, [51, 204], SPEC)], ends)
+    crew.run()
+    box = Box(0, 0, 1, 1)
+    read = crew.board.read([Face(box, 1.0, 2, box), Face(box, 1.0, 1, box)], frame=0)
+    assert [reading.predictions["light"].label for reading in read] == ["bright", "dark"]
+
+
+@pytest.mark.parametrize("spec", [ChipSpec(8), ChipSpec(12, 0.8, 3)])
+def test_the_network_is_warmed_up_and_then_gets_all_faces_at_once(
+    spec: ChipSpec, aligned_frame: AlignedFrames, ends: Any
+) -> None:
+    crew = Crew([aligned_frame(0, [10, 20, 30], spec)], ends, spec=spec)
+    crew.run()
+    (engine,) = crew.engines
+    side = (spec.size, spec.size, spec.channels)
+    assert engine.batches == [(1, *side), (3, *side)]
+    assert engine.closed == 1
+
+
+def test_without_faces_the_network_rests(aligned_frame: AlignedFrames, ends: Any) -> None:
+    nobody, failed = aligned_frame(0, [], SPEC), aligned_frame(1, [1], SPEC)
+    failed.results[aligner.STAGE] = None
+    crew = Crew([nobody, failed], ends)
+    crew.run()
+    assert nobody.results[TASK.name] == failed.results[TASK.name] == ()
+    assert len(crew.engines[0].batches) == 1  # the warm-up
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_several_workers_read_every_frame_once(workers: int, aligned_frame: AlignedFrames, ends: Any) -> None:
+    frames = [aligned_frame(number, [number, 255 - number], SPEC) for number in range(60)]
+    crew = Crew(frames, ends, workers)
+    crew.run()
+    assert ends.problems == [None] * workers
+    assert len(crew.engines) == workers
+    assert sum(len(engine.batches) - 1 for engine in crew.engines) == 60
+    for number, frame in enumerate(frames):
+        scores = [prediction.scores["bright"] for prediction in frame.results[TASK.name]]
+        assert scores == pytest.approx([number / 255, 1 - number / 255], abs=1e-6)
+    # Whoever finished when: the board reads as if one had done it all.
+    box = Box(0, 0, 1, 1)
+    (read,) = crew.board.read([Face(box, 1.0, 1, box)], frame=59)
+    assert read.predictions["light"].scores["bright"] == pytest.approx(59 / 255, abs=1e-6)
+
+
+def test_a_network_of_other_labels_fails_frame_by_frame(
+    aligned_frame: AlignedFrames, ends: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Three(Brightness):
+        @override
+        def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+            return np.full((len(chips), 3), 1 / 3, np.float32)
+
+    frame = aligned_frame(0, [51], SPEC)
+    crew = Crew([frame], ends)
+    crew.threads = [ClassifierWorker(TASK, SPEC, Three, crew.board, buffer=crew.buffer, on_end=ends)]
+    crew.run()
+    assert frame.results[TASK.name] is None
+    assert "stage light failed on frame 0: ValueError(" in caplog.text
+
+
+def test_a_network_that_cannot_be_loaded_ends_the_run(aligned_frame: AlignedFrames, ends: Any) -> None:
+    def fail() -> Engine:
+        raise UsageError("model light/x: x.tflite is damaged")
+
+    crew = Crew([aligned_frame(0, [51], SPEC)], ends)
+    crew.threads = [ClassifierWorker(TASK, SPEC, fail, crew.board, buffer=crew.buffer, on_end=ends)]
+    crew.run()
+    assert ends.message == "model light/x: x.tflite is damaged"

@@ -1,0 +1,97 @@
+"""The locator's thread, on the portraits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.locator import FaceLocator
+from smiledet.detection.tracker import FaceTracker
+from smiledet.errors import UsageError
+from smiledet.frame import Box, Face, Frame, GreyImage
+from smiledet.sources.demo import PORTRAITS
+from smiledet.workers.locator import STAGE, Located, LocatorWorker, faces_of
+
+LIMIT = 20.0
+
+
+def create() -> FaceLocator:
+    return FaceLocator(HaarDetector(), HaarDetector(FOLLOWING), FaceTracker())
+
+
+def run(frames: list[Frame], make: Callable[[], Any], ends: Any) -> FrameBuffer:
+    buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
+    for frame in frames:
+        buffer.publish(frame)
+    buffer.end()
+    worker = LocatorWorker(make, buffer=buffer, on_end=ends)
+    worker.start()
+    assert worker.join(LIMIT)
+    return buffer
+
+
+@pytest.mark.parametrize("which", range(len(PORTRAITS)))
+def test_a_real_face_is_found(which: int, portrait_frame: Callable[..., Frame], ends: Any) -> None:
+    frame = portrait_frame(0, which)
+    run([frame], create, ends)
+    (x, y), side = PORTRAITS[which].centre, PORTRAITS[which].face
+    faces = faces_of(frame)
+    assert len(faces) == 1
+    assert faces[0].box.iou(Box(x - side / 2, y - side / 2, side, side)) > 0.65
+    assert ends.problems == [None]
+
+
+def test_the_frame_is_turned_grey_once_for_everybody(portrait_frame: Callable[..., Frame], ends: Any) -> None:
+    frame = portrait_frame()
+    run([frame], create, ends)
+    located: Located = frame.results[STAGE]
+    assert (located.grey == cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)).all()
+    assert located.grey.dtype == np.uint8
+
+
+def test_a_picture_without_a_face_has_none(frame_of: Callable[..., Frame], ends: Any) -> None:
+    frame = frame_of()
+    run([frame], create, ends)
+    assert faces_of(frame) == ()
+
+
+def test_what_the_locator_is_told(frame_of: Callable[..., Frame], ends: Any) -> None:
+    told: list[tuple[tuple[int, ...], float, bool]] = []
+
+    class Fake:
+        def locate(self, grey: GreyImage, time: float, cut: bool) -> tuple[Face, ...]:
+            told.append((grey.shape, time, cut))
+            return ()
+
+    run([frame_of(0), frame_of(3, cut=True)], Fake, ends)
+    assert told == [((48, 64), 0.0, False), ((48, 64), 0.1, True)]
+
+
+def test_a_frame_on_which_it_fails_has_no_faces(frame_of: Callable[..., Frame], ends: Any) -> None:
+    class Broken:
+        def locate(self, grey: GreyImage, time: float, cut: bool) -> tuple[Face, ...]:
+            raise ValueError("no cascade")
+
+    frame = frame_of()
+    buffer = run([frame], Broken, ends)
+    assert frame.results == {STAGE: None}
+    assert faces_of(frame) == ()
+    assert buffer.counts()[STAGE].failed == 1
+
+
+def test_faces_of_a_frame_that_was_never_located(frame_of: Callable[..., Frame]) -> None:
+    assert faces_of(frame_of()) == ()
+
+
+def test_a_detector_that_cannot_be_loaded_ends_the_run(frame_of: Callable[..., Frame], ends: Any) -> None:
+    def fail() -> FaceLocator:
+        raise UsageError("this OpenCV has no cascade")
+
+    run([frame_of()], fail, ends)
+    assert ends.message == "this OpenCV has no cascade"
