@@ -129,6 +129,8 @@ class ClassifierRecipe:
         augmentation: See `Augmentation`.
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
+        initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
+            layers that have another shape here (the head, where the classes differ). Empty for random weights.
     """
 
     name: str
@@ -138,3 +140,4 @@ class ClassifierRecipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=Schedule)
     finish: tuple[Finish, ...] = ()
+    initial: str = ""
