@@ -100,7 +100,8 @@ class Pipeline:
         self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
         self._board = LabelBoard(self._tasks)
         self._drawn = RateMeter()
-        self._mailbox: queue.SimpleQueue[SmiledetError | Stop | StageThread] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
+        self._late: list[SmiledetError] = []
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
         sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
         self.buffer = FrameBuffer(self._stages(policy, sink_stages), policy, config.buffer.capacity)
@@ -220,7 +221,7 @@ class Pipeline:
         )
 
     def _on_end(self, thread: StageThread, problem: SmiledetError | None) -> None:
-        self._mailbox.put(problem if problem is not None else thread)
+        self._mailbox.put((thread, problem))
 
     def _watch(self) -> Stop:
         """Wait for what ends the run, and show frames meanwhile."""
@@ -229,13 +230,24 @@ class Pipeline:
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             message = self._next_message()
-            if isinstance(message, SmiledetError):
-                raise message
             if isinstance(message, Stop):
                 return message
             if message is not None:
-                running.discard(message)
+                thread, problem = message
+                running.discard(thread)
+                if problem is not None:
+                    self._note(thread, problem)
         return self._hold(self._window) if self._window is not None and self._still else Stop.END
+
+    def _note(self, thread: StageThread, problem: SmiledetError) -> None:
+        """End the run at once where a stage gave up; where an output could not be finished, let the others finish.
+
+        Raises:
+            SmiledetError: The problem, if frames would have to do without the stage.
+        """
+        if thread is self._grabber or not self.buffer.finished(thread.stage):
+            raise problem
+        self._late.append(problem)
 
     def _hold(self, window: Window) -> Stop:
         """Keep the last photograph on show until a key or a signal."""
@@ -248,10 +260,12 @@ class Pipeline:
         """Raise what went wrong while the threads were ending: an output that could not be finished."""
         while not self._mailbox.empty():
             message = self._mailbox.get()
-            if isinstance(message, SmiledetError):
-                raise message
+            if not isinstance(message, Stop) and message[1] is not None:
+                self._late.append(message[1])
+        if self._late:
+            raise self._late[0]
 
-    def _next_message(self) -> SmiledetError | Stop | StageThread | None:
+    def _next_message(self) -> Stop | tuple[StageThread, SmiledetError | None] | None:
         try:
             # With a window the wait was for its next frame; without one there is nothing else to do here.
             return self._mailbox.get(block=self._window is None)

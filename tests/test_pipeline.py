@@ -264,9 +264,24 @@ def test_a_sink_that_cannot_be_finished(config):
         def close(self):
             raise SmiledetError("cannot finish out.xyz")
 
-    other = Collector()
+    unfinished = Unfinished()
+    told = threading.Event()
+
+    def hold_the_last(number):  # until the pipeline has been told of the other's failure
+        if number == FRAMES - 1:
+            assert told.wait(LIMIT)
+
+    other = Collector(hold_the_last)
+    pipeline = Pipeline(config, demo(), [unfinished, other])
+    note = pipeline._note
+
+    def noted(thread, problem):
+        told.set()
+        note(thread, problem)
+
+    pipeline._note = noted
     with pytest.raises(SmiledetError, match=r"^cannot finish out\.xyz$"):
-        Pipeline(config, demo(), [Unfinished(), other]).run()
+        pipeline.run()
     assert other.order == list(range(FRAMES))
     assert other.closed == 1
 
