@@ -153,7 +153,7 @@ def load_lesson(task: Task, recipe: ClassifierRecipe, data: Sequence[str], data_
     aligner = shipped_aligner()
     digest = find_model("landmarks", "ert68").files["dlib"].sha256
     spec = surrounded(recipe.input)
-    lesson = Lesson(*(cached_chips(part, task.labels, aligner, digest, spec, cache) for part in parts))
+    lesson = Lesson(*(cached_chips(part, task.labels, aligner, digest, spec, cache, recipe.detector) for part in parts))
     log.info("%d chips to train on, %d to watch", len(lesson.train.chips), len(lesson.held.chips))
     if len(lesson.train.chips) < recipe.schedule.batch:
         raise UsageError(
