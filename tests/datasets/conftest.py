@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
-from smiledet.errors import UsageError
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -23,22 +20,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     return folder
-
-
-@pytest.fixture
-def complaint() -> Callable[..., AbstractContextManager[None]]:
-    """Expects a UsageError of one line that contains every given word."""
-
-    @contextmanager
-    def expect(*words: str) -> Iterator[None]:
-        with pytest.raises(UsageError) as caught:
-            yield
-        message = str(caught.value)
-        assert "\n" not in message
-        for word in words:
-            assert word in message
-
-    return expect
 
 
 @pytest.fixture
