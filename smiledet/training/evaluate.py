@@ -38,7 +38,7 @@ def evaluate(
     model = find_model(task.name, model_name)
     if model.input is None:
         raise UsageError(f"model {task.name}/{model_name} takes no chips")
-    _, samples = read_samples(data)
+    _, samples = read_samples(data, task.name)
     splits = sorted({sample.split for sample in samples})
     if split != "all":
         samples = [sample for sample in samples if sample.split == split]

@@ -80,6 +80,18 @@ def folders(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
 
 
 @pytest.fixture
+def utkface(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
+    """Ten men and ten women of 20 to 29, and three pictures with a broken name."""
+    folder = tmp_path / "around" / "UTKFace"
+    for number in range(20):
+        name = f"{20 + number // 2}_{number % 2}_{number % 5}_2017010917{number:04d}"
+        picture(folder / f"{name}.jpg.chip.jpg", number)
+    for number, name in enumerate(("61_1_2017", "53__0_2017", "39_3_0_2017"), start=20):
+        picture(folder / f"{name}.jpg.chip.jpg", number)
+    return folder
+
+
+@pytest.fixture
 def tree(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """The tiny data set of a layout, by the layout's name."""
 
