@@ -21,6 +21,11 @@ from smiledet.training.progress import progress
 
 log = logging.getLogger(__name__)
 
+JITTER = (0.04, 0.04, 0.086)
+"""Standard deviations of Viola-Jones' boxes about the face, in box sides: centre x, centre y, side. Measured on every
+fourth of the annotated faces of HELEN and AFW (`smiledet.training.landmarks.measure_spread`): 0.078, 0.040 and 0.086,
+where the first is mostly turned heads, whose points move and not the box; hence y's value for x."""
+
 FACE_SHARE = 0.15
 """Smallest face sought in a labelled photograph, as a share of its shorter side."""
 
@@ -67,12 +72,21 @@ def pixels_of(fractions: Box, grey: GreyImage) -> Box:
     return Box(fractions.x * width, fractions.y * height, fractions.width * width, fractions.height * height)
 
 
+def jittered(box: Box, generator: np.random.Generator) -> Box:
+    """Another box that Viola-Jones might have reported for the same face."""
+    right, down, larger = generator.normal(0, JITTER) * box.width
+    side = box.width + larger
+    centre_x, centre_y = box.centre
+    return Box(centre_x + right - side / 2, centre_y + down - side / 2, side, side)
+
+
 def cut_chips(
     samples: Sequence[Sample],
     labels: Sequence[str],
     aligner: FaceAligner,
     spec: ChipSpec,
     locate: bool = False,
+    jitter: int | None = None,
 ) -> ChipSet:
     """Locate, align and cut every sample's face.
 
@@ -82,8 +96,10 @@ def cut_chips(
         aligner: The deployment aligner.
         spec: The chips' geometry.
         locate: Search for the face even in sets that are crops already.
+        jitter: Seed of boxes beside the located ones, spread as Viola-Jones' are; None for the located ones.
     """
     locator = LabelledFaceLocator()
+    generator = None if jitter is None else np.random.default_rng(jitter)
     chips: list[npt.NDArray[np.uint8]] = []
     classes: list[int] = []
     missed = unaligned = 0
@@ -98,6 +114,8 @@ def cut_chips(
         if box is None:
             missed += 1
             continue
+        if generator is not None:
+            box = jittered(box, generator)
         face = aligner.align(image if spec.channels == 3 else None, grey, box, [spec])
         unaligned += not face.aligned
         chips.append(face.chips[spec].reshape(spec.size, spec.size, spec.channels))
@@ -113,15 +131,16 @@ def cached_chips(
     aligner_digest: str,
     spec: ChipSpec,
     folder: Path,
+    jitter: int | None = None,
 ) -> ChipSet:
     """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks and geometry stay the same."""
     named = "\n".join(f"{sample.image}|{sample.label}|{sample.located}" for sample in samples)
-    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{named}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}".encode()).hexdigest()[:16]
     path = folder / f"chips-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return ChipSet(kept["chips"], kept["classes"], int(kept["missed"]), int(kept["unaligned"]))
-    cut = cut_chips(samples, labels, aligner, spec)
+    cut = cut_chips(samples, labels, aligner, spec, jitter=jitter)
     folder.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: an interrupted training would find a damaged file when it goes on.
     partial = path.with_name(f"partial-{path.name}")

@@ -128,9 +128,9 @@ def cuttings(monkeypatch):
     made = []
     cut = module.cut_chips
 
-    def counted(*given):
+    def counted(*given, **named):
         made.append(given)
-        return cut(*given)
+        return cut(*given, **named)
 
     monkeypatch.setattr(module, "cut_chips", counted)
     return made
