@@ -50,7 +50,7 @@ class Affectnet(Layout):
 
 
 def _images_folder(root: Path, lists: Path) -> Path:
-    folders = [around / name for around in (root, lists) for name in IMAGES]
+    folders = [around / name for name in IMAGES for around in (lists, root)]
     return next(folder for folder in folders if folder.is_dir())
 
 

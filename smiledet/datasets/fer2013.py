@@ -20,6 +20,7 @@ from smiledet.datasets.base import Layout, Sample, drop_known, images_in, kept_f
 from smiledet.datasets.tables import code_of, read_table
 from smiledet.errors import UsageError
 from smiledet.frame import Box
+from smiledet.training.progress import progress
 
 PREFIXES = {"training": "train", "publictest": "test", "privatetest": "private"}
 FOLDERS = {"train": "train", "training": "train", "private": "private", "privatetest": "private"}
@@ -57,7 +58,8 @@ def write_pictures(table: Path, folder: Path) -> None:
     Raises:
         UsageError: The table is broken; the message names the row.
     """
-    for number, row in enumerate(read_table(table, ("emotion", "pixels", "Usage"))):
+    rows = read_table(table, ("emotion", "pixels", "Usage"))
+    for number, row in enumerate(progress(rows, f"unpacking {table.name}")):
         where = f"{table}, row {number + 1}"
         label = code_of(row, "emotion", CODES, where)
         if row["Usage"] not in USAGES:

@@ -7,7 +7,8 @@ numbered otherwise do not serve: nothing there tells which row a picture is.
 Labels are made as the authors' "majority" mode makes them: a label with a single vote is an outlier and dropped, and a
 label must have more than half of the votes left. Crops without such a label, or whose label is "unknown" or
 "not a face" (NF), are left out; so is contempt for the task `emotion`, whose seven classes do not know it (`emotion8`
-does). The soft labels are the votes left for the task's own classes. Splits: `train`, `test` (PublicTest) and `private` (PrivateTest).
+does). The soft labels are the votes left for the task's own classes. Splits: `train`, `test` (PublicTest)
+and `private` (PrivateTest).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -42,6 +43,9 @@ OLDEST = 100
 
 UNKNOWN = "not told"
 
+BROKEN = (OSError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, zlib.error)
+"""What SciPy raises at files that are cut short, of a newer format (7.3), or no list of faces."""
+
 
 def age_of(birth: float, year: float) -> float:
     """Age in years in the middle of a year.
@@ -65,14 +69,14 @@ def read_mat(path: Path, name: str) -> dict[str, list[Any]]:
         UsageError: SciPy is not installed, or the file is not as expected.
     """
     try:
-        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError, loadmat
     except ImportError as problem:
         raise UsageError(f"reading {path} takes SciPy: pip install 'smiledet[train]'") from problem
     try:
         record = loadmat(str(path))[name][0, 0]
         known = [field for field in (*FIELDS, "celeb_id") if field in record.dtype.names]
         columns = {field: list(record[field].ravel()) for field in known}
-    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError) as problem:
+    except (*BROKEN, MatReadError) as problem:
         raise UsageError(f"{path} is no IMDB-WIKI list: {problem}") from problem
     if missing := set(FIELDS) - set(columns):
         raise UsageError(f"{path}: no field {min(missing)!r}; expected {', '.join(FIELDS)}")

@@ -48,7 +48,7 @@ def class_sheet(named: Sequence[tuple[str, Sequence[Sample]]], columns: int = 10
             shown = pictures(of_class[label], columns)
             read += len(shown)
             images += [image for image, _ in shown] + [_blank()] * (columns - len(shown))
-            captions += [f"{label} · {sample.split}" for _, sample in shown] + [""] * (columns - len(shown))
+            captions += [f"{label}, {sample.split}" for _, sample in shown] + [""] * (columns - len(shown))
     if not read:
         raise UsageError(f"no photograph of {', '.join(name for name, _ in named)} can be read")
     return contact_sheet(images, captions, columns, CELL)
@@ -72,10 +72,16 @@ def _marked(image: Image, sample: Sample) -> Image:
     if sample.located is not None:
         part = sample.located
         box = Box(part.x * width, part.y * height, part.width * width, part.height * height)
-    if box is not None:
-        left, top, right, bottom = (round(side) for side in (box.x, box.y, box.x + box.width, box.y + box.height))
-        # One pixel of the sheet, whatever the photograph's size.
-        cv2.rectangle(image, (left, top), (right - 1, bottom - 1), MARK, max(1, round(max(height, width) / CELL)))
+    if box is None:
+        return image
+    # Room around the crops whose box leaves them; a box far outside is a mistake in the data, and cut.
+    room = round(max(0.0, -box.x, -box.y, box.x + box.width - width, box.y + box.height - height)) + 1
+    room = min(room, max(height, width) // 2)
+    image = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT, value=MAT)
+    left, top = round(box.x) + room, round(box.y) + room
+    right, bottom = left + round(box.width) - 1, top + round(box.height) - 1
+    # One pixel of the sheet, whatever the photograph's size.
+    cv2.rectangle(image, (left, top), (right, bottom), MARK, max(1, round(max(height, width) / CELL)))
     return image
 
 

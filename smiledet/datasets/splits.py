@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from smiledet.datasets.base import Sample, content_hash
+from smiledet.training.progress import progress
 
 
 def label_of(sample: Sample) -> str:
@@ -130,6 +131,7 @@ def duplicate_digests(samples: Sequence[Sample]) -> list[str | None]:
     """The digest of every file that another one of the same size may equal; None for those of a size of their own."""
     sizes = [sample.image.stat().st_size for sample in samples]
     often = Counter(sizes)
+    pairs = list(zip(samples, sizes, strict=True))
     return [
-        content_hash(sample.image) if often[size] > 1 else None for sample, size in zip(samples, sizes, strict=True)
+        content_hash(sample.image) if often[size] > 1 else None for sample, size in progress(pairs, "comparing files")
     ]
