@@ -29,6 +29,9 @@ where the first is mostly turned heads, whose points move and not the box; hence
 FACE_SHARE = 0.15
 """Smallest face sought in a labelled photograph, as a share of its shorter side."""
 
+AROUND = 1.6
+"""How far around a data set's own box the face is searched for, in its sides: little more than the one face."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChipSet:
@@ -80,6 +83,23 @@ def jittered(box: Box, generator: np.random.Generator) -> Box:
     return Box(centre_x + right - side / 2, centre_y + down - side / 2, side, side)
 
 
+def find_face(locator: LabelledFaceLocator, sample: Sample, grey: GreyImage, locate: bool) -> Box | None:
+    """The sample's face, in pixels: where its data set says, or searched for (always, if `locate`).
+
+    A data set's own box only says where to search: each frames faces in its own way. Where nothing is found there, the
+    box itself is taken.
+    """
+    if sample.located is not None and not locate:
+        return pixels_of(sample.located, grey)
+    if sample.box is None:
+        return locator.locate(grey)
+    left, top, right, bottom = sample.box.scaled(AROUND).clipped(grey.shape[1], grey.shape[0])
+    if right <= left or bottom <= top:
+        return None
+    found = locator.locate(np.ascontiguousarray(grey[top:bottom, left:right]))
+    return sample.box if found is None else Box(found.x + left, found.y + top, found.width, found.height)
+
+
 def cut_chips(
     samples: Sequence[Sample],
     labels: Sequence[str],
@@ -110,7 +130,7 @@ def cut_chips(
             missed += 1
             continue
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if spec.channels == 3 else image
-        box = locator.locate(grey) if locate or sample.located is None else pixels_of(sample.located, grey)
+        box = find_face(locator, sample, grey, locate)
         if box is None:
             missed += 1
             continue
@@ -134,7 +154,7 @@ def cached_chips(
     jitter: int | None = None,
 ) -> ChipSet:
     """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks and geometry stay the same."""
-    named = "\n".join(f"{sample.image}|{sample.label}|{sample.located}" for sample in samples)
+    named = "\n".join(f"{sample.image}|{sample.label}|{sample.located or sample.box}" for sample in samples)
     key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}".encode()).hexdigest()[:16]
     path = folder / f"chips-{key}.npz"
     if path.is_file():
