@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import Sample, content_hash, read_samples
 from smiledet.errors import UsageError
@@ -32,6 +33,25 @@ SURROUND = 1.25
 YEARS_OF_DOUBT = 2.5
 """A number's target is a bell over the labels about it, so wide: the next one is nearly as right (label distribution
 learning; Geng et al., 2013)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How faces become chips; the studies try others than what runs at deployment.
+
+    Attributes:
+        name: What a study's table calls it.
+        aligner: Makes the aligner.
+        process: Changes chips uint8 (n, size, size, channels) once they are cut.
+    """
+
+    name: str = ""
+    aligner: Callable[[], FaceAligner] = shipped_aligner
+    process: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] = lambda chips: chips
+
+
+DEPLOYED = Preparation()
+"""What the pipeline does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +200,14 @@ def read_faces(task: Task, data: Sequence[str], data_folder: Path) -> list[Sampl
     return samples
 
 
-def load_lesson(task: Task, recipe: ClassifierRecipe, data: Sequence[str], data_folder: Path, cache: Path) -> Lesson:
+def load_lesson(
+    task: Task,
+    recipe: ClassifierRecipe,
+    data: Sequence[str],
+    data_folder: Path,
+    cache: Path,
+    preparation: Preparation = DEPLOYED,
+) -> Lesson:
     """Cut the chips of some training sets, or take them from the cache, and ask the teacher, if there is one.
 
     Raises:
@@ -188,8 +215,8 @@ def load_lesson(task: Task, recipe: ClassifierRecipe, data: Sequence[str], data_
             than a batch takes.
     """
     train, held = split_validation(read_training(task, data, data_folder), recipe.schedule.validation)
-    aligner = shipped_aligner()
-    digest = find_model("landmarks", "ert68").files["dlib"].sha256
+    aligner = preparation.aligner()
+    digest = find_model("landmarks", "ert68").files["dlib"].sha256 + preparation.name
     teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
 
     def cut(samples: Sequence[Sample], spec: ChipSpec, jitter: int | None = None) -> ChipSet:
@@ -220,9 +247,9 @@ def load_lesson(task: Task, recipe: ClassifierRecipe, data: Sequence[str], data_
             f"fewer than the recipe's batch of {recipe.schedule.batch}"
         )
     return Lesson(
-        np.stack(views),
+        np.stack([preparation.process(view) for view in views]),
         np.concatenate(targets),
-        watched.chips,
+        preparation.process(watched.chips),
         wanted(task, watched.classes),
         labelled.missed + watched.missed,
     )

@@ -15,7 +15,15 @@ from smiledet.errors import UsageError
 from smiledet.networks.base import build_network
 from smiledet.tasks.base import Task
 from smiledet.training.curve import draw_curve
-from smiledet.training.lesson import AugmentedChips, Lesson, class_weights, held_views, load_lesson
+from smiledet.training.lesson import (
+    DEPLOYED,
+    AugmentedChips,
+    Lesson,
+    Preparation,
+    class_weights,
+    held_views,
+    load_lesson,
+)
 from smiledet.training.recipe import ClassifierRecipe, Finish, Schedule
 from smiledet.zoo import find_model
 
@@ -132,7 +140,7 @@ def start_from(network: keras.Model, initial: str) -> None:
 
 
 def train_classifier(
-    task: Task, recipe: ClassifierRecipe, data_folder: Path, output: Path
+    task: Task, recipe: ClassifierRecipe, data_folder: Path, output: Path, preparation: Preparation = DEPLOYED
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a network.
 
@@ -144,6 +152,7 @@ def train_classifier(
         data_folder: What the recipe's data paths are relative to.
         output: Folder for checkpoints, the log (`log.csv`, TensorBoard's in `tensorboard/`), its curve (`curve.png`)
             and the result (`model.keras`).
+        preparation: How faces become chips.
 
     Returns:
         The trained network and what was seen: `samples`, `validation`, `missed`, and the last epoch's figures.
@@ -153,10 +162,10 @@ def train_classifier(
     """
     keras.utils.set_random_seed(recipe.schedule.seed)
     cache = output / "chips"
-    lesson = load_lesson(task, recipe, recipe.data, data_folder, cache)
+    lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
     # Cut now: what is wrong with them should not come out after hours of training.
     finishes = [finishing(recipe, finish) for finish in recipe.finish]
-    lessons = [load_lesson(task, recipe, last.data, data_folder, cache) for last in finishes]
+    lessons = [load_lesson(task, recipe, last.data, data_folder, cache, preparation) for last in finishes]
     seen: dict[str, Any] = {
         "samples": len(lesson.targets),
         "validation": len(lesson.held_targets),
