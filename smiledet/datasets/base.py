@@ -10,8 +10,8 @@ import hashlib
 import tarfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -25,20 +25,26 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A labelled photograph.
+    """A labelled photograph, as one task sees it.
 
     Attributes:
         image: The file.
-        label: The class, one of the layout's labels.
+        label: The class, one of the layout's labels for the task; of a number (an age) the number as text.
         split: `train` or `test`, as published or as drawn here (`smiledet.datasets.splits`).
         located: Where the face is, for sets that are crops already, as fractions of the picture's width and height and
             framed as Viola-Jones does; None where it has to be searched for.
+        target: The number to learn where the task's answer is one (years, for ages); None for classes.
+        identity: Who is shown, a name that means something within the data set alone; None where that is unknown.
+        groups: What else is known of the photograph, for reports of bias: `{"race": "black", "age band": "30-44"}`.
     """
 
     image: Path
     label: str
     split: str
     located: Box | None = None
+    target: float | None = None
+    identity: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Layout(ABC):
@@ -47,12 +53,24 @@ class Layout(ABC):
     name: ClassVar[str]
     """What `--data` calls it."""
 
-    labels: ClassVar[tuple[str, ...] | None]
-    """Its classes; None where the folders themselves name them."""
+    tasks: ClassVar[Mapping[str, tuple[str, ...] | None]]
+    """The tasks it serves, the usual one first, each with its classes; None in their place where the answer is a
+    number. Without any task the folders themselves name the classes, and it serves whatever task has those labels."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The classes of the usual task; None where there are none or the folders themselves name them."""
+        return next(iter(self.tasks.values()), None)
 
     @abstractmethod
-    def read(self, root: Path) -> list[Sample]:
-        """Every sample under `root`, in an order that does not depend on the file system.
+    def read(self, root: Path, task: str) -> list[Sample]:
+        """Every sample under `root`, labelled for a task, in an order that does not depend on the file system.
+
+        A photograph without a label for the task is left out. Its split is the same for every task.
+
+        Args:
+            root: The data set's folder or the one around it.
+            task: One of `tasks`; anything for a layout without.
 
         Raises:
             UsageError: Something that the layout needs is not there, or is broken.
@@ -67,27 +85,42 @@ def layout_names() -> list[str]:
     return sorted(layout.name for layout in found if layout is not None)
 
 
-def read_samples(data: str) -> tuple[Layout, list[Sample]]:
+def find_layout(name: str) -> Layout:
+    """A layout by name.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in layout_names():
+        raise UsageError(f"no layout {name!r}; there are {', '.join(layout_names())}")
+    layout: Layout = import_module(f"smiledet.datasets.{name}").LAYOUT
+    return layout
+
+
+def read_samples(data: str, task: str | None = None) -> tuple[Layout, list[Sample]]:
     """Read what `LAYOUT:PATH` names.
 
     Args:
         data: As the command line has it, `genki4k:/data/genki4k` say. PATH may be the data set's folder, the folder
             around it, or its `.tar.gz`.
+        task: What the labels are to answer; None for the layout's usual task.
 
     Returns:
         The layout and every sample of every split.
 
     Raises:
-        UsageError: An unknown layout, or a data set that is missing or broken.
+        UsageError: An unknown layout, a task that it does not serve, or a data set that is missing or broken.
     """
     name, colon, path = data.partition(":")
     if not colon or not path:
         raise UsageError(f"--data {data!r}: expected LAYOUT:PATH, LAYOUT one of {', '.join(layout_names())}")
     if name not in layout_names():
         raise UsageError(f"--data {data!r}: no layout {name!r}; there are {', '.join(layout_names())}")
-    layout: Layout = import_module(f"smiledet.datasets.{name}").LAYOUT
+    layout = find_layout(name)
+    if task is not None and layout.tasks and task not in layout.tasks:
+        raise UsageError(f"--data {data!r}: {name} has labels for {', '.join(layout.tasks)}, none for {task!r}")
     root = unpacked(Path(path).expanduser())
-    samples = layout.read(root)
+    samples = layout.read(root, task or next(iter(layout.tasks), ""))
     if not samples:
         raise UsageError(f"no photograph of the layout {name!r} under {root}")
     return layout, samples

@@ -8,6 +8,7 @@ Training images that also stand, byte for byte, in another split are dropped.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from smiledet.datasets.base import Layout, Sample, drop_known, images_in
 from smiledet.errors import UsageError
@@ -32,21 +33,24 @@ def split_of(image: Path) -> str:
     return next((FOLDERS[part.lower()] for part in image.parts[-3:-1] if part.lower() in FOLDERS), "test")
 
 
+LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+
+
 class Fer2013(Layout):
     """See the module."""
 
     name = "fer2013"
-    labels = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    tasks: ClassVar = {"emotion": LABELS}
 
-    def read(self, root: Path) -> list[Sample]:
+    def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         samples = [
             Sample(image, image.parent.name.lower(), split_of(image), LOCATED)
             for image in images_in(root)
-            if image.parent.name.lower() in self.labels
+            if image.parent.name.lower() in LABELS
         ]
         if not samples:
-            raise UsageError(f"no FER-2013 under {root}: expected folders named {', '.join(self.labels)}")
+            raise UsageError(f"no FER-2013 under {root}: expected folders named {', '.join(LABELS)}")
         train = [sample for sample in samples if sample.split == "train"]
         others = [sample for sample in samples if sample.split != "train"]
         return drop_known(train, others) + others

@@ -7,19 +7,22 @@ published split; a stratified fifth is held out as `test`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from smiledet.datasets.base import Layout, Sample, find_root, images_in
 from smiledet.datasets.splits import split_fifths
 from smiledet.errors import UsageError
+
+LABELS = ("not smiling", "smiling")
 
 
 class Genki4k(Layout):
     """See the module."""
 
     name = "genki4k"
-    labels = ("not smiling", "smiling")
+    tasks: ClassVar = {"smile": LABELS}
 
-    def read(self, root: Path) -> list[Sample]:
+    def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         folder = find_root(root, ["files", "labels.txt"], "GENKI-4K's files/ and labels.txt")
         images = images_in(folder / "files")
@@ -34,7 +37,7 @@ class Genki4k(Layout):
         for number, (image, fields) in enumerate(zip(images, lines, strict=True), start=1):
             if fields[0] not in ("0", "1"):
                 raise UsageError(f"{folder / 'labels.txt'}, line {number}: smile is {fields[0]!r}, expected 0 or 1")
-            samples.append(Sample(image, self.labels[int(fields[0])], "train"))
+            samples.append(Sample(image, LABELS[int(fields[0])], "train"))
         return split_fifths(samples, self.name)
 
 

@@ -7,6 +7,7 @@ are wrong, so the set is for training; a stratified fifth is marked `test` for t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from smiledet.datasets.base import Layout, Sample, find_root, images_in
 from smiledet.datasets.splits import split_fifths
@@ -17,18 +18,21 @@ from smiledet.frame import Box
 LOCATED = Box(-0.15, -0.257, 1.30, 1.30)
 
 
+LABELS = ("not smiling", "smiling")
+
+
 class Smiles(Layout):
     """See the module."""
 
     name = "smiles"
-    labels = ("not smiling", "smiling")
+    tasks: ClassVar = {"smile": LABELS}
 
-    def read(self, root: Path) -> list[Sample]:
+    def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         folder = find_root(root, ["positives", "negatives"], "SMILEs' positives/ and negatives/")
         samples = [
             Sample(image, label, "train", LOCATED)
-            for part, label in (("negatives", self.labels[0]), ("positives", self.labels[1]))
+            for part, label in (("negatives", LABELS[0]), ("positives", LABELS[1]))
             for image in images_in(folder / part)
         ]
         return split_fifths(samples, self.name)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from smiledet.datasets.base import Sample, content_hash
 
 
-def split_fifths(samples: Iterable[Sample], salt: str) -> list[Sample]:
+def label_of(sample: Sample) -> str:
+    """The stratum of a sample where nothing else is said: its class."""
+    return sample.label
+
+
+def split_fifths(samples: Iterable[Sample], salt: str, stratum: Callable[[Sample], str] = label_of) -> list[Sample]:
     """Mark a fifth of every class as `test` and the rest as `train`.
 
     The split depends on the files' content alone: it is the same on any machine, and exact duplicates fall on the same
@@ -19,17 +24,18 @@ def split_fifths(samples: Iterable[Sample], salt: str) -> list[Sample]:
     Args:
         samples: In any order; their own split is ignored.
         salt: The data set's name, so that two sets are split independently.
+        stratum: What a fifth is taken of, where the class is not the same for every task.
 
     Returns:
         The samples in their order, with `split` set.
     """
     order = list(samples)
     digests = [hashlib.sha256(f"{salt}:{content_hash(sample.image)}".encode()).hexdigest() for sample in order]
-    of_class: dict[str, set[str]] = defaultdict(set)
+    of_stratum: dict[str, set[str]] = defaultdict(set)
     for sample, digest in zip(order, digests, strict=True):
-        of_class[sample.label].add(digest)
+        of_stratum[stratum(sample)].add(digest)
     test: set[str] = set()
-    for members in of_class.values():
+    for members in of_stratum.values():
         ranked = sorted(members)
         test.update(ranked[: len(ranked) // 5])
     return [

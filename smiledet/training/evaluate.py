@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from smiledet.config import load_config
 from smiledet.datasets.base import Sample, read_samples
@@ -74,7 +75,7 @@ def samples_of(task: Task, data: str, split: str) -> list[Sample]:
     Raises:
         UsageError: An unknown data set or split, or a label that is none of the task's.
     """
-    _, samples = read_samples(data)
+    _, samples = read_samples(data, task.name)
     splits = sorted({sample.split for sample in samples} - {"all"})
     chosen = [sample for sample in samples if split in (sample.split, "all")]
     if not chosen:
@@ -87,6 +88,17 @@ def samples_of(task: Task, data: str, split: str) -> list[Sample]:
     return chosen
 
 
+def true_classes(task: Task, readings: Readings) -> npt.NDArray[np.int64]:
+    """The true class of every face found, int64 (n,)."""
+    return np.array([task.labels.index(sample.label) for sample in readings.found], np.int64)
+
+
+def true_numbers(readings: Readings) -> npt.NDArray[np.float64]:
+    """The true number of every face found, float64 (n,), for a task whose labels are numbers."""
+    found = readings.found
+    return np.array([float(sample.label) if sample.target is None else sample.target for sample in found])
+
+
 def measured(task: Task, readings: Readings) -> dict[str, Any]:
     """The figures of a model's answers.
 
@@ -96,12 +108,12 @@ def measured(task: Task, readings: Readings) -> dict[str, Any]:
         `accuracy_all`: `accuracy` is of the faces found, in `accuracy_all` a missed one is a mistake. `groups`
         (`smiledet.training.groups`) where the data set tells people apart.
     """
-    values, truths = numbers_of(task.labels), [sample.label for sample in readings.found]
+    values = numbers_of(task.labels)
     if values is None:
-        truth = np.array([task.labels.index(label) for label in truths], np.int64)
+        truth = true_classes(task, readings)
         figures, guess, errors = report(task.labels, truth, readings.scores), readings.scores.argmax(axis=1), None
     else:
-        ages = np.array([float(label) for label in truths])
+        ages = true_numbers(readings)
         answers = expectation(values, readings.scores)
         figures, errors = report_numbers(values, ages, readings.scores), np.abs(answers - ages)
         truth, guess = (np.floor(numbers / BAND).astype(np.int64) for numbers in (ages, answers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,6 @@ from smiledet.datasets.base import Sample
 
 LARGEST = 24
 """A grouping with more values than this (an age in years, say) is no grouping, and left out."""
-
-
-def groups_of(sample: Sample) -> Mapping[str, str]:
-    """The groups that a photograph belongs to: grouping (race, age band, head pose …) to value; often none."""
-    groups: Mapping[str, Any] = getattr(sample, "groups", None) or {}
-    return {name: str(value) for name, value in groups.items()}
 
 
 def group_tables(
@@ -43,7 +37,7 @@ def group_tables(
         and `recall` by label; with `errors`, `mean_error` takes the place of the last.
     """
     tables: dict[str, dict[str, dict[str, Any]]] = {}
-    of_found, of_missed = [groups_of(sample) for sample in found], [groups_of(sample) for sample in missed]
+    of_found, of_missed = ([sample.groups for sample in samples] for samples in (found, missed))
     for name in sorted({name for groups in (*of_found, *of_missed) for name in groups}):
         values = np.array([groups.get(name, "") for groups in of_found], dtype=str)
         lost = [groups.get(name, "") for groups in of_missed]

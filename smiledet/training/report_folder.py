@@ -12,7 +12,7 @@ import numpy as np
 
 from smiledet.errors import UsageError
 from smiledet.training.curves import per_class, require_sklearn, roc_curves
-from smiledet.training.evaluate import Evaluation
+from smiledet.training.evaluate import Evaluation, true_classes, true_numbers
 from smiledet.training.metrics import reliability
 from smiledet.training.numbers import expectation, numbers_of
 from smiledet.training.plots import (
@@ -91,12 +91,10 @@ def layout_of(figures: Mapping[str, Any]) -> str:
 def _pictures_of_scores(evaluation: Evaluation, title: str) -> dict[str, Figure]:
     """The pictures that need every answer, not the confusion alone."""
     task, readings = evaluation.task, evaluation.readings
-    labels = [sample.label for sample in readings.found]
     values = numbers_of(task.labels)
     if values is not None:
-        truth = np.array([float(label) for label in labels])
-        return {"numbers": plot_numbers(truth, expectation(values, readings.scores), title)}
-    classes = np.array([task.labels.index(label) for label in labels], np.int64)
+        return {"numbers": plot_numbers(true_numbers(readings), expectation(values, readings.scores), title)}
+    classes = true_classes(task, readings)
     return {
         "roc": plot_roc(roc_curves(task.labels, classes, readings.scores), task.colours, title),
         "reliability": plot_reliability(reliability(classes, readings.scores), title),

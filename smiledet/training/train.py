@@ -143,7 +143,7 @@ def load_lesson(task: Task, recipe: ClassifierRecipe, data: Sequence[str], data_
     samples: list[Sample] = []
     for source in data:
         name, _, path = source.partition(":")
-        _, found = read_samples(f"{name}:{data_folder / path}")
+        _, found = read_samples(f"{name}:{data_folder / path}", task.name)
         if unknown := {sample.label for sample in found} - set(task.labels):
             raise UsageError(
                 f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"

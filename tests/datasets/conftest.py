@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-
-from smiledet.errors import UsageError
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -23,22 +20,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     return folder
-
-
-@pytest.fixture
-def complaint() -> Callable[..., AbstractContextManager[None]]:
-    """Expects a UsageError of one line that contains every given word."""
-
-    @contextmanager
-    def expect(*words: str) -> Iterator[None]:
-        with pytest.raises(UsageError) as caught:
-            yield
-        message = str(caught.value)
-        assert "\n" not in message
-        for word in words:
-            assert word in message
-
-    return expect
 
 
 @pytest.fixture
@@ -95,6 +76,18 @@ def folders(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
     picture(folder / "dog" / "rex.png", 1)
     picture(folder / "cat" / "tom.JPG", 2)
     picture(folder / "cat" / "older" / "puss.webp", 3)
+    return folder
+
+
+@pytest.fixture
+def utkface(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
+    """Ten men and ten women of 20 to 29, and three pictures with a broken name."""
+    folder = tmp_path / "around" / "UTKFace"
+    for number in range(20):
+        name = f"{20 + number // 2}_{number % 2}_{number % 5}_2017010917{number:04d}"
+        picture(folder / f"{name}.jpg.chip.jpg", number)
+    for number, name in enumerate(("61_1_2017", "53__0_2017", "39_3_0_2017"), start=20):
+        picture(folder / f"{name}.jpg.chip.jpg", number)
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 from smiledet.datasets import base
 from smiledet.datasets.base import Sample, content_hash, drop_known, images_in, layout_names, read_samples, unpacked
 
-LAYOUTS = ("fer2013", "folders", "genki4k", "smiles")
+LAYOUTS = ("fer2013", "folders", "genki4k", "smiles", "utkface")
 
 
 def placed(samples: list[Sample], root: Path) -> list[tuple[str, str, str]]:
@@ -150,6 +150,7 @@ def test_a_missing_path_is_named(tmp_path, complaint):
         ("smiles", "positives/"),
         ("fer2013", "surprise"),
         ("folders", "<label>"),
+        ("utkface", "<age>_<gender>_<race>"),
     ],
 )
 def test_an_empty_folder_says_what_was_expected_there(layout, expected, tmp_path, complaint):
