@@ -138,6 +138,8 @@ def plot_trade_off(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
             if value is not None:
                 _bubble(axes, row, value, most, f"C{index % 10}")
         axes.set_xscale("log")
+        for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            formatter("{x:g}")  # 0.2 rather than 2 x 10^-1
         axes.margins(0.25)
         axes.set_xlabel("running time, ms a face (one thread)")
         axes.set_ylabel(name)
