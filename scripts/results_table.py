@@ -9,29 +9,21 @@ Example:
 """
 
 import argparse
+import io
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.training.held_out import HELD_OUT
 from smiledet.training.tables import markdown, percent
 from smiledet.zoo import read_index
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What a task is measured on: a layout, its path under the data folder, the split, and what it is in words."""
-
-    layout: str
-    path: str
-    split: str
-    words: str
 
 
 @dataclass(frozen=True)
@@ -52,13 +44,6 @@ class Published:
     data: str
     source: str
 
-
-HELD_OUT = {
-    "smile": HeldOut("genki4k", "genki4k.tar.gz", "test", "a held-out fifth of GENKI-4K"),
-    "emotion": HeldOut("fer2013", "fer2013.tar.gz", "test", "FER-2013 PublicTest"),
-    "gender": HeldOut("utkface", "utkface.tar.gz", "test", "a held-out fifth of UTKFace"),
-    "age": HeldOut("utkface", "utkface.tar.gz", "test", "a held-out fifth of UTKFace"),
-}
 
 THESIS = "thesis, Figure 25"
 FACE_CLASSIFICATION = "Arriaga et al."
@@ -87,7 +72,7 @@ PUBLISHED = {
     ),
     "age": (),
 }
-"""As the papers have them, and as the field's best were found; the seeds of `FIELD.md`."""
+"""As the papers report them, and as the field's best were found; seeds `000_*` and `002_*` to `004_*`."""
 
 
 def read_reports(folder: Path) -> list[dict[str, Any]]:
@@ -96,17 +81,19 @@ def read_reports(folder: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: There is none, or one is broken.
     """
-    found = []
-    for path in sorted(folder.rglob("report.json")):
-        try:
-            report = json.loads(path.read_text(encoding="utf-8"))
-            if "models" not in report:  # a comparison's own: each of its models has a folder below
-                found.append({**report, "accuracy": float(report["accuracy"]), "model": str(report["model"])})
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise UsageError(f"{path} is no report of `smiledet evaluate`: {problem!r}") from problem
+    found = [report for path in sorted(folder.rglob("report.json")) if (report := _read_report(path)) is not None]
     if not found:
         raise UsageError(f"no report.json below {folder}: write some with `smiledet evaluate TASK --report FOLDER`")
     return sorted(found, key=_rank)
+
+
+def _read_report(path: Path) -> dict[str, Any] | None:
+    """One report; None for a comparison's, each of whose models has a folder below."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return None if "models" in report else {**report, "data": str(report["data"]), "row": our_row(report)}
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise UsageError(f"{path} is no report of `smiledet evaluate`: {problem!r}") from problem
 
 
 def _rank(report: Mapping[str, Any]) -> tuple[int, float]:
@@ -123,14 +110,9 @@ def measure(data_folder: Path, folder: Path) -> None:
     """
     for task in dict.fromkeys(model.task for model in read_index() if model.task in HELD_OUT):
         held_out = HELD_OUT[task]
-        data = f"{held_out.layout}:{data_folder / held_out.path}"
-        words = ["evaluate", task, "--all-models", "--data", data, "--split", held_out.split]
-        with open(os.devnull, "w") as nowhere:
-            shown, sys.stdout = sys.stdout, nowhere
-            try:
-                code = smiledet([*words, "--report", str(folder / task)])
-            finally:
-                sys.stdout = shown
+        words = ["evaluate", task, "--all-models", "--data", held_out.data(data_folder), "--split", held_out.split]
+        with redirect_stdout(io.StringIO()):
+            code = smiledet([*words, "--report", str(folder / task)])
         if code:
             raise SmiledetError(f"`smiledet {' '.join(words)}` ended with {code}")
 
@@ -171,7 +153,7 @@ def results_table(reports: Iterable[Mapping[str, Any]]) -> str:
     for report in reports:
         by_task.setdefault(report["task"], []).append(report)
     for task, ours in by_task.items():
-        rows += [our_row(report) for report in ours]
+        rows += [report["row"] for report in ours]
         rows += [
             [each.system, each.parameters, "", each.figure, each.data, each.source] for each in PUBLISHED.get(task, ())
         ]
