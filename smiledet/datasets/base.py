@@ -10,7 +10,8 @@ import hashlib
 import tarfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +34,9 @@ class Sample:
         split: `train` or `test`, as published or as drawn here (`smiledet.datasets.splits`).
         located: Where the face is, for sets that are crops already, as fractions of the picture's width and height and
             framed as Viola-Jones does; None where it has to be searched for.
+        box: Which face is meant, in pixels of the picture and framed as the data set does; the search keeps to it.
         target: The number to learn where the task's answer is one (years, for ages); None for classes.
+        votes: The share of the annotators' votes that each label got, where they are known: soft labels, together 1.
         identity: Who is shown, a name that means something within the data set alone; None where that is unknown.
         groups: What else is known of the photograph, for reports of bias: `{"race": "black", "age band": "30-44"}`.
     """
@@ -42,7 +45,9 @@ class Sample:
     label: str
     split: str
     located: Box | None = None
+    box: Box | None = None
     target: float | None = None
+    votes: Mapping[str, float] = field(default_factory=dict, hash=False)
     identity: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -54,8 +59,11 @@ class Layout(ABC):
     """What `--data` calls it."""
 
     tasks: ClassVar[Mapping[str, tuple[str, ...] | None]]
-    """The tasks it serves, the usual one first, each with its classes; None in their place where the answer is a
-    number. Without any task the folders themselves name the classes, and it serves whatever task has those labels."""
+    """The tasks it serves, the usual one first, each with its classes (None: the answer is a number or a name). Without
+    any task the folders themselves name the classes, and it serves whatever task has those labels."""
+
+    holds: ClassVar[str]
+    """What its folder must hold."""
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -136,21 +144,37 @@ def unpacked(path: Path) -> Path:
         return path
     if not path.is_file():
         raise UsageError(f"no data set at {path}: expected a folder or a .tar.gz")
-    stamp = path.stat()
-    key = hashlib.sha256(f"{path.resolve()}:{stamp.st_size}:{stamp.st_mtime_ns}".encode()).hexdigest()[:12]
-    folder = Path.home() / ".cache" / "smiledet" / "datasets" / f"{path.name.removesuffix('.tar.gz')}-{key}"
-    if folder.is_dir():
-        return folder
-    partial = folder.with_name(f"{folder.name}.partial")
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
+
+    def unpack(folder: Path) -> None:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            archive.extractall(partial, filter="data")
+            archive.extractall(folder, filter="data")
             while stream.read(1 << 20):  # the checksum stands at the end, behind what tarfile reads
                 pass
-        partial.rename(folder)
+
+    try:
+        return kept_folder(path, unpack)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as problem:
         raise UsageError(f"cannot unpack {path}: {problem}") from problem
+
+
+def kept_folder(source: Path, fill: Callable[[Path], None]) -> Path:
+    """The folder in the user's cache that holds what was made of a file; made once, and again when the file changes.
+
+    Args:
+        source: The file.
+        fill: Called with an empty folder, or what an interrupted call left of one.
+
+    Raises:
+        OSError: The cache cannot be written. What `fill` raises comes through, and nothing is kept.
+    """
+    stamp = source.stat()
+    key = hashlib.sha256(f"{source.resolve()}:{stamp.st_size}:{stamp.st_mtime_ns}".encode()).hexdigest()[:12]
+    folder = Path.home() / ".cache" / "smiledet" / "datasets" / f"{source.name.removesuffix('.tar.gz')}-{key}"
+    if not folder.is_dir():
+        partial = folder.with_name(f"{folder.name}.partial")
+        partial.mkdir(parents=True, exist_ok=True)
+        fill(partial)
+        partial.rename(folder)
     return folder
 
 
@@ -178,5 +202,17 @@ def content_hash(path: Path) -> str:
 
 def drop_known(samples: Iterable[Sample], known: Iterable[Sample]) -> list[Sample]:
     """`samples` without those whose file is, byte for byte, among `known` (a test set, say)."""
-    seen = {content_hash(sample.image) for sample in known}
-    return [sample for sample in samples if content_hash(sample.image) not in seen]
+    of_size: dict[int, list[Path]] = defaultdict(list)
+    for sample in known:
+        of_size[sample.image.stat().st_size].append(sample.image)
+    seen: dict[int, set[str]] = {}  # digests by size, read only where a file of that size asks for them
+
+    def is_known(image: Path) -> bool:
+        size = image.stat().st_size
+        if size not in of_size:
+            return False
+        if size not in seen:
+            seen[size] = {content_hash(other) for other in of_size[size]}
+        return content_hash(image) in seen[size]
+
+    return [sample for sample in samples if not is_known(sample.image)]

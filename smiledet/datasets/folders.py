@@ -34,6 +34,7 @@ class Folders(Layout):
 
     name = "folders"
     tasks: ClassVar = {}
+    holds = "<label>/*.jpg, or train/<label>/*.jpg and test/<label>/*.jpg"
 
     def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from smiledet.datasets.answers import SMILES
 from smiledet.datasets.base import Layout, Sample, find_root, images_in
 from smiledet.datasets.splits import split_fifths
 from smiledet.frame import Box
@@ -18,21 +19,19 @@ from smiledet.frame import Box
 LOCATED = Box(-0.15, -0.257, 1.30, 1.30)
 
 
-LABELS = ("not smiling", "smiling")
-
-
 class Smiles(Layout):
     """See the module."""
 
     name = "smiles"
-    tasks: ClassVar = {"smile": LABELS}
+    tasks: ClassVar = {"smile": SMILES}
+    holds = "positives/ and negatives/ with their *.jpg"
 
     def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         folder = find_root(root, ["positives", "negatives"], "SMILEs' positives/ and negatives/")
         samples = [
             Sample(image, label, "train", LOCATED)
-            for part, label in (("negatives", LABELS[0]), ("positives", LABELS[1]))
+            for part, label in (("negatives", SMILES[0]), ("positives", SMILES[1]))
             for image in images_in(folder / part)
         ]
         return split_fifths(samples, self.name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from smiledet.datasets.answers import GENDERS, OLDEST, age_band
 from smiledet.datasets.base import Layout, Sample, images_in
 from smiledet.datasets.splits import split_fifths
 from smiledet.errors import UsageError
@@ -20,10 +21,7 @@ from smiledet.frame import Box
 
 log = logging.getLogger(__name__)
 
-GENDERS = ("man", "woman")
 RACES = ("white", "black", "Asian", "Indian", "other")
-BANDS = ((0, "0-15"), (16, "16-29"), (30, "30-44"), (45, "45-59"), (60, "60 and over"))
-OLDEST = 116
 
 # Measured on 593 of 600 crops (edges repeated by half a crop, then enlarged) in which the cascade finds the face: its
 # box is 1.02 times the crop and sits 0.088 of the crop above its centre (interquartile spread 0.1 and 0.025).
@@ -37,15 +35,6 @@ class Person:
     age: int
     gender: str
     race: str
-
-
-def age_band(age: float) -> str:
-    """The band that an age falls in.
-
-    >>> age_band(29), age_band(60)
-    ('16-29', '60 and over')
-    """
-    return [band for lowest, band in BANDS if age >= lowest][-1]
 
 
 def person_of(image: Path) -> Person | None:
@@ -73,6 +62,7 @@ class Utkface(Layout):
 
     name = "utkface"
     tasks: ClassVar = {"gender": GENDERS, "age": None}
+    holds = "<age>_<gender>_<race>_<date>.jpg.chip.jpg"
 
     def read(self, root: Path, task: str) -> list[Sample]:
         """See `Layout.read`."""
@@ -80,7 +70,7 @@ class Utkface(Layout):
         images = images_in(inside if inside.is_dir() else root)
         people = [(image, person) for image in images if (person := person_of(image)) is not None]
         if not people:
-            raise UsageError(f"no UTKFace under {root}: expected <age>_<gender>_<race>_<date>.jpg.chip.jpg")
+            raise UsageError(f"no UTKFace under {root}: expected {self.holds}")
         if len(people) < len(images):
             log.warning("%s: left out %d pictures with a broken name", root, len(images) - len(people))
         return split_fifths([_sample(image, person, task) for image, person in people], self.name, _stratum)

@@ -16,7 +16,7 @@ from smiledet.platform import choose_platform
 from smiledet.tasks.base import Task
 from smiledet.training.groups import group_tables
 from smiledet.training.metrics import report
-from smiledet.training.numbers import BAND, expectation, numbers_of, report_numbers
+from smiledet.training.numbers import BAND, expectation, report_numbers
 from smiledet.training.readings import Readings, read_faces
 from smiledet.zoo import Model, find_model, read_index
 
@@ -49,19 +49,13 @@ def models_of(task: Task) -> list[Model]:
 
 
 def default_model(task: Task) -> Model:
-    """The model that a run on this machine would take; where its configuration names none, the only one that ships.
+    """The model that a run on this machine would take.
 
     Raises:
-        UsageError: It names none, and there are several.
+        UsageError: There is none.
     """
     settings = load_config(choose_platform()).config.task.get(task.name)
-    if settings is not None and settings.model:
-        return find_model(task.name, settings.model)
-    models = models_of(task)
-    if len(models) > 1:
-        names = ", ".join(model.name for model in models)
-        raise UsageError(f"--model is missing, and the configuration names none for {task.name!r}: there are {names}")
-    return models[0]
+    return find_model(task.name, settings.model if settings is not None else "")
 
 
 def samples_of(task: Task, data: str, split: str) -> list[Sample]:
@@ -80,11 +74,11 @@ def samples_of(task: Task, data: str, split: str) -> list[Sample]:
     chosen = [sample for sample in samples if split in (sample.split, "all")]
     if not chosen:
         raise UsageError(f"--split {split!r}: {data} has {', '.join(splits)} and all")
-    numeric = numbers_of(task.labels) is not None
-    for label in sorted({sample.label for sample in chosen}):
-        if label not in task.labels and not (numeric and numbers_of([label]) is not None):
-            allowed = "numbers" if numeric else ", ".join(task.labels)
-            raise UsageError(f"{data}: the label {label!r} is none of the task {task.name!r}: {allowed}")
+    if task.numbers is None and (unknown := {sample.label for sample in chosen} - set(task.labels)):
+        allowed = ", ".join(task.labels)
+        raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {task.name!r}: {allowed}")
+    if task.numbers is not None:
+        true_numbers(chosen, f"{data}: the task {task.name!r} takes numbers")
     return chosen
 
 
@@ -93,10 +87,19 @@ def true_classes(task: Task, readings: Readings) -> npt.NDArray[np.int64]:
     return np.array([task.labels.index(sample.label) for sample in readings.found], np.int64)
 
 
-def true_numbers(readings: Readings) -> npt.NDArray[np.float64]:
-    """The true number of every face found, float64 (n,), for a task whose labels are numbers."""
-    found = readings.found
-    return np.array([float(sample.label) if sample.target is None else sample.target for sample in found])
+def true_numbers(samples: Sequence[Sample], complaint: str = "no number") -> npt.NDArray[np.float64]:
+    """The true number of every photograph, float64 (n,), for a task whose answer is one.
+
+    Raises:
+        UsageError: A photograph has none; the message begins with the complaint.
+    """
+    numbers = []
+    for sample in samples:
+        try:
+            numbers.append(float(sample.label) if sample.target is None else sample.target)
+        except ValueError:  # noqa: PERF203 - the message names the label
+            raise UsageError(f"{complaint}, not {sample.label!r}") from None
+    return np.array(numbers, np.float64)
 
 
 def measured(task: Task, readings: Readings) -> dict[str, Any]:
@@ -108,12 +111,11 @@ def measured(task: Task, readings: Readings) -> dict[str, Any]:
         `accuracy_all`: `accuracy` is of the faces found, in `accuracy_all` a missed one is a mistake. `groups`
         (`smiledet.training.groups`) where the data set tells people apart.
     """
-    values = numbers_of(task.labels)
-    if values is None:
+    if task.numbers is None:
         truth = true_classes(task, readings)
         figures, guess, errors = report(task.labels, truth, readings.scores), readings.scores.argmax(axis=1), None
     else:
-        ages = true_numbers(readings)
+        values, ages = np.array(task.numbers), true_numbers(readings.found)
         answers = expectation(values, readings.scores)
         figures, errors = report_numbers(values, ages, readings.scores), np.abs(answers - ages)
         truth, guess = (np.floor(numbers / BAND).astype(np.int64) for numbers in (ages, answers))

@@ -1,4 +1,4 @@
-"""What is reported of a task whose labels are numbers: age, in years.
+"""What is reported of a task whose answer is a number: age, in years.
 
 The network's answer is the expectation over its classes, not the most probable of them. Errors are in the labels' own
 unit; confusion, recall and accuracy are over bands of ten.
@@ -7,7 +7,6 @@ unit; confusion, recall and accuracy are over bands of ten.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +19,6 @@ BAND = 10
 
 NEAR = (5, 10)
 """Errors up to these count as near."""
-
-
-def numbers_of(labels: Sequence[str]) -> npt.NDArray[np.float64] | None:
-    """The numbers that a task's labels are; None where they are not.
-
-    >>> numbers_of(("20", "30.5")).tolist()
-    [20.0, 30.5]
-    >>> numbers_of(("smiling", "20"))
-    """
-    try:
-        values = np.array([float(label) for label in labels])
-    except ValueError:
-        return None
-    return values if len(values) and np.isfinite(values).all() else None
 
 
 def expectation(values: npt.NDArray[np.float64], scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

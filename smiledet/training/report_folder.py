@@ -14,7 +14,7 @@ from smiledet.errors import UsageError
 from smiledet.training.curves import per_class, require_sklearn, roc_curves
 from smiledet.training.evaluate import Evaluation, true_classes, true_numbers
 from smiledet.training.metrics import reliability
-from smiledet.training.numbers import expectation, numbers_of
+from smiledet.training.numbers import expectation
 from smiledet.training.plots import (
     plot_confusion,
     plot_numbers,
@@ -91,9 +91,9 @@ def layout_of(figures: Mapping[str, Any]) -> str:
 def _pictures_of_scores(evaluation: Evaluation, title: str) -> dict[str, Figure]:
     """The pictures that need every answer, not the confusion alone."""
     task, readings = evaluation.task, evaluation.readings
-    values = numbers_of(task.labels)
-    if values is not None:
-        return {"numbers": plot_numbers(true_numbers(readings), expectation(values, readings.scores), title)}
+    if task.numbers is not None:
+        answers = expectation(np.array(task.numbers), readings.scores)
+        return {"numbers": plot_numbers(true_numbers(readings.found), answers, title)}
     classes = true_classes(task, readings)
     return {
         "roc": plot_roc(roc_curves(task.labels, classes, readings.scores), task.colours, title),
@@ -104,14 +104,12 @@ def _pictures_of_scores(evaluation: Evaluation, title: str) -> dict[str, Figure]
 def _write_readings(evaluation: Evaluation, path: Path) -> None:
     """A row a photograph: the file, its label, and what was read, to look at the mistakes; empty where no face was."""
     task, readings = evaluation.task, evaluation.readings
-    values = numbers_of(task.labels)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("image", "label", "read", "score"))
         for sample, scores in zip(readings.found, readings.scores, strict=True):
-            best = int(scores.argmax())
-            read = task.labels[best] if values is None else f"{expectation(values, scores[None])[0]:.1f}"
-            rows.writerow((sample.image, sample.label, read, f"{scores[best]:.4f}"))
+            read = task.predict(scores)
+            rows.writerow((sample.image, sample.label, read.label, f"{read.score:.4f}"))
         rows.writerows((sample.image, sample.label, "", "") for sample in readings.missed)
 
 

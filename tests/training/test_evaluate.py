@@ -17,12 +17,13 @@ from smiledet.frame import ChipSpec
 from smiledet.tasks.base import Task, get_task
 from smiledet.training import evaluate as module
 from smiledet.training.about import parameters_of
-from smiledet.training.evaluate import Evaluation, default_model, evaluate_models, measured, samples_of
+from smiledet.training.evaluate import Evaluation, default_model, evaluate_models, measured, models_of, samples_of
 from smiledet.training.readings import Readings, read_faces
 from smiledet.zoo import Model, find_model, read_index
 
 SMILE = get_task("smile")
-AGE = Task("age", tuple(str(age) for age in range(0, 101, 10)), {})
+DECADES = range(0, 101, 10)
+AGE = Task("age", tuple(map(str, DECADES)), {}, numbers=tuple(map(float, DECADES)))
 
 
 def model_of(task: str = "smile", labels: tuple[str, ...] = SMILE.labels, name: str = "any") -> Model:
@@ -132,7 +133,7 @@ class TestChoosing:
         assert {each.label for each in samples_of(AGE, f"folders:{tmp_path / 'ages'}", "all")} == {"23", "117"}
         (tmp_path / "ages" / "old").mkdir()
         cv2.imwrite(str(tmp_path / "ages" / "old" / "a.png"), np.zeros((8, 8), np.uint8))
-        with complaint("'old'", "numbers"):
+        with complaint("'old'", "takes numbers", str(tmp_path / "ages")):
             samples_of(AGE, f"folders:{tmp_path / 'ages'}", "all")
 
     def test_the_default_is_the_configured_one(self, monkeypatch):
@@ -142,16 +143,14 @@ class TestChoosing:
             monkeypatch.setattr(module, "load_config", lambda platform, config=config: LoadedConfig(config, {}))
             assert default_model(SMILE) == model
 
-    def test_without_one_the_only_one(self, monkeypatch, complaint):
+    def test_without_one_the_one_that_the_index_names(self, monkeypatch):
         monkeypatch.setattr(module, "load_config", lambda platform: LoadedConfig(Config(task={}), {}))
-        monkeypatch.setattr(module, "read_index", lambda: [model_of()])
-        assert default_model(SMILE) == model_of()
-        monkeypatch.setattr(module, "read_index", lambda: [model_of(name="one"), model_of(name="two")])
-        with complaint("--model is missing", "one, two"):
-            default_model(SMILE)
+        assert default_model(SMILE) == find_model("smile")
+
+    def test_no_model_at_all(self, monkeypatch, complaint):
         monkeypatch.setattr(module, "read_index", list)
         with complaint("no model of the task 'smile' ships"):
-            default_model(SMILE)
+            models_of(SMILE)
 
     def test_a_model_of_other_labels_is_refused(self, smile_model, data_folder, complaint):
         with complaint("smile/mini-xception", "not smiling, smiling"):

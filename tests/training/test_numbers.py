@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from smiledet.training.numbers import band_of, expectation, numbers_of, report_numbers
+from smiledet.training.numbers import band_of, expectation, report_numbers
 
 AGES = np.arange(0, 101, 10, dtype=float)
 
@@ -13,12 +13,6 @@ def scores_for(*rows: dict[int, float]) -> np.ndarray:
         for age, share in given.items():
             row[age // 10] = share
     return scores
-
-
-def test_labels_that_are_numbers():
-    assert numbers_of(("0", "10", "20.5")).tolist() == [0, 10, 20.5]
-    for labels in (("happy", "sad"), ("10", "old"), (), ("nan", "3"), ("inf",)):
-        assert numbers_of(labels) is None
 
 
 def test_the_answer_is_the_expectation_not_the_likeliest():
