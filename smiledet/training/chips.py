@@ -16,7 +16,7 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.datasets.base import Sample
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.detection.search import scan, smallest_face
-from smiledet.frame import Box, ChipSpec, GreyImage
+from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage
 from smiledet.training.progress import progress
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,41 @@ def find_face(locator: LabelledFaceLocator, sample: Sample, grey: GreyImage, loc
     return sample.box if found is None else Box(found.x + left, found.y + top, found.width, found.height)
 
 
+def align_sample(
+    sample: Sample,
+    locator: LabelledFaceLocator,
+    aligner: FaceAligner,
+    specs: Sequence[ChipSpec],
+    locate: bool = False,
+    generator: np.random.Generator | None = None,
+) -> AlignedFace | None:
+    """Locate, align and cut one sample's face.
+
+    Args:
+        sample: A labelled photograph.
+        locator: Finds the face where the sample does not say where it is.
+        aligner: The deployment aligner.
+        specs: Geometries of the chips to cut.
+        locate: Search for the face even in a set that is crops already.
+        generator: Draws a box beside the located one, spread as Viola-Jones' are; None for the located one.
+
+    Returns:
+        The face; None where none was found, or the photograph cannot be read (which is logged).
+    """
+    coloured = any(spec.channels == 3 for spec in specs)
+    image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR if coloured else cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        log.warning("cannot read the photograph %s; left out", sample.image)
+        return None
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if coloured else image
+    box = find_face(locator, sample, grey, locate)
+    if box is None:
+        return None
+    if generator is not None:
+        box = jittered(box, generator)
+    return aligner.align(image if coloured else None, grey, box, specs)
+
+
 def cut_chips(
     samples: Sequence[Sample],
     labels: Sequence[str],
@@ -124,19 +159,10 @@ def cut_chips(
     classes: list[int] = []
     missed = unaligned = 0
     for sample in progress(samples, "cutting chips"):
-        image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR if spec.channels == 3 else cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            log.warning("cannot read the photograph %s; left out", sample.image)
+        face = align_sample(sample, locator, aligner, [spec], locate, generator)
+        if face is None:
             missed += 1
             continue
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if spec.channels == 3 else image
-        box = find_face(locator, sample, grey, locate)
-        if box is None:
-            missed += 1
-            continue
-        if generator is not None:
-            box = jittered(box, generator)
-        face = aligner.align(image if spec.channels == 3 else None, grey, box, [spec])
         unaligned += not face.aligned
         chips.append(face.chips[spec].reshape(spec.size, spec.size, spec.channels))
         classes.append(labels.index(sample.label))
