@@ -73,7 +73,10 @@ def equalise(chips: Chips) -> Chips:
 
 
 def difference_of_gaussians(chips: Chips) -> Chips:
-    """A band of the spatial frequencies, about mid-grey, each chip stretched to the full scale: what is fainter than a grey level stays so."""
+    """A band of the spatial frequencies, about mid-grey, stretched to the full scale chip by chip.
+
+    What is fainter than one grey level is not stretched: it is rounding.
+    """
     bands = []
     for plane in _each_plane(chips):
         levels = plane.astype(np.float32)
