@@ -8,37 +8,27 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from smiledet.errors import SmiledetError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.resources import configs_folder
 from smiledet.schema import read_dataclass
 from smiledet.tasks.base import get_task
-from smiledet.training.evaluate import evaluate
+from smiledet.training.about import parameters_of
+from smiledet.training.evaluate import evaluate_models
+from smiledet.training.held_out import HELD_OUT, HeldOut
 from smiledet.training.recipe import ClassifierRecipe
+from smiledet.training.tables import group_table, headline, markdown, percent
 from smiledet.zoo import Model, read_index, write_row
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What a task is measured on: a layout, its path under the data folder, the split, and what it is in words."""
-
-    layout: str
-    path: str
-    split: str
-    what: str
-
-
-HELD_OUT = {
-    "smile": HeldOut("genki4k", "genki4k.tar.gz", "test", "a held-out fifth of GENKI-4K's 3,000 photographs"),
-    "emotion": HeldOut("fer2013", "fer2013.tar.gz", "test", "FER-2013 PublicTest"),
-}
 
 DATA = {
     "fer2013": "FER-2013 (Goodfellow et al., 2013); research use. People agree with its labels on about 65 % of the images.",
     "genki4k": "GENKI-4K (MPLab, UC San Diego); research use.",
     "smiles": "SMILEs (hromi/SMILEsmileD), crops of LFW photographs; LFW allows research use. Some labels are wrong.",
+    "utkface": "UTKFace (Zhang et al., 2017); research use. Ages are estimates, and some labels are wrong.",
 }
 
 LIMITS = {
@@ -47,29 +37,64 @@ LIMITS = {
     "emotion": "Reads the expression that a stranger would name from one still, not what somebody feels. Disgust is rare in "
     "the training data and the least reliable; fear and sadness are often confused with each other and with neutral; "
     "glasses and low brows lean towards anger. Not for decisions about people.",
+    "gender": "Reads how a stranger would label a face, as man or woman; it says nothing about who somebody is, and knows "
+    "no others. The tables say for whom it errs most. Not for decisions about people.",
+    "age": "Reads how old a face looks. The oldest and the youngest are drawn towards the middle, as their errors by band "
+    "show. Not for deciding whether somebody is of age.",
 }
 
+SCALARS = ("count", "found", "missed", "unaligned", "accuracy", "accuracy_interval", "accuracy_all", "auc", "auc_macro")
+NUMBERS = ("mean_error", "median_error", "bias", "near", "mean_error_by_band")
+TABLES = ("calibration_error", "recall", "labels", "confusion", "groups")
 
-def measure(model: Model, data_folder: Path) -> Model:
-    """The model with fresh figures."""
-    held_out = HELD_OUT[model.task]
-    found = evaluate(
-        get_task(model.task), model.name, f"{held_out.layout}:{data_folder / held_out.path}", held_out.split
-    )
-    names = ("count", "accuracy", "auc", "recall", "confusion", "missed", "unaligned", "accuracy_missed_wrong")
-    return replace(model, figures={name: found[name] for name in names if name in found})
+MOST_COLUMNS = 12
+"""A confusion matrix with more classes than this is left out of the card."""
+
+
+def measure(models: Sequence[Model], held_out: HeldOut, data_folder: Path) -> list[Model]:
+    """Models of one task with fresh figures."""
+    task = get_task(models[0].task)
+    evaluations = evaluate_models(task, models, held_out.data(data_folder), held_out.split)
+    return [
+        replace(model, figures=figures_of(evaluation.figures, parameters_of(model)))
+        for model, evaluation in zip(models, evaluations, strict=True)
+    ]
+
+
+def figures_of(measured: dict[str, Any], parameters: int | None) -> dict[str, Any]:
+    """What the index keeps of an evaluation."""
+    kept = {name: measured[name] for name in (*SCALARS, *NUMBERS, *TABLES) if name in measured}
+    return kept if parameters is None else {"parameters": parameters, **kept}
+
+
+def class_rows(figures: dict[str, Any]) -> str:
+    """The table of recall per class, with the confusion where it is not too wide."""
+    labels = figures["labels"]
+    shown = labels if len(labels) <= MOST_COLUMNS else []
+    by_band = figures.get("mean_error_by_band")
+    rows = []
+    for index, label in enumerate(labels):
+        counts = figures["confusion"][index]
+        error = [] if by_band is None else ["-" if by_band[label] is None else f"{by_band[label]:.1f}"]
+        rows.append(
+            [label, str(sum(counts)), percent(figures["recall"][label]), *error, *map(str, counts[: len(shown)])]
+        )
+    errors = [] if by_band is None else ["mean error"]
+    return markdown(["true class", "faces", "recall", *errors, *(f"as {label}" for label in shown)], rows)
+
+
+def group_rows(figures: dict[str, Any]) -> str:
+    """A table for each grouping that the data set tells apart, or nothing."""
+    tables = [group_table(name, values) for name, values in figures.get("groups", {}).items()]
+    return "\n\n".join(["", "### For whom", *tables]) if tables else ""
 
 
 def card(model: Model, recipe: ClassifierRecipe, recipe_path: str) -> str:
     """The model's card, Markdown."""
-    held_out, figures = HELD_OUT[model.task], model.figures
-    sources = [source.partition(":")[0] for source in recipe.data]
-    rows = [
-        f"| {label} | {'-' if recall is None else f'{recall:.1%}'} | {' | '.join(map(str, counts))} |"
-        for (label, recall), counts in zip(figures["recall"].items(), figures["confusion"], strict=True)
-    ]
-    spec = recipe.input
-    auc = f", AUC {figures['auc']:.4f}" if "auc" in figures else ""
+    held_out, figures, spec = HELD_OUT[model.task], model.figures, recipe.input
+    sources = dict.fromkeys(source.partition(":")[0] for source in recipe.data)
+    classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
+    parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
     files = "\n".join(
         f"- `{entry.path}` ({engine}, {(model.folder / entry.path).stat().st_size / 1000:.0f} kB), "
         f"sha256 `{entry.sha256}`"
@@ -77,22 +102,20 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str) -> str:
     )
     return f"""# {model.task}: {model.name}
 
-{recipe.architecture} reading {len(model.labels)} classes ({", ".join(model.labels)}) from a {spec.size}x{spec.size} grey
-chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark trees. Preprocessing: {model.preprocessing}.
+{recipe.architecture} reading {len(model.labels)} classes{classes} from a {spec.size}x{spec.size} {"grey" if spec.channels == 1 else "colour"}
+chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark trees.{parameters} Preprocessing: {model.preprocessing}.
 
 {files}
 
 ## Figures
 
-On {held_out.what}, through the pipeline that runs at deployment (Viola-Jones where the set has whole photographs, alignment,
-LiteRT): **accuracy {figures["accuracy"]:.2%}{auc}** of {figures["count"]} faces; no face found in {figures["missed"]}
-photographs (counting them as mistakes: {figures["accuracy_missed_wrong"]:.2%}); {figures["unaligned"]} faces not aligned.
+On {held_out.words}, through the pipeline that runs at deployment (Viola-Jones where the set has whole photographs, alignment,
+LiteRT): **{headline(figures)}**, of the {figures["found"]} faces found in {figures["count"]} photographs. With the
+{figures["missed"]} missed counted as mistakes the accuracy is {percent(figures["accuracy_all"], 2)}; {figures["unaligned"]} faces were not aligned.
 
-| true class | recall | {" | ".join(f"as {label}" for label in model.labels)} |
-| --- | --- |{" --- |" * len(model.labels)}
-{chr(10).join(rows)}
-
-    smiledet evaluate {model.task} --model {model.name} --data {held_out.layout}:{held_out.path} --split {held_out.split}
+{class_rows(figures)}
+{group_rows(figures)}
+    smiledet evaluate {model.task} --model {model.name} --data {held_out.layout}:{held_out.archive} --split {held_out.split}
 
 ## Training
 
@@ -104,7 +127,7 @@ averaged. The split is told by the files' content; exact duplicates of test imag
 
 ## Data and licence
 
-{chr(10).join(f"- {DATA[source]}" for source in sources)}
+{chr(10).join(f"- {DATA.get(source, source)}" for source in sources)}
 
 The weights were trained on data that its authors released for research; whoever uses them otherwise has to see for
 themselves whether that is allowed.
@@ -119,16 +142,20 @@ def main() -> int:
     """Measure and write; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-folder", type=Path, default=Path(os.environ.get("SMILEDET_DATA", "../shared/data")))
+    parser.add_argument("--task", choices=sorted(HELD_OUT), help="only the models of this task")
     arguments = parser.parse_args()
-    for model in read_index():
-        if model.task not in HELD_OUT:
-            continue
-        recipe_path = configs_folder() / "train" / f"{model.task}-{model.name}.toml"
-        recipe = read_dataclass(ClassifierRecipe, recipe_path)
-        measured = measure(model, arguments.data_folder)
-        write_row(measured)
-        (model.folder / model.card).write_text(card(measured, recipe, f"configs/train/{recipe_path.name}"))
-        print(model.task, model.name, json.dumps(measured.figures))
+    models = [model for model in read_index() if model.task in HELD_OUT and arguments.task in (None, model.task)]
+    if not models:
+        raise UsageError("no model to measure")
+    for task in dict.fromkeys(model.task for model in models):
+        ours = [model for model in models if model.task == task]
+        for measured in measure(ours, HELD_OUT[task], arguments.data_folder):
+            recipe_path = configs_folder() / "train" / f"{task}-{measured.name}.toml"
+            recipe = read_dataclass(ClassifierRecipe, recipe_path)
+            write_row(measured)
+            text = card(measured, recipe, f"configs/train/{recipe_path.name}")
+            (measured.folder / measured.card).write_text(text, encoding="utf-8")
+            print(task, measured.name, json.dumps(measured.figures))
     return 0
 
 
@@ -136,4 +163,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except SmiledetError as problem:
-        sys.exit(f"model_cards: {problem}")
+        print(f"model_cards: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)

@@ -41,14 +41,15 @@ class TaskSettings:
     """How one task is read.
 
     Attributes:
-        model: Name in the index.
+        model: Name in the index; empty for the task's default there.
         smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
-        hysteresis: Lead that another label needs before it is shown, 0 to 1; None for the task's own.
+        hysteresis: Lead that another label needs before it is shown, 0 to 1, or of a number how far it must have moved;
+            None for the task's own.
     """
 
     model: str = ""
     smoothing: float | None = field(default=None, metadata=between(0, 60))
-    hysteresis: float | None = field(default=None, metadata=between(0, 1))
+    hysteresis: float | None = field(default=None, metadata=between(0, 100))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,6 @@ class EngineSettings:
 
     name: str = field(default="auto", metadata=one_of("auto", "litert"))
     threads: int = field(default=1, metadata=between(1, 64))
-
-
-def _default_task_settings() -> dict[str, TaskSettings]:
-    return {"smile": TaskSettings(model="mini-xception"), "emotion": TaskSettings(model="mini-xception")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class Config:
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     aligner: AlignerSettings = field(default_factory=AlignerSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
-    task: Mapping[str, TaskSettings] = field(default_factory=_default_task_settings)
+    task: Mapping[str, TaskSettings] = field(default_factory=dict)
     worker: Mapping[str, WorkerSettings] = field(default_factory=dict)
     faults: FaultPolicy = field(default_factory=FaultPolicy)
     buffer: BufferSettings = field(default_factory=BufferSettings)

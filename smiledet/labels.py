@@ -26,7 +26,7 @@ class LabelSmoother:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._scores: dict[str, float] | None = None
-        self._label = ""
+        self._prediction: Prediction | None = None
         self._time = 0.0
 
     def update(self, scores: Mapping[str, float], time: float) -> None:
@@ -42,16 +42,15 @@ class LabelSmoother:
         """
         if self._scores is None:
             self._scores = dict(scores)
-            self._label = max(self._scores, key=self._scores.__getitem__)
+            self._prediction = self._task.settle(dict(scores))
             self._time = time
             return
         share = self._share(time - self._time)
         for label, score in scores.items():
             self._scores[label] += share * (score - self._scores[label])
         self._time = max(self._time, time)
-        best = max(self._scores, key=self._scores.__getitem__)
-        if self._scores[best] > self._scores[self._label] + self._task.hysteresis:
-            self._label = best
+        shown = self._prediction.label if self._prediction else None
+        self._prediction = self._task.settle(dict(self._scores), shown)
 
     def _share(self, elapsed: float) -> float:
         """What a reading weighs in the mean, 0 to 1, so many seconds after the last; negative if it is late."""
@@ -63,9 +62,7 @@ class LabelSmoother:
     @property
     def prediction(self) -> Prediction | None:
         """The label to show with its smoothed score; None before the first reading."""
-        if self._scores is None:
-            return None
-        return Prediction(self._label, self._scores[self._label], dict(self._scores))
+        return self._prediction
 
 
 @dataclass(frozen=True, slots=True, order=True)

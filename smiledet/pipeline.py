@@ -15,7 +15,7 @@ import cv2
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
-from smiledet.config import Config
+from smiledet.config import Config, TaskSettings
 from smiledet.detection.choose import detector_kind
 from smiledet.detection.locator import FaceLocator
 from smiledet.detection.tracker import FaceTracker
@@ -170,7 +170,7 @@ class Pipeline:
 
     def _make_workers(self) -> list[Worker]:
         config = self._config
-        models = {task.name: find_model(task.name, config.task[task.name].model) for task in self._tasks}
+        models = {task.name: find_model(task.name, _task_settings(task, config).model) for task in self._tasks}
         trees = find_model("landmarks", "ert68")
         tree_file, template_file = trees.file("dlib"), trees.file("template")
         specs = [_input_of(model) for model in models.values()]
@@ -297,9 +297,13 @@ class Pipeline:
         return report
 
 
+def _task_settings(task: Task, config: Config) -> TaskSettings:
+    return config.task.get(task.name, TaskSettings())
+
+
 def _configured(task: Task, config: Config) -> Task:
     """The task with the configuration's smoothing and hysteresis."""
-    settings = config.task[task.name]
+    settings = _task_settings(task, config)
     return replace(
         task,
         smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,

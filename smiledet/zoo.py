@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Model:
         files: By engine (`litert`, `keras` …).
         figures: What was measured, as printed by the commands in its card.
         card: The model card, relative to the index.
+        default: Whether it is the one that is taken where nobody names another.
         folder: The folder of the index that it was read from; not written to it.
     """
 
@@ -55,6 +56,7 @@ class Model:
     files: Mapping[str, ModelFile]
     figures: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    default: bool = False
     folder: Path = field(default_factory=models_folder, compare=False)
 
     def file(self, engine: str) -> Path:
@@ -103,24 +105,38 @@ def read_index(folder: Path | None = None) -> list[Model]:
         raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
 
 
-def find_model(task: str, name: str, folder: Path | None = None) -> Model:
+def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
     """The model of a task by name.
+
+    Args:
+        task: The task.
+        name: The model's name; empty for the task's default: the row that says so, or failing that the first.
+        folder: The folder that holds the index; None for the shipped one.
 
     Raises:
         UsageError: There is none; the message lists those that there are.
     """
     models = [model for model in read_index(folder) if model.task == task]
+    if not name and models:
+        return next((model for model in models if model.default), models[0])
     for model in models:
         if model.name == name:
             return model
+    if not name:
+        raise UsageError(f"there is no model for the task {task!r} yet")
     there = ", ".join(model.name for model in models) or "none"
     raise UsageError(f"no model {name!r} for the task {task!r}; there are {there}")
 
 
 def write_row(model: Model) -> None:
-    """Put a model into the index of its folder, in the place of the one of that task and name if there is one."""
+    """Put a model into the index of its folder, in the place of the one of that task and name if there is one.
+
+    A model that takes the place of the task's default is the default.
+    """
     path = model.folder / INDEX
     models = read_index(model.folder) if path.is_file() else []
+    if any(other.default and (other.task, other.name) == (model.task, model.name) for other in models):
+        model = replace(model, default=True)
     kept = [other for other in models if (other.task, other.name) != (model.task, model.name)]
     rows = [_row(each) for each in sorted([*kept, model], key=lambda each: (each.task, each.name))]
     partial = path.with_suffix(".partial")

@@ -1,19 +1,24 @@
-"""The command line in a process of its own, clips of the demo, and the folder of real ones."""
+"""The command line in a process of its own, clips of the demo and real ones, a screen, Keras, one-line complaints."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import pytest
 
 import smiledet
+from smiledet.errors import UsageError
 from smiledet.sources.demo import scene
+from smiledet.training.backend import prepare
 
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""
@@ -105,3 +110,53 @@ def clips() -> Path:
     if not folder.is_dir():
         pytest.skip(f"there are no clips in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    """A virtual screen; its DISPLAY."""
+    if sys.platform != "linux" or not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed")
+    report, told = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(told), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        pass_fds=[told],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(told)
+    with os.fdopen(report) as file:
+        number = file.readline().strip()  # written once it is ready
+    try:
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def keras() -> ModuleType:
+    """Keras, imported once and only after its environment is settled."""
+    try:
+        prepare()
+    except UsageError as problem:
+        pytest.skip(str(problem))
+    module: ModuleType = pytest.importorskip("keras")
+    return module
+
+
+@pytest.fixture
+def complaint() -> Callable[..., AbstractContextManager[None]]:
+    """Expects a UsageError of one line that contains every given word."""
+
+    @contextmanager
+    def expect(*words: str) -> Iterator[None]:
+        with pytest.raises(UsageError) as caught:
+            yield
+        message = str(caught.value)
+        assert "\n" not in message
+        for word in words:
+            assert word in message
+
+    return expect

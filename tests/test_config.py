@@ -65,7 +65,7 @@ class TestLayers:
         config = load_config(PLATFORM, mine).config
         assert config.tasks == ("smile",)
         assert (config.task["smile"].smoothing, config.task["smile"].hysteresis) == (0.2, 0.3)
-        assert config.task["smile"].model == Config().task["smile"].model
+        assert config.task["smile"].model == ""
         assert (config.worker["smile"].workers, config.worker["emotion"].nice) == (2, 5)
 
     def test_a_flag_may_be_a_list(self, platform: Path) -> None:
@@ -104,7 +104,7 @@ class TestRefusals:
             ("tracker.confirm = 0", "tracker.confirm is 0, expected 1 to 100"),
             ('detector = "eigenfaces"', "detector is 'eigenfaces', expected one of "),
             ('engine.name = "steam"', "engine.name is 'steam', expected one of auto, "),
-            ("task.smile.hysteresis = 1.5", "task.smile.hysteresis is 1.5, expected 0 to 1"),
+            ("task.smile.hysteresis = 101", "task.smile.hysteresis is 101, expected 0 to 100"),
             ("worker.smile.nice = -21", "worker.smile.nice is -21, expected -20 to 19"),
             ("buffer.capacity = 1", "buffer.capacity is 1, expected 2 to 256"),
             ("faults.back_off = -1", "faults.back_off is -1, expected 0 to 60"),

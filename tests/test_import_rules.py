@@ -14,7 +14,7 @@ import smiledet
 
 PACKAGE = Path(smiledet.__file__).parent
 
-HEAVY = ("tensorflow", "keras", "matplotlib", "skimage")
+HEAVY = ("tensorflow", "keras", "matplotlib", "skimage", "sklearn")
 """What `smiledet run` must never load: training frameworks, and the packages whose photographs the demo shows."""
 
 RUN_PATH_ROOMS = ("alignment", "detection", "drawing", "engines", "sinks", "sources", "tasks", "workers")
@@ -22,7 +22,7 @@ RUN_PATH_ROOMS = ("alignment", "detection", "drawing", "engines", "sinks", "sour
 TRAINING_ROOMS = ("networks", "datasets", "training", "explain")
 """Never needed to run: they, and the commands that call for them, may load the frameworks."""
 
-TRAINERS = (*TRAINING_ROOMS, "benchmark", "cli.train", "cli.evaluate", "cli.export")
+TRAINERS = (*TRAINING_ROOMS, "benchmark", "cli.train", "cli.evaluate", "cli.export", "cli.datasets", "cli.explain")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smiledet.config import BufferSettings, load_config
+from smiledet.config import BufferSettings, TaskSettings, load_config
 from smiledet.detection.haar import HaarDetector
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.pipeline import Limits, Pipeline, Stop
@@ -287,7 +287,7 @@ def test_a_sink_that_cannot_be_finished(config):
 
 
 def test_a_model_that_is_not_there(config):
-    task = {**config.task, "smile": replace(config.task["smile"], model="huge")}
+    task = {**config.task, "smile": TaskSettings(model="huge")}
     with pytest.raises(UsageError, match="no model 'huge'"):
         Pipeline(replace(config, task=task), demo())
 

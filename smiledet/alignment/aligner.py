@@ -18,7 +18,7 @@ import numpy.typing as npt
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import distortion, fit_affine, fit_similarity
 from smiledet.alignment.template import INNER, load_template
-from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix
+from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix, Points
 
 MAX_DISTORTION = 2.0
 """Largest over smallest singular value of the affine map, above which a face is not aligned (the thesis' limit)."""
@@ -99,11 +99,22 @@ class FaceAligner:
             specs: Geometries of the chips to cut.
         """
         points = self._predictor.predict(grey, box)
-        inner = points[INNER]
-        aligned = distortion(fit_affine(inner, self._template)) <= self._max_distortion
-        to_template = fit_similarity(inner, self._template) if aligned else box_map(box)
+        fitted = self.fit(points[INNER], self._template)
+        aligned = fitted is not None
+        to_template = box_map(box) if fitted is None else fitted
         chips = {spec: cut_chip(_plane(image, grey, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
+
+    def fit(self, inner: Points, template: Points) -> Matrix | None:
+        """The 2x3 map from the frame to face-box coordinates; None where the landmarks do not fit.
+
+        Args:
+            inner: Brows, nose, eyes and mouth, (51, 2), pixels of the frame.
+            template: The same points of the template.
+        """
+        if distortion(fit_affine(inner, template)) > self._max_distortion:
+            return None
+        return fit_similarity(inner, template)
 
 
 def _plane(image: Image | None, grey: GreyImage, spec: ChipSpec) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from smiledet.engines.base import Engine, load_engine
 from smiledet.frame import ChipSpec
-from smiledet.zoo import read_index
+from smiledet.zoo import Model, read_index
 
 WARM_UP = 20
 
@@ -41,20 +42,26 @@ class ModelSpeed:
 
 
 def measure_models(
-    engine: str = "litert", threads: int = 1, rounds: int = 7, inferences: int = 100
+    engine: str = "litert",
+    threads: int = 1,
+    rounds: int = 7,
+    inferences: int = 100,
+    *,
+    chosen: Sequence[Model] | None = None,
 ) -> list[ModelSpeed]:
-    """Time every shipped classifier, in turn within each round, so that a slow moment touches all of them.
+    """Time classifiers, in turn within each round, so that a slow moment touches all of them.
 
     Args:
         engine: What runs them.
         threads: Threads an inference may use.
         rounds: Rounds to take the median of.
         inferences: Inferences a round.
+        chosen: Which models; None for every shipped classifier.
 
     Raises:
         UsageError: A model has no file for the engine.
     """
-    models = [model for model in read_index() if model.input is not None]
+    models = [model for model in (read_index() if chosen is None else chosen) if model.input is not None]
     runners = [load_engine(engine, model.file(engine), threads) for model in models]
     chips = [_chip(model.input) for model in models if model.input is not None]
     times: list[list[float]] = [[] for _ in models]

@@ -5,6 +5,7 @@ TASK is landmarks, or one of the classification tasks (smile, emotion …).
 Example:
   smiledet train landmarks
   smiledet train emotion --recipe configs/train/emotion-mini-xception.toml --data-folder ../shared/data
+  smiledet train smile --study preprocessing --epochs 6
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.tasks.base import Task
+    from smiledet.training.recipe import ClassifierRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path(os.environ.get("SMILEDET_DATA", "../shared/data")),
         help="what the recipe's data paths are relative to (default: $SMILEDET_DATA, else ../shared/data)",
     )
+    parser.add_argument(
+        "--study", choices=("preprocessing", "alignment"), help="train once for each way to prepare a face, and compare"
+    )
+    parser.add_argument("--epochs", type=int, help="of a study, instead of the recipe's whole schedule")
     parser.add_argument("--output", type=Path, help="checkpoints and logs (default: runs/TASK-NAME)")
     parser.add_argument("--models", type=Path, help="models folder to write to (default: smiledet's own)")
 
@@ -60,17 +70,24 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
 
 
 def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.resources import configs_folder
     from smiledet.schema import read_dataclass
     from smiledet.tasks.base import get_task
     from smiledet.training.recipe import ClassifierRecipe
 
     task = get_task(arguments.task)
-    if arguments.recipe is None:
+    path = arguments.recipe
+    if path is None and arguments.study:
+        path = configs_folder() / "train" / f"{task.name}-mini-xception.toml"
+    if path is None:
         raise UsageError(f"smiledet train {task.name} needs --recipe FILE; the shipped ones are in configs/train")
-    recipe = read_dataclass(ClassifierRecipe, arguments.recipe)
+    recipe = read_dataclass(ClassifierRecipe, path)
     from smiledet.training.backend import prepare
 
     prepare()
+    if arguments.study:
+        _run_study(arguments, task, recipe)
+        return
     from smiledet.training.export import ship
     from smiledet.training.train import train_classifier
 
@@ -78,3 +95,15 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     network, _ = train_classifier(task, recipe, arguments.data_folder, output)
     model = ship(task, recipe, network, models)
     print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
+
+
+def _run_study(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:
+    from smiledet.training.study import run_study, shortened
+
+    output = arguments.output or Path("runs") / f"study-{arguments.study}-{task.name}-{recipe.name}"
+    recipe = shortened(recipe, arguments.epochs)
+    print(f"{arguments.study} for {task.name}, {recipe.architecture}, {recipe.schedule.epochs} epochs", flush=True)
+    print(f"{'':26}accuracy     AUC  faces")
+    for row in run_study(arguments.study, task, recipe, arguments.data_folder, output):
+        auc = f"{row.auc:.4f}" if row.auc is not None else ""
+        print(f"{row.name:26}{100 * row.accuracy:6.2f} %{auc:>8}{row.count:7}", flush=True)

@@ -7,6 +7,7 @@ photographs of one's own.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from smiledet.datasets.base import IMAGE_SUFFIXES, Layout, Sample, images_in
 from smiledet.errors import UsageError
@@ -32,9 +33,10 @@ class Folders(Layout):
     """See the module."""
 
     name = "folders"
-    labels = None
+    tasks: ClassVar = {}
+    holds = "<label>/*.jpg, or train/<label>/*.jpg and test/<label>/*.jpg"
 
-    def read(self, root: Path) -> list[Sample]:
+    def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         root = _classes_folder(root)
         splits = [name for name in SPLITS if (root / name).is_dir()]

@@ -7,7 +7,9 @@ are wrong, so the set is for training; a stratified fifth is marked `test` for t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
+from smiledet.datasets.answers import SMILES
 from smiledet.datasets.base import Layout, Sample, find_root, images_in
 from smiledet.datasets.splits import split_fifths
 from smiledet.frame import Box
@@ -21,14 +23,15 @@ class Smiles(Layout):
     """See the module."""
 
     name = "smiles"
-    labels = ("not smiling", "smiling")
+    tasks: ClassVar = {"smile": SMILES}
+    holds = "positives/ and negatives/ with their *.jpg"
 
-    def read(self, root: Path) -> list[Sample]:
+    def read(self, root: Path, task: str) -> list[Sample]:  # noqa: ARG002
         """See `Layout.read`."""
         folder = find_root(root, ["positives", "negatives"], "SMILEs' positives/ and negatives/")
         samples = [
             Sample(image, label, "train", LOCATED)
-            for part, label in (("negatives", self.labels[0]), ("positives", self.labels[1]))
+            for part, label in (("negatives", SMILES[0]), ("positives", SMILES[1]))
             for image in images_in(folder / part)
         ]
         return split_fifths(samples, self.name)

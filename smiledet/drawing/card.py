@@ -75,7 +75,7 @@ def card_size(number: str, rows: Sequence[Shown], detail: Detail, box: Rect, siz
     if not rows:
         return min(badge, size[0]), min(style.cap + 2 * style.pad, size[1])
     score = 0 if detail else text_width(_score(1.0), style.cap) + style.cap
-    content = max(text_width(prediction.label, style.cap) for _, prediction in rows) + score
+    content = max(text_width(task.text(prediction.label), style.cap) for task, prediction in rows) + score
     plate = max(content + 2 * style.pad, min(box.width, style.widest) - badge - _seam(style))
     height = 2 * style.pad + len(rows) * _row_height(style) + (len(rows) - 1) * style.row_gap
     return max(1, min(badge + _seam(style) + plate, size[0] - 2 * style.margin)), height
@@ -99,7 +99,7 @@ def fill_card(area: Rect, number: str, rows: Sequence[Shown], detail: Detail, st
         score_width = text_width(score, style.cap)
         if detail or 2 * score_width > room:
             score, score_width = "", 0
-        label = shorten(prediction.label, style.cap, room - score_width - (style.cap // 2 if score else 0))
+        label = shorten(task.text(prediction.label), style.cap, room - score_width - (style.cap // 2 if score else 0))
         x = plate.x + style.pad
         filled.append(
             Row(

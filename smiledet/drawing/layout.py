@@ -143,7 +143,7 @@ def _place_strip(
     shown: Sequence[Shown], box: Rect, card: Rect, size: Size, style: Style, hindrances: Sequence[Hindrance]
 ) -> Strip | None:
     """The strip where it hinders least; None where there is none to show, or no place that would do."""
-    many = [(task, prediction) for task, prediction in shown if len(task.labels) > 2]
+    many = [(task, prediction) for task, prediction in shown if len(task.labels) > 2 and task.numbers is None]
     if not many or (needed := strip_size(many, box.width, size, style)) is None:
         return None
     width, height = needed

@@ -17,8 +17,10 @@ Builder = Callable[[InputShape, int], "keras.Model"]
 """(input shape (height, width, channels), classes) -> a model from float32 pixels 0 … 255 to class probabilities."""
 
 _BUILDERS = {
+    "densenet-small": ("smiledet.networks.densenet_small", "densenet_small"),
     "mini-xception": ("smiledet.networks.mini_xception", "mini_xception"),
     "mobilenet-025": ("smiledet.networks.mobilenet", "mobilenet_025"),
+    "resnet-small": ("smiledet.networks.resnet_small", "resnet_small"),
 }
 
 

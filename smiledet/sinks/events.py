@@ -43,17 +43,19 @@ class TaskColumns:
     Attributes:
         score_of: Write the probability of this class as NAME_score; '' for that of the label itself, None for no score.
         all_scores: Write the probability of every class as NAME_scores.
+        number: The label is a number, and is written as one.
     """
 
     score_of: str | None = ""
     all_scores: bool = False
+    number: bool = False
 
 
 COLUMNS: Mapping[str, TaskColumns] = {
     "smile": TaskColumns(score_of="smiling"),
     "emotion": TaskColumns(score_of=None, all_scores=True),
     "gender": TaskColumns(),
-    "age": TaskColumns(score_of=None),
+    "age": TaskColumns(score_of=None, number=True),
 }
 """The columns of every file, empty where the task is not run. Any other task has its label and the label's score."""
 
@@ -170,7 +172,8 @@ def task_entries(name: str, prediction: Prediction | None) -> Event:
     {'smile': 'not smiling', 'smile_score': 0.25}
     """
     columns = COLUMNS.get(name, TaskColumns())
-    entries: Event = {name: prediction.label if prediction else None}
+    label = prediction.label if prediction else None
+    entries: Event = {name: float(label) if label is not None and columns.number else label}
     if columns.score_of is not None:
         score = None
         if prediction:

@@ -54,6 +54,7 @@ class Augmentation:
         contrast: Share either way.
         blur: Probability of a slight Gaussian blur.
         occlusion: Probability that a random rectangle is covered.
+        box_jitter: Further cuts of each face, from boxes spread as Viola-Jones' are; a view shows one of the cuts.
     """
 
     rotation: float = 10.0
@@ -65,6 +66,7 @@ class Augmentation:
     contrast: float = 0.3
     blur: float = field(default=0.15, metadata=between(0, 1))
     occlusion: float = field(default=0.1, metadata=between(0, 1))
+    box_jitter: int = field(default=0, metadata=between(0, 8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Schedule:
         label_smoothing: Share of the probability spread over all classes.
         weight_average: Decay of the running mean of the weights that is kept as the model; 0 keeps the last weights.
         validation: Share of the training samples held back to watch the training; never the test split.
+        class_weight_power: How far rare classes count for more: 0 not at all, 1 so that all classes weigh the same.
+        patience: Epochs without a lower loss on the watched samples after which a phase ends; 0 for never.
         seed: Of initial weights, order and augmentation.
     """
 
@@ -94,6 +98,8 @@ class Schedule:
     label_smoothing: float = field(default=0.1, metadata=between(0, 0.5))
     weight_average: float = field(default=0.999, metadata=between(0, 0.99999))
     validation: float = field(default=0.05, metadata=between(0, 0.5))
+    class_weight_power: float = field(default=0.0, metadata=between(0, 1))
+    patience: int = field(default=0, metadata=between(0, 1000))
     seed: int = 1
 
 
@@ -119,6 +125,21 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class TeacherRecipe:
+    """Whom a small network learns from beside the labels; see `smiledet.training.teacher`.
+
+    Attributes:
+        models: Shipped models, each TASK/NAME; their mean answer counts.
+        weight: What that weighs in the targets; the labels weigh the rest.
+        unlabelled: Further data sets, as in `ClassifierRecipe`, whose faces are learnt from the teacher alone.
+    """
+
+    models: tuple[str, ...]
+    weight: float = field(default=0.5, metadata=between(0, 1))
+    unlabelled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifierRecipe:
     """How one network of the zoo is trained.
 
@@ -134,6 +155,7 @@ class ClassifierRecipe:
             layers that have another shape here (the head, where the classes differ). Empty for random weights.
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
+        teacher: See `TeacherRecipe`; None to learn from the labels alone.
     """
 
     name: str
@@ -145,3 +167,4 @@ class ClassifierRecipe:
     finish: tuple[Finish, ...] = ()
     initial: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
+    teacher: TeacherRecipe | None = None

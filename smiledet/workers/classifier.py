@@ -54,7 +54,7 @@ class ClassifierWorker(Worker):
             return ()
         shape = (self._spec.size, self._spec.size, self._spec.channels)
         chips = np.stack([aligned.chips[self._spec].reshape(shape) for _, aligned in faces])
-        predictions = tuple(Prediction.of(self._task.labels, row) for row in self._engine.predict(chips))
+        predictions = tuple(self._task.predict(row) for row in self._engine.predict(chips))
         self._board.post(
             Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
             for (face, _), prediction in zip(faces, predictions, strict=True)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from itertools import cycle
 
 import pytest
@@ -164,30 +163,8 @@ def test_ctrl_c_outside_a_run(monkeypatch, capfd):
 # The window.
 
 
-@pytest.fixture(scope="module")
-def screen():
-    """A virtual screen; its DISPLAY."""
-    if sys.platform != "linux" or not shutil.which("Xvfb") or not shutil.which("xdotool"):
-        pytest.skip("Xvfb and xdotool are not installed")
-    report, told = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(told), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-        pass_fds=[told],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(told)
-    with os.fdopen(report) as file:
-        number = file.readline().strip()  # written once it is ready
-    try:
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
 @pytest.mark.parametrize("key", ["q", "Escape"])
+@pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
 def test_a_key_ends_a_run(start_smiledet, events, count_frames, tmp_path, screen, key):
     process = start_smiledet(
         *("run", "demo", "--realtime", "--events", events.path, "--record", "out.mp4"), env={"DISPLAY": screen}

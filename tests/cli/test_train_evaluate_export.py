@@ -77,9 +77,9 @@ def test_evaluate_prints_one_object(run_smiledet, smile, photographs):
     assert (result["data"], result["split"], result["labels"]) == (data, "all", list(LABELS))
     confusion = np.array(result["confusion"])
     assert confusion.sum(axis=1).tolist() == [5, 5]
-    assert (result["count"], result["missed"]) == (10, 1)
+    assert (result["count"], result["found"], result["missed"]) == (11, 10, 1)
     assert result["accuracy"] == pytest.approx(np.trace(confusion) / 10)
-    assert result["accuracy_missed_wrong"] == pytest.approx(np.trace(confusion) / 11, abs=1e-4)
+    assert result["accuracy_all"] == pytest.approx(np.trace(confusion) / 11, abs=1e-4)
     assert [result["recall"][label] for label in LABELS] == pytest.approx((np.diag(confusion) / 5).tolist())
     # Two clear faces: whoever cannot tell them apart sees nothing.
     assert result["auc"] > 0.9
@@ -88,8 +88,9 @@ def test_evaluate_prints_one_object(run_smiledet, smile, photographs):
 def test_evaluate_tells_a_person(smile, photographs, capsys):
     data = f"genki4k:{photographs}"
     assert main(["evaluate", "smile", "--model", smile.name, "--data", data]) == 0
-    first, *rows = capsys.readouterr().out.splitlines()
+    first, second, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith(f"smile/{smile.name} on {data} (test): accuracy ")
+    assert second.startswith("  2 photographs; no face found in 0 ")
     assert [row.strip().startswith(label) for row, label in zip(rows, LABELS, strict=True)] == [True, True]
 
 

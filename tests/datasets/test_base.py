@@ -7,11 +7,26 @@ import pytest
 from smiledet.datasets import base
 from smiledet.datasets.base import Sample, content_hash, drop_known, images_in, layout_names, read_samples, unpacked
 
-LAYOUTS = ("fer2013", "folders", "genki4k", "smiles")
+LAYOUTS = (
+    "affectnet",
+    "celeba",
+    "chalearn",
+    "fer2013",
+    "ferplus",
+    "folders",
+    "genki4k",
+    "imdbwiki",
+    "kdef",
+    "lfw",
+    "smiles",
+    "utkface",
+)
 
 
 def placed(samples: list[Sample], root: Path) -> list[tuple[str, str, str]]:
-    return [(str(sample.image.relative_to(root)), sample.label, sample.split) for sample in samples]
+    """The samples by their place in the data set; those that are unpacked from a table by their own name."""
+    paths = [image.relative_to(root) if (image := one.image).is_relative_to(root) else image.name for one in samples]
+    return [(str(path), sample.label, sample.split) for path, sample in zip(paths, samples, strict=True)]
 
 
 def test_every_layout_has_a_name():
@@ -132,7 +147,7 @@ def test_malformed_data_says_what_is_expected(data, complaint):
         read_samples(data)
 
 
-@pytest.mark.parametrize("layout", ["celeba", "base", "splits", "landmarks68", ""])
+@pytest.mark.parametrize("layout", ["mnist", "base", "splits", "landmarks68", ""])
 def test_an_unknown_layout_lists_those_that_there_are(layout, tmp_path, complaint):
     with complaint(repr(layout), *LAYOUTS):
         read_samples(f"{layout}:{tmp_path}")
@@ -150,6 +165,14 @@ def test_a_missing_path_is_named(tmp_path, complaint):
         ("smiles", "positives/"),
         ("fer2013", "surprise"),
         ("folders", "<label>"),
+        ("utkface", "<age>_<gender>_<race>"),
+        ("affectnet", "training.csv"),
+        ("celeba", "list_attr_celeba.txt"),
+        ("chalearn", "gender_fex_trset.csv"),
+        ("ferplus", "fer2013new.csv"),
+        ("imdbwiki", "wiki.mat"),
+        ("kdef", "AF01AFS.JPG"),
+        ("lfw", "<First_Last>_0001.jpg"),
     ],
 )
 def test_an_empty_folder_says_what_was_expected_there(layout, expected, tmp_path, complaint):

@@ -27,6 +27,22 @@ def test_genki4k_reads_its_labels_by_line(genki4k):
     assert all(sample.located is None for sample in samples)
 
 
+def test_genki4k_groups_by_head_pose(genki4k):
+    poses = ["0.1 -0.2 0.0", "0.3 0 0", "-0.3 0.4 0", "0 0 -0.27", "0.26 0.26 0.26", "a b c", "0.5", ""]
+    (genki4k / "labels.txt").write_text("\n".join(f"1 {pose}" for pose in [*poses, *["0 0 0"] * 4]))
+    samples = read_samples(f"genki4k:{genki4k}")[1]
+    assert [sample.groups.get("head pose") for sample in samples][:8] == [
+        "frontal",
+        "turned",
+        "nodding",
+        "tilted",
+        "frontal",
+        None,
+        None,
+        None,
+    ]
+
+
 def test_genki4k_without_labels(genki4k, complaint):
     (genki4k / "labels.txt").unlink()
     with complaint(str(genki4k), "labels.txt"):

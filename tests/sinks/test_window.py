@@ -17,7 +17,6 @@ from smiledet.sinks.window import display_problem
 from smiledet.sinks.xserver import find_cookies, x_server_problem
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the X server is probed on Linux alone")
-needs_xvfb = pytest.mark.skipif(not shutil.which("Xvfb"), reason="Xvfb is not installed")
 needs_xdotool = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
 
 FREE_DISPLAY = 60_000
@@ -143,27 +142,6 @@ def test_cookies_of_other_displays_and_damaged_files_are_passed_over(tmp_path):
     assert list(find_cookies(1, {"XAUTHORITY": str(path)})) == [b"a"]
 
 
-@pytest.fixture(scope="module")
-def screen():
-    """A virtual screen; its DISPLAY."""
-    report, told = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(told), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-        pass_fds=[told],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(told)
-    with os.fdopen(report) as file:
-        number = file.readline().strip()  # written once it is ready
-    try:
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
 PROGRAM = """
 import sys, time
 import numpy as np
@@ -219,7 +197,6 @@ def xdotool(environment, *arguments):
 
 
 @linux
-@needs_xvfb
 @needs_xdotool
 @pytest.mark.parametrize("key", ["q", "Escape"])
 def test_a_key_ends_it_without_a_word_on_stderr(screen, key):
@@ -230,7 +207,6 @@ def test_a_key_ends_it_without_a_word_on_stderr(screen, key):
 
 
 @linux
-@needs_xvfb
 @needs_xdotool
 @pytest.mark.skipif(not ctypes.util.find_library("X11"), reason="libX11 is not installed")
 def test_closing_the_window_ends_it(screen):
@@ -277,7 +253,6 @@ def ask_to_close(screen, number):
 
 
 @linux
-@needs_xvfb
 def test_without_a_screen_the_program_is_told_and_not_aborted():
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
     done = subprocess.run(

@@ -1,9 +1,8 @@
-"""Keras, real faces, and tiny data sets made of them."""
+"""Real faces, and tiny data sets made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,40 +16,12 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.smiles import LOCATED
-from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Points
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.tasks.base import get_task
-from smiledet.training.backend import prepare
 from smiledet.training.chips import LabelledFaceLocator
 from smiledet.training.recipe import Augmentation, ClassifierRecipe, Schedule
 from smiledet.zoo import find_model
-
-
-@pytest.fixture(scope="session")
-def keras() -> ModuleType:
-    try:
-        prepare()
-    except UsageError as problem:
-        pytest.skip(str(problem))
-    module: ModuleType = pytest.importorskip("keras")
-    return module
-
-
-@pytest.fixture
-def complaint() -> Callable[..., AbstractContextManager[None]]:
-    """Expects a UsageError of one line that contains every given word."""
-
-    @contextmanager
-    def expect(*words: str) -> Iterator[None]:
-        with pytest.raises(UsageError) as caught:
-            yield
-        message = str(caught.value)
-        assert "\n" not in message
-        for word in words:
-            assert word in message
-
-    return expect
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from smiledet.datasets.base import Sample, read_samples
 from smiledet.frame import Box, ChipSpec
 from smiledet.training import chips as module
-from smiledet.training.chips import LabelledFaceLocator, cached_chips, cut_chips, pixels_of
+from smiledet.training.chips import LabelledFaceLocator, cached_chips, cut_chips, find_face, pixels_of
 
 LABELS = ("not smiling", "smiling")
 SPEC = ChipSpec(32)
@@ -54,6 +55,23 @@ def test_the_locator_finds_no_face_where_there_is_none():
 def test_fractions_become_pixels():
     grey = np.zeros((50, 200), np.uint8)
     assert pixels_of(Box(-0.5, 0.1, 1.0, 0.8), grey) == Box(-100, 5, 200, 40)
+
+
+@pytest.mark.parametrize("locate", [False, True])
+def test_a_data_sets_own_box_says_which_face_is_meant(locate, portraits):
+    grey = np.hstack([portrait.image for portrait in portraits[:2]])
+    width = portraits[0].image.shape[1]
+    for left in (0, width):
+        meant = Box(left + 50, 50, 60, 60)  # tighter than the cascade's
+        found = find_face(LabelledFaceLocator(), Sample(Path("a.jpg"), "x", "train", box=meant), grey, locate)
+        assert found is not None and found.iou(Box(left + 40, 40, 80, 80)) > 0.6
+
+
+def test_a_box_in_which_nothing_is_found_is_taken_itself():
+    blank, box = np.full((160, 160), 128, np.uint8), Box(40, 50, 60, 70)
+    assert find_face(LabelledFaceLocator(), Sample(Path("a.jpg"), "x", "train", box=box), blank, False) == box
+    outside = Sample(Path("a.jpg"), "x", "train", box=Box(500, 500, 60, 60))
+    assert find_face(LabelledFaceLocator(), outside, blank, False) is None
 
 
 def test_photographs_are_searched_and_every_face_is_cut(samples, aligner, searches):
@@ -128,9 +146,9 @@ def cuttings(monkeypatch):
     made = []
     cut = module.cut_chips
 
-    def counted(*given):
+    def counted(*given, **named):
         made.append(given)
-        return cut(*given)
+        return cut(*given, **named)
 
     monkeypatch.setattr(module, "cut_chips", counted)
     return made

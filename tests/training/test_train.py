@@ -14,8 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from smiledet.datasets.base import Sample, read_samples
-from smiledet.frame import ChipSpec
+from smiledet.datasets.base import read_samples
 from smiledet.tasks.base import get_task
 from smiledet.training.recipe import Finish
 
@@ -195,8 +194,10 @@ def test_nothing_need_be_held_back(study, long_recipe):
 
 
 def test_labels_of_another_task_are_named(train, recipe, data_folder, tmp_path, complaint):
-    with complaint("genki4k", "not smiling", "emotion", "surprise"):
+    with complaint("genki4k", "smile", "emotion"):
         train.train_classifier(get_task("emotion"), recipe, data_folder, tmp_path)
+    with complaint("folders:smiles", "negatives", "smile", "not smiling"):
+        train.train_classifier(TASK, replace(recipe, data=("folders:smiles",)), data_folder, tmp_path)
 
 
 def test_fewer_faces_than_a_batch_are_too_few(train, recipe, data_folder, tmp_path, complaint):
@@ -224,13 +225,6 @@ def test_a_missing_data_set_is_named(train, recipe, tmp_path, complaint):
         train.train_classifier(TASK, recipe, tmp_path, tmp_path / "run")
 
 
-def test_training_chips_show_more_at_the_same_scale(train):
-    assert train.surrounded(ChipSpec(64, 0.8)) == ChipSpec(80, 1.0)
-    wide = train.surrounded(ChipSpec(48, 1.0, 3))
-    assert wide == ChipSpec(60, 1.25, 3)
-    assert wide.size / wide.margin == pytest.approx(48)
-
-
 @pytest.mark.parametrize(
     ("epochs", "small_epochs", "expected"),
     [(4, 1, [(24, 0, 1), (32, 1, 4)]), (4, 0, [(32, 0, 4)]), (4, 4, [(24, 0, 4)])],
@@ -240,42 +234,35 @@ def test_phases(epochs, small_epochs, expected, train, long_recipe):
     assert train.phases(replace(long_recipe, schedule=schedule)) == expected
 
 
-def test_validation_is_told_by_content(train, tmp_path):
-    samples = []
-    for number in range(400):
-        path = tmp_path / str(number)
-        path.write_text(str(number % 200))  # every file has a twin
-        samples.append(Sample(path, "x", "train"))
-    kept, held = train.split_validation(samples, 0.25)
-    assert len(kept) + len(held) == 400 and 60 < len(held) < 140
-    assert not {sample.image.read_text() for sample in kept} & {sample.image.read_text() for sample in held}
-    assert train.split_validation(samples[::-1], 0.25)[1] == held[::-1]
-    assert train.split_validation(samples, 0.0) == (samples, [])
+def test_the_curve_is_drawn(trained, keras):
+    import cv2
+
+    curve = cv2.imread(str(trained.output / "curve.png"))
+    assert curve is not None and curve.std() > 10
 
 
-def test_an_epoch_depends_on_its_number_alone(train, recipe):
-    chips = np.random.default_rng(1).integers(0, 256, (20, 40, 40, 1), dtype=np.uint8)
-    targets = np.eye(20, dtype=np.float32)
-    one, other = (train.AugmentedChips(chips, targets, 24, recipe) for _ in range(2))
-    assert len(one) == 2
-    batches = [one[index] for index in range(2)]
-    assert batches[0][0].shape == (8, 24, 24, 1) and batches[0][0].dtype == np.float32
-    drawn = np.concatenate([labels.argmax(axis=1) for _, labels in batches])
-    assert len(set(drawn)) == 16  # nobody twice in an epoch
-    one.begin(3)
-    assert other[0][0].shape == batches[0][0].shape  # another past
-    other.begin(3)
-    for index in range(2):
-        for mine, theirs in zip(one[index], other[index], strict=True):
-            assert np.array_equal(mine, theirs)
-    one.begin(3)
-    assert not np.array_equal(batches[0][0], one[0][0])
+def test_a_network_may_start_from_a_shipped_one(train, keras):
+    from smiledet.networks.base import build_network
+    from smiledet.zoo import find_model
+
+    shipped = keras.saving.load_model(find_model("emotion", "mini-xception").file("keras"), compile=False)
+    network = build_network("mini-xception", (None, None, 1), 2)
+    head = [weight.copy() for weight in network.layers[-3].get_weights()]
+    train.start_from(network, "emotion/mini-xception")
+    same = [
+        all(np.array_equal(ours, theirs) for ours, theirs in zip(mine.get_weights(), his.get_weights(), strict=True))
+        for mine, his in zip(network.layers[:-3], shipped.layers[:-3], strict=True)
+    ]
+    assert all(same)
+    assert all(np.array_equal(ours, was) for ours, was in zip(network.layers[-3].get_weights(), head, strict=True))
 
 
-def test_shrinking_keeps_what_fits(train):
-    chips = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
-    assert np.array_equal(train.shrunk(chips, 32), chips)
-    small = train.shrunk(chips, 16)
-    assert small.shape == (3, 16, 16, 1) and small.dtype == np.float32
-    assert small == pytest.approx(chips.reshape(3, 16, 2, 16, 2, 1).mean(axis=(2, 4)), abs=0.51)
-    assert train.shrunk(chips[:0], 16).shape == (0, 16, 16, 1)
+@pytest.mark.parametrize(
+    ("initial", "words"),
+    [("smile/huge", ("no model 'huge'",)), ("smile/mobilenet-025", ("initial", "smile/mobilenet-025", "architecture"))],
+)
+def test_a_start_from_something_else_is_refused(initial, words, train, keras, complaint):
+    from smiledet.networks.base import build_network
+
+    with complaint(*words):
+        train.start_from(build_network("mini-xception", (None, None, 1), 2), initial)

@@ -1,0 +1,103 @@
+"""Show what a model looks at: guided back-propagation and Grad-CAM beside the face.
+
+In guided back-propagation white pixels raise the class' score by being brighter, black ones by being darker. Grad-CAM
+is as coarse as the network's last feature maps (4x4 in mini-Xception). Needs Keras: pip install 'smiledet[train]'.
+
+Example:
+  smiledet explain --model mini-xception portrait.jpg
+  smiledet explain --task emotion --grid portrait.jpg --output grid.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smiledet.tasks.base import Task
+    from smiledet.zoo import Model
+
+DEFAULT_TASK = "emotion"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a photograph; its largest face is taken")
+    parser.add_argument(
+        "--model", action="append", metavar="NAME", help="as `smiledet models` lists it; may be repeated"
+    )
+    parser.add_argument("--task", help=f"what it reads (default: {DEFAULT_TASK}, or the only task with that model)")
+    parser.add_argument("--label", metavar="CLASS", help="explain this class, not the one that the model reads")
+    parser.add_argument("--grid", action="store_true", help="every class, by every model of the task unless --model")
+    parser.add_argument("--crop", action="store_true", help="the pictures are faces already (FER-2013's, say)")
+    parser.add_argument("--output", type=Path, metavar="OUT.png", help="what to write (default: IMAGE-explained.png)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain, write the picture, and say what was read."""
+    from smiledet.training.backend import prepare
+
+    if arguments.label and arguments.grid:
+        from smiledet.errors import UsageError
+
+        raise UsageError("--label explains one class, --grid explains them all: take one of the two")
+    output = _writable(arguments.output or Path(f"{arguments.images[0].stem}-explained.png"))
+    task, models = _models(arguments)
+    prepare()
+    import cv2
+
+    from smiledet.alignment.shipped import shipped_aligner
+    from smiledet.explain.explainer import Explainer, cut_face, display_spec, shown_face
+    from smiledet.explain.sheet import ExplainedFace, caption, grid, side_by_side
+
+    specs = [spec for model in models if model.input for spec in (model.input, display_spec(model.input))]
+    aligner = shipped_aligner()
+    faces = {image: cut_face(image, list(dict.fromkeys(specs)), aligner, arguments.crop) for image in arguments.images}
+    labels = list(task.labels) if arguments.grid else [arguments.label] if arguments.label else None
+    explained = []
+    for explainer in map(Explainer, models):
+        for image, chips in faces.items():
+            reasons = explainer.explain(chips[explainer.spec], labels)
+            best = max(reasons, key=lambda each: each.probability)
+            print(f"{image}: {caption(best)} ({task.name}/{explainer.model.name})")
+            name = explainer.model.name if arguments.grid or len(models) > 1 else image.name
+            explained.append(ExplainedFace(name, shown_face(chips, explainer.spec), reasons))
+    cv2.imwrite(str(output), grid(explained) if arguments.grid else side_by_side(explained))
+    print(output)
+    return 0
+
+
+def _writable(output: Path) -> Path:
+    from smiledet.errors import UsageError
+
+    if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"--output {output}: expected a .png or .jpg")
+    if not output.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {output.parent}")
+    if output.is_dir():
+        raise UsageError(f"--output {output} is a folder")
+    return output
+
+
+def _models(arguments: argparse.Namespace) -> tuple[Task, list[Model]]:
+    """The task and the models to explain; for a grid without names all of the task's that have a Keras file."""
+    from smiledet.errors import UsageError
+    from smiledet.tasks.base import get_task
+    from smiledet.training.evaluate import default_model, models_of
+    from smiledet.zoo import find_model, read_index
+
+    holders = {model.task for model in read_index() if model.input and model.name in (arguments.model or [])}
+    only = next(iter(holders)) if len(holders) == 1 else DEFAULT_TASK
+    task = get_task(arguments.task or only)
+    if arguments.model:
+        models = [find_model(task.name, name) for name in dict.fromkeys(arguments.model)]
+    elif arguments.grid:
+        models = [model for model in models_of(task) if "keras" in model.files]
+    else:
+        models = [default_model(task)]
+    for model in models:
+        model.file("keras")
+    if not models:
+        raise UsageError(f"no model of the task {task.name!r} has a Keras file")
+    return task, models

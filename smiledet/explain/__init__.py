@@ -1,0 +1,1 @@
+"""What a network looks at: guided back-propagation and Grad-CAM."""

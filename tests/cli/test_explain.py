@@ -1,0 +1,57 @@
+"""`smiledet explain` as a user calls it."""
+
+from __future__ import annotations
+
+import cv2
+import pytest
+
+from smiledet.cli import main
+from smiledet.sources.demo import PORTRAITS, locate
+
+
+@pytest.fixture
+def refused(capsys):
+    def run(*arguments: object) -> str:
+        assert main(["explain", *map(str, arguments)]) == 2
+        line = capsys.readouterr().err
+        assert line.count("\n") == 1
+        return line
+
+    return run
+
+
+PORTRAIT = locate(PORTRAITS[0])
+
+
+def test_bad_flags_are_refused_before_keras_is_imported(refused, tmp_path):
+    assert "'nothing'" in refused(PORTRAIT, "--model", "nothing")
+    assert "'mood'" in refused(PORTRAIT, "--task", "mood")
+    assert ".png" in refused(PORTRAIT, "--output", tmp_path / "x.txt")
+    assert str(tmp_path / "none") in refused(PORTRAIT, "--output", tmp_path / "none" / "x.png")
+    assert "--grid" in refused(PORTRAIT, "--label", "happy", "--grid")
+    assert "IMAGE" in refused()
+    assert "mobilenet-025" in refused(PORTRAIT, "--task", "emotion", "--model", "mobilenet-025")
+
+
+@pytest.mark.train
+@pytest.mark.usefixtures("keras")
+class TestPictures:
+    def test_a_face_beside_its_explanations(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        assert main(["explain", str(PORTRAIT), "--model", "mobilenet-025"]) == 0  # a name that only smile has
+        read, written = capsys.readouterr().out.splitlines()[-2:]
+        assert read.startswith(f"{PORTRAIT}: smiling ") and read.endswith("(smile/mobilenet-025)")
+        assert cv2.imread(str(tmp_path / written)).shape[1] > 900
+        assert written == f"{PORTRAIT.stem}-explained.png"
+
+    def test_a_grid_over_classes_and_models(self, tmp_path):
+        output = tmp_path / "grid.png"
+        assert main(["explain", str(PORTRAIT), "--task", "smile", "--grid", "--output", str(output)]) == 0
+        height, width = cv2.imread(str(output)).shape[:2]
+        assert 600 < width < 900 and height > 4 * 220  # the face and two classes; two models, two rows each
+
+    def test_what_cannot_be_explained(self, refused, tmp_path):
+        output = tmp_path / "x.png"
+        assert "none.jpg" in refused(tmp_path / "none.jpg", "--output", output)
+        assert "'bored'" in refused(PORTRAIT, "--label", "bored", "--output", output)
+        assert not output.exists()
