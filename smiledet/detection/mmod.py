@@ -20,7 +20,8 @@ from smiledet.detection.packages import package_file
 from smiledet.errors import UsageError
 from smiledet.frame import Detection, GreyImage
 
-FRAMING = Framing(right=0.0, down=0.0, side=1.0)
+FRAMING = Framing(right=0.024, down=-0.007, side=1.189)
+"""Medians over 120 faces of GENKI-4K that dlib and Viola-Jones both find; spread 0.055, 0.060 and 0.148."""
 
 
 def weights_file() -> Path:
