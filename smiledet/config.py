@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smiledet.detection.choose import DETECTORS
 from smiledet.detection.haar import HaarSettings
 from smiledet.detection.locator import LocatorSettings
 from smiledet.detection.tracker import TrackerSettings
@@ -97,7 +98,7 @@ class Config:
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")
-    detector: str = field(default="haar", metadata=one_of("haar"))
+    detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)

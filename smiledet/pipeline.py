@@ -16,7 +16,7 @@ import cv2
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, TaskSettings
-from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.choose import detector_kind
 from smiledet.detection.locator import FaceLocator
 from smiledet.detection.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
@@ -83,7 +83,7 @@ class Pipeline:
         limits: Where to end early.
 
     Raises:
-        UsageError: A model is missing or damaged.
+        UsageError: A model is missing or damaged, or the detector is not installed.
     """
 
     def __init__(
@@ -186,10 +186,12 @@ class Pipeline:
                 "on_end": self._on_end,
             }
 
+        finder = detector_kind(config.detector)
         tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
 
         def create_locator() -> FaceLocator:
-            return FaceLocator(HaarDetector(config.haar), HaarDetector(FOLLOWING), tracker, config.locator)
+            scanner = finder.scanning(getattr(config, config.detector, None))
+            return FaceLocator(scanner, finder.following(), tracker, config.locator)
 
         def create_aligner() -> FaceAligner:
             return FaceAligner(tree_file, template_file, config.aligner.max_distortion)

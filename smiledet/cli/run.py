@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
-    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar")
+    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
     parser.add_argument("--engine", metavar="NAME", help="what runs the networks: auto or litert")
     parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")

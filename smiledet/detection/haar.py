@@ -7,11 +7,12 @@ deployment detector (section 3.2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
 
-from smiledet.detection.base import FaceDetector
+from smiledet.detection.base import DetectorKind, FaceDetector
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.schema import between
@@ -75,3 +76,11 @@ class HaarDetector(FaceDetector):
         ]
         # OpenCV reports in the order in which its threads finished; ties are broken by place.
         return sorted(found, key=lambda face: (-face.score, face.box.x, face.box.y))
+
+
+DETECTOR = DetectorKind(
+    scanning=HaarDetector,
+    following=partial(HaarDetector, FOLLOWING),
+    labelled=tuple(partial(HaarDetector, HaarSettings(*step)) for step in ((1.1, 3), (1.03, 2), (1.02, 1))),
+    raw=HaarDetector,
+)

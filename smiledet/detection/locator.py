@@ -31,12 +31,13 @@ class LocatorSettings:
 
     Attributes:
         min_face: Smallest face sought, as a share of the picture's shorter side; half of it costs four times as much.
+            A detector that searches too slowly for it seeks faces some factor larger (see its `needs`).
         scan_interval: Seconds, on the source's time line, in which the whole picture is searched once while faces are
             being followed; new faces appear that late at the worst.
         search_interval: The same while no face is known, or one is lost.
         region: Side of what is searched around a known face, in its own sides.
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
-            slower.
+            slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
@@ -64,6 +65,7 @@ class FaceLocator:
         settings: LocatorSettings | None = None,
     ) -> None:
         self._detector = detector
+        self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
         self._settings = settings or LocatorSettings()
@@ -98,12 +100,14 @@ class FaceLocator:
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
         self._size = height, width = grey.shape
-        self._slices = plan_slices(width, height, smallest_face(grey, self._settings.min_face))
+        smallest = smallest_face(grey, self._settings.min_face * self._needs.min_face, self._needs)
+        self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""
-        interval = self._settings.search_interval if hurried else self._settings.scan_interval
+        calm = self._settings.scan_interval * self._needs.patience
+        interval = self._settings.search_interval if hurried else calm
         count = len(self._slices)
         share = (time - self._time) / interval if interval > 0 else 1.0
         self._due = min(self._due + max(0.0, share) * count, count)
@@ -128,12 +132,14 @@ class FaceLocator:
     def _search_region(self, grey: GreyImage, box: Box) -> list[Detection]:
         height, width = grey.shape
         left, top, right, bottom = box.scaled(self._settings.region).clipped(width, height)
-        if right - left < DETECTOR_WINDOW or bottom - top < DETECTOR_WINDOW:
+        floor = self._needs.smallest
+        if right - left < floor or bottom - top < floor:
             return []
         region = grey[top:bottom, left:right]
         # scan() shrinks the region until a face of this size has the detector's window; the known one is then
-        # `region_face` pixels wide.
-        smallest = max(DETECTOR_WINDOW, round(box.width * DETECTOR_WINDOW / self._settings.region_face))
+        # `region_face` pixels wide, or as much more as the detector's window is larger than the cascade's.
+        shown = self._settings.region_face * self._needs.follow
+        smallest = max(floor, round(box.width * DETECTOR_WINDOW / shown))
         found = scan(self._follower, region, smallest, round(box.width * REGION_SIZES[1]))
         return [moved(near, left, top) for near in found if near.box.width >= box.width * REGION_SIZES[0]]
 

@@ -10,10 +10,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from smiledet.detection.search import DETECTOR_WINDOW
-
-STRIP_PIXELS = 25_000
-"""Pixels of a slice as the detector sees them, about."""
+from smiledet.detection.base import Needs
 
 OVERLAP = 1.3
 """How far an octave's sizes reach into the next one's: a face needs hits at neighbouring sizes to be believed."""
@@ -36,7 +33,7 @@ class Slice:
     max_face: int | None
 
 
-def plan_slices(width: int, height: int, min_face: int) -> tuple[Slice, ...]:
+def plan_slices(width: int, height: int, min_face: int, needs: Needs | None = None) -> tuple[Slice, ...]:
     """Slices that together search a picture for every face of at least `min_face` pixels.
 
     >>> [(each.left, each.right, each.min_face) for each in plan_slices(640, 360, 48)]
@@ -45,15 +42,20 @@ def plan_slices(width: int, height: int, min_face: int) -> tuple[Slice, ...]:
     Args:
         width: Of the picture, in pixels.
         height: Of the picture, in pixels.
-        min_face: Side of the smallest face sought, in pixels, at least `DETECTOR_WINDOW`.
+        min_face: Side of the smallest face sought, in pixels, at least the detector's `needs.smallest`.
+        needs: Of the detector; None for Viola-Jones' cascade.
     """
+    needs = needs or Needs()
+    pixels = needs.slice_pixels
+    if pixels is None:
+        return (Slice(0, width, min_face, None),)
     slices: list[Slice] = []
     smallest = min_face
     while True:
-        shrunk = (DETECTOR_WINDOW / smallest) ** 2 * width * height
-        last = shrunk <= STRIP_PIXELS / 2 or 2 * smallest > min(width, height)
+        shrunk = (needs.window / smallest) ** 2 * width * height
+        last = shrunk <= pixels / 2 or 2 * smallest > min(width, height)
         largest = None if last else math.ceil(2 * smallest * OVERLAP)
-        slices += _strips(width, max(1, round(shrunk / STRIP_PIXELS)), smallest, largest)
+        slices += _strips(width, max(1, round(shrunk / pixels)), smallest, largest)
         if last:
             return tuple(slices)
         smallest *= 2

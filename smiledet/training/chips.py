@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.datasets.base import Sample
-from smiledet.detection.haar import HaarDetector, HaarSettings
+from smiledet.detection.choose import detector_kind
 from smiledet.detection.search import scan, smallest_face
 from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage
 from smiledet.training.progress import progress
@@ -51,19 +51,25 @@ class ChipSet:
 
 
 class LabelledFaceLocator:
-    """Finds the one face that a labelled photograph is about: the largest that Viola-Jones reports.
+    """Finds the one face that a labelled photograph is about: the largest that the detector reports.
 
     Where the usual search finds none, a finer and more credulous one is tried, since every photograph is known to show
     a face.
+
+    Args:
+        detector: One of `smiledet.detection`; Viola-Jones by default, as at deployment.
+
+    Raises:
+        UsageError: There is no such detector, or it is not installed.
     """
 
-    def __init__(self) -> None:
-        self._passes = [HaarDetector(HaarSettings(*step)) for step in ((1.1, 3), (1.03, 2), (1.02, 1))]
+    def __init__(self, detector: str = "haar") -> None:
+        self._passes = [create() for create in detector_kind(detector).labelled]
 
     def locate(self, grey: GreyImage) -> Box | None:
         """The face's box in pixels, or None."""
         for detector in self._passes:
-            found = scan(detector, grey, smallest_face(grey, FACE_SHARE))
+            found = scan(detector, grey, smallest_face(grey, FACE_SHARE, detector.needs))
             if found:
                 return max((detection.box for detection in found), key=lambda box: box.area)
         return None
@@ -142,6 +148,7 @@ def cut_chips(
     spec: ChipSpec,
     locate: bool = False,
     jitter: int | None = None,
+    detector: str = "haar",
 ) -> ChipSet:
     """Locate, align and cut every sample's face.
 
@@ -152,8 +159,12 @@ def cut_chips(
         spec: The chips' geometry.
         locate: Search for the face even in sets that are crops already.
         jitter: Seed of boxes beside the located ones, spread as Viola-Jones' are; None for the located ones.
+        detector: Who finds the faces.
+
+    Raises:
+        UsageError: See `LabelledFaceLocator`.
     """
-    locator = LabelledFaceLocator()
+    locator = LabelledFaceLocator(detector)
     generator = None if jitter is None else np.random.default_rng(jitter)
     chips: list[npt.NDArray[np.uint8]] = []
     classes: list[int] = []
@@ -178,15 +189,18 @@ def cached_chips(
     spec: ChipSpec,
     folder: Path,
     jitter: int | None = None,
+    detector: str = "haar",
 ) -> ChipSet:
-    """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks and geometry stay the same."""
+    """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks, geometry and detector stay so."""
     named = "\n".join(f"{sample.image}|{sample.label}|{sample.located or sample.box}" for sample in samples)
-    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}".encode()).hexdigest()[:16]
+    # Viola-Jones goes unnamed, so that chips cut before there was a choice stay good.
+    finder = "" if detector == "haar" else f"|{detector}"
+    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}{finder}".encode()).hexdigest()[:16]
     path = folder / f"chips-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return ChipSet(kept["chips"], kept["classes"], int(kept["missed"]), int(kept["unaligned"]))
-    cut = cut_chips(samples, labels, aligner, spec, jitter=jitter)
+    cut = cut_chips(samples, labels, aligner, spec, jitter=jitter, detector=detector)
     folder.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: an interrupted training would find a damaged file when it goes on.
     partial = path.with_name(f"partial-{path.name}")

@@ -220,7 +220,7 @@ def load_lesson(
     teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
 
     def cut(samples: Sequence[Sample], spec: ChipSpec, jitter: int | None = None) -> ChipSet:
-        return cached_chips(samples, task.labels, aligner, digest, spec, cache, jitter)
+        return cached_chips(samples, task.labels, aligner, digest, spec, cache, jitter, recipe.detector)
 
     def answers(samples: Sequence[Sample], classes: npt.NDArray[np.int64] | None) -> npt.NDArray[np.float32]:
         known = None if classes is None else wanted(task, classes)

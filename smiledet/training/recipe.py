@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from smiledet.detection.choose import DETECTORS
 from smiledet.frame import ChipSpec
-from smiledet.schema import between
+from smiledet.schema import between, one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,8 @@ class ClassifierRecipe:
         finish: What follows the schedule; see `Finish`.
         initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
             layers that have another shape here (the head, where the classes differ). Empty for random weights.
+        detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
+            chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
     """
 
@@ -163,4 +166,5 @@ class ClassifierRecipe:
     schedule: Schedule = field(default_factory=Schedule)
     finish: tuple[Finish, ...] = ()
     initial: str = ""
+    detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
