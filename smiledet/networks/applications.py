@@ -46,7 +46,9 @@ def _source(
     return application(include_top=False, weights=weights, input_shape=shape)
 
 
-def _row(name: str, application: Callable[..., keras.Model], section: str, side: int, smallest: int) -> Architecture:
+def _row(
+    name: str, application: Callable[..., keras.Model], section: str, side: int, smallest: int, note: str = ""
+) -> Architecture:
     caffe = application in (keras.applications.VGG16, keras.applications.ResNet50)
     return Architecture(
         name=name,
@@ -57,11 +59,20 @@ def _row(name: str, application: Callable[..., keras.Model], section: str, side:
         smallest=smallest,
         any_side=name != "vgg-16",
         pretrained=Pretrained(partial(_source, application=application), caffe),
+        note=note,
     )
 
 
 ARCHITECTURES = (
-    _row("vgg-16", keras.applications.VGG16, "2.4.1", 224, 32),
+    _row(
+        "vgg-16",
+        keras.applications.VGG16,
+        "2.4.1",
+        224,
+        32,
+        "only the last layer was replaced, so its two dense layers of 4,096 stay; ImageNet weights are loaded for its "
+        "convolutions alone",
+    ),
     _row("inception-v3", keras.applications.InceptionV3, "2.4.3", 299, 75),
     _row("resnet-50", keras.applications.ResNet50, "2.4.4", 224, 32),
     _row("inception-resnet-v2", keras.applications.InceptionResNetV2, "2.4.5", 299, 75),

@@ -79,6 +79,6 @@ ARCHITECTURES = (
         input_shape=(64, 64, 1),
         smallest=8,
         published=58_423,
-        note="the papers say about 60,000 parameters, seed 003 gives the count; weight decay 1e-4, see light-weight-cnn",
+        note="the papers say about 60,000 parameters, seed 003 gives the count; decays weights by 1e-4",
     ),
 )
