@@ -9,6 +9,7 @@ with is mid-grey instead of the mean colour.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -40,8 +41,10 @@ def _read(row: Architecture, weights: str | Path) -> Weights:
         raise UsageError(f"initial weights: there is no file {path}; expected 'imagenet' or a *_notop.h5 file")
     network = row.pretrained.source((SIDE, SIDE, 3), None)
     try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that the file does not have
+            network.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError, UserWarning) as problem:
         cause = str(problem).partition("\n")[0]
         raise UsageError(
             f"{path}: no ImageNet weights of {row.name} without its classifier (*_notop.h5): {cause}"
