@@ -22,7 +22,8 @@ RUN_PATH_ROOMS = ("alignment", "detection", "drawing", "engines", "sinks", "sour
 TRAINING_ROOMS = ("networks", "datasets", "training", "explain")
 """Never needed to run: they, and the commands that call for them, may load the frameworks."""
 
-TRAINERS = (*TRAINING_ROOMS, "benchmark", "cli.train", "cli.evaluate", "cli.export", "cli.datasets", "cli.explain")
+COMMANDS = ("train", "evaluate", "export", "datasets", "explain", "models")
+TRAINERS = (*TRAINING_ROOMS, "benchmark", *(f"cli.{command}" for command in COMMANDS))
 
 
 @dataclass(frozen=True)
