@@ -7,6 +7,7 @@ from typing import Any
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import read_samples
 from smiledet.engines.base import load_engine
+from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.tasks.base import Task
 from smiledet.training.chips import cut_chips
@@ -48,7 +49,7 @@ def evaluate(
         raise UsageError(
             f"{data}: the label {sorted(unknown)[0]!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
         )
-    loaded = load_engine(engine, model.file(engine))
+    loaded = load_engine(engine, model_file(model, engine))
     cut = cut_chips(samples, task.labels, shipped_aligner(), model.input, locate)
     result = report(task.labels, cut.classes, loaded.predict(cut.chips))
     right = result["accuracy"] * result["count"]
