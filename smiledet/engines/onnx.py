@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,16 +36,15 @@ class ONNXEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
-        import onnxruntime
-
+        onnxruntime = import_runtime()
         wanted = [provider for provider in (CUDA, CPU) if provider in onnxruntime.get_available_providers()]
         if CUDA in wanted and hasattr(onnxruntime, "preload_dlls"):  # CUDA as pip installs it; from 1.21 on
             onnxruntime.preload_dlls()
         try:
-            session = onnxruntime.InferenceSession(str(path), _options(threads), providers=wanted)
+            session: Any = onnxruntime.InferenceSession(str(path), _options(onnxruntime, threads), providers=wanted)
         except Exception as problem:  # its exceptions have no base of their own
             raise UsageError(f"{path} is no ONNX model: {str(problem).splitlines()[0]}") from problem
-        self._session: onnxruntime.InferenceSession | None = session
+        self._session: Any = session
         (given,), (result,) = session.get_inputs(), session.get_outputs()
         self._input, self._output = given.name, result.name
         batch, *sides = given.shape
@@ -83,10 +83,21 @@ class ONNXEngine(Engine):
         self._session = None
 
 
-def _options(threads: int) -> Any:
-    from onnxruntime import SessionOptions
+def import_runtime() -> Any:
+    """ONNX Runtime, without its reports to its maker.
 
-    options = SessionOptions()
+    Newer ones (1.31 does) keep a number for the machine in the user's cache and send events home. A program that looks
+    at faces sends nothing anywhere that it was not told to.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _options(onnxruntime: Any, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY

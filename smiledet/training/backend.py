@@ -21,6 +21,7 @@ def prepare() -> None:
     # malloc).
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # the ONNX tools may import it; see smiledet.engines.onnx
     with standard_error_without(TENSORFLOW_GREETING.match):
         import keras
 

@@ -6,8 +6,8 @@ running the float32 network over calibration chips. Those come from a training s
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.engines.onnx import import_runtime
 from smiledet.errors import UsageError
 from smiledet.training.conversion import converted, litert_converter, quiet
 
@@ -54,9 +55,8 @@ def onnx_to_float16(model: bytes) -> bytes:
     Raises:
         UsageError: ONNX Runtime, which does it, is not installed.
     """
-    import onnx
-
-    with _onnxruntime_tools(), quiet():
+    with _onnxruntime_tools():
+        import onnx
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         halved: bytes = convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True).SerializeToString()
@@ -76,14 +76,13 @@ def onnx_to_int8(model: bytes, chips: Chips) -> bytes:
     Raises:
         UsageError: ONNX Runtime, which does it, is not installed.
     """
-    import onnx
-
-    given = onnx.load_from_string(model).graph.input[0]
-    batch = given.type.tensor_type.shape.dim[0].dim_value
-    with _onnxruntime_tools(), TemporaryDirectory() as folder, quiet():
+    with _onnxruntime_tools(), TemporaryDirectory() as folder:
+        import onnx
         from onnxruntime.quantization import QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
+        given = onnx.load_from_string(model).graph.input[0]
+        batch = given.type.tensor_type.shape.dim[0].dim_value
         whole, prepared, written = (Path(folder) / f"{name}.onnx" for name in ("whole", "prepared", "int8"))
         whole.write_bytes(model)
         quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
@@ -113,14 +112,14 @@ class _Calibration:
         return None if batch is None else {self._name: batch}
 
 
-class _onnxruntime_tools:  # noqa: N801 - used as a function
-    """Says on one line what is missing."""
-
-    def __enter__(self) -> None:
-        logging.getLogger("onnxruntime").setLevel(logging.ERROR)
-
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, _trace: object) -> None:
-        if isinstance(problem, ImportError):
-            raise UsageError(
-                f"half precision and int8 ONNX files need ONNX Runtime: pip install 'smiledet[onnx]' ({problem})"
-            ) from problem
+@contextmanager
+def _onnxruntime_tools() -> Iterator[None]:
+    """ONNX Runtime, quiet; says on one line what is missing."""
+    try:
+        import_runtime()
+        with quiet():
+            yield
+    except ImportError as problem:
+        raise UsageError(
+            f"half precision and int8 ONNX files need onnx and onnxruntime: pip install 'smiledet[train]' ({problem})"
+        ) from problem
