@@ -49,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_precision(arguments.to, arguments.precision)
     if arguments.precision == "int8" and arguments.data is None:
         raise UsageError("--precision int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+    if arguments.ship and arguments.to == "savedmodel":
+        raise UsageError("--ship: a SavedModel is a folder and does not ship; export it on the machine that runs it")
     if arguments.output is not None and not arguments.output.is_dir():
         raise UsageError(f"--output {arguments.output}: no such folder")
     path = (

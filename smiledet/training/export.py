@@ -142,14 +142,19 @@ def export_to_index(
 ) -> Model:
     """Write a further file of a model into its models folder and name it in the index, so that it ships.
 
+    Args:
+        model: A row of the index.
+        network: Its Keras network.
+        file_format: `litert` or `onnx`; a SavedModel is a folder, and the index knows of files.
+        precision: As in `export`.
+        calibration: As in `export`.
+
     Returns:
         The new row.
 
     Raises:
-        UsageError: See `export`; a SavedModel is a folder, and does not ship.
+        UsageError: See `export`.
     """
-    if file_format == "savedmodel":
-        raise UsageError("a SavedModel is a folder and does not ship; export it on the machine that runs it")
     relative = f"{model.task}/{file_name(model, file_format, precision)}"
     export(network, model.folder / relative, file_format, precision, calibration)
     entry = ModelFile(relative, sha256(model.folder / relative))
