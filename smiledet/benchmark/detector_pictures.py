@@ -69,9 +69,11 @@ def plot_curves(comparisons: Sequence[Comparison], path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(comparisons), 4), layout="constrained")
-    panels = figure.subplots(1, len(comparisons), squeeze=False)[0]
-    for panel, comparison in zip(panels, comparisons, strict=True):
+    # Without faces, or with too few detectors to tell, there is no line to draw.
+    shown = [each for each in comparisons if any(row.curve for row in each.detectors)] or comparisons[:1]
+    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    for panel, comparison in zip(panels, shown, strict=True):
         for row in comparison.detectors:
             if row.curve:
                 alarms, shares = zip(*row.curve, strict=True)

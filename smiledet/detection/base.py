@@ -41,7 +41,7 @@ class Needs:
 class FaceDetector(ABC):
     """Finds upright faces in a grey picture.
 
-    A detector belongs to one thread: implementations may keep buffers.
+    A detector belongs to the thread that makes it: implementations may keep buffers, and share what is dear to make.
     """
 
     needs: ClassVar[Needs] = Needs()

