@@ -12,7 +12,7 @@ RUN_SETUP := $(VENV)/.run
 DEV_SETUP := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint bench train lock wheel clean
+.PHONY: help setup demo run test lint bench train export lock wheel clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -35,6 +35,9 @@ bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
 
 train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
 	$(BIN)/python scripts/train_all.py
+
+export: $(DEV_SETUP)  ## every exported file that ships, compared with Keras
+	$(BIN)/python scripts/export_all.py
 
 lock: $(DEV_SETUP)  ## resolve the exact versions anew
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \

@@ -39,8 +39,8 @@ LIMITS = {
     "glasses and low brows lean towards anger. Not for decisions about people.",
     "gender": "Reads how a stranger would label a face, as man or woman; it says nothing about who somebody is, and knows "
     "no others. The tables say for whom it errs most. Not for decisions about people.",
-    "age": "Reads how old a face looks. The oldest and the youngest are drawn towards the middle, as their errors by band "
-    "show. Not for deciding whether somebody is of age.",
+    "age": "Reads how old a face looks, trained on adults' labels that are partly estimates; the tables say at which ages "
+    "it errs most. Not for deciding whether somebody is of age.",
 }
 
 SCALARS = ("count", "found", "missed", "unaligned", "accuracy", "accuracy_interval", "accuracy_all", "auc", "auc_macro")
@@ -86,7 +86,7 @@ def class_rows(figures: dict[str, Any]) -> str:
 def group_rows(figures: dict[str, Any]) -> str:
     """A table for each grouping that the data set tells apart, or nothing."""
     tables = [group_table(name, values) for name, values in figures.get("groups", {}).items()]
-    return "\n\n".join(["", "### For whom", *tables]) if tables else ""
+    return "\n\n".join(["", "### For whom", *tables, ""]) if tables else ""
 
 
 def card(model: Model, recipe: ClassifierRecipe, recipe_path: str) -> str:

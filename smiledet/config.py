@@ -15,6 +15,8 @@ from smiledet.detection.choose import DETECTORS
 from smiledet.detection.haar import HaarSettings
 from smiledet.detection.locator import LocatorSettings
 from smiledet.detection.tracker import TrackerSettings
+from smiledet.engines.base import engine_names
+from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import UsageError
 from smiledet.resources import configs_folder
 from smiledet.schema import between, build, one_of, read_toml
@@ -68,11 +70,13 @@ class EngineSettings:
     """What runs the networks.
 
     Attributes:
-        name: The engine; `auto` takes the platform's.
+        name: The engine; `auto` takes the first that can run here.
+        precision: Which of a model's files; `auto` is float32.
         threads: Threads that one inference may use.
     """
 
-    name: str = field(default="auto", metadata=one_of("auto", "litert"))
+    name: str = field(default=AUTO, metadata=one_of(AUTO, *engine_names()))
+    precision: str = field(default=AUTO, metadata=one_of(AUTO, *PRECISIONS))
     threads: int = field(default=1, metadata=between(1, 64))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
+from pathlib import Path
 
 import cv2
 
@@ -21,6 +22,8 @@ from smiledet.detection.locator import FaceLocator
 from smiledet.detection.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
 from smiledet.engines.base import load_engine
+from smiledet.engines.choice import AUTO, choose_engine
+from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.labels import LabelBoard
@@ -174,9 +177,12 @@ class Pipeline:
         trees = find_model("landmarks", "ert68")
         tree_file, template_file = trees.file("dlib"), trees.file("template")
         specs = [_input_of(model) for model in models.values()]
-        engine = "litert" if config.engine.name == "auto" else config.engine.name
-        files = {name: model.file(engine) for name, model in models.items()}
-        self._device = f"{engine} on CPU, {config.engine.threads} thread{'s' if config.engine.threads > 1 else ''}"
+        choice = choose_engine(config.engine.name)
+        if config.engine.name == AUTO:
+            log.info("engine %s: %s", choice.name, choice.reason)
+        engine = choice.name
+        files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
+        self._device = _device_of(engine, list(files.values()), config.engine.threads)
 
         def common(stage: str) -> dict[str, object]:
             return {
@@ -309,6 +315,16 @@ def _configured(task: Task, config: Config) -> Task:
         smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
         hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
     )
+
+
+def _device_of(engine: str, files: Sequence[Path], threads: int) -> str:
+    """What runs the networks, asked of the engine itself; loads each once, so that what is wrong comes out now."""
+    devices = []
+    for file in files:
+        loaded = load_engine(engine, file, threads)
+        devices.append(loaded.device)
+        loaded.close()
+    return f"{engine} on {devices[0]}"
 
 
 def _input_of(model: Model) -> ChipSpec:

@@ -5,6 +5,7 @@ In the repository they stand at its top; the wheel carries them inside the packa
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -24,3 +25,10 @@ def models_folder() -> Path:
 def configs_folder() -> Path:
     """The shipped configurations, one TOML a platform; training recipes under `train/`."""
     return resource_root() / "configs"
+
+
+def cache_folder() -> Path:
+    """Where this user's own derived files go: exported models, say. It may not be there yet."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # Relative ones are to be ignored (XDG Base Directory Specification, "Basics").
+    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "smiledet"

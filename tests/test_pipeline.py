@@ -10,6 +10,7 @@ import pytest
 
 from smiledet.config import BufferSettings, TaskSettings, load_config
 from smiledet.detection.haar import HaarDetector
+from smiledet.engines.base import load_engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.pipeline import Limits, Pipeline, Stop
 from smiledet.sinks.base import Sink
@@ -349,7 +350,9 @@ def test_a_stage_that_keeps_failing_ends_the_run(config, monkeypatch, tmp_path, 
 
 
 def test_a_stage_that_cannot_start_ends_the_run(config, monkeypatch):
-    def fail(*_):
+    def fail(*given):
+        if threading.current_thread() is threading.main_thread():  # the look at every network before anything starts
+            return load_engine(*given)
         raise UsageError("no such network")
 
     monkeypatch.setattr("smiledet.pipeline.load_engine", fail)

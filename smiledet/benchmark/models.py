@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine, load_engine
+from smiledet.engines.files import model_file, size_of
 from smiledet.frame import ChipSpec
 from smiledet.zoo import Model, read_index
 
@@ -62,7 +63,7 @@ def measure_models(
         UsageError: A model has no file for the engine.
     """
     models = [model for model in (read_index() if chosen is None else chosen) if model.input is not None]
-    runners = [load_engine(engine, model.file(engine), threads) for model in models]
+    runners = [load_engine(engine, model_file(model, engine), threads) for model in models]
     chips = [_chip(model.input) for model in models if model.input is not None]
     times: list[list[float]] = [[] for _ in models]
     for runner, chip in zip(runners, chips, strict=True):
@@ -76,7 +77,7 @@ def measure_models(
             engine,
             statistics.median(taken) * 1000,
             max(taken) / min(taken),
-            model.file(engine).stat().st_size / 1000,
+            size_of(model_file(model, engine)) / 1000,
         )
         for model, taken in zip(models, times, strict=True)
     ]

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--study", choices=("preprocessing", "alignment"), help="train once for each way to prepare a face, and compare"
     )
+    parser.add_argument("--quick", action="store_true", help="a trial of the recipe: an epoch on a few photographs")
     parser.add_argument("--epochs", type=int, help="of a study, instead of the recipe's whole schedule")
     parser.add_argument("--output", type=Path, help="checkpoints and logs (default: runs/TASK-NAME)")
     parser.add_argument("--models", type=Path, help="models folder to write to (default: smiledet's own)")
@@ -46,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--data-folder {arguments.data_folder}: no such folder")
     from smiledet.resources import models_folder
 
+    if arguments.quick and arguments.models is None and not arguments.study:
+        raise UsageError("--quick makes models that are worth nothing: --models FOLDER says where they may go")
     models = arguments.models or models_folder()
     models.mkdir(parents=True, exist_ok=True)
     if arguments.task == "landmarks":
@@ -60,11 +63,13 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.resources import configs_folder
     from smiledet.schema import read_dataclass
     from smiledet.training.landmarks import ship_landmarks
-    from smiledet.training.recipe import LandmarkRecipe
+    from smiledet.training.recipe import LandmarkRecipe, quick_landmarks
 
     path = arguments.recipe or configs_folder() / "train" / "landmarks.toml"
     recipe = read_dataclass(LandmarkRecipe, path)
     faces = read_annotated_faces(arguments.data_folder / recipe.data)
+    if arguments.quick:
+        recipe, faces = quick_landmarks(recipe), faces[::10]
     model = ship_landmarks(faces, recipe, models)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
@@ -73,7 +78,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.resources import configs_folder
     from smiledet.schema import read_dataclass
     from smiledet.tasks.base import get_task
-    from smiledet.training.recipe import ClassifierRecipe
+    from smiledet.training.recipe import ClassifierRecipe, quick_classifier
 
     task = get_task(arguments.task)
     path = arguments.recipe
@@ -82,6 +87,8 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     if path is None:
         raise UsageError(f"smiledet train {task.name} needs --recipe FILE; the shipped ones are in configs/train")
     recipe = read_dataclass(ClassifierRecipe, path)
+    if arguments.quick:
+        recipe = quick_classifier(recipe)
     from smiledet.training.backend import prepare
 
     prepare()

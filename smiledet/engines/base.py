@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -27,11 +28,22 @@ class Engine(ABC):
 
     name: ClassVar[str]
 
+    file_format: ClassVar[str]
+    """What it reads: one of `smiledet.engines.files.FORMATS`."""
+
     device: str
-    """What really runs it, in words for the stats line."""
+    """What really runs it, in words for the stats line; asked of the library, not assumed."""
 
     @abstractmethod
     def __init__(self, path: Path, threads: int = 1) -> None: ...
+
+    @classmethod  # noqa: B027 - an engine may need nothing beyond this package
+    def check(cls) -> None:
+        """See whether the engine can run here, without loading a network.
+
+        Raises:
+            UsageError: It cannot; the one line says what is missing and what brings it.
+        """
 
     @abstractmethod
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -44,17 +56,64 @@ class Engine(ABC):
             float32 (n, classes); rows sum to 1.
 
         Raises:
-            ValueError: The chips' shape is not the network's.
+            ValueError: The chips' shape or type is not the network's.
         """
 
     def close(self) -> None:  # noqa: B027 - most engines have nothing to free
         """Free what the engine holds; closing twice does no harm."""
 
 
+def check_chips(chips: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    """See that chips are what a network takes.
+
+    Args:
+        chips: What `Engine.predict` was given.
+        shape: (height, width, channels) that the network takes.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if chips.shape[1:] != shape or chips.ndim != len(shape) + 1:
+        raise ValueError(f"chips of shape {chips.shape}, expected (n, {', '.join(map(str, shape))})")
+    if chips.dtype not in (np.uint8, np.float32):
+        raise ValueError(f"chips of type {chips.dtype}, expected uint8 or float32")
+
+
+def in_batches(chips: npt.NDArray[Any], size: int) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+    """Cut chips into batches of one fixed size, as a network with a fixed batch takes them.
+
+    Args:
+        chips: (n, …).
+        size: Chips a batch.
+
+    Yields:
+        The rows that a batch is for, and its chips (size, …); the last batch is filled up with zeros.
+    """
+    for start in range(0, len(chips), size):
+        rows = slice(start, min(start + size, len(chips)))
+        batch = chips[rows]
+        if len(batch) < size:
+            batch = np.concatenate([batch, np.zeros((size - len(batch), *chips.shape[1:]), chips.dtype)])
+        yield rows, batch
+
+
 def engine_names() -> list[str]:
-    """The engines that there are: one a file in this folder."""
+    """The engines that there are: a file in this folder each, with an `ENGINE`."""
     package = import_module("smiledet.engines")
-    return sorted(module.name for module in iter_modules(package.__path__) if module.name != "base")
+    names = (module.name for module in iter_modules(package.__path__))
+    return sorted(name for name in names if hasattr(import_module(f"smiledet.engines.{name}"), "ENGINE"))
+
+
+def engine_class(name: str) -> type[Engine]:
+    """An engine by name; its library is not imported yet.
+
+    Raises:
+        UsageError: No such engine.
+    """
+    if name not in engine_names():
+        raise UsageError(f"no engine {name!r}; there are {', '.join(engine_names())}")
+    found: type[Engine] = import_module(f"smiledet.engines.{name}").ENGINE
+    return found
 
 
 def load_engine(name: str, path: Path, threads: int = 1) -> Engine:
@@ -63,7 +122,4 @@ def load_engine(name: str, path: Path, threads: int = 1) -> Engine:
     Raises:
         UsageError: No such engine, or see `Engine`.
     """
-    if name not in engine_names():
-        raise UsageError(f"no engine {name!r}; there are {', '.join(engine_names())}")
-    engine: Engine = import_module(f"smiledet.engines.{name}").ENGINE(path, threads)
-    return engine
+    return engine_class(name)(path, threads)

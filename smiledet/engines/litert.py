@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.engines.base import Engine
+from smiledet.engines.base import Engine, check_chips
 from smiledet.errors import UsageError
+from smiledet.standard_error import standard_error_without
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -27,36 +25,84 @@ _announced = False
 
 
 class LiteRTEngine(Engine):
-    """A `.tflite` network with a fixed batch of one; `invoke` releases the GIL."""
+    """A `.tflite` network with a fixed batch of one; `invoke` releases the GIL.
 
-    name = "litert"
+    Float32, float16 and dynamic-range files take and give float32. Full int8 files take pixels as integers and give
+    integers; each has its scale and zero point in the file (Jacob et al. 2018, equation 1: real = scale (integer -
+    zero point)).
+    """
+
+    name: ClassVar[str] = "litert"
+    file_format: ClassVar[str] = "litert"
 
     def __init__(self, path: Path, threads: int = 1) -> None:
+        self.check()
+        from ai_edge_litert.interpreter import Interpreter
+
         try:
-            from ai_edge_litert.interpreter import Interpreter
-        except ImportError as problem:
-            raise UsageError(f"the litert engine needs the package ai-edge-litert: {problem}") from problem
-        try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            _allocate(self._interpreter)
-        except (RuntimeError, ValueError) as problem:
-            raise UsageError(f"{path} is no LiteRT model: {str(problem).splitlines()[0]}") from problem
-        given, result = self._interpreter.get_input_details()[0], self._interpreter.get_output_details()[0]
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            _allocate(interpreter)
+        except (OSError, RuntimeError, ValueError) as problem:
+            raise UsageError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+        given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        self._interpreter: Interpreter | None = interpreter
         self._input, self._output = given["index"], result["index"]
         self._shape = tuple(int(side) for side in given["shape"][1:])
         self._classes = int(result["shape"][-1])
+        self._input_type, self._given = np.dtype(given["dtype"]), _quantisation(given)
+        self._result = _quantisation(result)
         self.device = f"CPU, XNNPACK, {threads} thread{'s' if threads > 1 else ''}"
+
+    @classmethod
+    def check(cls) -> None:
+        """See `Engine.check`."""
+        if find_spec("ai_edge_litert") is None:
+            raise UsageError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""
-        if chips.shape[1:] != self._shape:
-            raise ValueError(f"chips of shape {chips.shape}, expected (n, {', '.join(map(str, self._shape))})")
+        if self._interpreter is None:
+            raise ValueError("the engine is closed")
+        check_chips(chips, self._shape)
         scores = np.empty((len(chips), self._classes), np.float32)
-        for row, chip in zip(scores, chips.astype(np.float32), strict=True):
+        for row, chip in zip(scores, self._as_input(chips), strict=True):
             self._interpreter.set_tensor(self._input, chip[None])
             self._interpreter.invoke()
             row[:] = self._interpreter.get_tensor(self._output)[0]
-        return scores
+        return scores if self._result is None else _real(scores, *self._result)
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        self._interpreter = None
+
+    def _as_input(self, chips: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if self._given is None:
+            return chips.astype(self._input_type, copy=False)
+        scale, zero = self._given
+        if chips.dtype == self._input_type and (scale, zero) == (1, 0):
+            return chips  # its integers are the pixels themselves
+        limits = np.iinfo(self._input_type)
+        integers: npt.NDArray[Any] = np.clip(np.rint(chips / scale) + zero, limits.min, limits.max)
+        return integers.astype(self._input_type)
+
+
+def _quantisation(details: dict[str, Any]) -> tuple[float, int] | None:
+    """Scale and zero point of a tensor of integers; None for real numbers."""
+    if not np.issubdtype(details["dtype"], np.integer):
+        return None
+    scale, zero = details["quantization"]
+    return float(scale), int(zero)
+
+
+def _real(integers: npt.NDArray[np.float32], scale: float, zero: int) -> npt.NDArray[np.float32]:
+    """Probabilities from the integers of an int8 file; rounded one by one, so that they have to be made to sum to 1."""
+    scores = scale * (integers - zero)
+    whole: npt.NDArray[np.float32] = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    return whole
+
+
+def _first_line(problem: Exception) -> str:
+    return (str(problem) or repr(problem)).splitlines()[0]
 
 
 def _allocate(interpreter: Interpreter) -> None:
@@ -64,30 +110,11 @@ def _allocate(interpreter: Interpreter) -> None:
     global _announced
     with _first:
         if not _announced:
-            with _standard_error_without(ANNOUNCEMENT):
+            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT):
                 interpreter.allocate_tensors()
             _announced = True
             return
     interpreter.allocate_tensors()
-
-
-@contextmanager
-def _standard_error_without(line: bytes) -> Iterator[None]:
-    """Leave one line out of what is written to stderr; the rest, other threads' too, comes out at the end."""
-    if sys.platform != "linux" or sys.__stderr__ is None:  # without a stderr, 2 may be any file
-        yield
-        return
-    kept = os.dup(2)
-    with os.fdopen(os.memfd_create("stderr"), "w+b") as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            with suppress(OSError):  # nobody reads it any more
-                os.write(2, b"".join(each for each in held if each.rstrip() != line))
 
 
 ENGINE = LiteRTEngine

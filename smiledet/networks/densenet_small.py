@@ -12,6 +12,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from smiledet.networks.base import Architecture
+from smiledet.networks.parts import dense_head, scaled
+
 STEM_FILTERS = 28
 GROWTH = 12
 BOTTLENECK = 4
@@ -48,7 +51,7 @@ def densenet_small(
         dropout: Share of the pooled features that a training step leaves out.
     """
     pixels = keras.Input(input_shape, name="pixels")
-    features = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    features = scaled(pixels)
     features = _convolution(features, STEM_FILTERS, weight_decay)
     features = layers.MaxPooling2D(3, strides=2, padding="same")(_activated(features))
     for block, depth in enumerate(BLOCK_LAYERS):
@@ -60,6 +63,16 @@ def densenet_small(
             fresh = _convolution(_activated(fresh), GROWTH, weight_decay)
             features = layers.Concatenate()([features, fresh])
     features = layers.Dropout(dropout)(layers.GlobalAveragePooling2D()(_activated(features)))
-    return keras.Model(
-        pixels, layers.Dense(classes, activation="softmax", name="probabilities")(features), name="densenet-small"
-    )
+    return keras.Model(pixels, dense_head(features, classes), name="densenet-small")
+
+
+ARCHITECTURES = (
+    Architecture(
+        name="densenet-small",
+        build=densenet_small,
+        source="Huang et al., 2017; DenseNet-1 in seed 003, tables 2 and 3",
+        input_shape=(48, 48, 1),
+        smallest=16,
+        note="DenseNet-1 has 95,263 parameters; its layout is not known",
+    ),
+)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from smiledet.networks.base import Architecture
+from smiledet.networks.parts import probabilities, scaled
+
 MODULE_FILTERS = (16, 32, 64, 128)
 
 
@@ -42,7 +45,10 @@ def _residual_module(features: keras.KerasTensor, filters: int, decay: float) ->
 
 
 def mini_xception(
-    input_shape: tuple[int | None, int | None, int], classes: int, weight_decay: float = 1e-4
+    input_shape: tuple[int | None, int | None, int],
+    classes: int,
+    weight_decay: float = 1e-4,
+    name: str = "mini-xception",
 ) -> keras.Model:
     """Build mini-Xception.
 
@@ -52,13 +58,27 @@ def mini_xception(
         input_shape: (height, width, channels).
         classes: Number of outputs.
         weight_decay: L2 penalty on stem and separable kernels.
+        name: Of the model.
     """
     pixels = keras.Input(input_shape, name="pixels")
-    features = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    features = scaled(pixels)
     for _ in range(2):
         features = _stem_convolution(features, weight_decay)
     for filters in MODULE_FILTERS:
         features = _residual_module(features, filters, weight_decay)
     features = layers.Conv2D(classes, 3, padding="same")(features)
     features = layers.GlobalAveragePooling2D()(features)
-    return keras.Model(pixels, layers.Softmax(name="probabilities")(features), name="mini-xception")
+    return keras.Model(pixels, probabilities(features), name=name)
+
+
+ARCHITECTURES = (
+    Architecture(
+        name="mini-xception",
+        build=mini_xception,
+        source="seeds 002, 3 and 004, III, figure 3",
+        input_shape=(64, 64, 1),
+        smallest=8,
+        published=58_423,
+        note="the papers say about 60,000 parameters, seed 003 gives the count; decays weights by 1e-4",
+    ),
+)

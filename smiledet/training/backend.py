@@ -6,10 +6,11 @@ import os
 from importlib.util import find_spec
 
 from smiledet.errors import UsageError
+from smiledet.standard_error import TENSORFLOW_GREETING, standard_error_without
 
 
 def prepare() -> None:
-    """Set the environment that training needs.
+    """Set the environment that training needs, and import Keras without its backend's greeting.
 
     Raises:
         UsageError: Keras is not installed.
@@ -20,3 +21,11 @@ def prepare() -> None:
     # malloc).
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # the ONNX tools may import it; see smiledet.engines.onnx
+    with standard_error_without(TENSORFLOW_GREETING.match):
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices("GPU")  # where there is none, it says so at its first look

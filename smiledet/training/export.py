@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
-from smiledet.tasks.base import Task
+from smiledet.alignment.shipped import shipped_aligner
+from smiledet.datasets.base import read_samples
+from smiledet.engines.files import check_precision, file_key, file_name
+from smiledet.errors import UsageError
+from smiledet.tasks.base import Task, get_task
+from smiledet.training.chips import ChipSet, cut_chips
+from smiledet.training.conversion import to_litert, to_onnx, to_savedmodel
 from smiledet.training.recipe import ClassifierRecipe
-from smiledet.zoo import Model, ModelFile, find_model, sha256, write_row
+from smiledet.zoo import Model, ModelFile, sha256, write_row
+
+__all__ = ["export", "export_to_index", "labelled_chips", "load_network", "ship", "to_litert"]
 
 PREPROCESSING = "none: float32 pixels 0 to 255; the network scales them to -1 to 1 itself"
 
-
-def to_litert(network: keras.Model) -> bytes:
-    """The network as a float32 LiteRT model with a batch of one."""
-    import tensorflow as tf  # only the converter needs it; training itself may run on another backend
-
-    pixels = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="pixels")
-    single = keras.Model(pixels, network(pixels))
-    converted: bytes = tf.lite.TFLiteConverter.from_keras_model(single).convert()
-    return converted
+CALIBRATION_CHIPS = 300
+"""Faces that int8 ranges are found on; a few hundred are usual."""
 
 
 def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Path) -> Model:
@@ -55,20 +60,131 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
     return model
 
 
-def export_litert(task: str, name: str, output: Path) -> Path:
-    """Convert a shipped model's Keras file anew.
-
-    Args:
-        task: The task.
-        name: The model's name in the index.
-        output: The file to write.
-
-    Returns:
-        `output`.
+def load_network(model: Model) -> keras.Model:
+    """The Keras network of a row of the index.
 
     Raises:
-        UsageError: No such model, or no Keras file of it.
+        UsageError: It has no Keras file, or a damaged one.
     """
-    network = keras.saving.load_model(find_model(task, name).file("keras"), compile=False)
-    output.write_bytes(to_litert(network))
-    return output
+    return keras.saving.load_model(model.file("keras"), compile=False)
+
+
+def export(
+    network: keras.Model,
+    path: Path,
+    file_format: str,
+    precision: str = "float32",
+    calibration: npt.NDArray[np.uint8] | None = None,
+) -> Path:
+    """Write a network in the format of an engine; a file of that name is replaced once the new one is whole.
+
+    Args:
+        network: From pixels to class probabilities.
+        path: The file to write, or the folder for a SavedModel; its folder is made.
+        file_format: One of `smiledet.engines.files.FORMATS`.
+        precision: One of the format's.
+        calibration: uint8 chips (n, height, width, channels) that int8 ranges are found on.
+
+    Returns:
+        `path`.
+
+    Raises:
+        UsageError: The format cannot be had in that precision, int8 is asked for without chips, a package is missing,
+            or the file cannot be written.
+    """
+    check_precision(file_format, precision)
+    if precision == "int8" and (calibration is None or not len(calibration)):
+        raise UsageError("int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
+        if file_format == "savedmodel":
+            to_savedmodel(network, partial)
+            _remove(path)
+        else:
+            partial.write_bytes(_converted(network, file_format, precision, calibration))
+        partial.replace(path)
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+    return path
+
+
+def _converted(
+    network: keras.Model, file_format: str, precision: str, calibration: npt.NDArray[np.uint8] | None
+) -> bytes:
+    from smiledet.training.quantise import onnx_to_float16, onnx_to_int8, to_litert_int8
+
+    if file_format == "litert":
+        return to_litert(network, precision) if calibration is None else to_litert_int8(network, calibration)
+    whole = to_onnx(network)
+    if precision == "float16":
+        return onnx_to_float16(whole)
+    return whole if calibration is None else onnx_to_int8(whole, calibration)
+
+
+def _remove(path: Path) -> None:
+    """Remove what an earlier export left; a folder only if it is a SavedModel or an unfinished one."""
+    if path.is_dir():
+        if path.suffix != ".partial" and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
+            raise UsageError(f"{path} is a folder of something else; move it out of the way")
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def export_to_index(
+    model: Model,
+    network: keras.Model,
+    file_format: str,
+    precision: str = "float32",
+    calibration: npt.NDArray[np.uint8] | None = None,
+) -> Model:
+    """Write a further file of a model into its models folder and name it in the index, so that it ships.
+
+    Args:
+        model: A row of the index.
+        network: Its Keras network.
+        file_format: `litert` or `onnx`; a SavedModel is a folder, and the index knows of files.
+        precision: As in `export`.
+        calibration: As in `export`.
+
+    Returns:
+        The new row.
+
+    Raises:
+        UsageError: See `export`.
+    """
+    relative = f"{model.task}/{file_name(model, file_format, precision)}"
+    export(network, model.folder / relative, file_format, precision, calibration)
+    entry = ModelFile(relative, sha256(model.folder / relative))
+    row = replace(model, files={**model.files, file_key(file_format, precision): entry})
+    write_row(row)
+    return row
+
+
+def labelled_chips(model: Model, data: str, split: str, limit: int | None = None) -> ChipSet:
+    """Faces of a data set as a model takes them.
+
+    Args:
+        model: A row of the index.
+        data: LAYOUT:PATH.
+        split: One of the layout's; everything there is where it has no such split.
+        limit: Take so many photographs at most, drawn evenly from all; the same ones each time.
+
+    Raises:
+        UsageError: A missing or broken data set, labels of another task, or no face in it.
+    """
+    if model.input is None:
+        raise UsageError(f"model {model.task}/{model.name} takes no chips")
+    labels = get_task(model.task).labels
+    _, everything = read_samples(data)
+    samples = [sample for sample in everything if sample.split == split] or everything
+    if unknown := {sample.label for sample in samples} - set(labels):
+        raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {model.task!r}: {', '.join(labels)}")
+    if limit is not None and limit < len(samples):
+        samples = [samples[row] for row in np.linspace(0, len(samples) - 1, limit).round().astype(int)]
+    found = cut_chips(samples, labels, shipped_aligner(), model.input)
+    if not len(found.chips):
+        raise UsageError(f"{data}: no face found in its {len(samples)} photographs")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -130,9 +131,13 @@ def shrunk(chips: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]:
 
 
 def split_validation(samples: Sequence[Sample], share: float) -> tuple[list[Sample], list[Sample]]:
-    """Hold back a share of the samples, told by the content of the files: the same on every machine."""
+    """Hold back a share of the samples, told by the content of the files: the same on every machine.
+
+    Told by a digest of its own: whoever published a data set may have held photographs back by their plain one.
+    """
     limit = int(share * 16**8)
-    held = [int(content_hash(sample.image)[:8], 16) < limit for sample in samples]
+    digests = [hashlib.sha256(f"validation:{content_hash(sample.image)}".encode()).hexdigest() for sample in samples]
+    held = [int(digest[:8], 16) < limit for digest in digests]
     train = [sample for sample, out in zip(samples, held, strict=True) if not out]
     return train, [sample for sample, out in zip(samples, held, strict=True) if out]
 
@@ -172,8 +177,19 @@ def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, f
     return {index: float(weight) for index, weight in enumerate(weights)}
 
 
-def read_training(task: Task, data: Sequence[str], data_folder: Path) -> list[Sample]:
-    """The training split of some data sets.
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """At most so many of the samples, evenly spread over their order; all of them for 0.
+
+    >>> spread(range(10), 4), spread(range(3), 0)
+    ([0, 2, 5, 7], [0, 1, 2])
+    """
+    if count == 0 or len(samples) <= count:
+        return list(samples)
+    return [samples[len(samples) * place // count] for place in range(count)]
+
+
+def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
+    """The training split of some data sets, at most `count` photographs of each (0 for all).
 
     Raises:
         UsageError: A data set is missing, or a label is none of the task.
@@ -186,17 +202,18 @@ def read_training(task: Task, data: Sequence[str], data_folder: Path) -> list[Sa
             raise UsageError(
                 f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
             )
-        samples += [sample for sample in found if sample.split == "train"]
+        samples += spread([sample for sample in found if sample.split == "train"], count)
     return samples
 
 
-def read_faces(task: Task, data: Sequence[str], data_folder: Path) -> list[Sample]:
+def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
     """The training split of data sets whose labels are not looked at, under the task's first label."""
     samples: list[Sample] = []
     for source in data:
         name, _, path = source.partition(":")
         _, found = read_samples(f"{name}:{data_folder / path}")
-        samples += [replace(sample, label=task.labels[0]) for sample in found if sample.split == "train"]
+        chosen = spread([sample for sample in found if sample.split == "train"], count)
+        samples += [replace(sample, label=task.labels[0]) for sample in chosen]
     return samples
 
 
@@ -214,7 +231,8 @@ def load_lesson(
         UsageError: A data set or the landmark model is missing, a label is none of the task, or there are fewer faces
             than a batch takes.
     """
-    train, held = split_validation(read_training(task, data, data_folder), recipe.schedule.validation)
+    count = recipe.schedule.faces
+    train, held = split_validation(read_training(task, data, data_folder, count), recipe.schedule.validation)
     aligner = preparation.aligner()
     digest = find_model("landmarks", "ert68").files["dlib"].sha256 + preparation.name
     teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
@@ -230,7 +248,7 @@ def load_lesson(
         return teacher.targets(known, lambda spec: cut(samples, spec).chips)
 
     spec = surrounded(recipe.input)
-    faces = read_faces(task, recipe.teacher.unlabelled, data_folder) if recipe.teacher else []
+    faces = read_faces(task, recipe.teacher.unlabelled, data_folder, count) if recipe.teacher else []
     labelled = cut(train, spec)
     watched = cut(held, spec)
     targets = [answers(train, labelled.classes)]

@@ -58,11 +58,11 @@ def report_numbers(
 
     Returns:
         `mean_error` and `median_error` (absolute), `bias` (mean of answer less truth), `near` (share within 5 and 10),
-        `mean_error_by_band`, and `classification` over the bands, whose names are `labels`.
+        `mean_error_by_band`, and `classification` over the bands that occur, whose names are `labels`.
     """
     answers = expectation(values, scores)
     errors = np.abs(answers - truth)
-    ends = np.concatenate([values, truth])
+    ends = np.concatenate([truth, answers]) if len(truth) else values
     starts = range(math.floor(ends.min() / BAND) * BAND, math.floor(ends.max()) + 1, BAND)
     bands = [band_of(start) for start in starts]
     of_truth, of_answers = (

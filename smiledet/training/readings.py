@@ -11,6 +11,7 @@ import numpy.typing as npt
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import Sample
 from smiledet.engines.base import load_engine
+from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.training.chips import LabelledFaceLocator, align_sample
@@ -53,7 +54,7 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
         UsageError: A model takes no chips, or has no file for the engine.
     """
     specs = [_input_of(model) for model in models]
-    loaded = [load_engine(engine, model.file(engine)) for model in models]
+    loaded = [load_engine(engine, model_file(model, engine)) for model in models]
     different = list(dict.fromkeys(specs))
     aligner, locator = shipped_aligner(), LabelledFaceLocator()
     found: list[Sample] = []

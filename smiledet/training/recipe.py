@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from smiledet.detection.choose import DETECTORS
 from smiledet.frame import ChipSpec
@@ -86,6 +86,7 @@ class Schedule:
         validation: Share of the training samples held back to watch the training; never the test split.
         class_weight_power: How far rare classes count for more: 0 not at all, 1 so that all classes weigh the same.
         patience: Epochs without a lower loss on the watched samples after which a phase ends; 0 for never.
+        faces: Photographs taken of each data set at most, evenly spread over it; 0 for all.
         seed: Of initial weights, order and augmentation.
     """
 
@@ -100,6 +101,7 @@ class Schedule:
     validation: float = field(default=0.05, metadata=between(0, 0.5))
     class_weight_power: float = field(default=0.0, metadata=between(0, 1))
     patience: int = field(default=0, metadata=between(0, 1000))
+    faces: int = field(default=0, metadata=between(0, 1_000_000_000))
     seed: int = 1
 
 
@@ -168,3 +170,20 @@ class ClassifierRecipe:
     initial: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
+
+
+QUICK_FACES = 320
+"""Photographs of each data set in a trial of a recipe."""
+
+
+def quick_landmarks(recipe: LandmarkRecipe) -> LandmarkRecipe:
+    """The recipe as a trial: seconds instead of minutes, to see that it still works."""
+    return replace(recipe, cascade_depth=2, trees_per_level=5, jitter_copies=1, oversampling=1, test_splits=5)
+
+
+def quick_classifier(recipe: ClassifierRecipe) -> ClassifierRecipe:
+    """The recipe as a trial: an epoch of each phase on a few photographs, to see that it still works."""
+    small = min(1, recipe.schedule.small_epochs)
+    full = min(1, recipe.schedule.epochs - recipe.schedule.small_epochs)
+    schedule = replace(recipe.schedule, epochs=small + full, small_epochs=small, faces=QUICK_FACES)
+    return replace(recipe, schedule=schedule, finish=tuple(replace(last, epochs=1) for last in recipe.finish))

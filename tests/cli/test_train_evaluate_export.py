@@ -1,9 +1,8 @@
-"""`smiledet train`, `evaluate` and `export` as a user calls them."""
+"""`smiledet train` and `evaluate` as a user calls them; `test_export.py` has `export`."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import cv2
@@ -11,13 +10,10 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
-from smiledet.engines.base import load_engine
-from smiledet.errors import UsageError
 from smiledet.resources import configs_folder
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.tasks.base import get_task
-from smiledet.training.backend import prepare
-from smiledet.zoo import Model, find_model, read_index
+from smiledet.zoo import Model, read_index
 
 LABELS = get_task("smile").labels
 
@@ -156,31 +152,3 @@ def test_train_refuses_a_recipe_with_a_mistake(refused, tmp_path):
 def test_train_landmarks_refuses_a_missing_data_set(refused, tmp_path):
     line = refused("train", "landmarks", "--data-folder", tmp_path, "--models", tmp_path / "models")
     assert "landmarks68.tar.gz" in line
-
-
-def test_export_refuses_before_keras_is_imported(refused, smile, tmp_path):
-    file = tmp_path / "x.tflite"
-    assert "TASK/NAME" in refused("export", smile.name, "--output", file)
-    assert "'nothing'" in refused("export", "smile/nothing", "--output", file)
-    assert "landmarks/ert68 has no keras file" in refused("export", "landmarks/ert68", "--output", file)
-    name = f"smile/{smile.name}"
-    assert str(tmp_path / "none") in refused("export", name, "--output", tmp_path / "none" / "x.tflite")
-    assert "is a folder" in refused("export", name, "--output", tmp_path)
-    assert "litert" in refused("export", name, "--output", file, "--to", "caffe")
-
-
-@pytest.mark.train
-def test_export_writes_what_ships(smile, tmp_path, capfd):
-    try:
-        prepare()
-    except UsageError as problem:
-        pytest.skip(str(problem))
-    assert os.environ["ONEDNN_MAX_CPU_ISA"]
-    output = tmp_path / "again.tflite"
-    assert main(["export", f"smile/{smile.name}", "--output", str(output)]) == 0
-    assert capfd.readouterr().out.splitlines()[-1] == str(output)
-    shape = (6, smile.input.size, smile.input.size, smile.input.channels)
-    chips = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-    again = load_engine("litert", output).predict(chips)
-    assert again == pytest.approx(load_engine("litert", smile.file("litert")).predict(chips), abs=1e-4)
-    assert find_model("smile", smile.name) == smile

@@ -12,7 +12,7 @@ from smiledet.drawing.layout import arrange, expression_zone, lay_out_face
 from smiledet.drawing.style import Style
 from smiledet.drawing.text import text_width
 from smiledet.frame import Box, Face, FaceReading, Prediction
-from smiledet.tasks.base import Task
+from smiledet.tasks.base import Task, get_task
 
 SIZES = [(320, 240), (640, 480), (1280, 720), (1080, 1920), (3840, 2160)]
 PLACES = {
@@ -146,6 +146,15 @@ def test_any_number_of_tasks(reading, tasks) -> None:
     assert [row.label.text for row in layout.card.rows] == ["woman", "smiling", "happy", "adult"]
     assert layout.colour == (1, 2, 3)
     assert len(layout.strip.columns) == 7 + 3
+
+
+def test_a_number_has_its_unit_and_no_strip(reading) -> None:
+    age = get_task("age")
+    scores = [float(label == "34") for label in age.labels]
+    face = FaceReading(reading((500, 250, 200, 200)).face, {"age": age.predict(scores)})
+    layout = lay_out_face(face, [age], (1280, 720), Style.of(1280, 720))
+    assert layout is not None and layout.strip is None
+    assert [row.label.text for row in layout.card.rows] == ["34 years"]
 
 
 def test_a_long_label_is_shortened_to_the_picture() -> None:

@@ -54,6 +54,15 @@ def write(path, *frames, tasks=(SMILE, EMOTION, GENDER), clock_ns=lambda: 12_345
             sink.write(frame, annotation)
 
 
+def test_an_age_is_a_number(reading_of, frame_of, tmp_path):
+    age = get_task("age")
+    reading = reading_of(predictions={"age": age.predict([float(label in ("33", "34")) for label in age.labels])})
+    write(tmp_path / "a.jsonl", frame_of(7, 0.2, readings=[reading], captured_ns=1_000_000), tasks=[age])
+    (event,) = json_lines(tmp_path / "a.jsonl")
+    assert event["age"] == 34.0 and "age_score" not in event
+    validate(event)
+
+
 def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
     path = tmp_path / "out.jsonl"
     write(path, frame_of(7, 0.23333333333, readings=[full_reading], captured_ns=1_000_000))

@@ -63,3 +63,99 @@ def test_the_row_says_what_was_shipped(models, recipe):
 def test_other_rows_stay_and_its_own_is_replaced(models):
     assert [(model.task, model.name) for model in read_index(models)] == [("emotion", "other"), ("smile", "tiny")]
     assert find_model("emotion", "other", models).file("litert").read_text() == "weights"
+
+
+class TestExport:
+    @pytest.mark.parametrize(("file_format", "engine"), [("litert", "litert"), ("onnx", "onnx")])
+    def test_a_file_is_replaced_once_the_new_one_is_whole(
+        self, file_format, engine, trained, chips, tmp_path, monkeypatch
+    ):
+        from smiledet.training import export as module
+
+        path = tmp_path / "deep" / "a.file"
+        module.export(trained.network, path, file_format)
+        expected = np.asarray(trained.network(chips.astype(np.float32), training=False))
+        assert load_engine(engine, path).predict(chips) == pytest.approx(expected, abs=1e-4)
+        before = path.read_bytes()
+
+        def interrupted(*_: object) -> bytes:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "_converted", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            module.export(trained.network, path, file_format)
+        assert path.read_bytes() == before
+        monkeypatch.setattr(module, "_converted", lambda *_: b"new")
+        module.export(trained.network, path, file_format)
+        assert path.read_bytes() == b"new"
+        assert [each.name for each in path.parent.iterdir()] == ["a.file"]
+
+    def test_a_saved_model_takes_no_other_folders_place(self, trained, chips, tmp_path, complaint):
+        from smiledet.training.export import export
+
+        pytest.importorskip("tensorflow")
+        path = tmp_path / "a.savedmodel"
+        path.mkdir()
+        (path / "thesis.tex").write_text("years of work")
+        with complaint(str(path), "something else"):
+            export(trained.network, path, "savedmodel")
+        assert (path / "thesis.tex").read_text() == "years of work"
+        (path / "thesis.tex").unlink()
+        for _ in range(2):  # the second takes the place of the first
+            export(trained.network, path, "savedmodel")
+        expected = np.asarray(trained.network(chips.astype(np.float32), training=False))
+        assert load_engine("tensorflow", path).predict(chips) == pytest.approx(expected, abs=1e-4)
+        assert [each.name for each in tmp_path.iterdir()] == ["a.savedmodel"]
+        assert (path / "variables" / "variables.data-00000-of-00001").stat().st_size < 1000  # its weights are constants
+
+    def test_what_cannot_be_written_is_said(self, trained, tmp_path, complaint):
+        from smiledet.training.export import export
+
+        (tmp_path / "file").write_text("")
+        with complaint("cannot write", str(tmp_path / "file" / "a.tflite")):
+            export(trained.network, tmp_path / "file" / "a.tflite", "litert")
+
+    def test_int8_needs_faces(self, trained, chips, tmp_path, complaint):
+        from smiledet.training.export import export
+
+        for calibration in (None, chips[:0]):
+            with complaint("int8 needs real faces", "--data"):
+                export(trained.network, tmp_path / "a.tflite", "litert", "int8", calibration)
+        with complaint("savedmodel files cannot be had in int8"):
+            export(trained.network, tmp_path / "a", "savedmodel", "int8", chips)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_further_file_ships(self, models, trained, chips):
+        from smiledet.training.export import export_to_index
+
+        before = find_model("smile", "tiny", models)
+        export_to_index(before, trained.network, "litert", "int8", chips)
+        after = find_model("smile", "tiny", models)
+        assert set(after.files) == {*before.files, "litert-int8"}
+        assert after.file("litert-int8") == models / "smile" / "tiny-int8.tflite"
+        assert after.file("litert") == before.file("litert")
+        write_row(before)
+
+
+class TestLabelledChips:
+    def test_a_limit_is_drawn_from_all(self, models, data_folder):
+        from smiledet.training.export import labelled_chips
+
+        model = find_model("smile", "tiny", models)
+        found = labelled_chips(model, f"genki4k:{data_folder / 'genki4k'}", "train", 8)
+        assert found.chips.shape == (8, 32, 32, 1)
+        assert set(found.classes) == {0, 1}
+        everything = labelled_chips(model, f"genki4k:{data_folder / 'genki4k'}", "train")
+        assert len(everything.chips) > 8
+
+    def test_what_cannot_be_cut_is_said(self, models, data_folder, tmp_path, complaint):
+        from smiledet.training.export import labelled_chips
+
+        data = f"genki4k:{data_folder / 'genki4k'}"
+        with complaint("emotion/other takes no chips"):
+            labelled_chips(find_model("emotion", "other", models), data, "train")
+        (tmp_path / "cheese").mkdir()
+        portrait = next((data_folder / "genki4k" / "files").iterdir())
+        (tmp_path / "cheese" / "a.png").write_bytes(portrait.read_bytes())
+        with complaint("'cheese'", "not smiling, smiling"):
+            labelled_chips(find_model("smile", "tiny", models), f"folders:{tmp_path}", "train")

@@ -3,7 +3,7 @@ import pytest
 from smiledet.resources import configs_folder
 from smiledet.schema import read_dataclass
 from smiledet.tasks.base import task_names
-from smiledet.training.recipe import ClassifierRecipe, LandmarkRecipe
+from smiledet.training.recipe import ClassifierRecipe, LandmarkRecipe, quick_classifier, quick_landmarks
 
 RECIPES = sorted((configs_folder() / "train").glob("*.toml"))
 CLASSIFIERS = [path for path in RECIPES if path.stem != "landmarks"]
@@ -90,3 +90,20 @@ def test_landmarks_cannot_hold_out_every_face(value, tmp_path, complaint):
     path.write_text(f"held_out = {value}\n")
     with complaint(str(path), "held_out", str(value)):
         read_dataclass(LandmarkRecipe, path)
+
+
+@pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
+def test_a_trial_has_an_epoch_of_each_phase(path):
+    recipe = read_dataclass(ClassifierRecipe, path)
+    quick = quick_classifier(recipe)
+    small, full = recipe.schedule.small_epochs, recipe.schedule.epochs - recipe.schedule.small_epochs
+    assert quick.schedule.small_epochs == (small > 0)
+    assert quick.schedule.epochs - quick.schedule.small_epochs == (full > 0)
+    assert [finish.epochs for finish in quick.finish] == [1] * len(recipe.finish)
+    assert quick.schedule.faces > recipe.schedule.batch
+    assert (quick.architecture, quick.teacher, quick.initial) == (recipe.architecture, recipe.teacher, recipe.initial)
+
+
+def test_a_trial_of_the_trees_is_small():
+    quick = quick_landmarks(LandmarkRecipe())
+    assert quick.cascade_depth * quick.trees_per_level < 20

@@ -1,0 +1,109 @@
+"""Which file of a model an engine loads: a shipped one, or one that `smiledet export` has made on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smiledet.engines.base import engine_class
+from smiledet.errors import UsageError
+from smiledet.resources import cache_folder
+from smiledet.zoo import Model
+
+FLOAT32 = "float32"
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format that networks are exported to.
+
+    Attributes:
+        suffix: Of its files; a SavedModel is a folder.
+        precisions: In which numbers it can be had.
+    """
+
+    suffix: str
+    precisions: tuple[str, ...]
+
+
+FORMATS = {
+    "litert": FileFormat(".tflite", (FLOAT32, "float16", "dynamic", "int8")),
+    "onnx": FileFormat(".onnx", (FLOAT32, "float16", "int8")),
+    "savedmodel": FileFormat(".savedmodel", (FLOAT32,)),
+}
+"""What `smiledet export --to` knows."""
+
+PRECISIONS = (FLOAT32, "float16", "dynamic", "int8")
+"""float16: weights stored in half precision · dynamic: weights int8, sums float32 · int8: weights and activations."""
+
+
+def check_precision(file_format: str, precision: str) -> None:
+    """See that a format can be had in a precision.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if precision not in (there := FORMATS[file_format].precisions):
+        raise UsageError(f"{file_format} files cannot be had in {precision}; there are {', '.join(there)}")
+
+
+def file_key(file_format: str, precision: str = FLOAT32) -> str:
+    """What the index calls a file: `litert`, `litert-int8`, `onnx` …; float32 goes without saying."""
+    return file_format if precision == FLOAT32 else f"{file_format}-{precision}"
+
+
+def file_name(model: Model, file_format: str, precision: str = FLOAT32) -> str:
+    """What an exported file is called: `mini-xception.tflite`, `mini-xception-int8.onnx`."""
+    ending = "" if precision == FLOAT32 else f"-{precision}"
+    return f"{model.name}{ending}{FORMATS[file_format].suffix}"
+
+
+def exported_file(model: Model, file_format: str, precision: str = FLOAT32) -> Path:
+    """Where `smiledet export` puts a file that does not ship.
+
+    The folder is named after the Keras file that it is made from, so that a model that was trained anew never runs
+    from an old export.
+
+    Raises:
+        UsageError: The model has no Keras file to export from.
+    """
+    if "keras" not in model.files:
+        raise UsageError(f"model {model.task}/{model.name} has no keras file to export from")
+    digest = model.files["keras"].sha256[:12]
+    folder = cache_folder() / "exported" / model.task / f"{model.name}-{digest}"
+    return folder / file_name(model, file_format, precision)
+
+
+def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
+    """The file of a model that an engine loads.
+
+    Args:
+        model: A row of the index.
+        engine: One of `smiledet.engines.base.engine_names()`.
+        precision: One of `PRECISIONS`, or `auto` for float32.
+
+    Raises:
+        UsageError: No such engine or precision; there is no file for it, and then the message says which command
+            makes it; the shipped file is damaged.
+    """
+    file_format = engine_class(engine).file_format
+    precision = FLOAT32 if precision == AUTO else precision
+    check_precision(file_format, precision)
+    key = file_key(file_format, precision)
+    if key in model.files:
+        return model.file(key)
+    path = exported_file(model, file_format, precision)
+    if path.exists():
+        return path
+    option = "" if precision == FLOAT32 else f" --precision {precision}"
+    calibration = " --data LAYOUT:PATH" if precision == "int8" else ""
+    raise UsageError(
+        f"model {model.task}/{model.name} has no {key} file yet; to make it: "
+        f"smiledet export {model.task}/{model.name} --to {file_format}{option}{calibration}"
+    )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a SavedModel."""
+    return sum(each.stat().st_size for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())

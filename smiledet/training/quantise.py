@@ -1,0 +1,125 @@
+"""Smaller numbers for the networks that ship: half precision for ONNX, and full int8 after real faces.
+
+Full int8 is Jacob et al. (2018): weights with a scale each channel, activations with one range each tensor, found by
+running the float32 network over calibration chips. Those come from a training split, never from what is measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.engines.onnx import import_runtime
+from smiledet.errors import UsageError
+from smiledet.training.conversion import converted, litert_converter, quiet
+
+Chips = npt.NDArray[np.uint8]
+"""(n, height, width, channels), pixels 0 … 255."""
+
+
+def to_litert_int8(network: keras.Model, chips: Chips) -> bytes:
+    """The network as a LiteRT model of integers throughout, uint8 pixels in and uint8 probabilities out.
+
+    Args:
+        network: From pixels to class probabilities.
+        chips: To calibrate on.
+    """
+    import tensorflow as tf
+
+    converter = litert_converter(network)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    seen = full_range(chips)
+    converter.representative_dataset = lambda: ([chip[None]] for chip in seen)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    return converted(converter)
+
+
+def full_range(chips: Chips) -> npt.NDArray[np.float32]:
+    """Calibration chips that span 0 … 255 for certain, so that the network's integers are the pixels themselves."""
+    seen = chips.astype(np.float32)
+    seen[0, 0, :2, 0] = (0, 255)
+    return seen
+
+
+def onnx_to_float16(model: bytes) -> bytes:
+    """An ONNX network with weights and sums in half precision; pixels and probabilities stay float32.
+
+    Raises:
+        UsageError: ONNX Runtime, which does it, is not installed.
+    """
+    with _onnxruntime_tools():
+        import onnx
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        halved: bytes = convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True).SerializeToString()
+    return halved
+
+
+def onnx_to_int8(model: bytes, chips: Chips) -> bytes:
+    """An ONNX network with Q/DQ nodes about what TensorRT runs in int8.
+
+    Weights by channel, activations by tensor, and all zero points 0: TensorRT takes no others ("Working with Quantized
+    Types", explicit quantisation). ONNX Runtime reads it as well.
+
+    Args:
+        model: A float32 network with a fixed batch.
+        chips: To calibrate on.
+
+    Raises:
+        UsageError: ONNX Runtime, which does it, is not installed.
+    """
+    with _onnxruntime_tools(), TemporaryDirectory() as folder:
+        import onnx
+        from onnxruntime.quantization import QuantType, quantize_static
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        given = onnx.load_from_string(model).graph.input[0]
+        batch = given.type.tensor_type.shape.dim[0].dim_value
+        whole, prepared, written = (Path(folder) / f"{name}.onnx" for name in ("whole", "prepared", "int8"))
+        whole.write_bytes(model)
+        quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            written,
+            _Calibration(given.name, full_range(chips), batch),
+            per_channel=True,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+        )
+        return written.read_bytes()
+
+
+class _Calibration:
+    """Batches of chips as ONNX Runtime's calibrators ask for them (`CalibrationDataReader`)."""
+
+    def __init__(self, name: str, chips: npt.NDArray[np.float32], batch: int) -> None:
+        self._name = name
+        self._batches: Iterator[npt.NDArray[np.float32]] = (
+            chips[start : start + batch] for start in range(0, len(chips) - batch + 1, batch)
+        )
+
+    def get_next(self) -> dict[str, Any] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {self._name: batch}
+
+
+@contextmanager
+def _onnxruntime_tools() -> Iterator[None]:
+    """ONNX Runtime, quiet; says on one line what is missing."""
+    try:
+        import_runtime()
+        with quiet():
+            yield
+    except ImportError as problem:
+        raise UsageError(
+            f"half precision and int8 ONNX files need onnx and onnxruntime: pip install 'smiledet[train]' ({problem})"
+        ) from problem

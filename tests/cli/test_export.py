@@ -1,0 +1,220 @@
+"""`smiledet export` as a user calls it, and `smiledet run` with what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import smiledet
+from smiledet.cli import main
+from smiledet.engines.base import load_engine
+from smiledet.engines.files import exported_file
+from smiledet.errors import UsageError
+from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.training.backend import prepare
+from smiledet.zoo import Model, find_model, read_index
+
+
+@pytest.fixture(scope="module")
+def smile() -> Model:
+    """The smallest smile model that ships."""
+    models = [model for model in read_index() if model.task == "smile"]
+    if not models:
+        pytest.skip("no smile model ships yet")
+    return min(models, key=lambda model: model.file("litert").stat().st_size)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory) -> Path:
+    """GENKI-4K's layout: sixteen photographs, Grace Hopper, who does not smile, and Eileen Collins, who does."""
+    root = tmp_path_factory.mktemp("data") / "genki4k"
+    (root / "files").mkdir(parents=True)
+    lines = []
+    for smiling, portrait in enumerate(reversed(PORTRAITS)):
+        picture = cv2.imread(str(locate(portrait)))
+        for tilt in range(-8, 8, 2):
+            matrix = cv2.getRotationMatrix2D(portrait.centre, tilt, 100 / portrait.face)
+            matrix[:, 2] += (120 - portrait.centre[0], 120 - portrait.centre[1])
+            turned = cv2.warpAffine(picture, matrix, (240, 240), borderMode=cv2.BORDER_REPLICATE)
+            cv2.imwrite(str(root / "files" / f"file{len(lines):04d}.png"), turned)
+            lines.append(f"{smiling} 0 0 0\n")
+    (root / "labels.txt").write_text("".join(lines))
+    return root
+
+
+@pytest.fixture
+def refused(run_smiledet, tmp_path):
+    """Runs a command that must be refused, in a process of its own; its one line."""
+
+    def run(*arguments: object) -> str:
+        done = run_smiledet(*arguments, env={"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
+        assert done.returncode == 2, done.stderr
+        assert done.stdout == ""
+        assert done.stderr.startswith("smiledet: ") and done.stderr.count("\n") == 1, done.stderr
+        return done.stderr
+
+    return run
+
+
+def test_export_refuses_before_keras_is_imported(refused, smile, tmp_path):
+    assert "TASK/NAME" in refused("export", smile.name)
+    assert "'nothing'" in refused("export", "smile/nothing")
+    assert "landmarks/ert68 has no keras file" in refused("export", "landmarks/ert68")
+    name = f"smile/{smile.name}"
+    assert str(tmp_path / "none") in refused("export", name, "--output", tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    assert "no such folder" in refused("export", name, "--output", tmp_path / "file")
+    line = refused("export", name, "--to", "caffe")
+    assert all(word in line for word in ("caffe", "litert", "onnx", "savedmodel"))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--precision", "int4"], ["int4", "float16", "dynamic"]),
+        (["--to", "onnx", "--precision", "dynamic"], ["onnx files cannot be had in dynamic", "float16, int8"]),
+        (["--to", "savedmodel", "--precision", "int8"], ["savedmodel", "int8"]),
+        (["--precision", "int8"], ["real faces", "--data LAYOUT:PATH"]),
+        (["--ship", "--output", "."], ["--output", "--ship"]),
+        (["--ship", "--to", "savedmodel"], ["does not ship"]),
+    ],
+)
+def test_export_refuses_bad_flags(more, words, smile, capsys):
+    assert main(["export", f"smile/{smile.name}", *more]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and all(word in line for word in words), line
+
+
+class TestRunning:
+    """An engine that was asked for by hand runs or is refused; nothing takes its place."""
+
+    @pytest.fixture
+    def refused_run(self, run_smiledet, tmp_path):
+        """Runs the demo, which must be refused; the last line, which follows the source's."""
+
+        def run(*arguments: object) -> str:
+            done = run_smiledet("run", "demo", "--no-show", *arguments, env={"XDG_CACHE_HOME": str(tmp_path)})
+            assert (done.returncode, done.stdout) == (2, ""), done.stderr
+            lines = done.stderr.splitlines()
+            assert all(line.startswith("smiledet: ") for line in lines) and len(lines) <= 2, done.stderr
+            return lines[-1]
+
+        return run
+
+    def test_without_a_file_the_command_that_makes_one_is_said(self, refused_run):
+        if find_spec("tensorflow") is None:
+            pytest.skip("TensorFlow is not installed")
+        line = refused_run("--engine", "tensorflow")
+        assert re.search(r"to make it: smiledet export smile/\S+ --to savedmodel", line)
+
+    def test_an_unknown_engine_or_precision_is_refused(self, refused_run):
+        assert "one of auto, litert, onnx, tensorflow" in refused_run("--engine", "steam")
+        assert "one of auto, float32" in refused_run("--precision", "int4")
+        if find_spec("tensorflow") is None:
+            pytest.skip("TensorFlow is not installed")
+        assert "cannot be had in int8" in refused_run("--engine", "tensorflow", "--precision", "int8")
+
+
+@pytest.fixture
+def trainer() -> None:
+    try:
+        prepare()
+    except UsageError as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.train
+@pytest.mark.usefixtures("trainer")
+class TestExporting:
+    def test_litert_is_what_ships(self, smile, tmp_path, capfd):
+        assert main(["export", f"smile/{smile.name}", "--output", str(tmp_path), "--check"]) == 0
+        output, complaints = capfd.readouterr()
+        assert complaints == ""
+        again = tmp_path / f"{smile.name}.tflite"
+        assert output.startswith(f"wrote {again}, {again.stat().st_size / 1000:.0f} kB\ncompared with Keras on ")
+        assert float(re.search(r"largest difference of a score (\S+),", output)[1]) < 1e-4
+        assert re.search(r"\d ms a face\n", output)
+        shape = (6, smile.input.size, smile.input.size, smile.input.channels)
+        chips = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        scores = load_engine("litert", again).predict(chips)
+        assert scores == pytest.approx(load_engine("litert", smile.file("litert")).predict(chips), abs=1e-4)
+        assert find_model("smile", smile.name) == smile
+        assert [path.name for path in tmp_path.iterdir()] == [again.name]
+
+    def test_int8_from_photographs(self, smile, photographs, cache, capfd):
+        data = f"genki4k:{photographs}"
+        command = ["export", f"smile/{smile.name}", "--precision", "int8", "--data", data, "--check"]
+        assert main(command) == 0
+        output, complaints = capfd.readouterr()
+        assert complaints == ""
+        assert f"faces of {data} (test)" in output
+        assert re.search(r"accuracy \d+\.\d\d% \([+-]\d\.\d\d points; Keras ", output)
+        assert exported_file(smile, "litert", "int8").is_relative_to(cache)
+        assert exported_file(smile, "litert", "int8").stat().st_size < smile.file("litert").stat().st_size / 2
+
+    def test_a_difference_is_a_fault(self, smile, tmp_path, capfd, monkeypatch):
+        from smiledet.training import agreement
+
+        monkeypatch.setitem(agreement.TOLERANCES, "float16", agreement.Tolerance(1e-9, 1e-9))
+        command = ["export", f"smile/{smile.name}", "--precision", "float16", "--output", str(tmp_path), "--check"]
+        assert main(command) == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        assert "differs from Keras by up to" in line and "allowed in float16 are 1e-09" in line
+
+    def test_run_finds_what_it_wrote(self, cache, run_smiledet, tmp_path, capfd):
+        pytest.importorskip("onnxruntime")
+        for model in ("smile/mini-xception", "emotion/mini-xception"):
+            if "onnx" not in find_model(*model.split("/")).files:
+                assert main(["export", model, "--to", "onnx"]) == 0
+        events = {}
+        for engine in ("litert", "onnx"):
+            command = [
+                "run",
+                "demo",
+                "--no-show",
+                "--max-frames",
+                12,
+                "--engine",
+                engine,
+                "--events",
+                f"{engine}.jsonl",
+            ]
+            done = run_smiledet(*command, "--model", "smile=mini-xception", env={"XDG_CACHE_HOME": str(cache)})
+            assert done.returncode == 0, done.stderr
+            assert f"{engine} on CPU, " in done.stderr
+            lines = (tmp_path / f"{engine}.jsonl").read_text().splitlines()
+            events[engine] = [json.loads(line) for line in lines]
+        labels = [[(event["frame"], event["smile"], event["emotion"]) for event in each] for each in events.values()]
+        assert labels[0] and labels[0] == labels[1]
+
+
+@pytest.mark.train
+def test_the_export_says_nothing_else(smile, tmp_path):
+    """In a process of its own: neither TensorFlow's greeting nor the converter's talk."""
+    pytest.importorskip("tensorflow")
+    command = ["export", f"smile/{smile.name}", "--to", "savedmodel", "--output", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "smiledet", *command],
+        env={**os.environ, "PYTHONPATH": str(Path(smiledet.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=280,  # importing TensorFlow takes ten seconds, and a minute beside a training
+    )
+    folder = tmp_path / f"{smile.name}.savedmodel"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(rf"wrote {re.escape(str(folder))}, \d+ kB\n", done.stdout)
