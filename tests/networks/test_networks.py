@@ -29,7 +29,7 @@ def sizes(weights):
 def test_the_architectures_are_listed():
     from smiledet.networks.base import architecture_names
 
-    assert tuple(architecture_names()) == ARCHITECTURES
+    assert set(ARCHITECTURES) <= set(architecture_names())
 
 
 def test_mini_xception_is_the_published_one(build):
