@@ -108,7 +108,9 @@ def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
         weight_average=finish.weight_average,
     )
     augmentation = finish.augmentation or recipe.augmentation
-    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation)
+    # The phase is there for its own data: what only a teacher has labelled stays out of it.
+    teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
+    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation, teacher=teacher)
 
 
 def _copied(network: keras.Model, recipe: ClassifierRecipe, side: int | None) -> keras.Model:
@@ -165,7 +167,7 @@ def train_classifier(
     lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
     # Cut now: what is wrong with them should not come out after hours of training.
     finishes = [finishing(recipe, finish) for finish in recipe.finish]
-    lessons = [load_lesson(task, recipe, last.data, data_folder, cache, preparation) for last in finishes]
+    lessons = [load_lesson(task, last, last.data, data_folder, cache, preparation) for last in finishes]
     seen: dict[str, Any] = {
         "samples": len(lesson.targets),
         "validation": len(lesson.held_targets),

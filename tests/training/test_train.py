@@ -16,7 +16,7 @@ import pytest
 
 from smiledet.datasets.base import read_samples
 from smiledet.tasks.base import get_task
-from smiledet.training.recipe import Finish
+from smiledet.training.recipe import Finish, TeacherRecipe
 
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("keras")]
 
@@ -266,3 +266,11 @@ def test_a_start_from_something_else_is_refused(initial, words, train, keras, co
 
     with complaint(*words):
         train.start_from(build_network("mini-xception", (None, None, 1), 2), initial)
+
+
+def test_a_finish_is_for_its_own_data(train, recipe):
+    teacher = TeacherRecipe(("smile/mini-xception",), weight=0.25, unlabelled=("smiles:smiles",))
+    last = train.finishing(replace(recipe, teacher=teacher), Finish(("genki4k:genki4k",), epochs=3))
+    assert last.data == ("genki4k:genki4k",) and last.schedule.epochs == 3
+    assert last.teacher == replace(teacher, unlabelled=())
+    assert train.finishing(recipe, Finish(("genki4k:genki4k",), epochs=3)).teacher is None
