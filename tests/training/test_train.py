@@ -274,3 +274,24 @@ def test_a_finish_is_for_its_own_data(train, recipe):
     assert last.data == ("genki4k:genki4k",) and last.schedule.epochs == 3
     assert last.teacher == replace(teacher, unlabelled=())
     assert train.finishing(recipe, Finish(("genki4k:genki4k",), epochs=3)).teacher is None
+
+
+def test_a_network_of_one_side_is_trained_at_it(train, recipe, data_folder, tmp_path, complaint):
+    flat = replace(
+        recipe,
+        architecture="plain-cnn-003",
+        input=ChipSpec(48),
+        schedule=replace(recipe.schedule, epochs=1),
+        finish=(Finish(recipe.data, epochs=1),),
+    )
+    network, _ = train.train_classifier(TASK, flat, data_folder, tmp_path)
+    assert network.input_shape == (None, 48, 48, 1)
+    with complaint("plain-cnn-003", "small_epochs"):
+        small = replace(flat, schedule=replace(flat.schedule, epochs=2, small_epochs=1, small_side=32))
+        train.train_classifier(TASK, small, data_folder, tmp_path / "small")
+
+
+def test_imagenet_weights_that_are_not_there_are_named(train, recipe, data_folder, tmp_path, complaint):
+    wide = replace(recipe, architecture="mobilenet-025", initial=str(tmp_path / "mobilenet_notop.h5"))
+    with complaint("mobilenet_notop.h5"):
+        train.train_classifier(TASK, wide, data_folder, tmp_path / "run")
