@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from smiledet.datasets.base import read_samples
+from smiledet.frame import ChipSpec
 from smiledet.tasks.base import get_task
 from smiledet.training.recipe import Finish, TeacherRecipe
 
