@@ -36,7 +36,7 @@ def test_no_face(watch):
 
 
 def test_neutral_to_smile(watch):
-    """Neutral at first, a broad smile about the eleventh second, grimaces, and a last smile that fades within a second."""
+    """Neutral at first, a broad smile about the eleventh second, grimaces, a last smile that fades within a second."""
     _, events = watch("neutral_to_smile.mp4")
     first = events[0]["timestamp"]
     assert share_smiling([event for event in events if event["timestamp"] < first + 9]) < 0.02
