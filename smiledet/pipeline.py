@@ -84,7 +84,7 @@ class Pipeline:
         sinks: Open already; closed at the end of the run.
         window: Shown on the calling thread; None for none.
         limits: Where to end early.
-        extra: What the stats line says besides its own figures, asked for once a frame: load, power and the like.
+        load: What the stats line says of the machine, asked for once a frame; None for nothing.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -97,10 +97,10 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         window: Window | None = None,
         limits: Limits | None = None,
-        extra: Callable[[], str] | None = None,
+        load: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
         self._config = config
-        self._extra = extra
+        self._load = load
         self._window = window
         self._still = source.still
         self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
@@ -234,7 +234,7 @@ class Pipeline:
             device=self._device,
             dropped=counts[drawer.STAGE].total_dropped,
             faces=faces,
-            extra=self._extra() if self._extra else "",
+            load=self._load() if self._load else (),
         )
 
     def _on_end(self, thread: StageThread, problem: SmiledetError | None) -> None:

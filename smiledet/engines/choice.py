@@ -62,6 +62,7 @@ def choose_engine(
         except UsageError as problem:
             problems.append(str(problem))
             continue
-        tried = tuple(zip(preference, problems, strict=False))
-        return EngineChoice(name, "; ".join(problems) or "the first choice on this platform", tried)
+        refused = tuple(zip(preference, problems, strict=False))
+        why = "; ".join(f"not {other}: {problem}" for other, problem in refused)
+        return EngineChoice(name, why or "the first choice on this platform", refused)
     raise UsageError(f"no engine can run here: {'; '.join(problems)}")

@@ -137,9 +137,7 @@ def _engine_reason(engine: EngineChoice | None, problem: str, loaded: LoadedConf
         return problem
     if loaded.config.engine.name != AUTO:
         return reason_of("engine.name", loaded)
-    if engine.refused:
-        return "; ".join(f"not {name}: {missing}" for name, missing in engine.refused)
-    return reason_of("engine.preference", loaded)
+    return engine.reason if engine.refused else reason_of("engine.preference", loaded)
 
 
 def _model_decision(task: str, model: Model, engine: EngineChoice | None, loaded: LoadedConfig) -> Decision:
