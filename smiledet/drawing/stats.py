@@ -26,7 +26,7 @@ class StatsLine:
         dropped: Frames dropped since the start.
         faces: Faces in the picture.
         extra: Anything else that fits; the first to go where there is no room.
-        load: What the machine says of itself, the most telling first: 'GPU 63 %', '4.2 W'; as many as there is room for.
+        load: What the machine says of itself, the most telling first: 'GPU 63 %', '4.2 W'; as many as fit.
     """
 
     fps: float

@@ -35,7 +35,9 @@ class PowerMode:
     @property
     def shown(self) -> str:
         """The mode in words: '10 W mode', 'MAXN mode'."""
-        return f"{self.watts:g} W mode" if 0 < self.watts < float("inf") else f"{self.name} mode"
+        if 0 < self.watts < float("inf"):
+            return f"{self.watts:g} W mode"
+        return self.name if self.name.startswith("mode ") else f"{self.name} mode"
 
 
 @dataclass(frozen=True, slots=True)
