@@ -23,6 +23,9 @@ from smiledet.training.backend import prepare
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""
 
+# FFmpeg reads it once in a process, when the first test opens a video; the program sets it before it opens anything.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 
 

@@ -1,6 +1,6 @@
 """List the layouts of data sets, or count what a data set holds and show it.
 
-Examples:
+Example:
   smiledet datasets
   smiledet datasets utkface:../shared/data/utkface.tar.gz --task age --sheet faces.png
   smiledet datasets genki4k:data/genki4k smiles:data/SMILEs --json

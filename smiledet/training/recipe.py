@@ -154,7 +154,8 @@ class ClassifierRecipe:
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
         initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
-            layers that have another shape here (the head, where the classes differ). Empty for random weights.
+            layers that have another shape here (the head, where the classes differ). Or ImageNet's weights: "imagenet",
+            which Keras downloads, or the path of a `*_notop.h5`. Empty for random weights.
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 
 from smiledet.errors import UsageError
-from smiledet.networks.base import build_network
-from smiledet.tasks.base import Task
+from smiledet.networks.base import build_network, find_architecture
+from smiledet.tasks.base import Task, task_names
 from smiledet.training.curve import draw_curve
 from smiledet.training.lesson import (
     DEPLOYED,
@@ -108,7 +108,35 @@ def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
         weight_average=finish.weight_average,
     )
     augmentation = finish.augmentation or recipe.augmentation
-    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation)
+    # The phase is there for its own data: what only a teacher has labelled stays out of it.
+    teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
+    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation, teacher=teacher)
+
+
+def _training_side(recipe: ClassifierRecipe) -> int | None:
+    """The side that a network is built for while it learns: any (None), so that the chips may grow, where it can.
+
+    Raises:
+        UsageError: The recipe begins with small chips, but the architecture has a dense layer on a flattened map.
+    """
+    if find_architecture(recipe.architecture).any_side:
+        return None
+    if recipe.schedule.small_epochs:
+        raise UsageError(f"{recipe.architecture} takes one side alone: schedule.small_epochs has to be 0")
+    return recipe.input.size
+
+
+def _begun(recipe: ClassifierRecipe, classes: int) -> keras.Model:
+    """The network as training begins: random, from ImageNet's weights or from another model's."""
+    side = _training_side(recipe)
+    shape = (side, side, recipe.input.channels)
+    task, slash, _ = recipe.initial.partition("/")
+    if recipe.initial and not (slash and task in task_names()):
+        return build_network(recipe.architecture, shape, classes, recipe.initial)
+    network = build_network(recipe.architecture, shape, classes)
+    if recipe.initial:
+        start_from(network, recipe.initial)
+    return network
 
 
 def _copied(network: keras.Model, recipe: ClassifierRecipe, side: int | None) -> keras.Model:
@@ -165,26 +193,24 @@ def train_classifier(
     lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
     # Cut now: what is wrong with them should not come out after hours of training.
     finishes = [finishing(recipe, finish) for finish in recipe.finish]
-    lessons = [load_lesson(task, recipe, last.data, data_folder, cache, preparation) for last in finishes]
+    lessons = [load_lesson(task, last, last.data, data_folder, cache, preparation) for last in finishes]
     seen: dict[str, Any] = {
         "samples": len(lesson.targets),
         "validation": len(lesson.held_targets),
         "missed": lesson.missed,
     }
-    # Any side while training, so that the chips may grow; the network that is kept has the one side of its recipe.
-    network = build_network(recipe.architecture, (None, None, recipe.input.channels), len(task.labels))
-    if recipe.initial:
-        start_from(network, recipe.initial)
+    network = _begun(recipe, len(task.labels))
     compiled(network, recipe.schedule, len(lesson.targets) // recipe.schedule.batch)
     for phase in phases(recipe):
         seen |= _fit(network, recipe, lesson, phase, output / f"backup-{phase[0]}")
     for number, (last, last_lesson) in enumerate(zip(finishes, lessons, strict=True), start=1):
-        network = _copied(network, recipe, None)
+        network = _copied(network, recipe, _training_side(recipe))
         for layer in network.layers[: recipe.finish[number - 1].frozen_layers]:
             layer.trainable = False
         compiled(network, last.schedule, len(last_lesson.targets) // last.schedule.batch)
         phase = (recipe.input.size, 0, last.schedule.epochs)
         seen |= _fit(network, last, last_lesson, phase, output / f"backup-finish-{number}")
+    # The network that is kept has the one side of its recipe.
     network = _copied(network, recipe, recipe.input.size)
     network.save(output / "model.keras")
     draw_curve(output / "log.csv", output / "curve.png")

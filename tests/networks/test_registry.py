@@ -68,8 +68,9 @@ OTHERS = {
 DISTINCT = sorted(name for name in THESIS | OTHERS if not name.endswith("-128"))
 
 
-SLOW_EXPORTS = {"inception-resnet-v2"}
-"""The converter takes most of a minute and 2 GB for it: only where SMILEDET_SLOW is set."""
+SLOW_EXPORTS = {"inception-resnet-v2", "inception-v3", "mobilenet-050", "mobilenet-075", "resnet-50-003", "vgg-net-003"}
+"""The converter takes up to a minute and 2 GB for them: only where SMILEDET_SLOW is set. But for the two Inceptions,
+their layers are those of networks that are always converted."""
 
 
 def small_side(name):

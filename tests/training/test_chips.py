@@ -198,3 +198,28 @@ def test_an_interruption_while_chips_are_written_leaves_nothing_behind(
     monkeypatch.setattr(module.np, "savez", write)
     cut = cached_chips(samples, LABELS, aligner, "abc", SPEC, tmp_path)
     assert len(cut.chips) == len(samples) and len(cuttings) == 2
+
+
+# Other detectors.
+
+
+def test_another_detector_finds_the_same_faces(samples, aligner):
+    by_haar, by_hog = (cut_chips(samples, LABELS, aligner, SPEC, detector=name) for name in ("haar", "hog"))
+    assert len(by_hog.chips) == len(by_haar.chips) == len(samples)
+    # The landmarks bring both to the template, whoever framed the face.
+    assert np.abs(by_haar.chips.astype(int) - by_hog.chips).mean() < 12
+    assert not np.array_equal(by_haar.chips, by_hog.chips)
+
+
+def test_an_unknown_detector_is_refused(samples, aligner, complaint):
+    with complaint("'eyes'", "haar, hog, mmod, mtcnn"):
+        cut_chips(samples, LABELS, aligner, SPEC, detector="eyes")
+
+
+def test_chips_are_kept_for_each_detector(samples, aligner, tmp_path):
+    kept = [
+        cached_chips(samples, LABELS, aligner, "abc", SPEC, tmp_path, detector=name).chips
+        for name in ("haar", "hog", "haar")
+    ]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert np.array_equal(kept[0], kept[2]) and not np.array_equal(kept[0], kept[1])

@@ -65,6 +65,17 @@ def test_a_mistake_is_told_on_one_line(more, words, tmp_path, complaint):
         read_dataclass(ClassifierRecipe, path)
 
 
+def test_a_recipe_may_name_a_detector(tmp_path, complaint):
+    path = tmp_path / "tiny.toml"
+    path.write_text("detector = 'hog'\n" + MINIMAL)
+    assert read_dataclass(ClassifierRecipe, path).detector == "hog"
+    path.write_text(MINIMAL)
+    assert read_dataclass(ClassifierRecipe, path).detector == "haar"
+    path.write_text("detector = 'eyes'\n" + MINIMAL)
+    with complaint(str(path), "detector", "'eyes'", "haar, hog, mmod, mtcnn"):
+        read_dataclass(ClassifierRecipe, path)
+
+
 @pytest.mark.parametrize("missing", ["name", "architecture", "data"])
 def test_a_missing_key_is_named(missing, tmp_path, complaint):
     path = tmp_path / "tiny.toml"

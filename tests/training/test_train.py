@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from smiledet.datasets.base import read_samples
+from smiledet.frame import ChipSpec
 from smiledet.tasks.base import get_task
-from smiledet.training.recipe import Finish
+from smiledet.training.recipe import Finish, TeacherRecipe
 
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("keras")]
 
@@ -266,3 +267,32 @@ def test_a_start_from_something_else_is_refused(initial, words, train, keras, co
 
     with complaint(*words):
         train.start_from(build_network("mini-xception", (None, None, 1), 2), initial)
+
+
+def test_a_finish_is_for_its_own_data(train, recipe):
+    teacher = TeacherRecipe(("smile/mini-xception",), weight=0.25, unlabelled=("smiles:smiles",))
+    last = train.finishing(replace(recipe, teacher=teacher), Finish(("genki4k:genki4k",), epochs=3))
+    assert last.data == ("genki4k:genki4k",) and last.schedule.epochs == 3
+    assert last.teacher == replace(teacher, unlabelled=())
+    assert train.finishing(recipe, Finish(("genki4k:genki4k",), epochs=3)).teacher is None
+
+
+def test_a_network_of_one_side_is_trained_at_it(train, recipe, data_folder, tmp_path, complaint):
+    flat = replace(
+        recipe,
+        architecture="plain-cnn-003",
+        input=ChipSpec(48),
+        schedule=replace(recipe.schedule, epochs=1),
+        finish=(Finish(recipe.data, epochs=1),),
+    )
+    network, _ = train.train_classifier(TASK, flat, data_folder, tmp_path)
+    assert network.input_shape == (None, 48, 48, 1)
+    with complaint("plain-cnn-003", "small_epochs"):
+        small = replace(flat, schedule=replace(flat.schedule, epochs=2, small_epochs=1, small_side=32))
+        train.train_classifier(TASK, small, data_folder, tmp_path / "small")
+
+
+def test_imagenet_weights_that_are_not_there_are_named(train, recipe, data_folder, tmp_path, complaint):
+    wide = replace(recipe, architecture="mobilenet-025", initial=str(tmp_path / "mobilenet_notop.h5"))
+    with complaint("mobilenet_notop.h5"):
+        train.train_classifier(TASK, wide, data_folder, tmp_path / "run")

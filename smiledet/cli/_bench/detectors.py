@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the target's arguments."""
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="whole photographs of one face each, genki4k:PATH say")
     parser.add_argument("--clip", action="append", default=[], metavar="SOURCE", help="a clip; may be repeated")
-    parser.add_argument("--photos", type=int, default=100, metavar="N", help="photographs of --data (default: 100)")
+    parser.add_argument("--photos", type=int, default=60, metavar="N", help="photographs of --data (default: 60)")
     parser.add_argument("--frames", type=int, default=20, metavar="N", help="frames of each clip (default: 20)")
     parser.add_argument("--detectors", metavar="A,B", help="which, separated by commas (default: all installed)")
     parser.add_argument("--framing", action="store_true", help="measure each detector's framing on --data instead")
