@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import SmiledetError, UsageError
 
 if TYPE_CHECKING:
-    from smiledet.config import Config, LoadedConfig
+    from smiledet.config import Config
     from smiledet.pipeline import Pipeline
     from smiledet.platform.choice import PlatformChoice
     from smiledet.report import RunReport
@@ -92,7 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
     loaded = load_config(platform.name, arguments.config, _flags(arguments))
     config = loaded.config
     if arguments.dry_run:
-        return _print_plan(arguments, platform, loaded)
+        from smiledet.cli._dry_run import print_plan
+
+        print_plan(create_source(arguments.source, config.source, arguments.realtime), platform, loaded)
+        return 0
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
@@ -143,25 +146,6 @@ def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: E
     from smiledet.telemetry.watch import Telemetry
 
     return stack.enter_context(Telemetry())
-
-
-def _print_plan(arguments: argparse.Namespace, platform: PlatformChoice, loaded: LoadedConfig) -> int:
-    """Print what a run would use, without opening the source or loading a network."""
-    from smiledet.platform.plan import Decision, plan_run
-    from smiledet.report import table
-    from smiledet.sources.choose import create_source
-    from smiledet.sources.gstreamer import GStreamerSource
-
-    source = create_source(arguments.source, loaded.config.source, arguments.realtime)
-    plan = plan_run(platform, loaded)
-    of_source = Decision("source", source.description, "asked for" if arguments.source else "the first that there is")
-    decisions = [(each.what, each.value, each.reason) for each in (of_source, *plan.decisions)]
-    print(table(("chosen", "", "because"), decisions))
-    if isinstance(source, GStreamerSource):
-        print(f"\nGStreamer: {source.pipeline}")
-    if plan.engine is None:
-        raise UsageError(plan.problem)
-    return 0
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
