@@ -1,4 +1,8 @@
-"""Machines whose files lie in a folder: `boards.json` holds what real ones say, as their owners have published it."""
+"""Machines whose files lie in a folder.
+
+`boards.json` holds what such machines' files say: device trees and releases after what owners have published of theirs,
+the blocks of /proc/cpuinfo put together from their form. None of it was read from a board by this project.
+"""
 
 from __future__ import annotations
 

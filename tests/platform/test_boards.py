@@ -1,4 +1,4 @@
-"""What is made of real machines' files."""
+"""What is made of machines' files; see `conftest.py` for where these are from."""
 
 from __future__ import annotations
 
