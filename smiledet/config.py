@@ -16,6 +16,7 @@ from smiledet.detection.haar import HaarSettings
 from smiledet.detection.locator import LocatorSettings
 from smiledet.detection.tracker import TrackerSettings
 from smiledet.engines.base import engine_names
+from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import UsageError
 from smiledet.resources import configs_folder
@@ -70,12 +71,14 @@ class EngineSettings:
     """What runs the networks.
 
     Attributes:
-        name: The engine; `auto` takes the first that can run here.
+        name: The engine; `auto` takes the first of `preference` that can run here.
+        preference: What `auto` tries, in this order.
         precision: Which of a model's files; `auto` is float32.
         threads: Threads that one inference may use.
     """
 
     name: str = field(default=AUTO, metadata=one_of(AUTO, *engine_names()))
+    preference: tuple[str, ...] = field(default=PREFERENCE, metadata=one_of(*ENGINES))
     precision: str = field(default=AUTO, metadata=one_of(AUTO, *PRECISIONS))
     threads: int = field(default=1, metadata=between(1, 64))
 
@@ -99,6 +102,7 @@ class Config:
         worker: Number of threads, priority and maximum rate by stage.
         faults: What happens when a stage fails.
         buffer: The shared ring.
+        why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")
@@ -115,6 +119,7 @@ class Config:
     worker: Mapping[str, WorkerSettings] = field(default_factory=dict)
     faults: FaultPolicy = field(default_factory=FaultPolicy)
     buffer: BufferSettings = field(default_factory=BufferSettings)
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,8 @@ def _check(config: Config, where: str) -> None:
             raise UsageError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
     if len(set(config.tasks)) != len(config.tasks):
         raise UsageError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
+    if not config.engine.preference:
+        raise UsageError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
     stages = ("grab", "locate", "align", "draw", *task_names())
     for stage, settings in config.worker.items():
         if stage not in stages:

@@ -6,7 +6,7 @@ import logging
 import queue
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -84,6 +84,7 @@ class Pipeline:
         sinks: Open already; closed at the end of the run.
         window: Shown on the calling thread; None for none.
         limits: Where to end early.
+        load: What the stats line says of the machine, asked for once a frame; None for nothing.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -96,8 +97,10 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         window: Window | None = None,
         limits: Limits | None = None,
+        load: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
         self._config = config
+        self._load = load
         self._window = window
         self._still = source.still
         self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
@@ -177,12 +180,17 @@ class Pipeline:
         trees = find_model("landmarks", "ert68")
         tree_file, template_file = trees.file("dlib"), trees.file("template")
         specs = [_input_of(model) for model in models.values()]
-        choice = choose_engine(config.engine.name)
+        prepared: dict[str, tuple[dict[str, Path], str]] = {}
+
+        def prepare(engine: str) -> None:
+            files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
+            prepared[engine] = files, _device_of(engine, list(files.values()), config.engine.threads)
+
+        choice = choose_engine(config.engine.name, config.engine.preference, prepare)
         if config.engine.name == AUTO:
             log.info("engine %s: %s", choice.name, choice.reason)
         engine = choice.name
-        files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
-        self._device = _device_of(engine, list(files.values()), config.engine.threads)
+        files, self._device = prepared[engine]
 
         def common(stage: str) -> dict[str, object]:
             return {
@@ -226,6 +234,7 @@ class Pipeline:
             device=self._device,
             dropped=counts[drawer.STAGE].total_dropped,
             faces=faces,
+            load=self._load() if self._load else (),
         )
 
     def _on_end(self, thread: StageThread, problem: SmiledetError | None) -> None:

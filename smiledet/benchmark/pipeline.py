@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
 
@@ -26,6 +28,7 @@ class PipelineRun:
         start_up_s: Process start to the first annotated frame.
         cpu_ms: Processor time a frame, all threads, start-up included.
         memory_mb: Peak resident set.
+        telemetry: Load, temperature and power meanwhile, where they were watched; see `smiledet.telemetry.reading`.
     """
 
     source: str
@@ -39,6 +42,7 @@ class PipelineRun:
     start_up_s: float
     cpu_ms: float
     memory_mb: float
+    telemetry: Mapping[str, Any] = field(default_factory=dict)
 
 
 def measure_run(source: str, live: bool = False, max_frames: int | None = None) -> PipelineRun:

@@ -1,7 +1,7 @@
 """Watch a camera, a stream, a clip or the demo, and show, record and report every face.
 
 SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a folder of photographs or
-`demo`.
+`demo`; on a Jetson also a CSI camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…).
 Without one the first camera is used, and the demo where there is no camera.
 
 A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is only watched in a
@@ -10,6 +10,7 @@ window) it is played at its own pace. Press q or Esc in the window to stop.
 Example:
   smiledet run 0 --stats
   smiledet run clip.mp4 --no-show --record annotated.mp4 --events events.jsonl
+  smiledet run csi://0 --platform jetson-tx2 --dry-run
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from smiledet.errors import SmiledetError, UsageError
 if TYPE_CHECKING:
     from smiledet.config import Config
     from smiledet.pipeline import Pipeline
+    from smiledet.platform.choice import PlatformChoice
     from smiledet.report import RunReport
     from smiledet.sinks.base import Sink
     from smiledet.sinks.tally import Tally
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
+    from smiledet.telemetry.watch import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stats", action="store_true", help="draw FPS, latency, device and drops; print tables at the end"
     )
     parser.add_argument(
+        "--telemetry",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="load, temperature and power in the stats line and the report (default: on a Jetson)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
+    parser.add_argument(
         "--report", type=Path, metavar="OUT.json", help="write the run's figures; - for standard output"
     )
     parser.add_argument(
@@ -74,12 +84,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     import_opencv()
     from smiledet.config import load_config
-    from smiledet.platform import choose_platform
+    from smiledet.platform.choice import pick_platform
     from smiledet.sources.choose import create_source
     from smiledet.sources.opening import opened
 
-    platform = choose_platform(arguments.platform)
-    config = load_config(platform, arguments.config, _flags(arguments)).config
+    platform = pick_platform(arguments.platform)
+    loaded = load_config(platform.name, arguments.config, _flags(arguments))
+    config = loaded.config
+    if arguments.dry_run:
+        from smiledet.cli._dry_run import print_plan
+
+        print_plan(create_source(arguments.source, config.source, arguments.realtime), platform, loaded)
+        return 0
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
@@ -92,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_open(
-    arguments: argparse.Namespace, config: Config, platform: str, source: Source, window: Window | None
+    arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
 ) -> int:
     from smiledet.interrupts import on_signals
     from smiledet.pipeline import Limits, Pipeline, Stop
@@ -105,19 +121,31 @@ def _run_open(
     tally = Tally()
     with ExitStack() as stack:
         sinks = [stack.enter_context(sink) for sink in [*_file_sinks(arguments, config, source), tally]]
-        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration))
-        log.info("platform %s: %s, %s", platform, config.detector, pipeline.device)
+        telemetry = _telemetry(arguments, platform, stack)
+        load = telemetry.parts if telemetry is not None else None
+        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load)
+        log.info("platform %s: %s; %s, %s", platform.name, platform.reason, config.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
     if arguments.stats or arguments.unwatched:
-        _print_tables(pipeline, tally, report, source)
+        _print_tables(pipeline, tally, report, source, telemetry)
     if arguments.report is not None:
-        _write_report(arguments.report, figures(report, tally, source))
+        _write_report(arguments.report, figures(report, tally, source, telemetry))
     for path in _output_files(arguments):
         if path.exists():
             log.info("wrote %s", path)
     return 130 if why is Stop.SIGNAL else 0
+
+
+def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: ExitStack) -> Telemetry | None:
+    """The thread that looks at the machine, started; none where nobody wants it."""
+    wanted = platform.name.startswith("jetson-") if arguments.telemetry is None else arguments.telemetry
+    if not wanted:
+        return None
+    from smiledet.telemetry.watch import Telemetry
+
+    return stack.enter_context(Telemetry())
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -197,11 +225,11 @@ def _file_sinks(arguments: argparse.Namespace, config: Config, source: Source) -
     return sinks
 
 
-def figures(report: RunReport, tally: Tally, source: Source) -> dict[str, Any]:
+def figures(report: RunReport, tally: Tally, source: Source, telemetry: Telemetry | None = None) -> dict[str, Any]:
     """The run in numbers: what `--report` writes, and `smiledet.benchmark.pipeline.PipelineRun` reads."""
     from smiledet.process import peak_memory, processor_time
 
-    return {
+    values = {
         "source": source.description,
         "mode": "live" if source.live else "every frame",
         "frames": tally.frames,
@@ -214,6 +242,7 @@ def figures(report: RunReport, tally: Tally, source: Source) -> dict[str, Any]:
         "cpu_ms": round(1000 * processor_time() / max(1, tally.frames), 3),
         "memory_mb": round(peak_memory() / 1e6, 1),
     }
+    return values if telemetry is None else values | {"telemetry": telemetry.summary(report.fps)}
 
 
 def _write_report(path: Path, values: dict[str, Any]) -> None:
@@ -229,12 +258,15 @@ def _write_report(path: Path, values: dict[str, Any]) -> None:
         raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
 
 
-def _print_tables(pipeline: Pipeline, tally: Tally, report: RunReport, source: Source) -> None:
+def _print_tables(
+    pipeline: Pipeline, tally: Tally, report: RunReport, source: Source, telemetry: Telemetry | None
+) -> None:
     from smiledet.report import stage_table, table
 
     print(stage_table(report))
     print()
-    measured = figures(report, tally, source)
+    measured = figures(report, tally, source, telemetry)
+    measured |= {f"telemetry: {name}": value for name, value in measured.pop("telemetry", {}).items()}
     measured["device"] = pipeline.device
     print(table(("figure", "value"), [(name, str(value)) for name, value in measured.items()]))
     print()

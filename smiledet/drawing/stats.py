@@ -26,6 +26,7 @@ class StatsLine:
         dropped: Frames dropped since the start.
         faces: Faces in the picture.
         extra: Anything else that fits; the first to go where there is no room.
+        load: What the machine says of itself, the most telling first: 'GPU 63 %', '4.2 W'; as many as fit.
     """
 
     fps: float
@@ -34,6 +35,7 @@ class StatsLine:
     dropped: int
     faces: int
     extra: str = ""
+    load: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,10 @@ def _figures(stats: StatsLine) -> list[tuple[int, tuple[_Part, ...]]]:
         (0, ((f"{stats.fps:.1f}", INK), ("FPS", FAINT_INK))),
         (1, ((f"{stats.latency_ms:.0f}", INK), ("ms", FAINT_INK))),
         (3, ((stats.device, INK),)),
-        (4, ((f"{stats.faces}", INK), ("face" if stats.faces == 1 else "faces", FAINT_INK))),
+        *((4 + rank, ((text, INK),)) for rank, text in enumerate(stats.load)),
+        (98, ((f"{stats.faces}", INK), ("face" if stats.faces == 1 else "faces", FAINT_INK))),
         (2, ((f"{stats.dropped}", ALERT if stats.dropped else INK), ("dropped", FAINT_INK))),
-        (5, ((stats.extra, FAINT_INK),)),
+        (99, ((stats.extra, FAINT_INK),)),
     ]
     return [figure for figure in figures if figure[1][0][0]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,18 @@ def test_what_matters_least_goes_first() -> None:
     assert arrived == sorted(arrived)
     assert "MobileNet 0.25" not in texts_at(320, 240)
     assert texts_at(320, 240)[:2] == ["30.0", "FPS"] and "dropped" in texts_at(320, 240)
+
+
+def test_the_machine_s_load_is_shown_as_far_as_there_is_room() -> None:
+    stats = replace(STATS, load=("GPU 63 %", "4.2 W", "48 C", "CPU 41 %", "MAXN"))
+    assert texts_at(1920, 1080, stats)[5:10] == list(stats.load)
+    style = Style.of(640, 480)
+    for width in range(60, 1000, 10):
+        layout = lay_out_stats(stats, (width, 480), style)
+        assert layout is not None
+        shown = [text for text, _, _ in layout.texts if text in stats.load]
+        assert shown == list(stats.load[: len(shown)])
+        assert not shown or "litert, CPU" in [text for text, _, _ in layout.texts]  # what runs is worth more
 
 
 def test_drops_stand_out_and_none_do_not() -> None:

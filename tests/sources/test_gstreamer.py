@@ -3,7 +3,7 @@ import pytest
 
 from smiledet.errors import UsageError
 from smiledet.sources.base import SourceSettings
-from smiledet.sources.gstreamer import GStreamerSource, complete, csi_pipeline, has_gstreamer
+from smiledet.sources.gstreamer import GStreamerSource, build_pipeline, complete, csi_pipeline, has_gstreamer
 
 
 @pytest.mark.parametrize("spec", ["csi://0", "gst:videotestsrc"])
@@ -52,7 +52,69 @@ def test_a_pipeline_that_does_not_start(fake_capture):
         source.open()
 
 
-@pytest.mark.parametrize("spec", ["csi://front", "csi://", "gst:", "gst:  "])
+END = (
+    "nvvidconv ! video/x-raw,format=BGRx ! videoconvert ! video/x-raw,format=BGR ! "
+    "appsink drop=true max-buffers=1 sync=false"
+)
+ASKED = SourceSettings(width=1920, height=1080, fps=29.97)
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "start"),
+    [
+        (
+            "csi://0",
+            SourceSettings(),
+            "nvarguscamerasrc sensor-id=0 ! video/x-raw(memory:NVMM),width=1280,height=720,framerate=30/1",
+        ),
+        (
+            "csi://2",
+            ASKED,
+            "nvarguscamerasrc sensor-id=2 ! video/x-raw(memory:NVMM),width=1920,height=1080,framerate=2997/100",
+        ),
+        ("nvdec:0", SourceSettings(), "v4l2src device=/dev/video0 ! image/jpeg ! jpegparse ! nvv4l2decoder mjpeg=1"),
+        (
+            "nvdec:/dev/video3",
+            ASKED,
+            "v4l2src device=/dev/video3 ! image/jpeg,width=1920,height=1080,framerate=2997/100 ! jpegparse ! "
+            "nvv4l2decoder mjpeg=1",
+        ),
+        (
+            "nvdec:rtsp://10.0.0.5/live?a=1&b=2",
+            SourceSettings(),
+            'rtspsrc location="rtsp://10.0.0.5/live?a=1&b=2" latency=100 drop-on-latency=true ! rtph264depay ! '
+            "h264parse ! nvv4l2decoder",
+        ),
+    ],
+)
+def test_every_pipeline_of_the_board(spec, settings, start):
+    assert build_pipeline(spec, settings) == f"{start} ! {END}"
+
+
+def test_an_address_cannot_smuggle_in_elements():
+    pipeline = build_pipeline('nvdec:rtsp://x/"!filesink\\', SourceSettings())
+    assert pipeline.startswith('rtspsrc location="rtsp://x/\\"!filesink\\\\" latency')
+
+
+def test_passwords_go_to_the_camera_alone(fake_capture):
+    opened = []
+
+    def open_capture(pipeline):
+        opened.append(pipeline)
+        return fake_capture(opened=False)
+
+    spec = "nvdec:rtsp://me:secret@10.0.0.5/live"
+    source = GStreamerSource(spec, SourceSettings(), open_capture=open_capture, available=lambda: True)
+    with pytest.raises(UsageError) as problem:
+        source.open()
+    assert "secret" in opened[0]
+    assert "secret" not in f"{problem.value} {source.description} {source.pipeline}"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["csi://front", "csi://", "csi://1000", "gst:", "gst:  ", "gst: !", "nvdec:", "nvdec:clip.mp4", "nvdec:http://x/y"],
+)
 def test_specs_that_name_nothing(spec):
     with pytest.raises(UsageError):
         GStreamerSource.from_spec(spec, SourceSettings())

@@ -39,7 +39,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for source, live in sources:
             taken[source, live].append(measure_run(source, live))
     medians = [sorted(runs, key=lambda each: each.fps)[len(runs) // 2] for runs in taken.values()]
-    return {"rounds": arguments.rounds, "pipeline": [asdict(each) for each in medians]}
+    return {"rounds": arguments.rounds, "pipeline": [_row(each) for each in medians]}
 
 
 def tables(result: dict[str, Any]) -> Iterator[str]:
@@ -47,7 +47,18 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
     from smiledet.report import table
 
     rows = result["pipeline"]
-    yield table(list(rows[0]), [[_cell(value) for value in row.values()] for row in rows])
+    watched = [{"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row]
+    for each in ([{name: row[name] for name in row if name != "telemetry"} for row in rows], watched):
+        if each:
+            yield table(list(each[0]), [[_cell(row.get(name, "-")) for name in each[0]] for row in each])
+
+
+def _row(run: PipelineRun) -> dict[str, Any]:
+    """A run's figures; those of the machine where it was watched, as it is on a Jetson."""
+    values = asdict(run)
+    if not values["telemetry"]:
+        del values["telemetry"]
+    return values
 
 
 def _cell(value: object) -> str:

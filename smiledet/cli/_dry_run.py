@@ -1,0 +1,31 @@
+"""What `smiledet run --dry-run` prints: everything that a run would use, and why, before anything is opened."""
+
+from __future__ import annotations
+
+from smiledet.config import LoadedConfig
+from smiledet.errors import UsageError
+from smiledet.platform.choice import PlatformChoice
+from smiledet.platform.plan import Decision, plan_run
+from smiledet.report import table
+from smiledet.sources.base import Source
+from smiledet.sources.gstreamer import GStreamerSource
+
+
+def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -> None:
+    """Print the source, its pipeline where it is GStreamer's, and what reads it.
+
+    Args:
+        source: Made, not opened.
+        platform: The platform, and why it was chosen.
+        loaded: The merged configuration.
+
+    Raises:
+        UsageError: No engine can run here; the rest is printed before that.
+    """
+    plan = plan_run(platform, loaded)
+    decisions = [Decision("source", source.description, "not opened yet"), *plan.decisions]
+    print(table(("chosen", "", "because"), [(each.what, each.value, each.reason) for each in decisions]))
+    if isinstance(source, GStreamerSource):
+        print(f"\nGStreamer: {source.pipeline}")
+    if plan.engine is None:
+        raise UsageError(plan.problem)
