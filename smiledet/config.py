@@ -71,7 +71,7 @@ class EngineSettings:
 
     Attributes:
         name: The engine; `auto` takes the first that can run here.
-        precision: Which of a model's files; `auto` is float32.
+        precision: Which of a model's files; `auto` is float32, and with TensorRT float16.
         threads: Threads that one inference may use.
     """
 
