@@ -1,8 +1,8 @@
 """What runs beside TensorRT: building a plan, running it, and serving it to another process.
 
 JetPack 4 and 5 bind TensorRT to their own Python 3.6 and 3.8 alone. So this is one file in Python 3.6's words that
-needs numpy and tensorrt and nothing else; where TensorRT can be imported by smiledet's own Python, it is imported as well.
-CUDA's runtime is called through ctypes, which every Python has.
+needs numpy and tensorrt and nothing else; where TensorRT can be imported by smiledet's own Python, it is imported there
+too. CUDA's runtime is called through ctypes, which every Python has.
 
 TensorRT 8.2 (JetPack 4.6) to 11 differ in names; what is there is asked of the module, never of its version.
 As a program it writes a JSON object a line to standard output:
@@ -57,7 +57,7 @@ class Cuda:
     """
 
     def __init__(self) -> None:
-        problem = "no libcudart.so (looked in CUDA_HOME, nvidia's packages, the loader's path and /usr/local/cuda)"
+        problems = []
         for name in cudart_files():
             try:
                 self._library = ctypes.CDLL(name)
@@ -67,10 +67,12 @@ class Cuda:
             try:
                 if self._number("cudaGetDeviceCount") > 0:
                     return
-                problem = "no CUDA GPU here"
+                problems.append("it counts none")
             except Refused as refusal:
-                problem = f"no CUDA GPU here: {refusal}"
-        raise Refused(problem)
+                problems.append(str(refusal))
+        if problems:
+            raise Refused(f"no CUDA GPU here: {problems[0]}")
+        raise Refused("no libcudart.so in CUDA_HOME, nvidia's packages, the loader's path or /usr/local/cuda")
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call a function that answers with an error code."""
@@ -157,6 +159,7 @@ def identity() -> Facts:
         "gpu": cuda.gpu_name(),
         "compute": [cuda.attribute(MAJOR), cuda.attribute(MINOR)],
         "processors": cuda.attribute(PROCESSORS),
+        "strongly_typed": not hasattr(trt.BuilderFlag, "FP16"),
     }
 
 
@@ -209,7 +212,8 @@ def build(onnx: str, plan: str, precision: str, tell: Callable[[Facts], None]) -
 def _set_numbers(trt: Any, config: Any, network: Any, wanted: str, compute: Tuple[int, ...]) -> str:
     """Choose the numbers to compute in.
 
-    Below TensorRT 11 flags allow the smaller ones; from then on every tensor has the type that the file gives it.
+    Below TensorRT 11 flags allow the smaller ones; from then on every tensor has the type that the file gives it
+    (`strongly_typed`).
     """
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     quantised = any(layer.type == trt.LayerType.QUANTIZE for layer in layers)
@@ -222,10 +226,8 @@ def _set_numbers(trt: Any, config: Any, network: Any, wanted: str, compute: Tupl
         raise Refused("a GPU of compute capability {}.{} has no int8; take float16".format(*compute))
     if not hasattr(trt.BuilderFlag, "FP16"):
         if wanted not in ("auto", of_file):
-            message = (
-                "TensorRT {} computes in the numbers of the file, here {}: smiledet export --to onnx --precision {}"
-            )
-            raise Refused(message.format(trt.__version__, of_file, wanted))
+            message = "TensorRT {} computes in the numbers of the file, here {}; to make another: smiledet export {}"
+            raise Refused(message.format(trt.__version__, of_file, f"--to onnx --precision {wanted}"))
         return of_file
     numbers = of_file if quantised or halved else wanted
     if numbers == "auto":

@@ -43,7 +43,7 @@ class Found:
     @property
     def strongly_typed(self) -> bool:
         """Whether it computes in the numbers of the file: from TensorRT 11 on."""
-        return int(self.version.partition(".")[0]) >= 11
+        return bool(self.facts["strongly_typed"])
 
     @property
     def builder(self) -> str:
