@@ -202,7 +202,7 @@ class TestOtherPythons:
         assert engine.predict(CHIPS) == pytest.approx(scores_of(CHIPS), abs=1e-6)
         trouble.write_text("die")
         assert engine.predict(CHIPS) == pytest.approx(scores_of(CHIPS), abs=1e-6)
-        assert "killed by signal 9; starting it anew" in caplog.text.replace("(", "").replace(")", "")
+        assert "killed by signal 9" in caplog.text and "starting it anew" in caplog.text
         engine.close()
 
 
