@@ -73,7 +73,7 @@ class EngineSettings:
     Attributes:
         name: The engine; `auto` takes the first of `preference` that can run here.
         preference: What `auto` tries, in this order.
-        precision: Which of a model's files; `auto` is float32.
+        precision: Which of a model's files; `auto` is float32, and with TensorRT float16.
         threads: Threads that one inference may use.
     """
 

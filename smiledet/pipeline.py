@@ -16,7 +16,7 @@ import cv2
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
-from smiledet.config import Config, TaskSettings
+from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.detection.choose import detector_kind
 from smiledet.detection.locator import FaceLocator
 from smiledet.detection.tracker import FaceTracker
@@ -184,7 +184,7 @@ class Pipeline:
 
         def prepare(engine: str) -> None:
             files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
-            prepared[engine] = files, _device_of(engine, list(files.values()), config.engine.threads)
+            prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
 
         choice = choose_engine(config.engine.name, config.engine.preference, prepare)
         if config.engine.name == AUTO:
@@ -215,7 +215,8 @@ class Pipeline:
             name = f"{aligner.STAGE} {number + 1}"
             workers.append(AlignerWorker(create_aligner, specs, name=name, **common(aligner.STAGE)))
         for task, spec in zip(self._tasks, specs, strict=True):
-            create = partial(load_engine, engine, files[task.name], config.engine.threads)
+            threads, precision = config.engine.threads, config.engine.precision
+            create = partial(load_engine, engine, files[task.name], threads, precision)
             workers += [
                 ClassifierWorker(task, spec, create, self._board, name=f"{task.name} {number + 1}", **common(task.name))
                 for number in range(self._settings(task.name).workers)
@@ -326,11 +327,11 @@ def _configured(task: Task, config: Config) -> Task:
     )
 
 
-def _device_of(engine: str, files: Sequence[Path], threads: int) -> str:
+def _device_of(engine: str, files: Sequence[Path], settings: EngineSettings) -> str:
     """What runs the networks, asked of the engine itself; loads each once, so that what is wrong comes out now."""
     devices = []
     for file in files:
-        loaded = load_engine(engine, file, threads)
+        loaded = load_engine(engine, file, settings.threads, settings.precision)
         devices.append(loaded.device)
         loaded.close()
     return f"{engine} on {devices[0]}"

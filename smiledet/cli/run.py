@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
     parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
-    parser.add_argument("--engine", metavar="NAME", help="what runs the networks: auto, litert, onnx or tensorflow")
+    parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
     parser.add_argument("--precision", metavar="NAME", help="of the networks: auto, float32, float16, dynamic or int8")
     parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")

@@ -37,6 +37,20 @@ class Engine(ABC):
     @abstractmethod
     def __init__(self, path: Path, threads: int = 1) -> None: ...
 
+    @classmethod
+    def load(cls, path: Path, threads: int, precision: str) -> Engine:  # noqa: ARG003 - the file decides
+        """Load a network, to compute in a precision if the engine can choose that; most compute as the file has it."""
+        return cls(path, threads)
+
+    @classmethod
+    def file_precisions(cls, wanted: str) -> tuple[str, ...]:
+        """Precisions of the files that will do for what is wanted, the best first.
+
+        Args:
+            wanted: One of `smiledet.engines.files.PRECISIONS`, or `auto`.
+        """
+        return ("float32",) if wanted == "auto" else (wanted,)
+
     @classmethod  # noqa: B027 - an engine may need nothing beyond this package
     def check(cls) -> None:
         """See whether the engine can run here, without loading a network.
@@ -116,10 +130,16 @@ def engine_class(name: str) -> type[Engine]:
     return found
 
 
-def load_engine(name: str, path: Path, threads: int = 1) -> Engine:
+def load_engine(name: str, path: Path, threads: int = 1, precision: str = "auto") -> Engine:
     """Load a network into an engine.
+
+    Args:
+        name: The engine.
+        path: The network's file in the engine's format.
+        threads: Threads that one inference may use.
+        precision: See `Engine.load`.
 
     Raises:
         UsageError: No such engine, or see `Engine`.
     """
-    return engine_class(name)(path, threads)
+    return engine_class(name).load(path, threads, precision)

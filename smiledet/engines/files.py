@@ -81,21 +81,24 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
     Args:
         model: A row of the index.
         engine: One of `smiledet.engines.base.engine_names()`.
-        precision: One of `PRECISIONS`, or `auto` for float32.
+        precision: One of `PRECISIONS`, or `auto` for what the engine is best at.
 
     Raises:
         UsageError: No such engine or precision; there is no file for it, and then the message says which command
             makes it; the shipped file is damaged.
     """
     file_format = engine_class(engine).file_format
-    precision = FLOAT32 if precision == AUTO else precision
-    check_precision(file_format, precision)
+    will_do = engine_class(engine).file_precisions(precision)
+    for each in will_do:
+        check_precision(file_format, each)
+        key = file_key(file_format, each)
+        if key in model.files:
+            return model.file(key)
+        path = exported_file(model, file_format, each)
+        if path.exists():
+            return path
+    precision = will_do[0]
     key = file_key(file_format, precision)
-    if key in model.files:
-        return model.file(key)
-    path = exported_file(model, file_format, precision)
-    if path.exists():
-        return path
     option = "" if precision == FLOAT32 else f" --precision {precision}"
     calibration = " --data LAYOUT:PATH" if precision == "int8" else ""
     raise UsageError(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,12 +14,69 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smiledet.engines._tensorrt import board, finding, helper
 from smiledet.engines.files import file_key, file_name
 from smiledet.errors import UsageError
 from smiledet.training.backend import prepare
 from smiledet.zoo import Model
 
 Chips = np.ndarray
+
+FAKES = Path(__file__).parent / "fake_tensorrt"
+
+
+@pytest.fixture(scope="session")
+def fake_cuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CUDA_HOME with a stand-in for CUDA's runtime."""
+    if not shutil.which("gcc"):
+        pytest.skip("gcc, which makes the stand-in for CUDA's runtime, is not installed")
+    library = tmp_path_factory.mktemp("cuda") / "lib64" / "libcudart.so"
+    library.parent.mkdir()
+    subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-o", library, FAKES / "cudart.c"], check=True, timeout=60)
+    return library.parents[1]
+
+
+@pytest.fixture
+def fake_tensorrt(
+    fake_cuda: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., None]]:
+    """Stand-ins for TensorRT and CUDA in this process and those that it starts; set anew by `use(version)`."""
+    monkeypatch.setenv("CUDA_HOME", str(fake_cuda))
+    monkeypatch.setenv("PYTHONPATH", str(FAKES))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "plans"))
+    monkeypatch.delenv(finding.CHOSEN_PYTHON, raising=False)
+    # Not monkeypatch's way, which would take away again what others have put on the path meanwhile: ONNX Runtime does.
+    sys.path.insert(0, str(FAKES))
+    monkeypatch.setattr(helper, "_helpers", {})
+
+    def use(version: str, **settings: str) -> None:
+        monkeypatch.setenv("FAKE_TENSORRT", version)
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        forget()
+
+    def forget() -> None:
+        sys.modules.pop("tensorrt", None)
+        finding.find_tensorrt.cache_clear()
+        board._logs.clear()
+
+    use("10.3.0")
+    yield use
+    sys.path.remove(str(FAKES))
+    forget()
+
+
+@pytest.fixture
+def fake_gpu(fake_tensorrt: Callable[..., None], fake_cuda: Path) -> Iterator[Callable[..., None]]:
+    """`fake_tensorrt`; at the end nothing may be left in the stand-in's memory, and no helper may be left running."""
+    live = ctypes.CDLL(str(fake_cuda / "lib64" / "libcudart.so")).fake_live
+    before = live()
+    yield fake_tensorrt
+    running = [each for each in helper._helpers.values() if each._program is not None]
+    for each in running:
+        each._kill()
+    assert not running
+    assert live() == before
 
 
 @pytest.fixture(scope="session")

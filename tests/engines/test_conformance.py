@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from smiledet.zoo import Model, read_index
 
 pytestmark = pytest.mark.train
 
-LIBRARIES = {"onnx": "onnxruntime", "tensorflow": "tensorflow"}
+LIBRARIES = {"onnx": "onnxruntime", "tensorflow": "tensorflow", "tensorrt": "onnxruntime"}
 """What an engine runs on, where that is not a dependency."""
 
 MODELS = [model for model in read_index() if model.input is not None and "keras" in model.files]
@@ -52,8 +53,10 @@ SMALLER = [case for case in EVERY_PRECISION if case.precision != "float32"]
 
 
 @pytest.fixture
-def file(exported: Callable[..., Path]) -> Callable[[Case], Path]:
+def file(exported: Callable[..., Path], request: pytest.FixtureRequest) -> Callable[[Case], Path]:
     def get(case: Case) -> Path:
+        if case.engine == "tensorrt" and find_spec("tensorrt") is None:
+            request.getfixturevalue("fake_tensorrt")  # runs the file by ONNX Runtime: the manners are ours all the same
         if (library := LIBRARIES.get(case.engine)) and find_spec(library) is None:
             pytest.skip(f"{library} is not installed")
         return exported(case.model, engine_class(case.engine).file_format, case.precision)
@@ -66,7 +69,7 @@ def load(file: Callable[[Case], Path]) -> Iterator[Callable[[Case], Engine]]:
     loaded: list[Engine] = []
 
     def get(case: Case) -> Engine:
-        loaded.append(load_engine(case.engine, file(case)))
+        loaded.append(load_engine(case.engine, file(case), precision=case.precision))
         return loaded[-1]
 
     yield get
@@ -75,7 +78,7 @@ def load(file: Callable[[Case], Path]) -> Iterator[Callable[[Case], Engine]]:
 
 
 def test_there_is_something_to_test():
-    assert {"litert", "onnx", "tensorflow"} <= set(engine_names())
+    assert {"litert", "onnx", "tensorflow", "tensorrt"} <= set(engine_names())
     assert {case.precision for case in EVERY_PRECISION} == {"float32", "float16", "dynamic", "int8"}
     assert MODELS
 
@@ -141,7 +144,8 @@ class TestManners:
     def test_several_threads_have_one_each(self, case, file, faces):
         """As classifier workers do: made in the thread, run at the same time."""
         path, chips = file(case), faces(case.model)
-        expected = load_engine(case.engine, path).predict(chips)
+        with closing(load_engine(case.engine, path)) as first:
+            expected = first.predict(chips)
         threads = 4
         barrier = threading.Barrier(threads, timeout=60)
         found: list[list[np.ndarray]] = [[] for _ in range(threads)]
@@ -202,4 +206,5 @@ class TestDamagedFiles:
         broken.write_text("no network")
         with pytest.raises(UsageError):
             load_engine(case.engine, broken)
-        assert len(load_engine(case.engine, file(case)).predict(faces(case.model)))
+        with closing(load_engine(case.engine, file(case))) as engine:
+            assert len(engine.predict(faces(case.model)))

@@ -40,7 +40,7 @@ class TestNames:
             assert engine_class(name).file_format in FORMATS
 
     def test_helpers_in_the_folder_are_no_engines(self):
-        assert engine_names() == ["litert", "onnx", "tensorflow"]
+        assert engine_names() == ["litert", "onnx", "tensorflow", "tensorrt"]
         with pytest.raises(UsageError, match="no engine 'files'; there are litert, onnx, tensorflow"):
             load_engine("files", Path("a"))
 
