@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,39 @@ def group_rows(figures: dict[str, Any]) -> str:
     return "\n\n".join(["", "### For whom", *tables, ""]) if tables else ""
 
 
-def card(model: Model, recipe: ClassifierRecipe, recipe_path: str) -> str:
+def used(recipe: ClassifierRecipe) -> list[str]:
+    """Every data set that a recipe names."""
+    finishes = [source for finish in recipe.finish for source in finish.data]
+    return [*recipe.data, *finishes, *(recipe.teacher.unlabelled if recipe.teacher else ())]
+
+
+def schedule_words(recipe: ClassifierRecipe) -> str:
+    """How long and how fast, in words."""
+    schedule = recipe.schedule
+    small = f", the first {schedule.small_epochs} of them on chips of {schedule.small_side} pixels"
+    words = [
+        f"{schedule.epochs} epochs{small if schedule.small_epochs else ''}; Adam on a cosine from "
+        f"{schedule.learning_rate:g}, label smoothing {schedule.label_smoothing:g}, weights averaged."
+    ]
+    for finish in recipe.finish:
+        sets = ", ".join(dict.fromkeys(source.partition(":")[0] for source in finish.data))
+        words.append(f"Then {finish.epochs} epochs on {sets} from {finish.learning_rate:g}.")
+    if recipe.initial:
+        words.append(f"It started from the weights of {recipe.initial}, and so from that model's data as well.")
+    return " ".join(words)
+
+
+def opening_comment(recipe: Path) -> str:
+    """What a recipe's first lines say of it, but for the command."""
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    comment = [line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("#"), lines)]
+    return "\n".join(line for line in comment if not line.startswith("`smiledet train"))
+
+
+def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words: str) -> str:
     """The model's card, Markdown."""
     held_out, figures, spec = HELD_OUT[model.task], model.figures, recipe.input
-    sources = dict.fromkeys(source.partition(":")[0] for source in recipe.data)
+    sources = dict.fromkeys(source.partition(":")[0] for source in used(recipe))
     classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
     parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
     files = "\n".join(
@@ -121,9 +151,9 @@ LiteRT): **{headline(figures)}**, of the {figures["found"]} faces found in {figu
 
     smiledet train {model.task} --recipe {recipe_path}
 
-{recipe.schedule.epochs} epochs, the first {recipe.schedule.small_epochs} of them on chips of {recipe.schedule.small_side}
-pixels; Adam on a cosine from {recipe.schedule.learning_rate:g}, label smoothing {recipe.schedule.label_smoothing:g}, weights
-averaged. The split is told by the files' content; exact duplicates of test images are not trained on.
+{recipe_words}
+
+{schedule_words(recipe)} The split is told by the files' content; exact duplicates of test images are not trained on.
 
 ## Data and licence
 
@@ -153,7 +183,7 @@ def main() -> int:
             recipe_path = configs_folder() / "train" / f"{task}-{measured.name}.toml"
             recipe = read_dataclass(ClassifierRecipe, recipe_path)
             write_row(measured)
-            text = card(measured, recipe, f"configs/train/{recipe_path.name}")
+            text = card(measured, recipe, f"configs/train/{recipe_path.name}", opening_comment(recipe_path))
             (measured.folder / measured.card).write_text(text, encoding="utf-8")
             print(task, measured.name, json.dumps(measured.figures))
     return 0
