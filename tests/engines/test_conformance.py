@@ -86,7 +86,7 @@ def test_there_is_something_to_test():
 @pytest.mark.parametrize("case", EVERY_MODEL, ids=str)
 def test_scores_are_those_of_keras(case, load, faces, keras_scores):
     expected = keras_scores(case.model)
-    assert np.ptp(expected, axis=0).max() > 0.2  # all alike, they would prove nothing
+    assert np.ptp(expected, axis=0).max() > 0.2 * expected.max()  # all alike, they would prove nothing
     scores = load(case).predict(faces(case.model))
     assert np.abs(scores - expected).max() < 1e-4
     assert (scores.argmax(axis=1) == expected.argmax(axis=1)).all()
