@@ -45,6 +45,13 @@ def test_neutral_to_smile(watch):
     assert share_smiling([event for event in events if 18.6 < event["timestamp"] < 18.9]) > 0.9
 
 
+@pytest.mark.xfail(strict=True, reason="the faint, closed-mouth smile at the very end is read as none")
+def test_neutral_to_smile_ends_smiling(watch):
+    _, events = watch("neutral_to_smile.mp4")
+    last = events[-1]["timestamp"]
+    assert share_smiling([event for event in events if event["timestamp"] > last - 1]) > 0.5
+
+
 def test_a_single_face_is_followed_throughout(watch):
     report, events = watch("single_face_640x360.mp4")
     faces = [sum(event["frame"] == number for event in events) for number in range(report["frames"])]
