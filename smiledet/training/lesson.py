@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.shipped import shipped_aligner
+from smiledet.alignment.template import load_template
 from smiledet.datasets.base import Sample, content_hash, read_samples
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.tasks.base import Task
 from smiledet.training.augment import augment, centre
 from smiledet.training.chips import ChipSet, cached_chips
+from smiledet.training.glasses import put_on, random_glasses
 from smiledet.training.recipe import ClassifierRecipe
 from smiledet.training.teacher import Teacher
 from smiledet.zoo import find_model
@@ -94,6 +96,7 @@ class AugmentedChips(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._chips, self._targets, self._side, self._recipe = chips, targets, side, recipe
+        self._template = load_template(find_model("landmarks", "ert68").file("template"))
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
@@ -107,13 +110,17 @@ class AugmentedChips(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         batch = self._recipe.schedule.batch
         rows = self._order[index * batch : (index + 1) * batch]
-        limits, shown = self._recipe.augmentation, self._recipe.input.size
         cuts = self._generator.integers(0, len(self._chips), len(rows))
-        views = [
-            augment(self._chips[cut, row], self._side, shown, limits, self._generator)
-            for cut, row in zip(cuts, rows, strict=True)
-        ]
+        views = [self._view(self._chips[cut, row]) for cut, row in zip(cuts, rows, strict=True)]
         return np.stack(views).astype(np.float32), self._targets[rows]
+
+    def _view(self, chip: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        limits, shown = self._recipe.augmentation, self._recipe.input
+        # Put on before anything else: they move with the face.
+        if limits.glasses and self._generator.random() < limits.glasses:
+            wide = replace(shown, size=chip.shape[0], margin=shown.margin * chip.shape[0] / shown.size)
+            chip = put_on(chip, wide, self._template, random_glasses(self._generator))
+        return augment(chip, self._side, shown.size, limits, self._generator)
 
 
 def surrounded(spec: ChipSpec) -> ChipSpec:

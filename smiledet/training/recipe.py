@@ -54,6 +54,7 @@ class Augmentation:
         contrast: Share either way.
         blur: Probability of a slight Gaussian blur.
         occlusion: Probability that a random rectangle is covered.
+        glasses: Probability that a face is given glasses; see `smiledet.training.glasses`.
         box_jitter: Further cuts of each face, from boxes spread as Viola-Jones' are; a view shows one of the cuts.
     """
 
@@ -66,6 +67,7 @@ class Augmentation:
     contrast: float = 0.3
     blur: float = field(default=0.15, metadata=between(0, 1))
     occlusion: float = field(default=0.1, metadata=between(0, 1))
+    glasses: float = field(default=0.0, metadata=between(0, 1))
     box_jitter: int = field(default=0, metadata=between(0, 8))
 
 
