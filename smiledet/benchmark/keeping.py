@@ -51,10 +51,9 @@ def command_line(arguments: argparse.Namespace) -> str:
 
 def _without_folder(word: str) -> str:
     """A path's last part; `genki4k:/data/genki4k` keeps its layout. Addresses and names stay as they are."""
-    if "://" in word:
-        return word
     layout, colon, path = word.rpartition(":")
-    return f"{layout}{colon}{Path(path).name or path}"
+    is_path = Path(path).is_absolute() or Path(path).exists()
+    return f"{layout}{colon}{Path(path).name}" if is_path and "://" not in word else word
 
 
 def check_output(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW_HEIGHT = 0.32
-"""Inches that a bar takes."""
+ROW_HEIGHT, LOW_ROW = 0.32, 0.16
+"""Inches that a bar takes; the lower where there are more than `MANY` bars."""
+
+MANY = 40
+
+WIDE_RANGE = 30
+"""How many times the smallest value the largest is before a logarithmic scale shows more than a plain one."""
 
 DPI = 110
 
@@ -42,24 +47,32 @@ def plot_models(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 
 
 def _fps_bars(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """A group of bars a network, a colour an engine, on a logarithmic scale."""
+    """A group of bars a network, a colour an engine."""
     values: dict[str, dict[str, float]] = {}
     for row in rows:
         values.setdefault(row["model"], {})[row["engine"]] = row["fps"]
-    figure, axes = _figure(8.5, 1.4 + ROW_HEIGHT * len(rows) + 0.12 * len(values), title)
-    _grouped_bars(axes, values, "{:,.0f}")
-    axes.set_xscale("log")
-    axes.set_xlabel("faces a second (logarithmic)")
+    figure, axes = _figure(8.5, 1.4 + (ROW_HEIGHT if len(rows) <= MANY else LOW_ROW) * 1.3 * len(rows), title)
+    _grouped_bars(axes, values, lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}")
+    everything = [row["fps"] for row in rows]
+    if max(everything) > WIDE_RANGE * min(everything):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlim(min(everything) / 2, 4 * max(everything))
+        axes.set_xlabel("faces a second (logarithmic)")
+    else:
+        axes.set_xlabel("faces a second")
     return figure
 
 
-def _grouped_bars(axes: Axes, values: Mapping[str, Mapping[str, float]], style: str) -> None:
+def _grouped_bars(
+    axes: Axes, values: Mapping[str, Mapping[str, float]], in_words: Callable[[float], str] = "{:.1f}".format
+) -> None:
     """Horizontal bars, the first group on top; a name that a group lacks takes no room in it.
 
     Args:
         axes: To draw on.
         values: By group and by name; a name has one colour in all groups.
-        style: How a bar's value is written at its end.
+        in_words: How a bar's value is written at its end.
     """
     names = list(dict.fromkeys(name for group in values.values() for name in group))
     place, ticks, labelled = 0.0, [], set()
@@ -68,7 +81,7 @@ def _grouped_bars(axes: Axes, values: Mapping[str, Mapping[str, float]], style: 
         for name, value in group.items():
             label = None if name in labelled else name
             bars = axes.barh(place, value, height=0.85, color=f"C{names.index(name)}", label=label)
-            axes.bar_label(bars, [" " + style.format(value)], fontsize=7)
+            axes.bar_label(bars, [f" {in_words(value)}"], fontsize=7)
             labelled.add(name)
             place += 1
         place += 0.6
@@ -89,7 +102,7 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
         tasks.setdefault(row["model"].partition("/")[0], []).append(row)
     figure = Figure(figsize=(3.4 * len(tasks), 3.6), dpi=DPI, layout="constrained")
     figure.suptitle("Accuracy on each task's held-out faces against time, one thread", fontsize=10)
-    for place, (task, members) in enumerate(tasks.items(), start=1):
+    for place, (task, members) in enumerate(sorted(tasks.items()), start=1):
         axes = figure.add_subplot(1, len(tasks), place)
         numeric = any("mean_error" in row for row in members)
         for number, row in enumerate(members):
@@ -110,7 +123,7 @@ def _parameters(rows: Sequence[Mapping[str, Any]]) -> Figure:
     figure, axes = _figure(8, 6, "Parameters against time, one thread, each network's fastest engine")
     for number, row in enumerate(_fastest(rows)):
         axes.scatter([row["milliseconds"]], [row["parameters"]], color=f"C{number % 10}")
-        _label(axes, row["model"], row["milliseconds"], row["parameters"])
+        _label(axes, row["model"], row["milliseconds"], row["parameters"], below=number % 2 == 1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("ms a face")
@@ -128,8 +141,9 @@ def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list(best.values())
 
 
-def _label(axes: Axes, words: str, x: float, y: float) -> None:
-    axes.annotate(words, (x, y), xytext=(0, 5), textcoords="offset points", fontsize=7, ha="center", va="bottom")
+def _label(axes: Axes, words: str, x: float, y: float, below: bool = False) -> None:
+    offset, side = (-5, "top") if below else (5, "bottom")
+    axes.annotate(words, (x, y), xytext=(0, offset), textcoords="offset points", fontsize=7, ha="center", va=side)
 
 
 def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
@@ -147,7 +161,7 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     through = {_source(row): {"every frame": row["fps"]} for row in rows if row["mode"] == "every frame"}
     if through:
         figure, axes = _figure(8, 1.3 + 0.5 * len(through), "Throughput, every frame annotated")
-        _grouped_bars(axes, through, "{:.0f}")
+        _grouped_bars(axes, through, "{:.0f}".format)
         axes.set_xlabel("frames a second")
         yield _saved(figure, folder / "pipeline-throughput.png")
     percentiles = {"latency_ms": "median", "latency_95_ms": "95th percentile", "latency_99_ms": "99th percentile"}
@@ -158,7 +172,7 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     }
     if live:
         figure, axes = _figure(8, 1.3 + ROW_HEIGHT * sum(map(len, live.values())), "Latency live, capture to drawn")
-        _grouped_bars(axes, live, "{:.1f}")
+        _grouped_bars(axes, live)
         axes.set_xlabel("milliseconds")
         yield _saved(figure, folder / "pipeline-latency.png")
 
@@ -193,7 +207,7 @@ def plot_resources(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
                 if network in values:
                     values[network]["paper"] = paper[column]
             axes = figure.add_subplot(1, 2, place)
-            _grouped_bars(axes, values, "{:.1f}")
+            _grouped_bars(axes, values)
             axes.set_xlabel(f"{words}, % of all there is")
         yield _saved(figure, folder / f"resources-{stage}.png")
 
