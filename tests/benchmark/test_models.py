@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import json
 import signal
+import subprocess
+import sys
 from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import smiledet
 from smiledet.benchmark import models as module
 from smiledet.benchmark import networks, stopwatch
 from smiledet.benchmark.models import Timing, measure_models, measure_networks, to_the_fastest
@@ -18,6 +23,9 @@ from smiledet.benchmark.yardstick import OPENVINO, load_runner, runner_class, ru
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.zoo import find_model
+
+# Not importorskip: importing OpenVINO as it is sends an event home.
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
 
 
 class Sleeper(Engine):
@@ -121,8 +129,8 @@ def test_openvino_is_a_yardstick_and_no_engine(monkeypatch):
         runner_class(OPENVINO).check()
 
 
+@needs_openvino
 def test_openvino_answers_as_litert_does(smile):
-    pytest.importorskip("openvino")
     chips = random_chips(smile.input_shape, 3)
     yardstick = load_runner(OPENVINO, smile.files["onnx"], 1)
     own = load_runner("litert", smile.files["litert"], 1)
@@ -132,8 +140,22 @@ def test_openvino_answers_as_litert_does(smile):
         yardstick.predict(chips)
 
 
+@needs_openvino
+def test_openvino_sends_nothing_home():
+    """Its converter would, when it is imported, and OpenVINO imports it."""
+    program = (
+        "import sys\n"
+        "from smiledet.benchmark.yardstick import import_openvino\n"
+        "assert import_openvino().Core\n"
+        "print([name for name in sys.modules if 'telemetry' in name])"
+    )
+    environment = {"PYTHONPATH": str(Path(smiledet.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+@needs_openvino
 def test_openvino_refuses_what_is_no_network(tmp_path):
-    pytest.importorskip("openvino")
     (tmp_path / "no.onnx").write_bytes(b"no")
     with pytest.raises(UsageError, match=r"no\.onnx is no ONNX model"):
         load_runner(OPENVINO, tmp_path / "no.onnx", 1)

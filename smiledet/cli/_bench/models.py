@@ -78,6 +78,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 speeds, more = measure_networks(networks, runners, threads, arguments.repeats)
                 result[kind] += _rows(speeds)
                 missed += more
+    # As the thesis' Table 4 has them: by the work that a picture is.
+    result["architectures"].sort(key=lambda row: row["multiply_adds"])
     return {**result, "not_measured": missed, "floor": _floor(result["models"])}
 
 
