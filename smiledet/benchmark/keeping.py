@@ -16,9 +16,6 @@ from smiledet.errors import SmiledetError, UsageError
 
 SUFFIX = ".json"
 
-UNSAID = ("command", "target", "run", "verbose", "json", "output", "plots")
-"""Arguments that change no figure, or stand at the front of the command already."""
-
 
 def circumstances(arguments: argparse.Namespace) -> dict[str, Any]:
     """When, how and where figures are measured.
@@ -33,19 +30,21 @@ def circumstances(arguments: argparse.Namespace) -> dict[str, Any]:
 def command_line(arguments: argparse.Namespace) -> str:
     """What measures the same again, but for the folders of clips and data.
 
-    >>> command_line(argparse.Namespace(target="pipeline", rounds=3, clip=["/clips/a.mp4"], live=False))
+    Args:
+        arguments: Of `smiledet bench`, with the `target` and its `flags`.
+
+    >>> flags = ["rounds", "clip", "limit"]
+    >>> command_line(argparse.Namespace(target="pipeline", flags=flags, rounds=3, clip=["/clips/a.mp4"], limit=None))
     'smiledet bench pipeline --rounds 3 --clip a.mp4'
     """
     words = ["smiledet", "bench"] + ([arguments.target] if arguments.target else [])
-    for name, value in vars(arguments).items():
-        if name in UNSAID or value is None or value is False or value == []:
-            continue
-        flag = f"--{name.replace('_', '-')}"
+    for name in arguments.flags:
+        value, flag = getattr(arguments, name), f"--{name.replace('_', '-')}"
         if value is True:
             words.append(flag)
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            words += [flag, _without_folder(str(each))]
+        elif value is not None and value is not False:
+            for each in value if isinstance(value, list) else [value]:
+                words += [flag, _without_folder(str(each))]
     return shlex.join(words)
 
 

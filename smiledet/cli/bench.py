@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments, and every target's."""
     for name in USUAL:
         target(name).add_arguments(parser)
+    parser.set_defaults(target=None, flags=_flags(parser))
     _add_shared(parser)
-    parser.set_defaults(target=None)
     targets = parser.add_subparsers(metavar="TARGET", title="targets")
     for name in target_names():
         module = target(name)
@@ -50,9 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(chosen)
+        chosen.set_defaults(target=name, flags=_flags(chosen))
         _add_shared(chosen)
         _keep_what_came_before(chosen, parser)
-        chosen.set_defaults(target=name)
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    """What the figures depend on: the names of the arguments so far."""
+    return [action.dest for action in parser._actions if action.dest != "help"]
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,9 @@ def test_the_command_measures_the_same_again():
     arguments = argparse.Namespace(
         command="bench",
         target="models",
+        flags=["only", "architectures", "threads"],
         run=print,
+        rounds=3,
         only=["vgg-16", "smile/mini-xception"],
         architectures=True,
         threads=None,
@@ -29,7 +31,10 @@ def test_the_command_measures_the_same_again():
 
 def test_the_command_names_no_folder_of_this_machine():
     arguments = argparse.Namespace(
-        target=None, clip=["/home/me/clips/a b.mp4", "rtsp://camera/1", "demo"], data="genki4k:/home/me/genki4k"
+        target=None,
+        flags=["clip", "data"],
+        clip=["/home/me/clips/a b.mp4", "rtsp://camera/1", "demo"],
+        data="genki4k:/home/me/genki4k",
     )
     assert command_line(arguments) == (
         "smiledet bench --clip 'a b.mp4' --clip rtsp://camera/1 --clip demo --data genki4k:genki4k"
@@ -37,7 +42,7 @@ def test_the_command_names_no_folder_of_this_machine():
 
 
 def test_circumstances():
-    about = circumstances(argparse.Namespace(target=None))
+    about = circumstances(argparse.Namespace(target=None, flags=[]))
     assert set(about) == {"date", "command", "machine"}
     assert about["date"].endswith("+00:00") and "cores" in about["machine"] and "opencv-python" in about["machine"]
 
