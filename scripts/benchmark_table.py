@@ -4,7 +4,7 @@ Each target's tables stand below the date, the machine and the command that meas
 
 Example:
   make bench OUTPUT=docs/benchmarks
-  python scripts/benchmark_table.py docs/benchmarks/*.json
+  python scripts/benchmark_table.py --brief docs/benchmarks/*.json
 """
 
 import argparse
@@ -20,31 +20,36 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.training.tables import markdown
 
 
-def as_markdown(name: str, kept: Mapping[str, Any], path: Path) -> list[str]:
+def as_markdown(name: str, kept: Mapping[str, Any], path: Path, brief: bool) -> list[str]:
     """A target's tables.
 
     Raises:
         UsageError: The file lacks what the target writes.
     """
     try:
-        return list(_parts(target(name), kept))
+        return list(_parts(target(name), kept, brief))
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as problem:
         raise UsageError(f"{path} lacks what `smiledet bench {name}` writes: {problem!r}") from problem
 
 
-def _parts(module: ModuleType, kept: Mapping[str, Any]) -> Iterator[str]:
+def _parts(module: ModuleType, kept: Mapping[str, Any], brief: bool) -> Iterator[str]:
     """As Markdown where the target gives its cells, else as the terminal shows them."""
     if not hasattr(module, "sections"):
         yield from (f"```\n{text}\n```" for text in module.tables(kept))
         return
-    for title, header, rows in module.sections(kept):
+    sections = module.brief if brief and hasattr(module, "brief") else module.sections
+    for title, header, rows in sections(kept):
         yield f"**{title}**\n\n{markdown(header, rows)}"
     if hasattr(module, "remarks"):
         yield from module.remarks(kept)
 
 
-def render(path: Path) -> Iterator[str]:
+def render(path: Path, brief: bool = False) -> Iterator[str]:
     """What one file holds.
+
+    Args:
+        path: The file.
+        brief: Shorter tables, of the targets that have some.
 
     Raises:
         UsageError: It cannot be read, is of an unknown target, or lacks what its target writes.
@@ -55,15 +60,16 @@ def render(path: Path) -> Iterator[str]:
         raise UsageError(f"{path} is of the target {min(unknown)!r}; there are {', '.join(target_names())}")
     yield f"{kept['date'][:10]}, {kept['machine']}:\n\n    {kept['command']}"
     for name in kept["targets"]:
-        yield from as_markdown(name, kept, path)
+        yield from as_markdown(name, kept, path, brief)
 
 
 def main() -> int:
     """Read and print; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path, help="written by `smiledet bench --output`")
+    parser.add_argument("--brief", action="store_true", help="a row a network instead of one a network and engine")
     arguments = parser.parse_args()
-    print("\n\n".join([part for path in arguments.files for part in render(path)]))
+    print("\n\n".join([part for path in arguments.files for part in render(path, arguments.brief)]))
     return 0
 
 

@@ -67,6 +67,16 @@ def test_an_engine_without_several_threads_has_gaps(benchmark_table, tmp_path):
     assert "| tensorrt | 5000 | 0.200 | 0.100 to 0.300 | - | 0.200 | - | 1.00 |" in text
 
 
+def test_in_short_a_network_has_one_row(benchmark_table, tmp_path):
+    slower = {**ROW, "engine": "onnx", "milliseconds": 12.345, "fps": 81.0}
+    lonely = {**ROW, "model": "vgg-16", "milliseconds": 1234.5, "fps": 0.81, "multiply_adds": None}
+    path = write(tmp_path, **{**MODELS, "models": [slower, ROW], "architectures": [lonely]})
+    lines = "\n".join(benchmark_table.render(path, brief=True)).splitlines()
+    assert "| model | input | parameters | multiply-adds, M | onnx | litert | FPS of the fastest |" in lines
+    assert "| smile/a | 64x64x1 | 52,658 | 10.2 | 12.3 | **0.200** | 5,000 |" in lines
+    assert "| vgg-16 | 64x64x1 | 52,658 | - | **1234** | 0.8 |" in lines
+
+
 def test_other_targets_are_shown_as_on_the_terminal(benchmark_table, tmp_path):
     framing = {"detector": "hog", "faces": 3, "framing": dict.fromkeys(("right", "down", "side"), 1), "spread": [1.0]}
     text = "\n".join(benchmark_table.render(write(tmp_path, targets=["detectors"], framing=[framing])))

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 FLOOR = 1.3
 """How many times slower than the fastest a shipped network may be on the engine that runs it."""
 
-COUNTS = ("x fastest", "parameters", "multiply-adds, M", "kB")
-"""Headings of the last columns."""
+TITLES = {"models": "Shipped models", "architectures": "Architectures with random weights"}
 
 HELD_AGAINST = ("litert", "onnx", "openvino")
 
@@ -160,45 +159,20 @@ def _floor(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def sections(result: dict[str, Any]) -> Iterator[Section]:
     """A table of the shipped models, one of the architectures: a row a network and engine."""
-    for kind, title in (("models", "Shipped models"), ("architectures", "Architectures with random weights")):
+    from smiledet.benchmark.model_tables import by_engine
+
+    for kind, title in TITLES.items():
         if result[kind]:
-            settings = _settings(result[kind])
-            header = ("model", "engine", "FPS", "ms, 1 thread", "quartiles", *settings.values(), *COUNTS)
-            yield title, header, [_cells(row, list(settings)) for row in result[kind]]
+            yield title, *by_engine(result[kind])
 
 
-def _settings(rows: list[dict[str, Any]]) -> dict[tuple[int, int], str]:
-    """Faces at once and threads of every column of times but the first, with its heading."""
-    there = sorted({_setting(each) for row in rows for each in row["times"]} - {(1, 1)})
-    return {
-        (faces, threads): ", ".join(
-            ([f"of {faces}: ms each"] if faces > 1 else []) + ([f"{threads} threads"] if threads > 1 else [])
-        )
-        for faces, threads in there
-    }
+def brief(result: dict[str, Any]) -> Iterator[Section]:
+    """The same in short: a row a network."""
+    from smiledet.benchmark.model_tables import by_network
 
-
-def _setting(times: dict[str, Any]) -> tuple[int, int]:
-    return times["faces_at_once"], times["threads"]
-
-
-def _cells(row: dict[str, Any], settings: list[tuple[int, int]]) -> tuple[str, ...]:
-    """A row, its times in the order of the settings."""
-    times = {_setting(each): f"{each['ms_a_face']:.3f}" for each in row["times"]}
-    low, high = row["times"][0]["quartiles_ms"]
-    work = "-" if row["multiply_adds"] is None else f"{row['multiply_adds'] / 1e6:.1f}"
-    return (
-        row["model"],
-        row["engine"],
-        f"{row['fps']:.0f}" if row["fps"] >= 10 else f"{row['fps']:.1f}",
-        f"{row['milliseconds']:.3f}",
-        f"{low:.3f} to {high:.3f}",
-        *(times.get(setting, "-") for setting in settings),
-        f"{row['to_the_fastest']:.2f}",
-        "-" if row["parameters"] is None else f"{row['parameters']:,}",
-        work,
-        f"{row['kilobytes']:,.0f}",
-    )
+    for kind, title in TITLES.items():
+        if result[kind]:
+            yield f"{title}: ms a face, one thread", *by_network(result[kind])
 
 
 def remarks(result: dict[str, Any]) -> Iterator[str]:
