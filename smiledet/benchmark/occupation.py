@@ -1,6 +1,6 @@
 """What a network takes of the machine while it learns or reads: a process of its own, which measures itself.
 
-`training ARCHITECTURE SECONDS`, or `testing FILE SECONDS --shape HEIGHT WIDTH CHANNELS --rate R`.
+`training ARCHITECTURE SECONDS`, or `testing FILE SECONDS --shape HEIGHT WIDTH CHANNELS --pace R`.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ def training(architecture: str) -> Callable[[], int]:
     return one_step
 
 
-def testing(path: Path, shape: Sequence[int], rate: float) -> Callable[[], int]:
+def testing(path: Path, shape: Sequence[int], pace: float) -> Callable[[], int]:
     """One face read by LiteRT on one thread.
 
     Args:
         path: The network.
         shape: (height, width, channels) of its chips.
-        rate: Faces a second that come, as a camera gives them; 0 for as many as can be read.
+        pace: Faces a second that come, as a camera gives them; 0 for as many as can be read.
     """
     from smiledet.benchmark.stopwatch import random_chips
     from smiledet.engines.litert import LiteRTEngine
@@ -138,8 +138,8 @@ def testing(path: Path, shape: Sequence[int], rate: float) -> Callable[[], int]:
     def one_face() -> int:
         nonlocal due
         engine.predict(chips)
-        if rate:
-            due = max(due + 1 / rate, time.perf_counter())
+        if pace:
+            due = max(due + 1 / pace, time.perf_counter())
             time.sleep(max(0.0, due - time.perf_counter()))
         return 1
 
@@ -153,14 +153,14 @@ def main() -> int:
     parser.add_argument("what")
     parser.add_argument("seconds", type=float)
     parser.add_argument("--shape", type=int, nargs=3)
-    parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--pace", type=float, default=0.0)
     arguments = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what native code prints is no answer
     if arguments.stage == "training":
         work = training(arguments.what)
     else:
-        work = testing(Path(arguments.what), arguments.shape, arguments.rate)
+        work = testing(Path(arguments.what), arguments.shape, arguments.pace)
     found: dict[str, Any] = asdict(watch(work, arguments.seconds))
     print(json.dumps(found), file=answers, flush=True)
     return 0

@@ -151,8 +151,10 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 
     Args:
         result: As `smiledet bench pipeline` measured it: rows with `source`, `mode`, `fps`, `latency_ms` and
-            `latency_95_ms`, and perhaps `latency_99_ms`.
-        folder: Where `pipeline-throughput.png` and `pipeline-latency.png` go, as far as there is something to show.
+            `latency_95_ms`, and perhaps `latency_99_ms`; or with --scale: rows with `width`, `height`, `faces`, `fps`
+            and `latency_95_ms`.
+        folder: Where `pipeline-throughput.png`, `pipeline-latency.png` and `pipeline-scale.png` go, as far as there is
+            something to show.
 
     Yields:
         What was written.
@@ -175,6 +177,32 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
         _grouped_bars(axes, live)
         axes.set_xlabel("milliseconds")
         yield _saved(figure, folder / "pipeline-latency.png")
+    if result.get("scale"):
+        yield _saved(_scale(result["scale"]), folder / "pipeline-scale.png")
+
+
+def _scale(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Throughput and latency over the number of faces, a line a picture size."""
+    from matplotlib.figure import Figure
+
+    sizes: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda each: (each["width"], each["height"], each["faces"])):
+        sizes.setdefault((row["width"], row["height"]), []).append(row)
+    figure = Figure(figsize=(11, 4.2), dpi=DPI, layout="constrained")
+    panels = {"fps": "frames a second, every frame annotated", "latency_95_ms": "latency live, ms (95th percentile)"}
+    for place, (name, words) in enumerate(panels.items(), start=1):
+        axes = figure.add_subplot(1, 2, place)
+        for (width, height), members in sizes.items():
+            heights = [row[name] for row in members]
+            axes.plot([row["faces"] for row in members], heights, marker="o", label=f"{width}x{height}")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("faces")
+        axes.set_ylabel(words)
+        axes.grid(alpha=0.3)
+    axes.legend(title="picture")
+    return figure
 
 
 def _source(row: Mapping[str, Any]) -> str:

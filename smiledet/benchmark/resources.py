@@ -59,7 +59,7 @@ class Measured:
 
 
 def measure_resources(
-    names: Sequence[str], stages: Sequence[str], seconds: float, rate: float, rounds: int, folder: Path
+    names: Sequence[str], stages: Sequence[str], seconds: float, pace: float, rounds: int, folder: Path
 ) -> list[Measured]:
     """Let each network learn and read in fresh processes, in turn within each round.
 
@@ -67,7 +67,7 @@ def measure_resources(
         names: Architectures.
         stages: `training`, `testing` or both.
         seconds: Seconds a stage, after its warm-up.
-        rate: Faces a second in testing; 0 for as many as can be read.
+        pace: Faces a second in testing; 0 for as many as can be read.
         rounds: Rounds to take the median of.
         folder: Where the LiteRT files for testing go.
 
@@ -85,7 +85,7 @@ def measure_resources(
             words = [stage, name, str(seconds)]
         else:
             shape = map(str, find_architecture(name).input_shape)
-            words = [stage, str(files[name]), str(seconds), "--rate", str(rate), "--shape", *shape]
+            words = [stage, str(files[name]), str(seconds), "--pace", str(pace), "--shape", *shape]
         taken[stage, name].append(_run(words, name))
     return [_summary(name, stage, taken[stage, name]) for stage, name in pairs]
 

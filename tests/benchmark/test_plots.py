@@ -30,6 +30,14 @@ PIPELINE = {
     ]
 }
 
+SCALE = {
+    "scale": [
+        {"width": width, "height": width, "faces": faces, "fps": 900.0 / faces, "latency_95_ms": 2.0 + faces}
+        for faces in (16, 1, 4)
+        for width in (640, 320)
+    ]
+}
+
 RESOURCES = {
     "resources": [
         {"network": "light-weight-cnn", "stage": "training", "median": {"cpu": 80.0, "memory": 3.0}},
@@ -49,6 +57,7 @@ RESOURCES = {
         (plot_models, {"models": [], "architectures": []}, []),
         (plot_pipeline, PIPELINE, ["pipeline-throughput", "pipeline-latency"]),
         (plot_pipeline, {"pipeline": []}, []),
+        (plot_pipeline, SCALE, ["pipeline-scale"]),
         (plot_resources, RESOURCES, ["resources-training"]),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_camera_gives_so_many_faces_and_no_more():
 def test_the_process_answers_with_one_object():
     model = find_model("smile")
     shape = [str(side) for side in (model.input.size, model.input.size, model.input.channels)]
-    words = ["testing", str(model_file(model, "litert")), "0.05", "--shape", *shape, "--rate", "0"]
+    words = ["testing", str(model_file(model, "litert")), "0.05", "--shape", *shape, "--pace", "0"]
     assert resources._run(words, "smile").faces > 0
 
 

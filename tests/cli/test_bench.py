@@ -112,7 +112,7 @@ def test_the_papers_figures_stand_below_ours():
         {"network": name, "stage": "testing", "median": median, "quartiles": [1.0, 2.0], "peak": 3.0}
         for name in ("light-weight-cnn", "mobilenet-025")
     ]
-    result = {"resources": rows, "rate": 30.0, "seconds": 1.0, "paper_machine": "an i5"}
+    result = {"resources": rows, "pace": 30.0, "seconds": 1.0, "paper_machine": "an i5"}
     text, remarks = target("resources").tables(result)
     lines = text.splitlines()
     assert lines[0] == "Testing (LiteRT, one thread, 30 faces a second)" and len(lines) == 5
@@ -172,7 +172,7 @@ def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
         (["models", "--plots", "/dev/null"], ["/dev/null"]),
         (["resources", "--seconds", "0"], ["--seconds 0", "more than 0"]),
         (["resources", "--seconds", "nan"], ["--seconds nan", "more than 0"]),
-        (["resources", "--rate", "-1"], ["--rate -1", "faces a second"]),
+        (["resources", "--pace", "-1"], ["--pace -1", "faces a second"]),
         (["resources", "--rounds", "0"], ["--rounds 0", "at least 1"]),
         (["resources", "--all", "--only", "vgg-16"], ["--all", "--only"]),
     ],

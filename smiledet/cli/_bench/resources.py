@@ -6,7 +6,7 @@ many its own had.
 
 Example:
   smiledet bench resources --plots plots
-  smiledet bench resources --stage testing --rate 0 --only light-weight-cnn --json
+  smiledet bench resources --stage testing --pace 0 --only light-weight-cnn --json
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every architecture, the largest too")
     parser.add_argument("--stage", choices=STAGES, help="one of the two alone")
     parser.add_argument(
-        "--rate", type=float, default=30.0, metavar="R", help="faces a second in testing, 0: all it can"
+        "--pace", type=float, default=30.0, metavar="R", help="faces a second in testing, 0: all it can"
     )
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="seconds a network and stage")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds to take the median of (default: 3)")
@@ -61,8 +61,8 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--rounds {arguments.rounds}: expected at least 1")
     if not (math.isfinite(arguments.seconds) and arguments.seconds > 0):
         raise UsageError(f"--seconds {arguments.seconds:g}: expected more than 0")
-    if not (math.isfinite(arguments.rate) and arguments.rate >= 0):
-        raise UsageError(f"--rate {arguments.rate:g}: expected faces a second, or 0 for as many as can be read")
+    if not (math.isfinite(arguments.pace) and arguments.pace >= 0):
+        raise UsageError(f"--pace {arguments.pace:g}: expected faces a second, or 0 for as many as can be read")
     if arguments.all and arguments.only:
         raise UsageError("--all and --only: expected one of the two")
     check_architectures(arguments.only or ())
@@ -75,10 +75,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     stages = [arguments.stage] if arguments.stage else list(STAGES)
     with TemporaryDirectory(prefix="smiledet-bench-") as folder:
         measured = measure_resources(
-            _names(arguments), stages, arguments.seconds, arguments.rate, arguments.rounds, Path(folder)
+            _names(arguments), stages, arguments.seconds, arguments.pace, arguments.rounds, Path(folder)
         )
     rows = [_rounded(asdict(each)) for each in measured]
-    return {"resources": rows, "rate": arguments.rate, "seconds": arguments.seconds, "paper_machine": PAPER_MACHINE}
+    return {"resources": rows, "pace": arguments.pace, "seconds": arguments.seconds, "paper_machine": PAPER_MACHINE}
 
 
 def _names(arguments: argparse.Namespace) -> list[str]:
@@ -105,7 +105,7 @@ def sections(result: dict[str, Any]) -> Iterator[Section]:
     """A table a stage; the paper's figures below ours where it has some."""
     from smiledet.benchmark.resources import PAPER
 
-    pace = f"{result['rate']:g} faces a second" if result["rate"] else "as fast as it can"
+    pace = f"{result['pace']:g} faces a second" if result["pace"] else "as fast as it can"
     titles = {"training": "Training (TensorFlow)", "testing": f"Testing (LiteRT, one thread, {pace})"}
     for stage, title in titles.items():
         rows = []
