@@ -22,6 +22,9 @@ ROUND_SECONDS = 0.05
 
 MOST_CALLS = 400
 
+SLOW = 0.5
+"""Seconds of a first call from which the others are not tried."""
+
 BATCHES = (1, 8)
 
 ON_GPU = ("tensorrt",)
@@ -89,7 +92,8 @@ class _Case:
 
     def warm_up(self) -> None:
         """Find out how many calls a round has time for; and so many are warm-up."""
-        self.stopwatch.time(self.place, self.batch, 1)
+        if self.stopwatch.time(self.place, self.batch, 1) > SLOW:
+            return  # a call is a round, and was warm-up enough
         once = self.stopwatch.time(self.place, self.batch, 3)
         self.calls = max(1, min(MOST_CALLS, round(ROUND_SECONDS / once)))
         self.stopwatch.time(self.place, self.batch, self.calls)

@@ -114,6 +114,8 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.set_xlabel("ms a face")
         axes.set_ylabel("mean error, years" if numeric else "accuracy, %")
         axes.margins(0.45)
+        if not numeric:
+            axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
         axes.grid(alpha=0.3)
     return figure
 
