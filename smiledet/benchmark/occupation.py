@@ -111,7 +111,7 @@ def training(architecture: str) -> Callable[[], int]:
     network.compile("adam", keras.losses.BinaryCrossentropy() if one else keras.losses.SparseCategoricalCrossentropy())
     random = np.random.default_rng(1)
     chips = random.integers(0, 256, (BATCH, *row.input_shape)).astype(np.float32)
-    answers = random.integers(0, max(2, row.classes), BATCH)
+    answers = random.integers(0, max(2, row.classes), (BATCH, 1))
 
     def one_step() -> int:
         network.train_on_batch(chips, answers)
