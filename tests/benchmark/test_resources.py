@@ -46,7 +46,7 @@ def test_a_camera_gives_so_many_faces_and_no_more():
     model = find_model("smile")
     shape = (model.input.size, model.input.size, model.input.channels)
     paced = watch(occupation.testing(model_file(model, "litert"), shape, 20.0), 0.3)
-    assert paced.faces <= 21
+    assert paced.faces <= 25  # one more than there is room for, where the one before was late; thousands without a pace
 
 
 def test_the_process_answers_with_one_object():
