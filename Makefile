@@ -30,8 +30,9 @@ lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
-	$(BIN)/python scripts/benchmark.py
+	$(BIN)/python scripts/benchmark.py $(if $(OUTPUT),--output $(OUTPUT)) $(if $(PLOTS),--plots $(PLOTS)) $(BENCH)
 
 train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
 	$(BIN)/python scripts/train_all.py

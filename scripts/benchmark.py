@@ -1,4 +1,4 @@
-"""FPS per model and of the whole pipeline: the same code as `smiledet bench`."""
+"""FPS per model and of the whole pipeline: the same code as `smiledet bench`, and the same arguments."""
 
 import sys
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from smiledet.buffer import FrameBuffer, StageCount
 from smiledet.process import process_start_ns
 from smiledet.workers import drawer
+
+Section: TypeAlias = "tuple[str, Sequence[str], Sequence[Sequence[str]]]"
+"""A table with its title: title, header, rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,18 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "opencv-python", "dlib-bin", "ai-edge-litert")
+PACKAGES = (
+    "numpy",
+    "opencv-python",
+    "dlib-bin",
+    "ai-edge-litert",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "tensorflow",
+    "tensorrt",
+    "openvino",
+)
+"""What figures depend on, by the names of their packages; those that are not installed go without saying."""
 
 
 def processor() -> str:

@@ -1,45 +1,199 @@
-"""Inferences a second of every shipped model."""
+"""How fast networks are: every engine, one thread and several, one face and eight."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
-from smiledet.engines.base import Engine, load_engine
+from smiledet.benchmark.networks import Network
+from smiledet.benchmark.stopwatch import Stopwatch, random_chips, time_calls
+from smiledet.benchmark.yardstick import runner_class
+from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file, size_of
-from smiledet.frame import ChipSpec
+from smiledet.errors import UsageError
 from smiledet.zoo import Model, read_index
 
 WARM_UP = 20
 
+ROUND_SECONDS = 0.05
+"""What one network in one setting gets of a round."""
+
+MOST_CALLS = 400
+
+SLOW = 0.5
+"""Seconds of a first call from which the others are not tried."""
+
+BATCHES = (1, 8)
+
+ON_GPU = ("tensorrt",)
+"""Engines to which the processor's threads are of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One network on one engine in one setting.
+
+    Attributes:
+        threads: Threads that an inference may use.
+        batch: Faces handed over at once; the shipped files take one at a time, and so they are run one by one.
+        rounds: Milliseconds a face, each the median of a round's calls.
+    """
+
+    threads: int
+    batch: int
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Of the rounds, in milliseconds a face."""
+        return statistics.median(self.rounds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Of the rounds, in milliseconds a face."""
+        if len(self.rounds) < 2:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
+        return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpeed:
+    """One network on one engine.
+
+    Attributes:
+        network: Which.
+        runner: The engine, or `openvino`.
+        device: What really ran it, in words.
+        kilobytes: Size of the engine's file.
+        timings: One thread and one face first.
+    """
+
+    network: Network
+    runner: str
+    device: str
+    kilobytes: float
+    timings: tuple[Timing, ...]
+
+
+@dataclass(slots=True)
+class _Case:
+    """What is timed again in each round."""
+
+    network: int
+    stopwatch: Stopwatch
+    place: int
+    device: str
+    batch: int
+    calls: int = 1
+    rounds: list[float] = field(default_factory=list)
+
+    def warm_up(self) -> None:
+        """Find out how many calls a round has time for; and so many are warm-up."""
+        if self.stopwatch.time(self.place, self.batch, 1) > SLOW:
+            return  # a call is a round, and was warm-up enough
+        once = self.stopwatch.time(self.place, self.batch, 3)
+        self.calls = max(1, min(MOST_CALLS, round(ROUND_SECONDS / once)))
+        self.stopwatch.time(self.place, self.batch, self.calls)
+
+    def time(self) -> None:
+        """One round."""
+        seconds = self.stopwatch.time(self.place, self.batch, self.calls)
+        self.rounds.append(1000 * seconds / self.batch)
+
+
+def measure_networks(
+    networks: Sequence[Network], runners: Sequence[str], threads: Sequence[int], rounds: int
+) -> tuple[list[NetworkSpeed], list[str]]:
+    """Time networks, in turn within each round, so that a slow moment touches all of them and every engine.
+
+    Args:
+        networks: With their files; one without a file for an engine is left out there.
+        runners: Engines, and perhaps `openvino`.
+        threads: Numbers of threads that an inference may use; 1 first.
+        rounds: Rounds to take the median of.
+
+    Returns:
+        A row a network and engine, and a line for each that could not be measured.
+
+    Raises:
+        SmiledetError: An engine's process crashed.
+    """
+    from smiledet.training.progress import progress
+
+    missed: list[str] = []
+    if not networks:
+        return [], []
+    with ExitStack() as stack:
+        cases: list[_Case] = []
+        for runner in runners:
+            for count in threads[:1] if runner in ON_GPU else threads:
+                stopwatch = stack.enter_context(closing(Stopwatch(runner, count)))
+                cases += _loaded(stopwatch, networks, missed)
+        for case in progress(cases, "warm-up"):
+            case.warm_up()
+        for _ in progress(range(rounds), "rounds"):
+            for case in cases:
+                case.time()
+    return list(_rows(networks, cases)), list(dict.fromkeys(missed))
+
+
+def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], missed: list[str]) -> Iterator[_Case]:
+    """Every network in a process, in every batch; why not goes to `missed`."""
+    file_format = runner_class(stopwatch.runner).file_format
+    place = 0
+    for number, network in enumerate(networks):
+        try:
+            if file_format not in network.files:
+                raise UsageError(network.missing.get(file_format) or f"there is no {file_format} file")
+            device = stopwatch.load(network.files[file_format], network.input_shape)
+        except UsageError as problem:
+            missed.append(f"{network.name} on {stopwatch.runner}: {problem}")
+            continue
+        yield from (_Case(number, stopwatch, place, device, batch) for batch in BATCHES)
+        place += 1
+
+
+def _rows(networks: Sequence[Network], cases: Iterable[_Case]) -> Iterator[NetworkSpeed]:
+    groups: dict[tuple[int, str], list[_Case]] = {}
+    for case in cases:
+        groups.setdefault((case.network, case.stopwatch.runner), []).append(case)
+    for (number, runner), group in sorted(groups.items(), key=lambda item: item[0][0]):
+        network = networks[number]
+        size = size_of(network.files[runner_class(runner).file_format]) / 1000
+        timings = tuple(Timing(each.stopwatch.threads, each.batch, tuple(each.rounds)) for each in group)
+        yield NetworkSpeed(network, runner, group[0].device, size, timings)
+
+
+def to_the_fastest(speeds: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """How many times slower each is than the fastest.
+
+    Args:
+        speeds: Times of the same rounds by engine.
+
+    Returns:
+        The median of the rounds' ratios by engine: what slows a round down slows both. 1 for the fastest.
+    """
+    fastest = min(speeds.values(), key=statistics.median)
+    return {
+        name: statistics.median(own / best for own, best in zip(rounds, fastest, strict=True))
+        for name, rounds in speeds.items()
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSpeed:
-    """How fast a model is.
+    """How fast a model is on one engine.
 
     Attributes:
-        model: Task and name.
-        engine: What ran it.
-        milliseconds: Median of the rounds' mean time an inference, one chip at a time.
-        spread: Slowest round over fastest.
+        milliseconds: Median of the rounds' times an inference, one chip at a time.
         kilobytes: Size of its file.
     """
 
-    model: str
-    engine: str
     milliseconds: float
-    spread: float
     kilobytes: float
-
-    @property
-    def fps(self) -> float:
-        """Inferences a second."""
-        return 1000 / self.milliseconds
 
 
 def measure_models(
@@ -50,12 +204,12 @@ def measure_models(
     *,
     chosen: Sequence[Model] | None = None,
 ) -> list[ModelSpeed]:
-    """Time classifiers, in turn within each round, so that a slow moment touches all of them.
+    """Time shipped classifiers on one engine in this very process, as reports of `smiledet evaluate` do.
 
     Args:
         engine: What runs them.
         threads: Threads an inference may use.
-        rounds: Rounds to take the median of.
+        rounds: Rounds to take the median of; all models in turn in each.
         inferences: Inferences a round.
         chosen: Which models; None for every shipped classifier.
 
@@ -64,33 +218,14 @@ def measure_models(
     """
     models = [model for model in (read_index() if chosen is None else chosen) if model.input is not None]
     runners = [load_engine(engine, model_file(model, engine), threads) for model in models]
-    chips = [_chip(model.input) for model in models if model.input is not None]
+    chips = [random_chips((spec.size, spec.size, spec.channels), 1) for model in models if (spec := model.input)]
     times: list[list[float]] = [[] for _ in models]
     for runner, chip in zip(runners, chips, strict=True):
-        _time(runner, chip, WARM_UP)
+        time_calls(runner, chip, WARM_UP)
     for _ in range(rounds):
         for runner, chip, taken in zip(runners, chips, times, strict=True):
-            taken.append(_time(runner, chip, inferences))
+            taken.append(time_calls(runner, chip, inferences))
     return [
-        ModelSpeed(
-            f"{model.task}/{model.name}",
-            engine,
-            statistics.median(taken) * 1000,
-            max(taken) / min(taken),
-            size_of(model_file(model, engine)) / 1000,
-        )
+        ModelSpeed(statistics.median(taken) * 1000, size_of(model_file(model, engine)) / 1000)
         for model, taken in zip(models, times, strict=True)
     ]
-
-
-def _chip(spec: ChipSpec) -> npt.NDArray[np.uint8]:
-    shape = (1, spec.size, spec.size, spec.channels)
-    return np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
-
-
-def _time(engine: Engine, chips: npt.NDArray[np.uint8], inferences: int) -> float:
-    """Mean seconds an inference."""
-    start = time.perf_counter()
-    for _ in range(inferences):
-        engine.predict(chips)
-    return (time.perf_counter() - start) / inferences

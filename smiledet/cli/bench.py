@@ -1,10 +1,11 @@
 """Measure inferences a second of every model, and the whole pipeline on the demo or on clips.
 
-TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what it takes.
+TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what it takes. `--output`
+keeps the figures as JSON: in one file if its name ends in .json, else in a folder, a file a target.
 
 Example:
   smiledet bench
-  smiledet bench --clip clip.mp4 --rounds 5 --json
+  smiledet bench --clip clip.mp4 --rounds 5 --plots plots --output figures.json
   smiledet bench detectors --data genki4k:/data/genki4k --clip clip.mp4
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
@@ -35,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments, and every target's."""
     for name in USUAL:
         target(name).add_arguments(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(target=None)
+    parser.set_defaults(target=None, flags=_flags(parser))
+    _add_shared(parser)
     targets = parser.add_subparsers(metavar="TARGET", title="targets")
     for name in target_names():
         module = target(name)
@@ -48,9 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(chosen)
-        chosen.add_argument("--json", action="store_true", help="print one JSON object")
+        chosen.set_defaults(target=name, flags=_flags(chosen))
+        _add_shared(chosen)
         _keep_what_came_before(chosen, parser)
-        chosen.set_defaults(target=name)
+
+
+def _flags(parser: argparse.ArgumentParser) -> list[str]:
+    """What the figures depend on: the names of the arguments so far."""
+    return [action.dest for action in parser._actions if action.dest != "help"]
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    """What every target takes."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--output", type=Path, metavar="PATH", help="keep the JSON: FILE.json, or a folder")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw plots into a folder")
 
 
 def _keep_what_came_before(chosen: argparse.ArgumentParser, parser: argparse.ArgumentParser) -> None:
@@ -62,22 +76,43 @@ def _keep_what_came_before(chosen: argparse.ArgumentParser, parser: argparse.Arg
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print."""
-    from smiledet.benchmark.machine import describe_machine
+    """Measure, keep, draw and print."""
+    from smiledet.benchmark.keeping import check_output, check_plots, circumstances, keep
 
-    machine = describe_machine()
-    modules = [target(name) for name in ([arguments.target] if arguments.target else USUAL)]
-    for module in modules:
+    names = [arguments.target] if arguments.target else list(USUAL)
+    modules = {name: target(name) for name in names}
+    for module in modules.values():
         module.check(arguments)
-    result: dict[str, Any] = {"machine": machine}
-    for module in modules:
-        result |= module.measure(arguments)
+    if arguments.output is not None:
+        check_output(arguments.output)
+    if arguments.plots is not None:
+        check_plots(arguments.plots)
+    about = circumstances(arguments)
+    measured = {name: module.measure(arguments) for name, module in modules.items()}
+    if arguments.output is not None:
+        keep(about, measured, arguments.output)
+    drawn = [] if arguments.plots is None else _draw(modules, measured, arguments.plots)
+    result: dict[str, Any] = dict(about)
+    for part in measured.values():
+        result |= part
     if arguments.json:
         print(json.dumps(result))
         return 0
-    print(machine)
-    for module in modules:
-        for text in module.tables(result):
+    print(about["machine"])
+    for name, module in modules.items():
+        for text in module.tables(measured[name]):
             print()
             print(text)
+    if drawn:
+        print(f"\nplots: {', '.join(map(str, drawn))}")
     return 0
+
+
+def _draw(modules: dict[str, ModuleType], measured: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
+    """The plots of every target that has some."""
+    return [
+        path
+        for name, module in modules.items()
+        if hasattr(module, "plots")
+        for path in module.plots(measured[name], folder)
+    ]

@@ -7,7 +7,7 @@ import json
 import cv2
 import pytest
 
-from smiledet.benchmark.models import measure_models
+from smiledet.benchmark.keeping import read_kept
 from smiledet.cli import main
 from smiledet.cli.bench import target, target_names
 from smiledet.detection import packages
@@ -17,9 +17,9 @@ from smiledet.zoo import read_index
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Few inferences, and no pipeline."""
-    monkeypatch.setattr("smiledet.benchmark.models.WARM_UP", 1)
-    monkeypatch.setattr(measure_models, "__defaults__", ("litert", 1, 2, 2))
+    """Few inferences, and no Keras, which would convert and count first."""
+    monkeypatch.setattr("smiledet.benchmark.models.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
 
 
 def refused(capsys, *arguments):
@@ -30,7 +30,7 @@ def refused(capsys, *arguments):
 
 
 def test_every_target_is_whole():
-    assert {"models", "pipeline", "detectors"} <= set(target_names())
+    assert {"models", "pipeline", "detectors", "resources"} <= set(target_names())
     for name in target_names():
         module = target(name)
         assert module.__doc__.splitlines()[0].endswith(".")
@@ -46,23 +46,79 @@ def test_every_target_has_help_with_an_example(name, capsys):
     assert f"smiledet bench {name}" in capsys.readouterr().out
 
 
+ONE = ("models", "--only", "smile/mini-xception", "--engine", "litert", "--repeats", "2", "--threads", "1")
+
+
 def test_models_alone(quick, capsys):
-    assert main(["bench", "models", "--json"]) == 0
+    assert main(["bench", "models", "--engine", "litert", "--repeats", "1", "--threads", "1", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert set(result) == {"machine", "models"}
+    assert {"date", "command", "machine", "models", "floor"} <= set(result)
+    assert result["command"] == "smiledet bench models --engine litert --threads 1 --repeats 1"
     assert len(result["models"]) == len([model for model in read_index() if model.input])
+    assert all(row["to_the_fastest"] == 1 and row["milliseconds"] > 0 for row in result["models"])
+    assert result["floor"] is None  # nothing to hold it against
 
 
-@pytest.mark.parametrize("words", [("--json", "models"), ("models", "--json")])
+def test_engines_are_held_against_each_other(quick, capsys):
+    pytest.importorskip("onnxruntime")
+    assert main(["bench", *ONE, "--engine", "onnx", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert sorted(row["engine"] for row in result["models"]) == ["litert", "onnx"]
+    assert min(row["to_the_fastest"] for row in result["models"]) == 1
+    floor = result["floor"]
+    assert (floor["engine"], floor["against"], list(floor["ratios"])) == (
+        "litert",
+        ["litert", "onnx"],
+        ["smile/mini-xception"],
+    )
+    assert floor["kept"] is (floor["ratios"]["smile/mini-xception"] <= 1.3)
+
+
+@pytest.mark.parametrize("words", [("--json", *ONE), (*ONE, "--json")])
 def test_a_shared_flag_may_stand_on_either_side(quick, capsys, words):
     assert main(["bench", *words]) == 0
     assert json.loads(capsys.readouterr().out)["models"]
 
 
-def test_tables_are_printed(quick, capsys):
-    assert main(["bench", "models"]) == 0
-    output = capsys.readouterr().out
-    assert "cores" in output.splitlines()[0] and "slowest/fastest round" in output
+def test_tables_are_printed_kept_and_drawn(quick, capsys, tmp_path):
+    kept, drawn = tmp_path / "kept", tmp_path / "drawn"
+    assert main(["bench", *ONE, "--output", str(kept), "--plots", str(drawn)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "cores" in lines[0] and any(line.startswith("model ") and "ms, 1 thread" in line for line in lines)
+    assert any(line.startswith("smile/mini-xception  litert") for line in lines)
+    assert [path.name for path in kept.iterdir()] == ["models.json"]
+    assert {path.name for path in drawn.iterdir()} == {"models-fps.png", "models-accuracy.png"}
+    assert lines[-1].startswith("plots: ")
+    assert read_kept(kept / "models.json")["models"][0]["times"][0]["rounds_ms"]
+
+
+def floor_table(ratio):
+    """The verdict on one made-up network."""
+    floor = {"engine": "litert", "against": ["litert", "onnx"], "limit": 1.3, "ratios": {"smile/a": ratio}}
+    result = {"models": [], "architectures": [], "not_measured": ["gone"], "floor": {**floor, "kept": ratio <= 1.3}}
+    (text,) = target("models").tables(result)
+    return text
+
+
+def test_the_verdict_is_said():
+    assert "kept by litert; the slowest is smile/a, 1.30 times" in floor_table(1.3)
+    assert "NOT kept by litert; the slowest is smile/a, 1.31 times" in floor_table(1.31)
+    assert floor_table(1.0).endswith("Not measured: gone")
+
+
+def test_the_papers_figures_stand_below_ours():
+    median = dict.fromkeys(("cpu", "cpu_user", "cpu_system", "user", "system", "memory", "megabytes", "faces"), 1.5)
+    rows = [
+        {"network": name, "stage": "testing", "median": median, "quartiles": [1.0, 2.0], "peak": 3.0}
+        for name in ("light-weight-cnn", "mobilenet-025")
+    ]
+    result = {"resources": rows, "pace": 30.0, "seconds": 1.0, "paper_machine": "an i5"}
+    text, remarks = target("resources").tables(result)
+    lines = text.splitlines()
+    assert lines[0] == "Testing (LiteRT, one thread, 30 faces a second)" and len(lines) == 5
+    assert lines[2].split()[:3] == ["light-weight-cnn", "here", "1.5"]
+    assert lines[3].split() == ["light-weight-cnn", "in", "the", "paper", "17.5", "21.1", "2.6", "3.1"]
+    assert "an i5" in remarks
 
 
 def test_a_value_before_the_target_is_heeded(capsys):
@@ -109,6 +165,16 @@ def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
         (["detectors", "--framing"], ["--framing", "--data"]),
         (["detectors", "--sheet", "out.txt"], ["out.txt", ".png"]),
         (["detectors", "--plot", "nowhere/out.png"], ["nowhere"]),
+        (["models", "--repeats", "0"], ["--repeats 0", "at least 1"]),
+        (["models", "--engine", "abacus"], ["'abacus'", "litert", "openvino"]),
+        (["models", "--only", "smile/none"], ["'smile/none'", "smile/mini-xception"]),
+        (["models", "--output", "nowhere/a.json"], ["nowhere"]),
+        (["models", "--plots", "/dev/null"], ["/dev/null"]),
+        (["resources", "--seconds", "0"], ["--seconds 0", "more than 0"]),
+        (["resources", "--seconds", "nan"], ["--seconds nan", "more than 0"]),
+        (["resources", "--pace", "-1"], ["--pace -1", "faces a second"]),
+        (["resources", "--rounds", "0"], ["--rounds 0", "at least 1"]),
+        (["resources", "--all", "--only", "vgg-16"], ["--all", "--only"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_on_one_line(capsys, arguments, words, tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import smiledet
-from smiledet.benchmark.models import measure_models
 from smiledet.benchmark.pipeline import measure_run
 from smiledet.cli import command_names, main
 from smiledet.errors import UsageError
@@ -79,10 +78,11 @@ def test_models_lists_every_row_of_the_index(capsys):
 
 
 def test_bench_prints_one_json_object(capfd, write_scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr("smiledet.benchmark.models.WARM_UP", 1)
-    monkeypatch.setattr(measure_models, "__defaults__", ("litert", 1, 2, 2))
+    monkeypatch.setattr("smiledet.benchmark.models.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
     clip = write_scenes(tmp_path / "clip.mp4", 4)
-    assert main(["bench", "--rounds", "1", "--clip", str(clip), "--json"]) == 0
+    arguments = ["--engine", "litert", "--threads", "1", "--repeats", "1", "--rounds", "1", "--clip", str(clip)]
+    assert main(["bench", *arguments, "--json"]) == 0
     output, complaints = capfd.readouterr()
     assert complaints == ""
     result = json.loads(output)

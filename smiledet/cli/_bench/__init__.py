@@ -1,6 +1,13 @@
 """The targets of `smiledet bench`: one file each, imported when the command is.
 
 A target has a docstring whose first line is its help, and four functions: `add_arguments` declares what it takes beyond
-`--json`, `check` refuses what makes no sense before anything is measured, `measure` returns what goes into the JSON
-object, and `tables` makes of that what is printed otherwise.
+`--json`, `--output` and `--plots`, `check` refuses what makes no sense before anything is measured, `measure` returns
+what goes into the JSON object, and `tables` makes of that what is printed otherwise.
+
+It may have more. `plots(result, folder)` draws into a folder that is there and yields the files that it wrote;
+without it `--plots` draws nothing of that target. `sections(result)` yields each table as `smiledet.report.Section`
+(title, header, rows) and `remarks(result)` the sentences below: `scripts/benchmark_table.py` makes Markdown of them,
+and of a target without them it shows what `tables` yields; with --brief it takes `brief(result)` where there is one,
+which yields fewer or smaller sections. All of them take the JSON object of that target, read back
+from a file as well.
 """

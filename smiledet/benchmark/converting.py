@@ -1,0 +1,130 @@
+"""Keras networks into the engines' files, in a process of its own: nothing that is timed shares it with TensorFlow.
+
+The memory goes back with the process, too: VGG-16 takes gigabytes while it is converted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from smiledet.errors import SmiledetError
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A network to convert.
+
+    Attributes:
+        architecture: One of `smiledet.networks`, with random weights, at its own input and classes; or
+        keras: a trained network's file.
+        files: The files to write, by format (`smiledet.engines.files.FORMATS`); may be none.
+    """
+
+    architecture: str = ""
+    keras: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What became of it.
+
+    Attributes:
+        parameters: All of its weights.
+        multiply_adds: For one picture; see `smiledet.networks.flops`.
+        failed: Formats that it could not be converted to, each with the reason in a line.
+    """
+
+    parameters: int
+    multiply_adds: int
+    failed: Mapping[str, str]
+
+
+def convert(jobs: Sequence[Job]) -> Iterator[Converted]:
+    """Convert networks, one after the other, in one process.
+
+    Raises:
+        SmiledetError: The process ended before it was done.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        with process.stdin as requests:
+            for job in jobs:
+                print(json.dumps(asdict(job)), file=requests)
+        for job in jobs:
+            line = process.stdout.readline()
+            if not line:
+                raise SmiledetError(f"converting {job.architecture or job.keras} ended with {process.wait()}")
+            yield Converted(**json.loads(line))
+    except BrokenPipeError:
+        raise SmiledetError(f"converting ended with {process.wait()}") from None
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def serve(requests: IO[str], answers: IO[str]) -> None:
+    """Convert what is asked for, one JSON object a line."""
+    from smiledet.training.backend import prepare
+
+    prepare()
+    for line in requests:
+        print(json.dumps(asdict(_converted(Job(**json.loads(line))))), file=answers, flush=True)
+
+
+def _converted(job: Job) -> Converted:
+    import keras
+
+    from smiledet.networks.base import build_network, find_architecture
+    from smiledet.networks.flops import count_flops
+
+    if job.architecture:
+        row = find_architecture(job.architecture)
+        network = build_network(row.name, row.input_shape, row.classes)
+    else:
+        network = keras.saving.load_model(job.keras, compile=False)
+    tried = {file_format: _export(network, Path(path), file_format) for file_format, path in job.files.items()}
+    failed = {file_format: why for file_format, why in tried.items() if why}
+    converted = Converted(network.count_params(), count_flops(network).multiply_adds, failed)
+    keras.utils.clear_session()
+    return converted
+
+
+def _export(network: keras.Model, path: Path, file_format: str) -> str:
+    """Write one format; why not, in a line, or nothing."""
+    from smiledet.training.export import export
+
+    try:
+        export(network, path, file_format)
+    except Exception as problem:  # the converters' own; a network that one of them cannot do ends nothing else
+        return (str(problem) or repr(problem)).splitlines()[0]
+    return ""
+
+
+def main() -> None:
+    """The process."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # the converters print
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

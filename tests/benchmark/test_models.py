@@ -1,0 +1,180 @@
+"""Timing networks: the arithmetic, the processes that time, and what cannot be timed."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import smiledet
+from smiledet.benchmark import models as module
+from smiledet.benchmark import networks, stopwatch
+from smiledet.benchmark.models import Timing, measure_models, measure_networks, to_the_fastest
+from smiledet.benchmark.stopwatch import Stopwatch, random_chips, serve, time_calls
+from smiledet.benchmark.yardstick import OPENVINO, load_runner, runner_class, runner_names
+from smiledet.engines.base import Engine
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.zoo import find_model
+
+# Not importorskip: importing OpenVINO as it is sends an event home.
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO is not installed")
+
+
+class Sleeper(Engine):
+    """Says that it took as long as its turn says."""
+
+    name, file_format, device = "sleeper", "litert", "nowhere"
+
+    def __init__(self, path=None, threads=1):
+        self.seen = []
+
+    def predict(self, chips):
+        self.seen.append(chips.shape)
+        return np.ones((len(chips), 1), np.float32)
+
+
+@pytest.fixture
+def smile():
+    """The smile model without Keras at hand."""
+    return networks._shipped(find_model("smile"), ["litert", "onnx", "savedmodel"])
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "ROUND_SECONDS", 0.0)
+
+
+def test_ratios_are_of_the_same_rounds():
+    """A round in which the machine is slow slows both down."""
+    ratios = to_the_fastest({"a": [1.0, 10.0, 1.0], "b": [1.2, 12.0, 1.2], "c": [2.0, 2.0, 2.0]})
+    assert ratios == {"a": 1.0, "b": pytest.approx(1.2), "c": 2.0}
+    assert to_the_fastest({"a": [3.0]}) == {"a": 1.0}
+
+
+def test_median_and_quartiles():
+    timing = Timing(1, 8, (1.0, 2.0, 3.0, 4.0, 100.0))
+    assert timing.median == 3.0 and timing.quartiles == (2.0, 4.0)
+    assert Timing(1, 1, (5.0,)).quartiles == (5.0, 5.0)
+
+
+def test_one_slow_call_does_not_count_for_more(monkeypatch):
+    clock = iter([0, 1, 1, 2, 2, 90, 90, 91, 91, 92])
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: next(clock))
+    engine = Sleeper()
+    assert time_calls(engine, random_chips((4, 4, 1), 3), 5) == 1
+    assert engine.seen == [(3, 4, 4, 1)] * 5
+
+
+def test_a_process_serves_requests_line_by_line(monkeypatch):
+    monkeypatch.setattr(stopwatch, "load_runner", lambda name, path, threads: Sleeper())
+    requests = [{"load": "x.tflite", "shape": [4, 4, 1]}, {"time": 0, "batch": 8, "calls": 2}]
+    answers = io.StringIO()
+    serve("litert", 1, io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers)
+    loaded, timed = map(json.loads, answers.getvalue().splitlines())
+    assert loaded == {"device": "nowhere"} and timed["seconds"] > 0
+
+
+def test_a_process_refuses_what_its_engine_refuses_and_goes_on(smile, tmp_path):
+    (tmp_path / "no.tflite").write_bytes(b"no")
+    with closing(Stopwatch("litert", 1)) as watch:
+        with pytest.raises(UsageError, match="is no LiteRT model"):
+            watch.load(tmp_path / "no.tflite", (64, 64, 1))
+        assert "1 thread" in watch.load(smile.files["litert"], smile.input_shape)
+        assert watch.time(0, 2, 1) > 0
+
+
+def test_an_engine_that_crashes_is_named():
+    with closing(Stopwatch("litert", 1)) as watch:
+        watch._process.send_signal(signal.SIGKILL)
+        watch._process.wait()
+        with pytest.raises(SmiledetError, match="timing on litert ended with signal 9"):
+            watch.time(0, 1, 1)
+
+
+def test_a_network_without_a_file_is_said_once(smile, quick):
+    speeds, missed = measure_networks([smile], ["litert", "tensorflow"], [1, 2], 2)
+    (speed,) = speeds
+    assert (speed.network.name, speed.runner) == (f"smile/{find_model('smile').name}", "litert")
+    assert [(each.threads, each.batch) for each in speed.timings] == [(1, 1), (1, 8), (2, 1), (2, 8)]
+    assert all(len(each.rounds) == 2 and each.median > 0 for each in speed.timings)
+    assert speed.kilobytes == pytest.approx(smile.files["litert"].stat().st_size / 1000)
+    (why,) = missed
+    assert why.startswith("smile/") and "on tensorflow" in why and "smiledet[train]" in why
+
+
+def test_nothing_to_time():
+    assert measure_networks([], ["litert"], [1], 1) == ([], [])
+
+
+def test_what_a_report_times(monkeypatch):
+    monkeypatch.setattr(module, "WARM_UP", 1)
+    (speed,) = measure_models(rounds=1, inferences=2, chosen=[find_model("smile")])
+    assert speed.milliseconds > 0 and speed.kilobytes > 50
+
+
+def test_openvino_is_a_yardstick_and_no_engine(monkeypatch):
+    assert runner_names()[-1] == OPENVINO and "litert" in runner_names()
+    with pytest.raises(UsageError, match="no engine 'abacus'; there are litert, onnx"):
+        runner_class("abacus")
+    monkeypatch.setattr("smiledet.benchmark.yardstick.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'smiledet\[bench\]'"):
+        runner_class(OPENVINO).check()
+
+
+@needs_openvino
+def test_openvino_answers_as_litert_does(smile):
+    chips = random_chips(smile.input_shape, 3)
+    yardstick = load_runner(OPENVINO, smile.files["onnx"], 1)
+    own = load_runner("litert", smile.files["litert"], 1)
+    np.testing.assert_allclose(yardstick.predict(chips), own.predict(chips), atol=1e-4)
+    yardstick.close()
+    with pytest.raises(ValueError, match="closed"):
+        yardstick.predict(chips)
+
+
+@needs_openvino
+def test_openvino_sends_nothing_home():
+    """Its converter would, when it is imported, and OpenVINO imports it."""
+    program = (
+        "import sys\n"
+        "from smiledet.benchmark.yardstick import import_openvino\n"
+        "assert import_openvino().Core\n"
+        "print([name for name in sys.modules if 'telemetry' in name])"
+    )
+    environment = {"PYTHONPATH": str(Path(smiledet.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+
+
+@needs_openvino
+def test_openvino_refuses_what_is_no_network(tmp_path):
+    (tmp_path / "no.onnx").write_bytes(b"no")
+    with pytest.raises(UsageError, match=r"no\.onnx is no ONNX model"):
+        load_runner(OPENVINO, tmp_path / "no.onnx", 1)
+
+
+def test_names_are_checked(monkeypatch):
+    networks.check_names(["smile/mini-xception"], False)
+    with pytest.raises(UsageError, match=r"--only 'vgg-16': there are .*smile/mini-xception.*--architectures"):
+        networks.check_names(["vgg-16"], False)
+    monkeypatch.setattr(networks, "can_convert", lambda: False)
+    with pytest.raises(UsageError, match=r"pip install 'smiledet\[train\]'"):
+        networks.check_names([], True)
+
+
+@pytest.mark.train
+def test_architectures_are_converted_counted_and_timed(tmp_path, quick):
+    pytest.importorskip("tensorflow")
+    ((network,),) = groups = list(networks.untrained_networks(["litert"], tmp_path, ["mini-xception"]))
+    assert len(groups) == 1
+    assert (network.parameters, network.multiply_adds) == (58_423, 10_163_392)
+    assert network.missing == {} and network.input_shape == (64, 64, 1)
+    assert list(tmp_path.iterdir()) == []  # gone once the next is asked for

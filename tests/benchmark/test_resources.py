@@ -1,0 +1,81 @@
+"""What a process takes of the machine, and the summary of several."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from smiledet.benchmark import occupation, resources
+from smiledet.benchmark.occupation import Occupation, watch
+from smiledet.engines.files import model_file
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.zoo import find_model
+
+pytest.importorskip("psutil")
+
+
+def occupied(cpu, megabytes=100.0):
+    return Occupation(cpu, cpu, 0.0, cpu, 0.0, 1.0, megabytes, 30.0)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(occupation, "WARM_UP_SECONDS", 0.0)
+
+
+def test_work_and_idleness_are_told_apart():
+    def burn():
+        start = time.process_time()
+        while time.process_time() - start < 0.1:
+            pass
+        return 1
+
+    def idle():
+        time.sleep(0.1)
+        return 1
+
+    busy, still = watch(burn, 0.2), watch(idle, 0.2)
+    assert busy.cpu > 2 * still.cpu
+    assert busy.cpu == pytest.approx(busy.cpu_user + busy.cpu_system)
+    assert 0 < still.memory < 100 and still.megabytes > 5
+    assert 0 < still.faces <= 10.5
+
+
+def test_a_camera_gives_so_many_faces_and_no_more():
+    model = find_model("smile")
+    shape = (model.input.size, model.input.size, model.input.channels)
+    paced = watch(occupation.testing(model_file(model, "litert"), shape, 20.0), 0.3)
+    assert paced.faces <= 25  # one more than there is room for, where the one before was late; thousands without a pace
+
+
+def test_the_process_answers_with_one_object():
+    model = find_model("smile")
+    shape = [str(side) for side in (model.input.size, model.input.size, model.input.channels)]
+    words = ["testing", str(model_file(model, "litert")), "0.05", "--shape", *shape, "--pace", "0"]
+    assert resources._run(words, "smile").faces > 0
+
+
+def test_a_process_that_fails_says_why(tmp_path):
+    (tmp_path / "no.tflite").write_bytes(b"no")
+    with pytest.raises(SmiledetError, match=r"testing x: .*no\.tflite is no LiteRT model"):
+        resources._run(["testing", str(tmp_path / "no.tflite"), "1", "--shape", "8", "8", "1"], "x")
+
+
+def test_summary():
+    summary = resources._summary("x", "testing", [occupied(10), occupied(30, 120.0), occupied(20)])
+    assert summary.median.cpu == 20 and summary.quartiles == (15, 25) and summary.peak == 120
+    assert resources._summary("x", "testing", [occupied(10)]).quartiles == (10, 10)
+
+
+def test_the_papers_figures_are_of_its_four_networks():
+    """Its Tables 4 and 5, as sums of what is printed, against slips of the pen."""
+    for stage, total in (("training", (68.84, 86.52, 15.03, 27.3)), ("testing", (99.61, 114.58, 28.23, 21.2))):
+        assert tuple(resources.PAPER[stage]) == resources.PAPER_NETWORKS
+        assert [sum(column) for column in zip(*resources.PAPER[stage].values(), strict=True)] == pytest.approx(total)
+
+
+def test_missing_packages_are_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"psutil: pip install 'smiledet\[bench,train\]'"):
+        resources.check_architectures([])
