@@ -92,12 +92,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     from smiledet.benchmark.peers import compare_peers, reference_words
 
     peers = peers_named(arguments.peers)
-    clips = [
-        (spec, size)
+    references = _references(arguments)
+    taken = [
+        take_clip(spec, arguments.frames, parse_size(size) if size else None, arguments.sampled, references)
         for spec in arguments.clip or ["demo"]
-        for size in ([parse_size(size) for size in arguments.size] or [None])
+        for size in arguments.size or [None]
     ]
-    taken = [take_clip(spec, arguments.frames, size, arguments.sampled, _references(arguments)) for spec, size in clips]
     environment = PeerEnvironment(_folder(arguments))
     failures = {peer.name: environment.problem_with(peer.name, peer.packages) for peer in peers}
 
