@@ -28,7 +28,7 @@ Loop = Callable[[Sequence[Any]], Sequence[Sequence[Sequence[float]]]]
 """Pictures in, for each of them its boxes out."""
 
 PACKAGES = ("fer", "deepface", "tensorflow", "keras", "torch", "numpy", "ai-edge-litert")
-"""Whose versions are reported; OpenCV goes by several names and is asked itself."""
+"""Whose versions are reported, where they were imported; OpenCV goes by several names and is asked itself."""
 
 
 def load_loop(path: str, options: dict[str, Any]) -> Loop:
@@ -69,8 +69,9 @@ def versions() -> dict[str, str]:
     """What the loop runs on."""
     found = {}
     for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
+        if package.replace("-", "_") in sys.modules:
+            with suppress(PackageNotFoundError):
+                found[package] = version(package)
     opencv = sys.modules.get("cv2")
     return found if opencv is None else {**found, "opencv": str(getattr(opencv, "__version__", "unknown"))}
 
