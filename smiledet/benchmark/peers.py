@@ -128,7 +128,10 @@ def compare_peers(
     absent: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smiledet-peers-")))
-        np.save(folder / "frames.npy", clip.frames)
+        job = {"frames": str(folder / "frames"), "count": len(clip.frames), "warm_up": WARM_UP}
+        with (folder / "frames").open("wb") as file:
+            for frame in clip.frames:
+                np.save(file, frame)
         entrants: list[_Entrant] = []
         for peer in peers:
             try:
@@ -139,8 +142,7 @@ def compare_peers(
             stack.callback(worker.close)
             entrants.append(entrant := _Entrant(peer, worker))
             log.info("%s, %s: starting %s", Path(clip.source).name, clip.size, peer.name)
-            job = {"frames": str(folder / "frames.npy"), "options": peer.options(clip.fps), "warm_up": WARM_UP}
-            entrant.versions = entrant.ask(job).get("versions", {})
+            entrant.versions = entrant.ask({**job, "options": peer.options(clip.fps)}).get("versions", {})
         for number in range(rounds):
             log.info("%s, %s: round %d of %d", Path(clip.source).name, clip.size, number + 1, rounds)
             for entrant in entrants:

@@ -4,8 +4,9 @@ Run as `python serve.py LOOP.py` under the peer's own interpreter, so it imports
 with a function `prepare(options)`, which loads everything and returns a function from pictures (BGR uint8, to be drawn
 on) to the boxes (x, y, width, height) found in each of them.
 
-Questions come as JSON lines on standard input: first {"frames": FILE.npy, "options": {...}, "warm_up": N}, then {} for
-each round. Answers leave as JSON lines on what was standard output; whatever else is printed goes to standard error.
+Questions come as JSON lines on standard input: first {"frames": FILE, "count": N, "options": {...}, "warm_up": N}, then
+{} for each round. Answers leave as JSON lines on what was standard output; whatever else is printed goes to standard
+error.
 """
 
 from __future__ import annotations
@@ -42,9 +43,15 @@ def load_loop(path: str, options: dict[str, Any]) -> Loop:
     return loop
 
 
-def measure_round(loop: Loop, frames: str) -> dict[str, Any]:
+def load_pictures(path: str, count: int) -> list[Any]:
+    """The first pictures of a file of arrays, each with memory of its own, so that keeping one does not keep all."""
+    with Path(path).open("rb") as file:
+        return [np.load(file) for _ in range(count)]
+
+
+def measure_round(loop: Loop, frames: str, count: int) -> dict[str, Any]:
     """Read every picture once; decoding them, and loading the file, stays outside the time taken."""
-    pictures = list(np.load(frames))  # anew each time, because loops draw on them
+    pictures = load_pictures(frames, count)  # anew each time, because loops draw on them
     processor, start = time.process_time(), time.perf_counter()
     found = loop(pictures)
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
@@ -94,10 +101,10 @@ def main() -> None:
         try:
             job = json.loads(sys.stdin.readline())
             loop = load_loop(sys.argv[1], job["options"])
-            loop(list(np.load(job["frames"])[: job["warm_up"]]))
+            loop(load_pictures(job["frames"], min(job["warm_up"], job["count"])))
             say({"versions": versions()})
             for _ in sys.stdin:
-                say(measure_round(loop, job["frames"]))
+                say(measure_round(loop, job["frames"], job["count"]))
         except (Exception, SystemExit) as problem:  # whatever a stranger's package raises is its result
             say({"problem": in_one_line(problem)})
 
