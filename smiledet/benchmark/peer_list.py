@@ -28,7 +28,8 @@ FER = (
 
 DEEPFACE = (
     ("--no-deps", "deepface==0.0.103"),
-    (*KERAS, OPENCV[1], "tf-keras", "retina-face", "mtcnn", "gdown", "onnxruntime", "pandas", "requests", "tqdm"),
+    # It imports werkzeug, which comes with flask, without asking for it.
+    (*KERAS, OPENCV[1], "tf-keras", "retina-face", "mtcnn", "gdown", "flask", "onnxruntime", "pandas", "requests"),
 )
 
 TORCH = (*FER, ("--no-deps", "facenet-pytorch==2.5.3"), ("torch", "torchvision"))
