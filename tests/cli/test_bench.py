@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import cv2
 import pytest
 
 from smiledet.benchmark.keeping import read_kept
+from smiledet.benchmark.peer_environment import PeerEnvironment
+from smiledet.benchmark.peer_list import Peer
+from smiledet.benchmark.peer_worker import PeerError
 from smiledet.cli import main
 from smiledet.cli.bench import target, target_names
 from smiledet.detection import packages
@@ -30,7 +35,7 @@ def refused(capsys, *arguments):
 
 
 def test_every_target_is_whole():
-    assert {"models", "pipeline", "detectors", "resources"} <= set(target_names())
+    assert {"models", "pipeline", "detectors", "resources", "peers"} <= set(target_names())
     for name in target_names():
         module = target(name)
         assert module.__doc__.splitlines()[0].endswith(".")
@@ -175,10 +180,23 @@ def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
         (["resources", "--pace", "-1"], ["--pace -1", "faces a second"]),
         (["resources", "--rounds", "0"], ["--rounds 0", "at least 1"]),
         (["resources", "--all", "--only", "vgg-16"], ["--all", "--only"]),
+        (["peers", "--rounds", "0"], ["--rounds 0", "at least 1"]),
+        (["peers", "--frames", "0"], ["--frames 0", "at least 1"]),
+        (["peers", "--sampled", "-1"], ["--sampled -1", "at least 1"]),
+        (["peers", "--limit", "nan"], ["--limit nan", "86400"]),
+        (["peers", "--size", "big"], ["--size big", "640x480"]),
+        (["peers", "--peers", "fer,nobody"], ["'nobody'", "fer-keras"]),
+        (["peers", "--reference", "eyes"], ["'eyes'", "haar, hog"]),
+        (["peers", "--reference", ","], ["--reference", "separated by commas"]),
+        (["peers", "--environment", "taken"], ["taken", "virtual environment"]),
+        (["peers", "--sheet", "out.txt"], ["out.txt", ".png"]),
+        (["peers", "--clip", "nowhere.mp4"], ["'nowhere.mp4'"]),
     ],
 )
 def test_what_makes_no_sense_is_refused_on_one_line(capsys, arguments, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").write_text("mine")
     complaint = refused(capsys, *arguments)
     for word in words:
         assert word in complaint
@@ -197,3 +215,52 @@ def test_a_detector_that_is_not_installed_names_its_extra(capsys, monkeypatch):
 def test_run_with_each_detector(name, capsys):
     assert main(["run", "demo", "--no-show", "--max-frames", "3", "--detector", name, "--report", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 3
+
+
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """Peers of a few lines instead of the real ones: one that runs, one whose installation fails."""
+    loop = tmp_path / "loop.py"
+    loop.write_text("def prepare(options):\n    return lambda pictures: [[(0, 0, 9, 9)]] * len(pictures)\n")
+    peers = tuple(
+        Peer(name, f"the peer {name}", loop, packages=((package,),), large=name == "huge")
+        for name, package in (("runs", "there"), ("breaks", "missing"), ("huge", "there"))
+    )
+    monkeypatch.setattr("smiledet.benchmark.peer_list.PEERS", peers)
+    monkeypatch.setattr("smiledet.benchmark.peer_list.SMILEDET", Peer("smiledet", "in its place", loop))
+    monkeypatch.setattr(PeerEnvironment, "python", Path(sys.executable))
+
+    def call(self, what, command):
+        if "missing" in command:
+            raise PeerError("does not install: no wheel of missing")
+
+    monkeypatch.setattr(PeerEnvironment, "_call", call)
+    monkeypatch.setattr(PeerEnvironment, "_note", lambda self, calls: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def test_peers_in_tables(stand_in, capsys, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    arguments = ["bench", "peers", "--frames", "3", "--rounds", "1", "--sampled", "1", "--sheet", str(sheet)]
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    lines = output.splitlines()
+    assert "demo, 640x480: 3 pictures, 1 rounds" in lines
+    assert [line.split()[0] for line in lines if " of " in line and "%" not in line and "faces:" not in line][:2] == [
+        "smiledet",
+        "runs",
+    ]
+    assert "breaks: does not install: no wheel of missing" in lines
+    assert any(line.startswith("huge: not measured: large") for line in lines)
+    assert any(line.startswith("py-feat: not measured") for line in lines)
+    assert cv2.imread(str(sheet)) is not None
+
+
+def test_peers_as_one_json_object(stand_in, capsys):
+    arguments = ["bench", "peers", "--frames", "2", "--rounds", "2", "--peers", "runs", "--size", "320x240", "--json"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    (compared,) = result["peers"]
+    assert (compared["size"], compared["frames"], result["not_measured"]) == ("320x240", 2, {})
+    smiledet, runs = compared["peers"]
+    assert smiledet["slower"] is None and runs["slower"] > 0 and runs["problem"] is None

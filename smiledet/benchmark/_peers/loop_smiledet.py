@@ -1,0 +1,110 @@
+"""smiledet itself: every frame through the pipeline as `smiledet run` builds it, smile and emotion read and drawn.
+
+One pipeline serves all rounds, as a peer's loaded networks do. The first picture of a round is announced as a cut, so
+that it is searched whole and nothing is known from the round before.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from smiledet.config import load_config
+from smiledet.errors import SmiledetError
+from smiledet.frame import Annotation, Frame, Image
+from smiledet.pipeline import Pipeline
+from smiledet.platform.choice import pick_platform
+from smiledet.sinks.base import Sink
+from smiledet.sources.base import Picture, Source
+
+Boxes = list[tuple[float, float, float, float]]
+
+
+class _Handed(Source):
+    """Pictures handed over by another thread, at a clip's pace on the time line."""
+
+    live = False
+    description = "pictures in memory"
+
+    def __init__(self, fps: float) -> None:
+        self.fps = fps
+        self._pictures: queue.SimpleQueue[tuple[Image, bool] | None] = queue.SimpleQueue()
+        self._taken = 0
+
+    def hand(self, pictures: Sequence[Image]) -> None:
+        """Hand pictures over."""
+        for number, picture in enumerate(pictures):
+            self._pictures.put((picture, number == 0))
+
+    @override
+    def open(self) -> None:
+        pass
+
+    @override
+    def read(self) -> Picture | None:
+        item = self._pictures.get()
+        if item is None:
+            return None
+        self._taken += 1
+        return Picture(item[0], self._taken / self.fps, item[1])
+
+    @override
+    def close(self) -> None:
+        self._pictures.put(None)
+
+
+class _Found(Sink):
+    """Passes on the boxes that were drawn on each frame."""
+
+    description = "boxes"
+
+    def __init__(self) -> None:
+        self.boxes: queue.SimpleQueue[Boxes | BaseException] = queue.SimpleQueue()
+
+    @override
+    def open(self) -> None:
+        pass
+
+    @override
+    def write(self, frame: Frame, annotation: Annotation) -> None:
+        boxes = [reading.face.box for reading in annotation.readings]
+        self.boxes.put([(box.x, box.y, box.width, box.height) for box in boxes])
+
+    @override
+    def close(self) -> None:
+        pass
+
+
+def prepare(options: dict[str, Any]) -> Callable[[Sequence[Image]], list[Boxes]]:
+    """Build and start the pipeline, with this machine's platform and the default tasks.
+
+    Args:
+        options: `fps` of the clip: how often the whole picture is searched goes by its time line.
+    """
+    source, sink = _Handed(options["fps"]), _Found()
+    pipeline = Pipeline(load_config(pick_platform("auto").name).config, source, [sink])
+
+    def work() -> None:
+        try:
+            pipeline.run()
+            sink.boxes.put(SmiledetError("the pipeline ended early"))
+        except BaseException as problem:  # raised again where it is waited for
+            sink.boxes.put(problem)
+
+    threading.Thread(target=work, name="pipeline", daemon=True).start()
+
+    def read(pictures: Sequence[Image]) -> list[Boxes]:
+        source.hand(pictures)
+        found = []
+        for _ in pictures:
+            boxes = sink.boxes.get()
+            if isinstance(boxes, BaseException):
+                raise boxes
+            found.append(boxes)
+        return found
+
+    return read

@@ -1,0 +1,143 @@
+"""Compare smiledet with what one would pick instead, on the same pictures, in turn.
+
+The peers are the package fer, the plain loop of the papers' public programs, and deepface. They are installed into a
+virtual environment of their own when they are first needed (TensorFlow: 2.5 GB on disk). Decoding is measured for
+nobody: all hold the same decoded pictures, draw as their own demos do, and show nothing.
+
+Example:
+  smiledet bench peers --clip clip.mp4 --size 512x480 --size 640x480
+  smiledet bench peers --peers fer,papers --environment /data/peers --json
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.benchmark.peer_list import Peer
+
+HEADER = ("peer", "FPS", "slowest/fastest", "smiledet is", "faces/picture", "true", "false", "CPU ms", "memory MB")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the target's arguments."""
+    parser.add_argument("--clip", action="append", default=[], metavar="SOURCE", help="what to read (default: demo)")
+    parser.add_argument(
+        "--size", action="append", default=[], metavar="WxH", help="bring pictures to this size; may be repeated"
+    )
+    parser.add_argument("--frames", type=int, default=60, metavar="N", help="pictures of each clip (default: 60)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds to take the median of (default: 3)")
+    parser.add_argument("--peers", metavar="A,B", help="which; all for large ones too (default: all but those)")
+    parser.add_argument("--environment", type=Path, metavar="FOLDER", help="where they live (default: in the cache)")
+    parser.add_argument(
+        "--limit", type=float, default=300, metavar="S", help="seconds to start in, and for a round (default: 300)"
+    )
+    parser.add_argument("--sampled", type=int, default=10, metavar="N", help="pictures to judge faces on (default: 10)")
+    parser.add_argument(
+        "--reference", default="hog", metavar="A,B", help="detectors that say what a face is (default: hog)"
+    )
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="draw what each peer found on some pictures")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse unknown peers, sizes and detectors, counts below one, and folders and files that will not do."""
+    from smiledet.benchmark.peer_environment import PeerEnvironment
+    from smiledet.benchmark.peer_frames import parse_size
+    from smiledet.benchmark.peer_list import peers_named
+    from smiledet.detection.choose import detector_kind
+    from smiledet.sinks.output import check_suffix, claim_file
+
+    for flag in ("frames", "rounds", "sampled"):
+        if getattr(arguments, flag) < 1:
+            raise UsageError(f"--{flag} {getattr(arguments, flag)}: expected at least 1")
+    if not 1 <= arguments.limit <= 86400:  # not so of nan either
+        raise UsageError(f"--limit {arguments.limit:g}: expected 1 to 86400 seconds")
+    for size in arguments.size:
+        parse_size(size)
+    peers_named(arguments.peers)
+    for name in _references(arguments):
+        detector_kind(name)
+    PeerEnvironment(_folder(arguments))
+    if arguments.sheet is not None:
+        check_suffix(arguments.sheet, (".png",))
+        if claim_file(arguments.sheet):
+            arguments.sheet.unlink()
+
+
+def _references(arguments: argparse.Namespace) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in arguments.reference.split(",") if name.strip()))
+    if not names:
+        raise UsageError(f"--reference {arguments.reference!r}: expected names separated by commas")
+    return names
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    from smiledet.benchmark.peer_environment import default_folder
+
+    return default_folder() if arguments.environment is None else Path(arguments.environment)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Install the peers, and measure everybody on every clip in every size."""
+    from smiledet.benchmark.detector_pictures import draw_sheet
+    from smiledet.benchmark.peer_environment import PeerEnvironment
+    from smiledet.benchmark.peer_frames import parse_size, take_clip
+    from smiledet.benchmark.peer_list import NOT_MEASURED, PEERS, SMILEDET, own_python, peers_named
+    from smiledet.benchmark.peers import compare_peers, reference_words
+
+    peers = peers_named(arguments.peers)
+    references = _references(arguments)
+    taken = [
+        take_clip(spec, arguments.frames, parse_size(size) if size else None, arguments.sampled, references)
+        for spec in arguments.clip or ["demo"]
+        for size in arguments.size or [None]
+    ]
+    environment = PeerEnvironment(_folder(arguments))
+    failures = {peer.name: environment.problem_with(peer.name, peer.packages) for peer in peers}
+
+    def python(peer: Peer) -> Path:
+        failure = failures.get(peer.name)
+        if failure is not None:
+            raise failure
+        return environment.python if peer.packages else own_python()
+
+    compared, seen = [], []
+    for clip in taken:
+        comparison, some = compare_peers(clip, [SMILEDET, *peers], python, arguments.rounds, arguments.limit)
+        compared.append({**asdict(comparison), "reference": reference_words(comparison)})
+        seen += some
+    if arguments.sheet is not None and seen:
+        draw_sheet(seen, arguments.sheet)
+    left_out = {peer.name: "large; --peers all installs it" for peer in PEERS if peer.large and peer not in peers}
+    not_measured = {} if arguments.peers else {**left_out, **NOT_MEASURED}
+    return {"rounds": arguments.rounds, "peers": compared, "not_measured": not_measured}
+
+
+def tables(result: dict[str, Any]) -> Iterator[str]:
+    """One table a clip and size, a row a peer; then who is missing, and what each ran on."""
+    from smiledet.report import table
+
+    for compared in result["peers"]:
+        title = f"{compared['source']}, {compared['size']}: {compared['frames']} pictures, {result['rounds']} rounds"
+        rows = [_row(row) for row in compared["peers"] if row["problem"] is None]
+        missing = [f"{row['peer']}: {row['problem']}" for row in compared["peers"] if row["problem"] is not None]
+        yield "\n".join([title, f"faces: {compared['reference']}", table(HEADER, rows), *missing])
+    notes = [f"{name}: not measured: {why}" for name, why in result["not_measured"].items()]
+    for row in result["peers"][0]["peers"]:
+        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        notes.append(f"{row['peer']}: {row['about']}" + (f" ({versions})" if versions else ""))
+    yield "\n".join(notes)
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    slower = "-" if row["slower"] is None else f"{row['slower']:.1f} x as fast"
+    figures = [f"{row[name]:.1f}" for name in ("cpu_ms", "memory_mb")]
+    found = f"{row['found']} of {row['reference_faces']}"
+    start = (row["peer"], f"{row['fps']:.1f}", f"{row['spread']:.2f}", slower, f"{row['faces']:.2f}")
+    return (*start, found, str(row["false_alarms"]), *figures)
