@@ -3,7 +3,8 @@ import pytest
 
 from smiledet.errors import UsageError
 from smiledet.sources.base import SourceSettings
-from smiledet.sources.gstreamer import GStreamerSource, build_pipeline, complete, csi_pipeline, has_gstreamer
+from smiledet.sources.gstreamer import GStreamerSource, has_gstreamer
+from smiledet.sources.pipelines import build_pipeline, complete, csi_pipeline
 
 
 @pytest.mark.parametrize("spec", ["csi://0", "gst:videotestsrc"])
