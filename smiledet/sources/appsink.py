@@ -6,6 +6,7 @@ four bytes (`GstVideoInfo`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -145,7 +146,7 @@ class AppsinkCapture:
         """The next sample; None at the end, after a failure, when closed, or in time."""
         deadline = self._clock() + timeout
         while self._pipeline is not None and not self._closing() and (left := deadline - self._clock()) > 0:
-            sample = self._sink.try_pull_sample(round(min(PATIENCE, left) * self._gstreamer.gst.SECOND))
+            sample = self._sink.try_pull_sample(math.ceil(min(PATIENCE, left) * self._gstreamer.gst.SECOND))
             if sample is not None:
                 return sample
             self._listen()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from contextlib import suppress
+from ctypes import CDLL, RTLD_GLOBAL
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -50,6 +52,7 @@ def load_gstreamer(folder: Path = DEBIAN) -> GStreamer:
     Raises:
         UsageError: They are not installed, or for another Python; the message says what to do.
     """
+    _keep_the_unwinder()
     if find_spec("gi") is None:
         _take_from(folder)
     try:
@@ -66,6 +69,16 @@ def load_gstreamer(folder: Path = DEBIAN) -> GStreamer:
     except glib.Error as problem:
         raise UsageError(f"GStreamer does not start: {_one_line(problem)}") from problem
     return GStreamer(gst, app, glib.Error)
+
+
+def _keep_the_unwinder() -> None:
+    """See that C++ libraries that are loaded later find GCC's unwinder first.
+
+    Debian's GStreamer brings libunwind into the process for everybody, under the names of GCC's: without this the first
+    exception inside dlib, or any other library loaded after it, ends the process.
+    """
+    with suppress(OSError):  # not on glibc: nothing to keep
+        CDLL("libgcc_s.so.1", mode=RTLD_GLOBAL)
 
 
 def _take_from(folder: Path) -> None:

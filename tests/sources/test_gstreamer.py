@@ -8,7 +8,11 @@ from smiledet.sources.pipelines import build_pipeline, complete, csi_pipeline
 
 
 @pytest.mark.parametrize("spec", ["csi://0", "gst:videotestsrc"])
-def test_without_gstreamer_the_complaint_says_so(spec):
+def test_without_gstreamer_the_complaint_says_so(spec, monkeypatch):
+    def missing():
+        raise UsageError("python3-gi is not installed")
+
+    monkeypatch.setattr("smiledet.sources.gstreamer.load_gstreamer", missing)
     source = GStreamerSource(spec, SourceSettings(), available=lambda: False)
     with pytest.raises(UsageError) as problem:
         source.open()
