@@ -59,8 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Export."""
     model = _model(arguments.model)
     model.file("keras")  # before Keras is imported, which takes seconds
-    if arguments.precision == "int8" and arguments.data is None:
-        raise UsageError("--precision int8 needs real faces to calibrate on: --data LAYOUT:PATH")
     if arguments.to == TENSORRT:
         _make_plan(arguments, model)
     else:
@@ -74,6 +72,7 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
     from smiledet.engines.files import check_precision, exported_file, file_key, file_name, size_of
 
     check_precision(arguments.to, precision)
+    _check_calibration(arguments)
     if arguments.ship and arguments.to == "savedmodel":
         raise UsageError("--ship: a SavedModel is a folder and does not ship; export it on the machine that runs it")
     if arguments.output is not None and not arguments.output.is_dir():
@@ -99,6 +98,7 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
 
 def _make_plan(arguments: argparse.Namespace, model: Model) -> None:
     """A plan in the cache."""
+    _check_calibration(arguments)
     if arguments.ship or arguments.output is not None:
         raise UsageError(
             "--to tensorrt: a plan is good for the board that built it alone, and stays in the user's cache; "
@@ -120,6 +120,11 @@ def _make_plan(arguments: argparse.Namespace, model: Model) -> None:
     print(f"plan {plan.path}, {size:.0f} kB, {plan.numbers}, of {plan.network.name} for {plan.board}")
     if arguments.check:
         _check(arguments, model, TensorRTEngine(plan.network, precision=arguments.precision), plan.numbers)
+
+
+def _check_calibration(arguments: argparse.Namespace) -> None:
+    if arguments.precision == "int8" and arguments.data is None:
+        raise UsageError("--precision int8 needs real faces to calibrate on: --data LAYOUT:PATH")
 
 
 def _network(
