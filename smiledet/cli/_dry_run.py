@@ -26,6 +26,6 @@ def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -
     decisions = [Decision("source", source.description, "not opened yet"), *plan.decisions]
     print(table(("chosen", "", "because"), [(each.what, each.value, each.reason) for each in decisions]))
     if isinstance(source, GStreamerSource):
-        print(f"\nGStreamer: {source.pipeline}")
+        print(f"\nGStreamer: {source.pipeline}\n{source.through}")
     if plan.engine is None:
         raise UsageError(plan.problem)

@@ -3,9 +3,13 @@
 Without --output the file goes to where `smiledet run --engine …` looks for it. Full int8 is calibrated on the training
 split of --data, and everything is checked on its test split; without --data, on the two portraits of the demo.
 
+--to tensorrt builds the plan that `smiledet run --engine tensorrt` would build when it first starts, from the model's
+ONNX file. It is for this very board, and stays in the user's cache.
+
 Example:
   smiledet export smile/mini-xception --to onnx --check
   smiledet export smile/mini-xception --to litert --precision int8 --data genki4k:../shared/data/genki4k.tar.gz --check
+  smiledet export smile/mobilenet-025 --to tensorrt --check
 """
 
 from __future__ import annotations
@@ -18,10 +22,18 @@ from typing import TYPE_CHECKING
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import numpy.typing as npt
+
+    from smiledet.engines.base import Engine
     from smiledet.training.agreement import Agreement
     from smiledet.zoo import Model
 
 log = logging.getLogger(__name__)
+
+TENSORRT = "tensorrt"
+"""The one target that is no file to carry elsewhere."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from smiledet.engines.files import FORMATS, PRECISIONS
 
     parser.add_argument("model", metavar="TASK/NAME", help="as `smiledet models` lists it")
-    parser.add_argument("--to", choices=list(FORMATS), default="litert", help="the format (default: litert)")
+    parser.add_argument("--to", choices=[*FORMATS, TENSORRT], default="litert", help="the format (default: litert)")
     parser.add_argument(
-        "--precision", choices=PRECISIONS, default="float32", help="the numbers it is made of (default: float32)"
+        "--precision",
+        choices=("auto", *PRECISIONS),
+        default="auto",
+        help="the numbers it is made of (default: float32; of a plan, float16 where the GPU is fast in it)",
     )
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="labelled faces to calibrate int8 and to check on")
     parser.add_argument("--check", action="store_true", help="compare with Keras; exit code 1 if it differs too much")
@@ -42,40 +57,89 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
-    from smiledet.engines.files import check_precision, exported_file, file_key, file_name, size_of
-
     model = _model(arguments.model)
     model.file("keras")  # before Keras is imported, which takes seconds
-    check_precision(arguments.to, arguments.precision)
-    if arguments.precision == "int8" and arguments.data is None:
-        raise UsageError("--precision int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+    if arguments.to == TENSORRT:
+        _make_plan(arguments, model)
+    else:
+        _write_file(arguments, model, "float32" if arguments.precision == "auto" else arguments.precision)
+    return 0
+
+
+def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> None:
+    """A file of a format."""
+    from smiledet.engines.base import engine_class, engine_names
+    from smiledet.engines.files import check_precision, exported_file, file_key, file_name, size_of
+
+    check_precision(arguments.to, precision)
+    _check_calibration(arguments)
     if arguments.ship and arguments.to == "savedmodel":
         raise UsageError("--ship: a SavedModel is a folder and does not ship; export it on the machine that runs it")
     if arguments.output is not None and not arguments.output.is_dir():
         raise UsageError(f"--output {arguments.output}: no such folder")
     path = (
-        exported_file(model, arguments.to, arguments.precision)
+        exported_file(model, arguments.to, precision)
         if arguments.output is None
-        else arguments.output / file_name(model, arguments.to, arguments.precision)
+        else arguments.output / file_name(model, arguments.to, precision)
     )
+    network, calibration = _network(arguments, model, precision)
+    from smiledet.training.export import export, export_to_index
+
+    if arguments.ship:
+        shipped = export_to_index(model, network, arguments.to, precision, calibration)
+        path = shipped.folder / shipped.files[file_key(arguments.to, precision)].path
+    else:
+        export(network, path, arguments.to, precision, calibration)
+    print(f"wrote {path}, {size_of(path) / 1000:.0f} kB")
+    if arguments.check:
+        engine_type = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
+        _check(arguments, model, engine_type.load(path, 1, precision), precision)
+
+
+def _make_plan(arguments: argparse.Namespace, model: Model) -> None:
+    """A plan in the cache."""
+    _check_calibration(arguments)
+    if arguments.ship or arguments.output is not None:
+        raise UsageError(
+            "--to tensorrt: a plan is good for the board that built it alone, and stays in the user's cache; "
+            "leave --ship and --output out"
+        )
+    from smiledet.engines._tensorrt.making import check_board, make_plan
+    from smiledet.engines.tensorrt import TensorRTEngine
+
+    check_board(arguments.precision)
+
+    def export_onnx(path: Path, precision: str) -> None:
+        network, calibration = _network(arguments, model, precision)
+        from smiledet.training.export import export
+
+        export(network, path, "onnx", precision, calibration)
+
+    plan = make_plan(model, arguments.precision, export_onnx)
+    size = plan.path.stat().st_size / 1000
+    print(f"plan {plan.path}, {size:.0f} kB, {plan.numbers}, of {plan.network.name} for {plan.board}")
+    if arguments.check:
+        _check(arguments, model, TensorRTEngine(plan.network, precision=arguments.precision), plan.numbers)
+
+
+def _check_calibration(arguments: argparse.Namespace) -> None:
+    if arguments.precision == "int8" and arguments.data is None:
+        raise UsageError("--precision int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+
+
+def _network(
+    arguments: argparse.Namespace, model: Model, precision: str
+) -> tuple[keras.Model, npt.NDArray[np.uint8] | None]:
+    """The Keras network, and the faces that int8 is calibrated on."""
     from smiledet.training.backend import prepare
 
     prepare()
-    from smiledet.training.export import CALIBRATION_CHIPS, export, export_to_index, labelled_chips, load_network
+    from smiledet.training.export import CALIBRATION_CHIPS, labelled_chips, load_network
 
     network = load_network(model)
-    calibration = None
-    if arguments.precision == "int8":
-        calibration = labelled_chips(model, arguments.data, "train", CALIBRATION_CHIPS).chips
-    if arguments.ship:
-        shipped = export_to_index(model, network, arguments.to, arguments.precision, calibration)
-        path = shipped.folder / shipped.files[file_key(arguments.to, arguments.precision)].path
-    else:
-        export(network, path, arguments.to, arguments.precision, calibration)
-    print(f"wrote {path}, {size_of(path) / 1000:.0f} kB")
-    if arguments.check:
-        _check(arguments, model, path)
-    return 0
+    if precision != "int8":
+        return network, None
+    return network, labelled_chips(model, arguments.data, "train", CALIBRATION_CHIPS).chips
 
 
 def _model(wanted: str) -> Model:
@@ -87,24 +151,32 @@ def _model(wanted: str) -> Model:
     return find_model(task, name)
 
 
-def _check(arguments: argparse.Namespace, model: Model, path: Path) -> None:
-    from smiledet.engines.base import engine_class, engine_names
+def _check(arguments: argparse.Namespace, model: Model, engine: Engine, precision: str) -> None:
+    """Print how an export compares with Keras.
+
+    Raises:
+        SmiledetError: It differs by more than its precision may.
+    """
+    from smiledet.training.backend import prepare
+
+    prepare()
     from smiledet.training.agreement import check, compare, portrait_chips
     from smiledet.training.export import labelled_chips, load_network
 
-    engine_type = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
     if arguments.data is not None:
         tested = labelled_chips(model, arguments.data, "test")
         chips, classes, what = tested.chips, tested.classes, f"{arguments.data} (test)"
     else:
         assert model.input is not None  # it has a Keras file
         chips, classes, what = portrait_chips(model.input), None, "the demo's portraits"
-    engine = engine_type(path)
-    found = compare(load_network(model), engine, chips, classes)
+    try:
+        found = compare(load_network(model), engine, chips, classes)
+    finally:
+        engine.close()
     print(f"compared with Keras on {found.chips} faces of {what}, {engine.name} on {engine.device}:")
     for line in describe(found):
         print(f"  {line}")
-    check(found, arguments.precision)
+    check(found, precision)
 
 
 def describe(found: Agreement) -> list[str]:

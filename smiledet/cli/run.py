@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--telemetry",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="load, temperature and power in the stats line and the report (default: on a Jetson)",
+        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
     parser.add_argument(
@@ -120,8 +120,9 @@ def _run_open(
         duration = UNWATCHED_SECONDS
     tally = Tally()
     with ExitStack() as stack:
-        sinks = [stack.enter_context(sink) for sink in [*_file_sinks(arguments, config, source), tally]]
         telemetry = _telemetry(arguments, platform, stack)
+        file_sinks = _file_sinks(arguments, config, source, telemetry)
+        sinks = [stack.enter_context(sink) for sink in [*file_sinks, tally]]
         load = telemetry.parts if telemetry is not None else None
         pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load)
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, config.detector, pipeline.device)
@@ -208,7 +209,9 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         report.unlink()
 
 
-def _file_sinks(arguments: argparse.Namespace, config: Config, source: Source) -> list[Sink]:
+def _file_sinks(
+    arguments: argparse.Namespace, config: Config, source: Source, telemetry: Telemetry | None
+) -> list[Sink]:
     from smiledet.sinks.events import EventsSink
     from smiledet.sinks.sheet import SheetSink
     from smiledet.sinks.video import VideoSink
@@ -219,7 +222,9 @@ def _file_sinks(arguments: argparse.Namespace, config: Config, source: Source) -
         sinks.append(VideoSink(arguments.record, source.fps, real_time=source.live))
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
-        sinks.append(EventsSink(arguments.events, name, [get_task(task) for task in config.tasks]))
+        machine = telemetry.columns if telemetry is not None else None
+        tasks = [get_task(task) for task in config.tasks]
+        sinks.append(EventsSink(arguments.events, name, tasks, machine=machine))
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     return sinks

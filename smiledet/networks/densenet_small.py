@@ -13,26 +13,12 @@ import keras
 from keras import layers
 
 from smiledet.networks.base import Architecture
-from smiledet.networks.parts import dense_head, scaled
+from smiledet.networks.parts import convolution, dense_head, scaled
 
 STEM_FILTERS = 28
 GROWTH = 12
 BOTTLENECK = 4
 BLOCK_LAYERS = (3, 4, 4)
-
-
-def _convolution(
-    features: keras.KerasTensor, filters: int, decay: float, side: int = 3, strides: int = 1
-) -> keras.KerasTensor:
-    return layers.Conv2D(
-        filters,
-        side,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(decay),
-    )(features)
 
 
 def _activated(features: keras.KerasTensor) -> keras.KerasTensor:
@@ -52,15 +38,15 @@ def densenet_small(
     """
     pixels = keras.Input(input_shape, name="pixels")
     features = scaled(pixels)
-    features = _convolution(features, STEM_FILTERS, weight_decay)
+    features = convolution(features, STEM_FILTERS, weight_decay)
     features = layers.MaxPooling2D(3, strides=2, padding="same")(_activated(features))
     for block, depth in enumerate(BLOCK_LAYERS):
         if block:
-            features = _convolution(_activated(features), features.shape[-1] // 2, weight_decay, side=1)
+            features = convolution(_activated(features), features.shape[-1] // 2, weight_decay, side=1)
             features = layers.AveragePooling2D(2, padding="same")(features)
         for _ in range(depth):
-            fresh = _convolution(_activated(features), BOTTLENECK * GROWTH, weight_decay, side=1)
-            fresh = _convolution(_activated(fresh), GROWTH, weight_decay)
+            fresh = convolution(_activated(features), BOTTLENECK * GROWTH, weight_decay, side=1)
+            fresh = convolution(_activated(fresh), GROWTH, weight_decay)
             features = layers.Concatenate()([features, fresh])
     features = layers.Dropout(dropout)(layers.GlobalAveragePooling2D()(_activated(features)))
     return keras.Model(pixels, dense_head(features, classes), name="densenet-small")

@@ -1,4 +1,4 @@
-"""What the networks share: their first layer and their last."""
+"""What the networks share: their first layer, their last, and the plain convolution of the small ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ from keras import layers
 def scaled(pixels: keras.KerasTensor) -> keras.KerasTensor:
     """Pixels 0 … 255 as -1 … 1."""
     return layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+
+
+def convolution(
+    features: keras.KerasTensor, filters: int, decay: float, side: int = 3, strides: int = 1
+) -> keras.KerasTensor:
+    """A convolution before a normalisation, which brings the bias.
+
+    Args:
+        features: (batch, height, width, channels).
+        filters: Channels that come out.
+        decay: L2 penalty on the kernel.
+        side: Of the kernel, in pixels.
+        strides: By how much height and width are divided.
+    """
+    return layers.Conv2D(
+        filters,
+        side,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(decay),
+    )(features)
 
 
 def dense_head(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:

@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from smiledet.networks.base import Architecture
-from smiledet.networks.parts import dense_head, scaled
+from smiledet.networks.parts import convolution, dense_head, scaled
 
 STEM_FILTERS = 24
 STAGE_FILTERS = (32, 64, 128)
@@ -23,19 +23,10 @@ SQUEEZE = 8
 """A block's squeezed channels are this share of its channels."""
 
 
-def _convolution(
+def _normalised(
     features: keras.KerasTensor, filters: int, decay: float, side: int = 3, strides: int = 1
 ) -> keras.KerasTensor:
-    features = layers.Conv2D(
-        filters,
-        side,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        kernel_regularizer=keras.regularizers.L2(decay),
-    )(features)
-    return layers.BatchNormalization()(features)
+    return layers.BatchNormalization()(convolution(features, filters, decay, side, strides))
 
 
 def _excited(features: keras.KerasTensor, filters: int) -> keras.KerasTensor:
@@ -50,9 +41,9 @@ def _block(features: keras.KerasTensor, filters: int, strides: int, decay: float
     if strides > 1 or features.shape[-1] != filters:
         if strides > 1:  # every pixel has a say in the shortcut, not every fourth
             shortcut = layers.AveragePooling2D(strides, padding="same")(shortcut)
-        shortcut = _convolution(shortcut, filters, decay, side=1)
-    features = layers.ReLU()(_convolution(features, filters, decay, strides=strides))
-    features = _excited(_convolution(features, filters, decay), filters)
+        shortcut = _normalised(shortcut, filters, decay, side=1)
+    features = layers.ReLU()(_normalised(features, filters, decay, strides=strides))
+    features = _excited(_normalised(features, filters, decay), filters)
     return layers.ReLU()(layers.Add()([features, shortcut]))
 
 
@@ -69,8 +60,8 @@ def resnet_small(
     """
     pixels = keras.Input(input_shape, name="pixels")
     features = scaled(pixels)
-    features = layers.ReLU()(_convolution(features, STEM_FILTERS, weight_decay))
-    features = layers.ReLU()(_convolution(features, STAGE_FILTERS[0], weight_decay, strides=2))
+    features = layers.ReLU()(_normalised(features, STEM_FILTERS, weight_decay))
+    features = layers.ReLU()(_normalised(features, STAGE_FILTERS[0], weight_decay, strides=2))
     for stage, (filters, blocks) in enumerate(zip(STAGE_FILTERS, STAGE_BLOCKS, strict=True)):
         for block in range(blocks):
             features = _block(features, filters, 2 if stage and not block else 1, weight_decay)

@@ -66,8 +66,8 @@ def _of_power(power: Power) -> Iterator[str]:
 
 
 def _of_gstreamer(opencv: OpenCV) -> Iterator[str]:
-    if not opencv.back_ends.get("GStreamer"):
+    if not opencv.back_ends.get("GStreamer") and opencv.gi_problem:
         yield (
             f"OpenCV {opencv.version} has no GStreamer: CSI cameras (csi://0) and hardware decoding (nvdec:…) need "
-            "JetPack's own OpenCV, or one built with it"
+            f"JetPack's own OpenCV, or Debian's python3-gi; {opencv.gi_problem}"
         )

@@ -10,8 +10,10 @@ from typing import Any
 
 import cv2
 
+from smiledet.errors import UsageError
 from smiledet.platform.board import package_version
 from smiledet.platform.files import SystemFiles
+from smiledet.sources.introspection import load_gstreamer
 
 BACK_ENDS = {"V4L2": cv2.CAP_V4L2, "FFmpeg": cv2.CAP_FFMPEG, "GStreamer": cv2.CAP_GSTREAMER}
 """Cameras · files and streams · CSI cameras and hardware decoding."""
@@ -24,10 +26,12 @@ class OpenCV:
     Attributes:
         version: Its version.
         back_ends: Whether it has each of `BACK_ENDS`.
+        gi_problem: Why Debian's python3-gi cannot stand in for its GStreamer; empty where it can, or need not.
     """
 
     version: str
     back_ends: dict[str, bool]
+    gi_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,16 @@ class TensorRT:
 
 def read_opencv() -> OpenCV:
     """Ask OpenCV. Its registry lists back-ends that were left out, so each is asked for."""
-    return OpenCV(
-        cv2.__version__, {name: bool(cv2.videoio_registry.hasBackend(key)) for name, key in BACK_ENDS.items()}
-    )
+    back_ends = {name: bool(cv2.videoio_registry.hasBackend(key)) for name, key in BACK_ENDS.items()}
+    return OpenCV(cv2.__version__, back_ends, "" if back_ends["GStreamer"] else _gi_problem())
+
+
+def _gi_problem() -> str:
+    try:
+        load_gstreamer()
+    except UsageError as problem:
+        return str(problem)
+    return ""
 
 
 def import_tensorrt() -> Any:

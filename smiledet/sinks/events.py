@@ -68,6 +68,8 @@ class EventsSink(Sink):
         source: What is written in the column of that name.
         tasks: The tasks that are run.
         clock_ns: Monotonic nanoseconds, for the latency; tests bring their own.
+        machine: Further columns at the end of every line, always of the same names: load, power and temperature at
+            that moment; None for none.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class EventsSink(Sink):
         source: str,
         tasks: Sequence[Task] = (),
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        machine: Callable[[], Mapping[str, float | str | None]] | None = None,
     ) -> None:
         self.description = f"events {path}"
         self._path = path
@@ -83,6 +86,7 @@ class EventsSink(Sink):
         self._labels = {task.name: task.labels for task in tasks}
         self._names = [*COLUMNS, *(task.name for task in tasks if task.name not in COLUMNS)]
         self._clock_ns = clock_ns
+        self._machine = machine or dict
         self._file: TextIO | None = None
         self._keys: list[str] = []
         self._format: Callable[[Event], str] = json_line
@@ -146,6 +150,7 @@ class EventsSink(Sink):
             event.update(task_entries(name, reading.predictions.get(name)))
         event["latency_ms"] = number((self._clock_ns() - frame.captured_ns) / 1e6, 3)
         event["source"] = self._source
+        event.update(self._machine())
         return event
 
     def _csv_keys(self) -> list[str]:
@@ -158,7 +163,7 @@ class EventsSink(Sink):
                     keys += [f"{name}_{label}" for label in labels]
                 else:
                     keys.append(key)
-        return [*keys, "latency_ms", "source"]
+        return [*keys, "latency_ms", "source", *self._machine()]
 
     def _csv_event(self, event: Event) -> str:
         flat = flatten(event)

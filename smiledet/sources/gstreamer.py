@@ -1,25 +1,27 @@
-"""GStreamer pipelines, and with them the Jetson's CSI cameras and its decoders.
+"""What GStreamer delivers, and with it the Jetson's CSI cameras and its decoders.
 
-Every pipeline is built by `build_pipeline`, which `smiledet run --dry-run` prints.
+`smiledet run --dry-run` prints the pipeline. OpenCV runs it where it has GStreamer, else Debian's python3-gi does.
 """
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Callable
-from fractions import Fraction
+from dataclasses import replace
 from typing import Any
 
 import cv2
 from typing_extensions import Self, override
 
 from smiledet.errors import UsageError
-from smiledet.sources.base import SourceSettings
+from smiledet.sources.appsink import AppsinkCapture
+from smiledet.sources.base import Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
+from smiledet.sources.introspection import load_gstreamer
 from smiledet.sources.live import LiveSource
+from smiledet.sources.pipelines import BY_HAND, CSI, DECODED, build_pipeline, without_password
 
-SINK = "videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
-"""How a live pipeline must end for OpenCV: BGR, and only the newest picture kept."""
+log = logging.getLogger(__name__)
 
 
 def has_gstreamer() -> bool:
@@ -33,95 +35,17 @@ def open_gstreamer(pipeline: str) -> Capture:
     return capture
 
 
-BOARD_MEMORY = "nvvidconv ! video/x-raw,format=BGRx"
-"""From the memory of the board's image processor to what OpenCV can take; BGR itself is none of its formats."""
-
-CSI, DECODED, BY_HAND = "csi://", "nvdec:", "gst:"
-
-
-def build_pipeline(spec: str, settings: SourceSettings) -> str:
-    """The pipeline that a source's name stands for.
-
-    Args:
-        spec: 'csi://0', a CSI camera · 'nvdec:0' or 'nvdec:/dev/video0', a USB camera whose JPEGs the board decodes ·
-            'nvdec:rtsp://…', an H.264 stream that it decodes · 'gst:PIPELINE', one written by hand.
-        settings: Size and rate of a camera; a CSI camera needs some, and gets 1280x720 at 30.
-
-    Raises:
-        UsageError: It names none of these; the message says how they are written.
-    """
-    if found := re.fullmatch(r"csi://(\d{1,3})", spec):
-        return csi_pipeline(int(found[1]), settings)
-    if found := re.fullmatch(r"nvdec:(?:/dev/video)?(\d{1,4})", spec):
-        return jpeg_pipeline(f"/dev/video{int(found[1])}", settings)
-    if re.fullmatch(r"nvdec:rtsps?://\S+", spec, re.IGNORECASE):
-        return h264_pipeline(spec.removeprefix(DECODED))
-    if spec.startswith(BY_HAND):
-        if not spec.removeprefix(BY_HAND).strip(" !"):
-            raise UsageError('gst: needs a pipeline, as in gst:"v4l2src device=/dev/video0"')
-        return complete(spec.removeprefix(BY_HAND).strip())
-    if spec.startswith(CSI):
-        raise UsageError(f"{spec} names no camera; write csi://0 for the first CSI camera")
-    raise UsageError(f"{spec} cannot be decoded by the board; write nvdec:0 for a USB camera, or nvdec:rtsp://…")
-
-
-def csi_pipeline(sensor: int, settings: SourceSettings) -> str:
-    """The pipeline of a CSI camera: the Jetson's image processor delivers, its converter makes what OpenCV can take."""
-    width, height = settings.width or 1280, settings.height or 720
-    rate = _rate(settings.fps or 30)
-    return (
-        f"nvarguscamerasrc sensor-id={sensor} ! "
-        f"video/x-raw(memory:NVMM),width={width},height={height},framerate={rate} ! "
-        f"{BOARD_MEMORY} ! {SINK}"
-    )
-
-
-def jpeg_pipeline(device: str, settings: SourceSettings) -> str:
-    """The pipeline of a USB camera that sends JPEGs, decoded by the Jetson's own decoder."""
-    asked = [f"width={settings.width}"] if settings.width else []
-    asked += [f"height={settings.height}"] if settings.height else []
-    asked += [f"framerate={_rate(settings.fps)}"] if settings.fps else []
-    form = ",".join(["image/jpeg", *asked])
-    return f"v4l2src device={device} ! {form} ! jpegparse ! nvv4l2decoder mjpeg=1 ! {BOARD_MEMORY} ! {SINK}"
-
-
-def h264_pipeline(address: str) -> str:
-    """The pipeline of an RTSP stream in H.264, decoded by the Jetson's own decoder; what comes late is dropped."""
-    return (
-        f"rtspsrc location={_quoted(address)} latency=100 drop-on-latency=true ! rtph264depay ! h264parse ! "
-        f"nvv4l2decoder ! {BOARD_MEMORY} ! {SINK}"
-    )
-
-
-def _rate(fps: float) -> str:
-    """Pictures a second as GStreamer's fraction.
-
-    >>> _rate(30), _rate(29.97), _rate(7.5)
-    ('30/1', '2997/100', '15/2')
-    """
-    fraction = Fraction(fps).limit_denominator(100)
-    return f"{fraction.numerator}/{fraction.denominator}"
-
-
-def _quoted(text: str) -> str:
-    """A value that cannot be taken for more of the pipeline, whatever is in it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def complete(pipeline: str) -> str:
-    """A hand-written pipeline with the end that OpenCV needs, unless it has one."""
-    return pipeline if "appsink" in pipeline else f"{pipeline.rstrip(' !')} ! {SINK}"
-
-
 class GStreamerSource(LiveSource):
     """What a GStreamer pipeline delivers.
 
+    A pipeline written by hand may come to an end (`filesrc`); when a camera or a stream does, it was lost.
+
     Args:
-        spec: See `build_pipeline`.
+        spec: See `smiledet.sources.pipelines.build_pipeline`.
         settings: Size and rate of a camera, and how long to try to get it back.
-        open_capture: Opens a pipeline; tests bring their own.
-        available: Whether there is GStreamer; tests bring their own.
+        open_capture: Opens a pipeline in OpenCV; tests bring their own, as below.
+        available: Whether OpenCV has GStreamer.
+        open_appsink: Opens a pipeline without OpenCV's; the arguments are those of `AppsinkCapture`.
         others: The clocks of `LiveSource`.
     """
 
@@ -133,6 +57,7 @@ class GStreamerSource(LiveSource):
         settings: SourceSettings,
         open_capture: Callable[[str], Capture] = open_gstreamer,
         available: Callable[[], bool] = has_gstreamer,
+        open_appsink: Callable[..., AppsinkCapture] = AppsinkCapture,
         **others: Any,
     ) -> None:
         super().__init__(_name(spec), settings, **others)
@@ -140,6 +65,9 @@ class GStreamerSource(LiveSource):
         self._pipeline = build_pipeline(spec, settings)
         self._open_capture = open_capture
         self._available = available
+        self._open_appsink = open_appsink
+        self._appsink: AppsinkCapture | None = None
+        self._began: float | None = None
 
     @classmethod
     @override
@@ -152,21 +80,83 @@ class GStreamerSource(LiveSource):
         return cls(spec, settings)
 
     @property
+    def through(self) -> str:
+        """What would run the pipeline here, or why nothing does."""
+        if self._available():
+            return "through OpenCV"
+        try:
+            load_gstreamer()
+        except UsageError as missing:
+            return f"not to be run here: {missing}"
+        return "through python3-gi, for OpenCV has no GStreamer"
+
+    @property
     def pipeline(self) -> str:
         """The whole pipeline, as it may be shown: without a stream's password."""
         return without_password(self._pipeline)
 
-    def _connect(self, timeout: float) -> GuardedCapture:  # noqa: ARG002 - GStreamer has time limits of its own
+    @override
+    def open(self) -> None:
+        super().open()
+        if self._appsink is not None:
+            self.description += ", through python3-gi"
+
+    def _connect(self, timeout: float) -> GuardedCapture:
         if not self._available():
-            raise UsageError(
-                f"{self._spec} needs GStreamer, which this OpenCV ({cv2.__version__}) was built without; "
-                "JetPack's own OpenCV has it"
-            )
-        capture = GuardedCapture(self._open_capture(self._pipeline))
+            return self._connect_appsink(timeout)
+        capture = GuardedCapture(self._open_capture(self._pipeline))  # GStreamer's own time limits hold
         if not capture.is_open():
             capture.release()
-            raise UsageError(f"{self.name} cannot be started; try it by hand: gst-launch-1.0 {self.pipeline}")
+            raise UsageError(f"{self.name} cannot be started; {self._by_hand}")
         return capture
+
+    @property
+    def _by_hand(self) -> str:
+        return f"try it by hand: gst-launch-1.0 {self.pipeline}"
+
+    def _connect_appsink(self, timeout: float) -> GuardedCapture:
+        try:
+            load_gstreamer()
+        except UsageError as missing:
+            raise UsageError(
+                f"{self._spec} needs GStreamer, which this OpenCV ({cv2.__version__}) was built without (JetPack's own "
+                f"has it), and {missing}"
+            ) from missing
+        try:
+            self._appsink = self._open_appsink(
+                self._pipeline, timeout, self._settings.read_timeout, self._closing.is_set
+            )
+        except UsageError as problem:
+            told = without_password(str(problem))
+            raise UsageError(f"{self.name} cannot be started: {told}; {self._by_hand}") from problem
+        self._began = None
+        return GuardedCapture(self._appsink)
+
+    def _next_picture(self) -> Picture | None:
+        picture = super()._next_picture()
+        if self._appsink is None or self._capture is None:
+            return picture
+        if picture is not None:
+            return self._stamped(picture, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, self._appsink.live)
+        if self._appsink.problem:
+            log.warning("%s: %s", self.name, without_password(self._appsink.problem))
+        return None
+
+    def _stamped(self, picture: Picture, position: float, live: bool) -> Picture:
+        """A picture with the time that its buffer tells, as Unix time.
+
+        A camera's picture is late by what it took on its way, so the least that any took counts; never is one stamped
+        later than it came, or earlier than the one before it. A file's time runs from the moment of opening.
+        """
+        if position < 0:
+            return picture
+        began = picture.timestamp - position
+        if self._began is None or (live and began < self._began):
+            self._began = began
+        return replace(picture, timestamp=self._began + position)
+
+    def _is_over(self) -> bool:
+        return self._spec.startswith(BY_HAND) and self._appsink is not None and self._appsink.ended
 
 
 def _name(spec: str) -> str:
@@ -174,15 +164,6 @@ def _name(spec: str) -> str:
     if spec.startswith(CSI):
         return f"CSI camera {spec}"
     return "GStreamer pipeline" if spec.startswith(BY_HAND) else f"hardware-decoded {without_password(spec)}"
-
-
-def without_password(text: str) -> str:
-    """A pipeline or a spec as it may be shown and logged.
-
-    >>> without_password('rtspsrc location="rtsp://me:secret@10.0.0.5/live" ! x')
-    'rtspsrc location="rtsp://10.0.0.5/live" ! x'
-    """
-    return re.sub(r"(\w+://)[^/@\s\"]*@", r"\1", text)
 
 
 SOURCE = GStreamerSource

@@ -67,7 +67,7 @@ class JetsonStatsReader:
         used, total = (_kilobytes(jetson, name) for name in ("used", "tot"))
         return Reading(
             by="jetson-stats",
-            cpu=_field(lambda: fmean(100 - core["idle"] for core in jetson.cpu["cpu"] if core["online"])),
+            cpu=_field(lambda: fmean(_load(core) for core in jetson.cpu["cpu"] if core["online"] and _counted(core))),
             gpu=_field(lambda: next(iter(jetson.gpu.values()))["status"]["load"]),
             memory_used=used,
             memory_total=total,
@@ -89,6 +89,15 @@ def _field(get: Callable[[], Any]) -> float | None:
         return float(get())
     except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError):
         return None
+
+
+def _counted(core: dict[str, Any]) -> bool:
+    """Whether a core's shares are known: until its counters have moved, the service says 0 of all of them, idle too."""
+    return any(core[share] for share in ("user", "nice", "system", "idle"))
+
+
+def _load(core: dict[str, Any]) -> float:
+    return 100.0 - float(core["idle"])
 
 
 def _kilobytes(jetson: Any, name: str) -> int | None:

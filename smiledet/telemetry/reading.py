@@ -45,6 +45,25 @@ class Reading:
         return tuple(part for part in parts if part)
 
 
+def event_columns(reading: Reading | None) -> dict[str, float | str | None]:
+    """What a line of events says of the machine: the names are those of `summarise`, None is what is not known.
+
+    >>> event_columns(Reading("kernel", power=4.706))["power_w"], event_columns(None)["cpu_percent"]
+    (4.71, None)
+    """
+    seen = reading or Reading("")
+    used = None if seen.memory_used is None else seen.memory_used / 1e6
+    figures = {
+        "cpu_percent": seen.cpu,
+        "gpu_percent": seen.gpu,
+        "board_memory_mb": used,
+        "temperature_c": seen.temperature,
+        "power_w": seen.power,
+    }
+    rounded = {name: None if value is None else round(value, 2) for name, value in figures.items()}
+    return {**rounded, "power_mode": seen.mode or None}
+
+
 class Reader(Protocol):
     """Something that can be asked for readings; used by one thread."""
 

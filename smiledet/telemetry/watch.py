@@ -10,7 +10,7 @@ from typing import Any
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.telemetry.jetson_stats import JetsonStatsReader
 from smiledet.telemetry.kernel import KernelReader
-from smiledet.telemetry.reading import Reader, Reading, summarise
+from smiledet.telemetry.reading import Reader, Reading, event_columns, summarise
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,10 @@ class Telemetry:
         """What the stats line says of it; nothing before the first reading."""
         reading = self.latest
         return reading.parts if reading else ()
+
+    def columns(self) -> dict[str, float | str | None]:
+        """What a line of events says of it; every column, empty before the first reading."""
+        return event_columns(self.latest)
 
     def summary(self, fps: float = 0.0) -> dict[str, Any]:
         """All readings so far as figures; see `summarise`."""

@@ -16,8 +16,6 @@ import pytest
 
 from smiledet.engines._tensorrt import board, finding, helper
 from smiledet.engines.files import file_key, file_name
-from smiledet.errors import UsageError
-from smiledet.training.backend import prepare
 from smiledet.zoo import Model
 
 Chips = np.ndarray
@@ -77,16 +75,6 @@ def fake_gpu(fake_tensorrt: Callable[..., None], fake_cuda: Path) -> Iterator[Ca
         each._kill()
     assert not running
     assert live() == before
-
-
-@pytest.fixture(scope="session")
-def keras() -> ModuleType:
-    try:
-        prepare()
-    except UsageError as problem:
-        pytest.skip(str(problem))
-    module: ModuleType = pytest.importorskip("keras")
-    return module
 
 
 @pytest.fixture(scope="session")

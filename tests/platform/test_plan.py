@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from smiledet.config import load_config, platform_names
@@ -122,7 +124,7 @@ class TestPlan:
         assert flatten({"a": {"b": {"c": (1, 2)}}, "d": None}) == {"a.b.c": [1, 2], "d": None}
 
 
-WITHOUT = OpenCV("4.14.0", {"V4L2": True, "FFmpeg": True, "GStreamer": False})
+WITHOUT = OpenCV("4.14.0", {"V4L2": True, "FFmpeg": True, "GStreamer": False}, "python3-gi is not installed: apt …")
 ALL = Power(PowerMode(0, "MAXN"), PowerMode(0, "MAXN"), True)
 
 
@@ -148,10 +150,18 @@ class TestAdvice:
             "nvpmodel is in 10 W mode; for MAXN: sudo nvpmodel -m 0",
             "jetson_clocks is off",
             "OpenCV 4.14.0 has no GStreamer: CSI",
+            "or Debian's python3-gi; python3-gi is not installed",
             "2 of 6 cores are switched off",
             "TensorRT 8.2.1 is installed, bound to another Python",
         ):
             assert words in text
+
+    def test_python3_gi_stands_in_for_opencv_s_gstreamer(self, machine_of, files_of):
+        plan = plan_run(HERE, load_config("desktop-cpu"))
+        machine = machine_of("Jetson AGX Orin, JetPack 6.0")
+        for opencv, lines in ((WITHOUT, 1), (replace(WITHOUT, gi_problem=""), 0)):
+            advice = advise(machine, ALL, opencv, TensorRT(), [], plan, files_of(None))
+            assert len([line for line in advice if "GStreamer" in line]) == lines
 
     def test_a_board_at_its_best(self, machine_of, files_of):
         lines = self.advice(machine_of("Jetson AGX Orin, JetPack 6.0"), files_of(None))

@@ -12,6 +12,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Box, Prediction
 from smiledet.sinks.events import SCHEMA, EventsSink
 from smiledet.tasks.base import Task, get_task
+from smiledet.telemetry.reading import Reading, event_columns
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -192,6 +193,36 @@ def test_the_csv_has_the_same_columns_whatever_tasks_are_run(tmp_path):
         write(tmp_path / name, tasks=tasks)
         headers.add((tmp_path / name).read_text())
     assert len(headers) == 1
+
+
+SEEN = Reading("x", cpu=40.004, gpu=63.5, memory_used=2_500_000, power=4.7, mode="15W")
+
+
+@pytest.mark.parametrize("reading", [None, SEEN])
+def test_the_machine_s_load_and_power_come_last(tmp_path, frame_of, full_reading, reading):
+    seen = []
+
+    def machine():
+        seen.append(event_columns(reading if seen else None))
+        return seen[-1]
+
+    for name in ("out.jsonl", "out.csv"):
+        seen.clear()
+        with EventsSink(tmp_path / name, "demo", [SMILE], machine=machine) as sink:
+            for index in range(2):
+                sink.write(*frame_of(index, 0.1, readings=[full_reading]))
+    _, event = json_lines(tmp_path / "out.jsonl")
+    validate(event)
+    assert list(event)[: len(KEYS)] == KEYS and list(event)[len(KEYS) :] == list(seen[0])
+    described = json.loads(SCHEMA.read_text())["properties"]
+    assert set(seen[0]) <= set(described)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        _, row = csv.DictReader(file)
+    for key, value in event_columns(reading).items():
+        assert event[key] == value and row[key] == ("" if value is None else str(value))
+    if reading is not None:
+        assert (event["cpu_percent"], event["board_memory_mb"], event["power_mode"]) == (40.0, 2.5, "15W")
+        assert event["temperature_c"] is None
 
 
 @pytest.mark.parametrize("name", ["out.json", "out", "out.mp4"])

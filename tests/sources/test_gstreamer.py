@@ -3,11 +3,16 @@ import pytest
 
 from smiledet.errors import UsageError
 from smiledet.sources.base import SourceSettings
-from smiledet.sources.gstreamer import GStreamerSource, build_pipeline, complete, csi_pipeline, has_gstreamer
+from smiledet.sources.gstreamer import GStreamerSource, has_gstreamer
+from smiledet.sources.pipelines import build_pipeline, complete, csi_pipeline
 
 
 @pytest.mark.parametrize("spec", ["csi://0", "gst:videotestsrc"])
-def test_without_gstreamer_the_complaint_says_so(spec):
+def test_without_gstreamer_the_complaint_says_so(spec, monkeypatch):
+    def missing():
+        raise UsageError("python3-gi is not installed")
+
+    monkeypatch.setattr("smiledet.sources.gstreamer.load_gstreamer", missing)
     source = GStreamerSource(spec, SourceSettings(), available=lambda: False)
     with pytest.raises(UsageError) as problem:
         source.open()

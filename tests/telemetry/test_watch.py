@@ -97,8 +97,13 @@ def test_the_report_of_a_run(flag, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Telemetry.__init__, "__defaults__", (refuse, lambda: FakeReader("second"), SHORT))
     report = tmp_path / "report.json"
-    assert main(["run", "demo", "--no-show", "--max-frames", "8", "--stats", flag, "--report", str(report)]) == 0
+    events = tmp_path / "events.jsonl"
+    outputs = ["--report", str(report), "--events", str(events)]
+    assert main(["run", "demo", "--no-show", "--max-frames", "8", "--stats", flag, *outputs]) == 0
     told = json.loads(report.read_text())
     assert ("telemetry" in told) == (flag == "--telemetry")
     if flag == "--telemetry":
         assert told["telemetry"]["by"] == "second" and told["telemetry"]["fps_per_watt"] > 0
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert lines and all(("power_w" in line) == (flag == "--telemetry") for line in lines)
+    assert flag == "--no-telemetry" or lines[-1]["power_w"] == 2.0
