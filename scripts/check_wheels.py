@@ -3,6 +3,7 @@
 uv resolves the dependencies of pyproject.toml, and all that they need, for every platform at once, held to requirements.lock,
 on the index that pip is set up for. What that gives each target, its environment markers and its wheels' tags are decided
 here: pip evaluates markers for the Python that runs it, whichever it is asked about, and uv knows no glibc 2.27.
+A tag can be wrong, though: wheels that are tagged by hand (HAND_TAGGED; all, with --inside) are fetched and looked into.
 
 Example:
   python scripts/check_wheels.py
@@ -14,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,19 @@ OLDEST_GLIBC = {"x86_64": 5, "aarch64": 17}
 
 OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """What a tag was called before it named its glibc 2.N."""
+
+HAND_TAGGED = ("ai-edge-litert",)
+"""Packages whose tags no tool has checked: version 2.3.0 for aarch64 says glibc 2.27 and asks for 2.34."""
+
+EXCUSED = {
+    (
+        "ai-edge-litert",
+        "aarch64",
+        27,
+    ): "LiteRT does not load there, in no version; the networks run on TensorRT or, with "
+    "the extra onnx, on ONNX Runtime (docs/jetson.md)",
+}
+"""(package, architecture, N of glibc 2.N) -> why a wheel that does not load there is no failure."""
 
 SHOWN = 6
 """How many of the versions that do have a wheel are named, the newest first."""
@@ -96,8 +111,14 @@ class Target:
         )
 
 
+ANYWHERE = frozenset(compatible_tags((3, 10), platforms=["any"]))
+"""The tags of wheels without anything compiled."""
+
 TARGETS = (
-    *(Target("x86_64", 28, f"3.{minor}", "desktops: Debian 10, Ubuntu 20.04, RHEL 8 or newer") for minor in range(10, 14)),
+    *(
+        Target("x86_64", 28, f"3.{minor}", "desktops: Debian 10, Ubuntu 20.04, RHEL 8 or newer")
+        for minor in range(10, 14)
+    ),
     Target("aarch64", 27, "3.10", "JetPack 4: Jetson TX2, Nano"),
     Target("aarch64", 31, "3.10", "JetPack 5: Jetson Xavier, Orin"),
     Target("aarch64", 35, "3.10", "JetPack 6: Jetson Orin"),
@@ -139,8 +160,26 @@ class Problem:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found for a target.
+
+    Attributes:
+        count: How many packages it needs.
+        problems: Those that it cannot install or load.
+        notes: Those of them that are excused, with the reason.
+    """
+
+    count: int
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...] = ()
+
+
 Versions = Callable[[Target, str], Sequence[str]]
 """(target, package) -> its versions with a wheel that the target takes, the newest first."""
+
+Opener = Callable[[Target, Package], int]
+"""(target, package) -> N of the newest glibc 2.N that something in its wheel asks for; 0 for none."""
 
 
 def _tags_of(wheel: str) -> frozenset[Tag]:
@@ -171,8 +210,13 @@ def read_pins(lock: str) -> set[tuple[str, str]]:
 
 
 def check(
-    target: Target, packages: Sequence[Package], pins: set[tuple[str, str]], versions: Versions
-) -> tuple[int, list[Problem]]:
+    target: Target,
+    packages: Sequence[Package],
+    pins: set[tuple[str, str]],
+    versions: Versions,
+    opened: Opener,
+    inside: bool = False,
+) -> Verdict:
     """Look for a wheel of everything that a target needs.
 
     Args:
@@ -180,19 +224,24 @@ def check(
         packages: All that was resolved, for every platform.
         pins: What the lock holds.
         versions: Asked only where there is no wheel.
-
-    Returns:
-        How many packages it needs, and those that it cannot install.
+        opened: Looks into a wheel.
+        inside: Look into every wheel, not only into those that are tagged by hand.
     """
     tags = target.tags
     wanted = [package for package in packages if target.holds(package.marker)]
-    problems = []
+    problems, notes = [], []
     for package in wanted:
         if (package.name, package.version) not in pins:
             problems.append(Problem(package, "not in requirements.lock: make lock"))
         elif not package.fits(tags):
             problems.append(Problem(package, has_wheels(versions(target, package.name))))
-    return len(wanted), problems
+        elif package.name in HAND_TAGGED or (inside and not package.fits(ANYWHERE)):
+            glibc = opened(target, package)
+            if glibc > target.glibc:
+                excuse = EXCUSED.get((package.name, target.architecture, target.glibc))
+                words = f"its wheel asks for glibc 2.{glibc}, whatever its tag says"
+                (notes if excuse else problems).append(Problem(package, f"{words}: {excuse}" if excuse else words))
+    return Verdict(len(wanted), tuple(problems), tuple(notes))
 
 
 def has_wheels(versions: Sequence[str]) -> str:
@@ -207,12 +256,40 @@ def has_wheels(versions: Sequence[str]) -> str:
     return f"these have one: {', '.join(versions[:SHOWN])}{more}"
 
 
-def versions_by_pip(target: Target, name: str) -> list[str]:
-    """See `Versions`; pip takes a platform for exactly what it says, so that all of them are named."""
+def pip_target(target: Target) -> list[str]:
+    """pip's options for a target; it takes a platform for exactly what it says, so that all of them are named."""
     platforms = [f"--platform={name}" for name in target.platforms]
-    words = ["index", "versions", name, "--only-binary=:all:", f"--python-version={target.python}", *platforms]
-    found = re.search(r"^Available versions: (.*)$", _python_module("pip", *words).stdout, re.MULTILINE)
+    return ["--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}", *platforms]
+
+
+def versions_by_pip(target: Target, name: str) -> list[str]:
+    """See `Versions`."""
+    done = _python_module("pip", "index", "versions", name, *pip_target(target))
+    found = re.search(r"^Available versions: (.*)$", done.stdout, re.MULTILINE)
     return found[1].split(", ") if found else []
+
+
+def opened_by_pip(target: Target, package: Package) -> int:
+    """See `Opener`.
+
+    Raises:
+        SmiledetError: pip cannot fetch the wheel.
+    """
+    wanted = f"{package.name}=={package.version}"
+    with tempfile.TemporaryDirectory() as folder:
+        done = _python_module("pip", "download", "--no-deps", "--quiet", "--dest", folder, *pip_target(target), wanted)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            why = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+            raise SmiledetError(f"{wanted} cannot be fetched for {target.name}: {why}")
+        return asks_for_glibc(wheels[0])
+
+
+def asks_for_glibc(wheel: Path) -> int:
+    """N of the newest glibc 2.N that a library in a wheel names; 0 for none."""
+    with zipfile.ZipFile(wheel) as archive:
+        libraries = [archive.read(name) for name in archive.namelist() if ".so" in Path(name).name]
+    return max((int(found) for library in libraries for found in re.findall(rb"\0GLIBC_2\.(\d+)", library)), default=0)
 
 
 def index_of(configuration: str) -> list[str]:
@@ -266,18 +343,25 @@ def read_target(text: str) -> Target:
     return Target(found[1], int(found[2]), found[3])
 
 
-def report(targets: Sequence[Target], packages: Sequence[Package], pins: set[tuple[str, str]], versions: Versions) -> int:
-    """Check every target and print what was found; returns the exit code."""
-    verdicts, failures = [], []
-    for target in targets:
-        count, problems = check(target, packages, pins, versions)
-        verdict = f"{len(problems)} of {count} without a wheel" if problems else f"all {count} have a wheel"
-        verdicts.append((target.name, target.what, verdict))
-        failures += [(target.name, f"{each.package.name} {each.package.version}", each.words) for each in problems]
-    print(table(("target", "", "base dependencies"), verdicts))
+def report(verdicts: Sequence[tuple[Target, Verdict]]) -> int:
+    """Print what was found; returns the exit code."""
+    rows, failures, notes = [], [], []
+    for target, found in verdicts:
+        bad = len(found.problems)
+        words = f"{bad} of {found.count} without a wheel that loads" if bad else f"all {found.count} have a wheel"
+        rows.append((target.name, target.what, words))
+        failures += [(target.name, _named(each), each.words) for each in found.problems]
+        notes += [f"{target.name}: {_named(each)}: {each.words}" for each in found.notes]
+    print(table(("target", "", "base dependencies"), rows))
     if failures:
-        print("\n" + table(("target", "has no wheel", ""), failures))
+        print("\n" + table(("target", "cannot be had", ""), failures))
+    if notes:
+        print("\n" + "\n".join(["excused", *(f"- {note}" for note in notes)]))
     return 1 if failures else 0
+
+
+def _named(problem: Problem) -> str:
+    return f"{problem.package.name} {problem.package.version}"
 
 
 def main() -> int:
@@ -286,10 +370,17 @@ def main() -> int:
     parser.add_argument(
         "--target", action="append", metavar="ARCHITECTURE-GLIBC-PYTHON", help="only this (may be given several times)"
     )
+    parser.add_argument("--inside", action="store_true", help="look into every wheel (fetches some 800 MB)")
     arguments = parser.parse_args()
     targets = [read_target(text) for text in arguments.target or ()] or TARGETS
     pins = read_pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
-    return report(targets, resolve(ROOT), pins, versions_by_pip)
+    packages = resolve(ROOT)
+    return report(
+        [
+            (target, check(target, packages, pins, versions_by_pip, opened_by_pip, arguments.inside))
+            for target in targets
+        ]
+    )
 
 
 if __name__ == "__main__":
