@@ -1,9 +1,10 @@
 """Check, without installing anything, that every base dependency has a wheel on each machine that smiledet is for.
 
-uv resolves the dependencies of pyproject.toml, and all that they need, for every platform at once, held to requirements.lock,
-on the index that pip is set up for. What that gives each target, its environment markers and its wheels' tags are decided
-here: pip evaluates markers for the Python that runs it, whichever it is asked about, and uv knows no glibc 2.27.
-A tag can be wrong, though: wheels that are tagged by hand (HAND_TAGGED; all, with --inside) are fetched and looked into.
+uv resolves the dependencies of pyproject.toml, and all that they need, for every platform at once, held to
+requirements.lock, on the index that pip is set up for. What that means for a target, its environment markers and its
+wheels' tags, is decided here: pip evaluates markers for the Python that runs it, whichever it is asked about, and uv
+knows no glibc 2.27. A tag can be wrong, though: wheels that are tagged by hand (HAND_TAGGED; all, with --inside) are
+fetched and looked into.
 
 Example:
   python scripts/check_wheels.py
@@ -257,7 +258,7 @@ def has_wheels(versions: Sequence[str]) -> str:
 
 
 def pip_target(target: Target) -> list[str]:
-    """pip's options for a target; it takes a platform for exactly what it says, so that all of them are named."""
+    """The options of pip for a target; it takes a platform for exactly what it says, so that all of them are named."""
     platforms = [f"--platform={name}" for name in target.platforms]
     return ["--only-binary=:all:", "--implementation=cp", f"--python-version={target.python}", *platforms]
 
@@ -293,12 +294,12 @@ def asks_for_glibc(wheel: Path) -> int:
 
 
 def index_of(configuration: str) -> list[str]:
-    """The index that `pip config list` names, as uv's option; pip's own default, where none is named, is uv's too.
+    r"""The index that `pip config list` names, as uv's option; pip's own default, where none is named, is uv's too.
 
     Further indexes are left aside: uv takes a version's files from one index alone, so that one wheel there would hide
     all the others.
 
-    >>> index_of("global.index-url='file:///one'\\n:env:.index-url='file:///two'"), index_of("global.timeout='60'")
+    >>> index_of("global.index-url='file:///one'\n:env:.index-url='file:///two'"), index_of("global.timeout='60'")
     (['--default-index=file:///two'], [])
     """
     found = re.findall(r"^\S+?\.index-url='(.*)'$", configuration, re.MULTILINE)

@@ -1,8 +1,9 @@
 """Project a frame's time on a Jetson TX2, which is not at hand: a lower bound and assumptions, never a measurement.
 
-Counted: the networks' operations and bytes, from the Keras files that ship. Measured here: the processor's time for a frame
-without the networks, and for a Viola-Jones scan of a whole picture. Assumed: the board's published peaks, and how many times
-as long one of its cores takes as one of these. No published benchmark has both processors, so several ratios are shown.
+Counted: the networks' operations and bytes, from the Keras files that ship. Measured here: the processor's time for a
+frame without the networks, and for a Viola-Jones scan of a whole picture. Assumed: the board's published peaks, and how
+many times as long one of its cores takes as one of these. No published benchmark with both processors was found, so
+several ratios are shown.
 
 Example:
   python scripts/tx2_projection.py
@@ -170,7 +171,7 @@ def frame_table(projected: dict[str, Frame], ratios: Sequence[float]) -> str:
         "CPU ratio",
         "ms on CPU",
         "ms on GPU",
-        "FPS, all in turn",
+        "FPS in turn",
         f"FPS, {CORES} cores abreast",
     )
     return table(header, rows)
@@ -186,9 +187,9 @@ def assumptions(launch_us: float, share: float) -> str:
             "published peaks, which no program reaches",
             f"'ms bound' is at those peaks; 'ms as assumed' takes {share:g} of them and {launch_us:g} us to start each "
             "step, figures that nobody has measured here",
-            "the GPU has the memory to itself, each weight is read once a face, maps go to memory and back at each step",
+            "the GPU has the memory to itself, a weight is read once a face, maps go to memory and back at each step",
             "processor times scale by the ratio alone, whatever the cache and the vector width; ratios are assumed",
-            f"'abreast' spreads the processor's work evenly over {CORES} Cortex-A57 cores, which threads never do quite",
+            f"'abreast' spreads the processor's work evenly over {CORES} Cortex-A57 cores, as threads never quite do",
             "left out: reading a camera, copies to and from the GPU, heat, the power mode; a 30 FPS camera ends at 30",
         )
     )

@@ -1,7 +1,7 @@
 """What a frame would take on a board that is not at hand: a roofline for its GPU, a ratio for its processor.
 
-A projection is no measurement. The roofline (Williams, Waterman and Patterson, "Roofline", 2009) is a lower bound of the time:
-no step takes less than its arithmetic at the peak rate, nor less than its bytes at the peak bandwidth.
+A projection is no measurement. The roofline (Williams, Waterman and Patterson, "Roofline", 2009) is a lower bound of
+the time: no step takes less than its arithmetic at the peak rate, nor less than its bytes at the peak bandwidth.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counting what a network moves through memory for one picture, layer by layer, where each layer's maps go there and back."""
+"""Counting what a network moves through memory for one picture, if every layer's maps go there and back."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def count_traffic(model: keras.Model) -> Traffic:
 
 
 def _between(layer: layers.SeparableConv2D) -> int:
-    """Numbers in the maps between a separable convolution's two steps: (…, channels, multiplier) of its first kernel."""
+    """Numbers in the maps between a separable convolution's two steps, of (…, channels, multiplier) kernels."""
     positions = _numbers([layer.output]) // layer.filters
     channels, multiplier = layer.depthwise_kernel.shape[-2:]
     return int(positions * channels * multiplier)
