@@ -32,11 +32,12 @@ def quoted_commands(text: str) -> list[list[str]]:
 
     A command's bare name between backticks only speaks of it, and `--help` would end the test.
     """
-    blocks = [line for line in text.splitlines() if line.startswith(("    ", "#   "))]
+    lines = [line for line in text.splitlines() if line.startswith(("    ", "#   "))]
+    blocks = [re.sub(r"(?<=\S)\s+#\s.*", "", line) for line in lines]
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if len(span.split()) > 2 and "--help" not in span]
     typed = [match[1] for span in [*blocks, *spans] if (match := PROGRAM.search(span))]
     started = [json.loads(line) for line in re.findall(r"^CMD (\[.*\])", text, re.MULTILINE)]
-    return [shlex.split(re.sub(r"(?:^|\s)#\s.*|[;&|].*|`.*|…", "", line)) for line in typed] + started
+    return [shlex.split(re.sub(r"[;&|].*|…", "", line)) for line in typed] + started
 
 
 COMMANDS = [
