@@ -12,7 +12,7 @@ RUN_SETUP := $(VENV)/.run
 DEV_SETUP := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint bench train export lock wheel clean
+.PHONY: help setup demo run test lint bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -46,6 +46,9 @@ lock: $(DEV_SETUP)  ## resolve the exact versions anew
 
 wheel: $(DEV_SETUP)  ## dist/smiledet-*.whl
 	$(BIN)/python -m build --wheel
+
+wheels: $(DEV_SETUP)  ## every base dependency has a wheel on every platform
+	$(BIN)/python scripts/check_wheels.py
 
 clean:  ## what was built; keeps runs/ and the models
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache

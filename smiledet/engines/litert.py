@@ -37,8 +37,10 @@ class LiteRTEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
-        from ai_edge_litert.interpreter import Interpreter
-
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
+            raise UsageError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
         try:
             interpreter = Interpreter(model_path=str(path), num_threads=threads)
             _allocate(interpreter)

@@ -65,11 +65,11 @@ def multiply_adds(layer: keras.layers.Layer) -> int:
     raise TypeError(f"{layer.name}: cannot count the work of a {type(layer).__name__}")
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def inner_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """The layers of a model and of the models within it."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+            yield from inner_layers(layer)
         else:
             yield layer
 
@@ -84,4 +84,4 @@ def count_flops(model: keras.Model) -> Work:
         TypeError: It has a layer with weights of which nothing is known.
         ValueError: Its input has no fixed size.
     """
-    return Work(sum(multiply_adds(layer) for layer in _layers(model)))
+    return Work(sum(multiply_adds(layer) for layer in inner_layers(model)))
