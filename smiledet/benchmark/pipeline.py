@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 
@@ -98,7 +98,22 @@ def measure_run(
     command = run_command(source, live, max_frames, rate, loop, trace)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"smiledet run {source} ended with {done.returncode}"]
-        kind = UsageError if done.returncode == UsageError.exit_code else SmiledetError
-        raise kind(last[0].removeprefix("smiledet: "))
+        raise_for(done.returncode, done.stderr, source)
     return PipelineRun(**json.loads(done.stdout))
+
+
+def raise_for(code: int, complaints: str, source: str) -> NoReturn:
+    """Say what a run of a process said that ended badly, and end as it did.
+
+    Args:
+        code: Its exit code.
+        complaints: What it wrote to stderr.
+        source: What it ran on.
+
+    Raises:
+        UsageError: The run refused.
+        SmiledetError: It failed midway.
+    """
+    last = complaints.strip().splitlines()[-1:] or [f"smiledet run {source} ended with {code}"]
+    kind = UsageError if code == UsageError.exit_code else SmiledetError
+    raise kind(last[0].removeprefix("smiledet: "))

@@ -51,7 +51,7 @@ def create_source(
         loop: Begin a file again when it ends.
 
     Raises:
-        UsageError: Nothing of that name; the message lists what SOURCE may be. Or it is live, and cannot loop or be paced.
+        UsageError: Nothing of that name; the message lists what SOURCE may be. Or it is live: no loop, no rate.
     """
     chosen = default_spec() if spec is None else spec
     kinds = source_kinds()
