@@ -23,6 +23,9 @@ WARM_UP = 0.1
 WINDOW = 0.1
 """Share of the run over which memory is averaged, after the warm-up and at the end."""
 
+STARTED = "smiledet: platform "
+"""Begins the line with which a run starts."""
+
 ENDS_WITHIN = 30.0
 """Seconds that the process gets to end."""
 
@@ -78,6 +81,17 @@ def growth(samples: Sequence[float]) -> tuple[float, float]:
     return median(samples[skip : skip + width]), median(samples[-width:])
 
 
+def _until_started(process: subprocess.Popen[str]) -> str:
+    """Wait until a run has said what it runs on, which it does just before it starts; what it said until then."""
+    assert process.stderr is not None
+    told = ""
+    for line in process.stderr:
+        told += line
+        if line.startswith(STARTED):
+            break
+    return told
+
+
 def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> Soak:
     """Loop a source for so long and watch the memory.
 
@@ -96,9 +110,10 @@ def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> S
     command = run_command(source, live, rate=rate, loop=True)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     samples: list[float] = []
-    began = time.monotonic()
-    end = began + 60 * minutes
     try:
+        told = _until_started(process)
+        began = time.monotonic()
+        end = began + 60 * minutes
         while time.monotonic() < end and process.poll() is None:
             if (resident := resident_memory(process.pid)) is not None:
                 samples.append(resident)
@@ -107,6 +122,7 @@ def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> S
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         output, complaints = process.communicate(timeout=ENDS_WITHIN)
+        complaints = told + complaints
     finally:
         if process.poll() is None:
             process.kill()

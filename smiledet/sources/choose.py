@@ -63,5 +63,5 @@ def create_source(
                     f"--{'loop' if loop else 'rate'} is for files and the demo; {chosen} comes as it comes"
                 )
             source = Looped(source) if loop else source
-            return Paced(source, rate) if realtime and not source.live else source
+            return Paced(source, rate=rate) if realtime and not source.live else source
     raise UsageError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")

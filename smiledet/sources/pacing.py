@@ -19,9 +19,9 @@ class Paced(Source):
 
     Args:
         source: What is played; opened and closed with this.
-        rate: Pictures a second, as if a camera of that rate had taken them; 0 for the source's own.
         clock: Monotonic seconds; tests bring their own.
         wait: Waits so many seconds unless closed; True if it was closed.
+        rate: Pictures a second, as if a camera of that rate had taken them; 0 for the source's own.
     """
 
     live = True
@@ -29,9 +29,9 @@ class Paced(Source):
     def __init__(
         self,
         source: Source,
-        rate: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], bool] | None = None,
+        rate: float = 0.0,
     ) -> None:
         self._source = source
         self._closing = threading.Event()
