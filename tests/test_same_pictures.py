@@ -1,8 +1,8 @@
 """What a run shows stays the same: annotated pictures of the demo against a small stored reference.
 
-Making things faster must not change results unnoticed. The reference is a sheet of two annotated frames at half size, and
-the readings of four; both were made by the code that they test. Where a change of results is meant, look at the new
-pictures and store them: SMILEDET_STORE_REFERENCE=1 python -m pytest tests/test_same_pictures.py
+Making things faster must not change results unnoticed. The reference is a sheet of two annotated frames at half size,
+and the readings of four; both were made by the code that they test. Where a change of results is meant, look at the
+new pictures and store them: SMILEDET_STORE_REFERENCE=1 python -m pytest tests/test_same_pictures.py
 
 Versions of OpenCV, dlib and LiteRT differ in the last bit of a warp or a sum, hence the tolerances: an edge that lies a
 pixel elsewhere is allowed, another label, box or plate is not.
