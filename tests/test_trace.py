@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections import Counter
 from pathlib import Path
@@ -12,12 +13,16 @@ import pytest
 
 from smiledet import trace as module
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.cli import main
 from smiledet.config import load_config
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
 from smiledet.pipeline import Pipeline
 from smiledet.sources.demo import DemoSource
 from smiledet.trace import LATENCY, MARKS_KEPT, READ, Trace
+
+LIMIT = 30.0
+"""Seconds after which an interrupted process counts as stuck."""
 
 
 def frame_of(number: int) -> Frame:
@@ -175,3 +180,31 @@ def test_a_run_is_traced_whole(path):
         assert sorted(bar["args"]["frame"] for bar in bars(events, stage)) == list(range(6)), stage
     assert len(bars(events, "set up")) == 6  # every thread
     assert all(bar["dur"] >= 0 and bar["ts"] >= 0 for bar in events if bar["ph"] == "X")
+
+
+def test_an_interrupted_run_leaves_a_valid_file(start_smiledet, path):
+    process = start_smiledet("run", "demo", "--loop", "--no-show", "--trace", path, "--max-frames", 100_000)
+    for line in process.stderr:
+        if line.startswith("smiledet: platform"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, complaints = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130, complaints
+    assert f"smiledet: wrote {path}" in complaints
+    assert events_of(path)[0]["name"] == "process_name"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--trace", "nowhere/trace.json"], "there is no folder nowhere"),
+        (["--trace", "."], "cannot write"),
+        (["--rate", "60"], "--rate is the pace of a file that is played live"),
+        (["--rate", "0"], "no number above 0"),
+    ],
+)
+def test_bad_input_is_refused_on_one_line(words, complaint, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "demo", "--no-show", *words]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert complaint in said[-1] and not any("Traceback" in line for line in said)

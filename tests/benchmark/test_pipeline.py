@@ -97,9 +97,9 @@ def test_a_crowd_is_written(tmp_path, count_frames):
 
 
 def test_growth_with_faces_and_pixels_wants_both_varied():
-    (row,) = measure_scale(faces=(1,), sizes=((320, 240),), length=6)
+    (row,) = measure_scale(faces=(1,), sizes=((320, 240),), length=15)
     assert (row.width, row.height, row.faces) == (320, 240, 1)
-    assert row.found > 0.5 and row.cpu_ms > 0 and row.core_percent > 0
+    assert row.found > 0.2 and row.cpu_ms > 0 and row.core_percent > 0
     more = [replace(row, faces=faces, cpu_ms=1.0 + 0.5 * faces) for faces in (1, 2, 4)]
     assert fit_growth(more) is None
     larger = [replace(each, width=640, cpu_ms=each.cpu_ms + 1) for each in more]
