@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections import Counter
@@ -183,15 +184,19 @@ def test_a_run_is_traced_whole(path):
 
 
 def test_an_interrupted_run_leaves_a_valid_file(start_smiledet, path):
-    process = start_smiledet("run", "demo", "--loop", "--no-show", "--trace", path, "--max-frames", 100_000)
-    for line in process.stderr:
-        if line.startswith("smiledet: platform"):
-            break
-    process.send_signal(signal.SIGINT)
+    written = path.with_name("events.jsonl")
+    os.mkfifo(written)
+    kept = os.open(written, os.O_RDWR)  # there is no end of file before the program has opened its own end
+    with written.open() as events:
+        process = start_smiledet("run", "demo", "--loop", "--no-show", "--trace", path, "--events", written)
+        assert json.loads(events.readline())
+        os.close(kept)
+        process.send_signal(signal.SIGINT)
+        events.read()
     _, complaints = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, complaints
     assert f"smiledet: wrote {path}" in complaints
-    assert events_of(path)[0]["name"] == "process_name"
+    assert bars(events_of(path), "draw")
 
 
 @pytest.mark.parametrize(
