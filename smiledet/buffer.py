@@ -19,12 +19,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from smiledet.frame import Frame
 
-AGES_KEPT = 512
-"""Ages remembered at each stage: enough for a 99th percentile, bounded on a run of days."""
+AGES_KEPT = 2048
+"""Ages remembered at each stage: enough for a 99th percentile (a minute at 30 FPS), bounded on a run of days."""
 
 
 class Policy(Enum):
@@ -43,6 +44,10 @@ class Drop(Enum):
     """The frame left the ring before its prerequisites were met, or before the stage asked."""
     CLOSED = "closed"
     """The run was stopped while the frame was waiting."""
+
+
+Dropped = Callable[[Frame, str, Drop], None]
+"""Told of a frame, the stage that never gets it, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,8 @@ class FrameBuffer:
         policy: See `Policy`.
         capacity: Frames held at most; raise it where stages take turns of very different length.
         clock: Monotonic nanoseconds; tests bring their own.
+        on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
+            call back.
 
     Raises:
         ValueError: `capacity` is below 2, two stages share a name, or a need names no stage.
@@ -115,6 +122,7 @@ class FrameBuffer:
         policy: Policy,
         capacity: int = 6,
         clock: Callable[[], int] = time.monotonic_ns,
+        on_drop: Dropped | None = None,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -127,6 +135,7 @@ class FrameBuffer:
         self.policy = policy
         self.capacity = capacity
         self._clock = clock
+        self._on_drop = on_drop
         self._ring: dict[int, _Slot] = {}
         self._newest_had = dict.fromkeys(self._stages, -1)
         self._counts = {name: StageCount() for name in self._stages}
@@ -248,6 +257,18 @@ class FrameBuffer:
         with self._lock:
             return self._published
 
+    @property
+    def held(self) -> int:
+        """Frames in the ring now."""
+        return len(self._ring)
+
+    def count(self, stage: str, ages: int = AGES_KEPT) -> StageCount:
+        """What became of the frames at one stage, with its latest ages; a copy, cheaper than all `counts`."""
+        with self._lock:
+            count = self._counts[stage]
+            latest = deque(islice(reversed(count.ages_ns), ages))
+            return replace(count, dropped=Counter(count.dropped), ages_ns=latest)
+
     def counts(self) -> dict[str, StageCount]:
         """A copy of what became of the frames, by stage."""
         with self._lock:
@@ -359,4 +380,7 @@ class FrameBuffer:
         for name, stage in self._stages.items():
             if name not in slot.claimed:
                 overtaken = not self._goes_in_order(stage) and slot.frame.id <= self._newest_had[name]
-                self._counts[name].dropped[Drop.OVERTAKEN if overtaken else cause] += 1
+                why = Drop.OVERTAKEN if overtaken else cause
+                self._counts[name].dropped[why] += 1
+                if self._on_drop is not None:
+                    self._on_drop(slot.frame, name, why)

@@ -7,6 +7,7 @@ import queue
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -15,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from smiledet.alignment.aligner import FaceAligner
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.detection.choose import detector_kind
 from smiledet.detection.locator import FaceLocator
@@ -27,12 +28,14 @@ from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.labels import LabelBoard
+from smiledet.process import ProcessorTimes, processor_times
 from smiledet.rate import RateMeter
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
 from smiledet.tasks.base import Task, get_task
+from smiledet.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
@@ -50,6 +53,10 @@ WINDOW = "window"
 
 STOP_WITHIN = 1.5
 """Seconds that the threads get to end after a stop; the promise is 2 for everything."""
+
+
+LATENCIES_SHOWN = 64
+"""Frames over which the stats line takes the median latency."""
 
 
 class Stop(Enum):
@@ -85,6 +92,7 @@ class Pipeline:
         window: Shown on the calling thread; None for none.
         limits: Where to end early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
+        trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -98,9 +106,11 @@ class Pipeline:
         window: Window | None = None,
         limits: Limits | None = None,
         load: Callable[[], tuple[str, ...]] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._config = config
         self._load = load
+        self._trace = trace
         self._window = window
         self._still = source.still
         self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
@@ -110,19 +120,23 @@ class Pipeline:
         self._late: list[SmiledetError] = []
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
         sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
-        self.buffer = FrameBuffer(self._stages(policy, sink_stages), policy, config.buffer.capacity)
+        on_drop = _mark_drops(trace) if trace is not None else None
+        self.buffer = FrameBuffer(self._stages(policy, sink_stages), policy, config.buffer.capacity, on_drop=on_drop)
         self._grabber = Grabber(
             source,
             self.buffer,
             *((limits.max_frames, limits.duration) if limits else ()),
             settings=self._settings(grabber.STAGE),
             on_end=self._on_end,
+            trace=trace,
         )
         self._workers: list[Worker] = self._make_workers()
         self._workers += [
-            SinkWorker(stage, sink, buffer=self.buffer, on_end=self._on_end)
+            SinkWorker(stage, sink, buffer=self.buffer, on_end=self._on_end, trace=trace)
             for stage, sink in zip(sink_stages, sinks, strict=True)
         ]
+        if trace is not None:
+            trace.order_threads([self._grabber.name, *(worker.name for worker in self._workers)])
 
     @property
     def device(self) -> str:
@@ -148,11 +162,12 @@ class Pipeline:
             worker.start()
         for worker in self._workers:  # pictures are not taken before there is somebody to look at them
             worker.wait_ready()
+        ready = processor_times()
         self._grabber.start()
         try:
             why = self._watch()
         finally:
-            report = self._shut_down(started)
+            report = self._shut_down(started, ready)
         self._raise_late_problem()
         return why, report
 
@@ -198,6 +213,7 @@ class Pipeline:
                 "settings": self._settings(stage),
                 "faults": config.faults,
                 "on_end": self._on_end,
+                "trace": self._trace,
             }
 
         finder = detector_kind(config.detector)
@@ -227,13 +243,13 @@ class Pipeline:
 
     def _stats(self, faces: int) -> StatsLine:
         """What the stats line says now; the drawer asks once a frame."""
-        counts = self.buffer.counts()
-        ages = counts[drawer.STAGE].ages_ns
+        count = self.buffer.count(drawer.STAGE, LATENCIES_SHOWN)
+        ages = count.ages_ns
         return StatsLine(
             fps=self._drawn.rate,
             latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
             device=self._device,
-            dropped=counts[drawer.STAGE].total_dropped,
+            dropped=count.total_dropped,
             faces=faces,
             load=self._load() if self._load else (),
         )
@@ -293,13 +309,14 @@ class Pipeline:
     def _show_newest(self, window: Window) -> bool:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
         if frame is not None:
-            window.show(annotation_of(frame).image)
+            with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
+                window.show(annotation_of(frame).image)
             self.buffer.done(frame, WINDOW, None)
         return window.poll()
 
-    def _shut_down(self, started: float) -> RunReport:
+    def _shut_down(self, started: float, ready: ProcessorTimes) -> RunReport:
         """Stop every thread and wait for it, within `STOP_WITHIN`; outputs are closed by their threads."""
-        report = summarise(self.buffer, time.monotonic() - started)
+        report = summarise(self.buffer, time.monotonic() - started, ready, processor_times())
         self.buffer.close()
         threads = [self._grabber, *self._workers]
         for thread in threads:
@@ -311,6 +328,10 @@ class Pipeline:
         if self._window is not None:
             self._window.close()
         return report
+
+
+def _mark_drops(trace: Trace) -> Dropped:
+    return lambda frame, stage, cause: trace.dropped(frame, stage, cause.value)
 
 
 def _task_settings(task: Task, config: Config) -> TaskSettings:

@@ -7,6 +7,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 
 def process_start_ns() -> int | None:
@@ -34,6 +35,26 @@ def peak_memory() -> int:
             return 1024 * int(line.split()[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+class ProcessorTimes(NamedTuple):
+    """Processor time that this process has used so far, all threads, and when that was asked.
+
+    Attributes:
+        user: Seconds in the program and its libraries.
+        system: Seconds in the kernel.
+        clock: `time.monotonic()` then.
+    """
+
+    user: float
+    system: float
+    clock: float
+
+
+def processor_times() -> ProcessorTimes:
+    """What has been used up to now."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return ProcessorTimes(usage.ru_utime, usage.ru_stime, time.monotonic())
 
 
 def processor_time() -> float:

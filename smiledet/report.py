@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from smiledet.buffer import FrameBuffer, StageCount
-from smiledet.process import process_start_ns
+from smiledet.process import ProcessorTimes, process_start_ns
 from smiledet.workers import drawer
 
 Section: TypeAlias = "tuple[str, Sequence[str], Sequence[Sequence[str]]]"
@@ -24,11 +24,15 @@ class RunReport:
         seconds: From the first thread's start to the end.
         published: Frames taken from the source.
         stages: What became of them, by stage.
+        ready: Processor time up to the first frame, with everything set up; None where nobody looked.
+        over: The same at the end.
     """
 
     seconds: float
     published: int
     stages: Mapping[str, StageCount]
+    ready: ProcessorTimes | None = None
+    over: ProcessorTimes | None = None
 
     @property
     def drawn(self) -> int:
@@ -49,15 +53,26 @@ class RunReport:
         started = process_start_ns()
         return (first - started) / 1e9 if first and started is not None else None
 
+    @property
+    def processor(self) -> tuple[float, float, float]:
+        """Processor time of the run itself, start-up left out: user and system seconds, and share of one core."""
+        if self.ready is None or self.over is None:
+            return 0.0, 0.0, 0.0
+        user, system = self.over.user - self.ready.user, self.over.system - self.ready.system
+        seconds = self.over.clock - self.ready.clock
+        return user, system, (user + system) / seconds if seconds > 0 else 0.0
+
     def latency_ms(self, percentile: float = 50) -> float:
         """Capture to drawn, in milliseconds, over the latest frames; 0 if none was drawn."""
         ages = self.stages[drawer.STAGE].ages_ns
         return float(np.percentile(ages, percentile)) / 1e6 if ages else 0.0
 
 
-def summarise(buffer: FrameBuffer, seconds: float) -> RunReport:
-    """The report of a run that is over, or that has come this far."""
-    return RunReport(seconds, buffer.published, buffer.counts())
+def summarise(
+    buffer: FrameBuffer, seconds: float, ready: ProcessorTimes | None = None, over: ProcessorTimes | None = None
+) -> RunReport:
+    """The report of a run that is over, or that has come this far; see `RunReport` for the arguments."""
+    return RunReport(seconds, buffer.published, buffer.counts(), ready, over)
 
 
 def summary_line(report: RunReport) -> str:

@@ -21,18 +21,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.config import Config
-    from smiledet.pipeline import Pipeline
     from smiledet.platform.choice import PlatformChoice
-    from smiledet.report import RunReport
     from smiledet.sinks.base import Sink
-    from smiledet.sinks.tally import Tally
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
     from smiledet.telemetry.watch import Telemetry
+    from smiledet.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=Path, metavar="OUT.jsonl|OUT.csv", help="write a line a face and frame")
     parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a contact sheet of annotated frames")
     parser.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
+    parser.add_argument(
+        "--rate", type=_positive_float, metavar="FPS", help="with --realtime, play it as a camera of that rate would"
+    )
+    parser.add_argument("--loop", action="store_true", help="begin a file again when it ends")
     parser.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop after N frames")
     parser.add_argument("--duration", type=_positive_float, metavar="S", help="stop after S seconds of the source")
     parser.add_argument(
@@ -65,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
+    )
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT.json", help="write what every thread did; for ui.perfetto.dev"
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
     parser.add_argument(
@@ -101,7 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
         _record_instead(arguments)
     _check_outputs(arguments)
     only_watched = window is not None and not any(_output_files(arguments))
-    source = create_source(arguments.source, config.source, arguments.realtime or only_watched)
+    realtime = arguments.realtime or only_watched
+    if arguments.rate and not realtime:
+        raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
+    source = create_source(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop)
     with opened(source):
         log.info("source: %s", source.description)
         return _run_open(arguments, config, platform, source, window)
@@ -110,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_open(
     arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
 ) -> int:
+    from smiledet.cli._figures import figures, print_tables, write_report
     from smiledet.interrupts import on_signals
     from smiledet.pipeline import Limits, Pipeline, Stop
     from smiledet.report import summary_line
@@ -124,16 +133,17 @@ def _run_open(
         file_sinks = _file_sinks(arguments, config, source, telemetry)
         sinks = [stack.enter_context(sink) for sink in [*file_sinks, tally]]
         load = telemetry.parts if telemetry is not None else None
-        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load)
+        trace = _trace(arguments, stack)
+        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, config.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
     if arguments.stats or arguments.unwatched:
-        _print_tables(pipeline, tally, report, source, telemetry)
+        print_tables(pipeline.device, tally, report, source, telemetry)
     if arguments.report is not None:
-        _write_report(arguments.report, figures(report, tally, source, telemetry))
-    for path in _output_files(arguments):
+        write_report(arguments.report, figures(report, tally, source, telemetry))
+    for path in _written_files(arguments):
         if path.exists():
             log.info("wrote %s", path)
     return 130 if why is Stop.SIGNAL else 0
@@ -147,6 +157,17 @@ def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: E
     from smiledet.telemetry.watch import Telemetry
 
     return stack.enter_context(Telemetry())
+
+
+def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
+    """The trace file, open; none where nobody wants it."""
+    if arguments.trace is None:
+        return None
+    from smiledet.trace import Trace
+    from smiledet.workers import drawer
+    from smiledet.workers.locator import faces_of
+
+    return stack.enter_context(Trace(arguments.trace, lambda frame: len(faces_of(frame)), last=drawer.STAGE))
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -197,16 +218,21 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
+def _written_files(arguments: argparse.Namespace) -> list[Path]:
+    """What the run writes; a trace is no reason to take every frame of a file that is only watched."""
+    return [*_output_files(arguments), *([arguments.trace] if arguments.trace is not None else [])]
+
+
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
     from smiledet.sinks.output import claim_file, is_same_file
 
-    for path in _output_files(arguments):
+    for path in _written_files(arguments):
         if arguments.source is not None and is_same_file(path, Path(arguments.source)):
             raise UsageError(f"cannot write {path}: it is the file to read; give the output another name")
-    report: Path | None = arguments.report
-    if report is not None and str(report) != "-" and claim_file(report):
-        report.unlink()
+    for path in (arguments.report, arguments.trace):
+        if path is not None and str(path) != "-" and claim_file(path):
+            path.unlink()
 
 
 def _file_sinks(
@@ -228,54 +254,6 @@ def _file_sinks(
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     return sinks
-
-
-def figures(report: RunReport, tally: Tally, source: Source, telemetry: Telemetry | None = None) -> dict[str, Any]:
-    """The run in numbers: what `--report` writes, and `smiledet.benchmark.pipeline.PipelineRun` reads."""
-    from smiledet.process import peak_memory, processor_time
-
-    values = {
-        "source": source.description,
-        "mode": "live" if source.live else "every frame",
-        "frames": tally.frames,
-        "faces": tally.faces,
-        "fps": round(report.fps, 2),
-        "latency_ms": round(report.latency_ms(), 3),
-        "latency_95_ms": round(report.latency_ms(95), 3),
-        "dropped": report.published - report.drawn,
-        "start_up_s": round(report.start_up or 0.0, 3),
-        "cpu_ms": round(1000 * processor_time() / max(1, tally.frames), 3),
-        "memory_mb": round(peak_memory() / 1e6, 1),
-    }
-    return values if telemetry is None else values | {"telemetry": telemetry.summary(report.fps)}
-
-
-def _write_report(path: Path, values: dict[str, Any]) -> None:
-    import json
-
-    text = json.dumps(values) + "\n"
-    if str(path) == "-":
-        print(text, end="")
-        return
-    try:
-        path.write_text(text)
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
-
-
-def _print_tables(
-    pipeline: Pipeline, tally: Tally, report: RunReport, source: Source, telemetry: Telemetry | None
-) -> None:
-    from smiledet.report import stage_table, table
-
-    print(stage_table(report))
-    print()
-    measured = figures(report, tally, source, telemetry)
-    measured |= {f"telemetry: {name}": value for name, value in measured.pop("telemetry", {}).items()}
-    measured["device"] = pipeline.device
-    print(table(("figure", "value"), [(name, str(value)) for name, value in measured.items()]))
-    print()
-    print(table(("face", "task", "label", "share of its frames"), tally.rows()))
 
 
 def _positive_int(text: str) -> int:

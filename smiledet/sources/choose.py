@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 
 from smiledet.errors import UsageError
 from smiledet.sources.base import NamedSource, Source, SourceSettings
+from smiledet.sources.looping import Looped
 from smiledet.sources.pacing import Paced
 
 log = logging.getLogger(__name__)
@@ -33,21 +34,34 @@ def default_spec() -> str:
     return "demo"
 
 
-def create_source(spec: str | None, settings: SourceSettings | None = None, realtime: bool = False) -> Source:
+def create_source(
+    spec: str | None,
+    settings: SourceSettings | None = None,
+    realtime: bool = False,
+    rate: float = 0.0,
+    loop: bool = False,
+) -> Source:
     """The source that SOURCE names, not yet open.
 
     Args:
         spec: SOURCE; None for the default.
         settings: What to ask of a camera or a stream.
         realtime: Play a file, or the demo, at its own pace; what is live already stays as it is.
+        rate: Play it at so many pictures a second instead; 0 for its own pace.
+        loop: Begin a file again when it ends.
 
     Raises:
-        UsageError: Nothing of that name; the message lists what SOURCE may be.
+        UsageError: Nothing of that name; the message lists what SOURCE may be. Or it is live: no loop, no rate.
     """
     chosen = default_spec() if spec is None else spec
     kinds = source_kinds()
     for kind in kinds:
         if kind.accepts(chosen):
-            source = kind.from_spec(chosen, settings or SourceSettings())
-            return Paced(source) if realtime and not source.live else source
+            source: Source = kind.from_spec(chosen, settings or SourceSettings())
+            if source.live and (rate or loop):
+                raise UsageError(
+                    f"--{'loop' if loop else 'rate'} is for files and the demo; {chosen} comes as it comes"
+                )
+            source = Looped(source) if loop else source
+            return Paced(source, rate=rate) if realtime and not source.live else source
     raise UsageError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")

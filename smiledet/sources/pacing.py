@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -20,6 +21,7 @@ class Paced(Source):
         source: What is played; opened and closed with this.
         clock: Monotonic seconds; tests bring their own.
         wait: Waits so many seconds unless closed; True if it was closed.
+        rate: Pictures a second, as if a camera of that rate had taken them; 0 for the source's own.
     """
 
     live = True
@@ -29,12 +31,15 @@ class Paced(Source):
         source: Source,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], bool] | None = None,
+        rate: float = 0.0,
     ) -> None:
         self._source = source
         self._closing = threading.Event()
         self._clock = clock
         self._wait = wait or self._closing.wait
         self._start: float | None = None
+        self._rate = rate
+        self._stretch = 1.0  # of the time line
         self.description = source.description
         self.still = source.still
 
@@ -45,12 +50,17 @@ class Paced(Source):
         self._source.open()
         self.description = f"{self._source.description}, in real time"
         self.fps, self.size, self.length = self._source.fps, self._source.size, self._source.length
+        if self._rate > 0 and self.fps > 0:
+            self._stretch, self.fps = self.fps / self._rate, self._rate
+            self.description += f" as if at {self._rate:g} FPS"
 
     @override
     def read(self) -> Picture | None:
         picture = self._source.read()
         if picture is None or self._closing.is_set():
             return None
+        if self._stretch != 1:
+            picture = replace(picture, timestamp=picture.timestamp * self._stretch)
         if self._start is None:
             self._start = self._clock() - picture.timestamp
         early = self._start + picture.timestamp - self._clock()

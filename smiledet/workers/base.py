@@ -13,6 +13,7 @@ from smiledet.buffer import FrameBuffer
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
+from smiledet.trace import Trace
 from smiledet.workers.thread import Ended, StageThread, WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Worker(StageThread):
         on_end: See `StageThread`.
         name: The thread's name; the stage's by default.
         clock: Monotonic seconds; tests bring their own.
+        trace: See `StageThread`.
     """
 
     def __init__(
@@ -58,8 +60,9 @@ class Worker(StageThread):
         on_end: Ended | None = None,
         name: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        trace: Trace | None = None,
     ) -> None:
-        super().__init__(stage, settings, on_end, name)
+        super().__init__(stage, settings, on_end, name, trace)
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
@@ -89,7 +92,7 @@ class Worker(StageThread):
     def _attempt(self, frame: Frame) -> bool:
         """Process one frame; False if that failed. The frame is handed back either way."""
         try:
-            result = self.process(frame)
+            result = self.process(frame) if self._trace is None else self._traced(self._trace, frame)
         except SmiledetError:
             self._buffer.failed(frame, self.stage)
             raise
@@ -100,6 +103,10 @@ class Worker(StageThread):
             return False
         self._buffer.done(frame, self.stage, result)
         return True
+
+    def _traced(self, trace: Trace, frame: Frame) -> Any:
+        with trace.work(self.stage, frame):
+            return self.process(frame)
 
     def _restart(self, restarts: int) -> None:
         """Close and open the stage again after a wait that doubles each time.

@@ -47,15 +47,20 @@ class Grabber(StageThread):
         number = 0
         first: float | None = None
         while not self.stopping and number != self._max_frames:
+            started, busy = (self._clock(), time.thread_time_ns()) if self._trace is not None else (0, 0)
             picture = self._source.read()
             if picture is None:
                 return
             captured = self._clock()
+            busy = time.thread_time_ns() - busy if self._trace is not None else 0
             first = picture.timestamp if first is None else first
             if self._duration is not None and picture.timestamp - first >= self._duration:
                 return
-            if not self._buffer.publish(Frame(number, captured, picture.timestamp, picture.image, picture.cut)):
+            frame = Frame(number, captured, picture.timestamp, picture.image, picture.cut)
+            if not self._buffer.publish(frame):
                 return
+            if self._trace is not None:
+                self._trace.taken(frame, started, busy, self._buffer.held)
             number += 1
             if self._settings.max_rate > 0:
                 self.pause(1 / self._settings.max_rate - (self._clock() - captured) / 1e9)

@@ -8,10 +8,12 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from smiledet.errors import SmiledetError
 from smiledet.schema import between
+from smiledet.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class StageThread(ABC):
         settings: Priority and rate.
         on_end: See `Ended`.
         name: The thread's name; the stage's by default.
+        trace: Where to write down what the thread does; None for nowhere.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class StageThread(ABC):
         settings: WorkerSettings | None = None,
         on_end: Ended | None = None,
         name: str | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.stage = stage
+        self._trace = trace
         self._settings = settings or WorkerSettings()
         self._on_end = on_end
         self._stopping = threading.Event()
@@ -120,7 +125,8 @@ class StageThread(ABC):
 
     def _work(self) -> None:
         self._apply_priority()
-        self.setup()
+        with self._trace.span("set up") if self._trace is not None else nullcontext():
+            self.setup()
         self._ready.set()
         self.loop()
 

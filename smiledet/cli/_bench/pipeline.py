@@ -1,7 +1,13 @@
 """Measure the whole pipeline on the demo or on clips, read through and played live.
 
+With --scale instead: on clips of 1 to 16 faces in pictures of 320x240 to 1920x1080, and what a face and a million
+pixels cost. With --soak: whether memory grows while a clip is looped.
+
 Example:
   smiledet bench pipeline --clip clip.mp4 --rounds 5
+  smiledet bench pipeline --clip clip.mp4 --rate 60 --trace trace.json
+  smiledet bench pipeline --scale
+  smiledet bench pipeline --soak 30 --clip clip.mp4
 """
 
 from __future__ import annotations
@@ -9,6 +15,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
@@ -16,41 +23,113 @@ from smiledet.errors import UsageError
 if TYPE_CHECKING:
     from smiledet.benchmark.pipeline import PipelineRun
 
+SCALE_HEADER = (
+    "size",
+    "faces",
+    "found",
+    "FPS",
+    "CPU ms",
+    "live FPS",
+    "latency ms",
+    "95 %",
+    "99 %",
+    "% of a core",
+    "dropped",
+    "MB",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the target's arguments."""
     parser.add_argument("--clip", action="append", default=[], metavar="SOURCE", help="what to run on (default: demo)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="runs to take the median of (default: 3)")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, metavar="FPS", help="frames a second, live (default: its own)"
+    )
+    parser.add_argument("--trace", type=Path, metavar="OUT.json", help="trace a further run of the one clip")
+    parser.add_argument("--scale", action="store_true", help="1 to 16 faces, 320x240 to 1920x1080")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="loop each clip for so long and watch the memory")
+    parser.add_argument("--accelerated", action="store_true", help="soak as fast as frames go, not live")
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse fewer rounds than one."""
+    """Refuse counts, rates and times that are none, and combinations that make no sense."""
     if arguments.rounds < 1:
         raise UsageError(f"--rounds {arguments.rounds}: expected at least 1")
+    if not (arguments.rate == 0 or 0 < arguments.rate <= 1000):
+        raise UsageError(f"--rate {arguments.rate:g}: expected more than 0, at most 1000")
+    if arguments.soak is not None and not 0 < arguments.soak <= 10080:
+        raise UsageError(f"--soak {arguments.soak:g}: expected minutes, more than 0 and at most a week")
+    if arguments.scale and (arguments.clip or arguments.soak is not None):
+        raise UsageError("--scale makes its own clips: leave out --clip and --soak")
+    if arguments.accelerated and arguments.soak is None:
+        raise UsageError("--accelerated says how to --soak MINUTES")
+    if arguments.trace is not None:
+        _check_trace(arguments)
+
+
+def _check_trace(arguments: argparse.Namespace) -> None:
+    from smiledet.sinks.output import claim_file
+
+    if arguments.scale or arguments.soak is not None or len(arguments.clip) > 1:
+        raise UsageError("--trace is of one run: give it one --clip, and neither --scale nor --soak")
+    if claim_file(arguments.trace):
+        arguments.trace.unlink()
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run the pipeline on every source, in both modes."""
+    """Run the pipeline on every source, in both modes; or what --scale or --soak ask for."""
+    if arguments.scale:
+        return _measure_scale(arguments)
+    if arguments.soak is not None:
+        from smiledet.benchmark.soak import soak
+
+        live = not arguments.accelerated
+        soaked = [soak(source, arguments.soak, live, arguments.rate) for source in arguments.clip or ["demo"]]
+        return {"soak": [asdict(each) | {"growth_mb": each.growth_mb} for each in soaked]}
     from smiledet.benchmark.pipeline import measure_run
 
     sources = [(source, live) for source in arguments.clip or ["demo"] for live in (False, True)]
     taken: dict[tuple[str, bool], list[PipelineRun]] = {key: [] for key in sources}
     for _ in range(arguments.rounds):  # in turn, so that a slow moment of the machine touches all
         for source, live in sources:
-            taken[source, live].append(measure_run(source, live))
+            taken[source, live].append(measure_run(source, live, rate=arguments.rate))
+    if arguments.trace is not None:  # a run of its own: writing it down costs time
+        measure_run(sources[0][0], trace=arguments.trace)
     medians = [sorted(runs, key=lambda each: each.fps)[len(runs) // 2] for runs in taken.values()]
     return {"rounds": arguments.rounds, "pipeline": [_row(each) for each in medians]}
 
 
+def _measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
+    from smiledet.benchmark.scale import fit_growth, measure_scale
+
+    rows = measure_scale(rounds=arguments.rounds, rate=arguments.rate)
+    grown = fit_growth(rows)
+    return {"rounds": arguments.rounds, "scale": [asdict(row) for row in rows], "growth": grown and asdict(grown)}
+
+
 def tables(result: dict[str, Any]) -> Iterator[str]:
-    """One row a source and mode."""
+    """One row a source and mode, a clip of --scale, or a looped clip."""
     from smiledet.report import table
 
-    rows = result["pipeline"]
-    watched = [{"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row]
-    for each in ([{name: row[name] for name in row if name != "telemetry"} for row in rows], watched):
-        if each:
-            yield table(list(each[0]), [[_cell(row.get(name, "-")) for name in each[0]] for row in each])
+    if "scale" in result:
+        yield table(SCALE_HEADER, [_scale_row(row) for row in result["scale"]])
+        if grown := result["growth"]:
+            yield (
+                f"CPU of a frame: {grown['base_ms']:.2f} ms + {grown['face_ms']:.2f} ms a face "
+                f"+ {grown['megapixel_ms']:.2f} ms a million pixels (off by {grown['error_ms']:.2f} ms)"
+            )
+    if "soak" in result:
+        header = ("source", "mode", "minutes", "frames", "MB after warm-up", "MB at the end", "growth MB", "peak MB")
+        names = ("source", "mode", "minutes", "frames", "warm_mb", "end_mb", "growth_mb", "peak_mb")
+        yield table(header, [[_cell(row[name]) for name in names] for row in result["soak"]])
+    if rows := result.get("pipeline", []):
+        watched = [
+            {"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row
+        ]
+        for each in ([{name: row[name] for name in row if name != "telemetry"} for row in rows], watched):
+            if each:
+                yield table(list(each[0]), [[_cell(row.get(name, "-")) for name in each[0]] for row in each])
 
 
 def _row(run: PipelineRun) -> dict[str, Any]:
@@ -59,6 +138,14 @@ def _row(run: PipelineRun) -> dict[str, Any]:
     if not values["telemetry"]:
         del values["telemetry"]
     return values
+
+
+def _scale_row(row: dict[str, Any]) -> tuple[str, ...]:
+    size = f"{row['width']}x{row['height']}"
+    latency = (f"{row[name]:.1f}" for name in ("latency_ms", "latency_95_ms", "latency_99_ms"))
+    rest = (f"{row['core_percent']:.0f}", f"{row['dropped']:.0f}", f"{row['memory_mb']:.0f}")
+    through = (f"{row['found']:.1f}", f"{row['fps']:.1f}", f"{row['cpu_ms']:.2f}", f"{row['live_fps']:.1f}")
+    return size, str(row["faces"]), *through, *latency, *rest
 
 
 def _cell(value: object) -> str:

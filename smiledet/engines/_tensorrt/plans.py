@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from smiledet.engines._tensorrt import board
 from smiledet.engines._tensorrt.finding import Found
 from smiledet.engines._tensorrt.program import Lost, Message, run_to_end
@@ -90,6 +88,8 @@ def _build(network: Path, path: Path, precision: str, found: Found) -> None:
     partial = path.with_suffix(".partial")
     what = f"TensorRT {found.version} builds {network.stem} for {found.facts['gpu']}"
     log.info("%s, once; this takes seconds to minutes", what)
+    from tqdm import tqdm  # here: importing it costs a run on another engine a tenth of its start-up
+
     with tqdm(desc=what, bar_format="{desc}: {elapsed}{postfix}", disable=None, leave=False) as bar:
 
         def tick(message: Message | None) -> None:

@@ -1,0 +1,134 @@
+"""Whether a long run grows: a clip over and over, and the resident memory of the process meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from smiledet.benchmark.pipeline import PipelineRun, raise_for, run_command
+from smiledet.errors import UsageError
+
+SAMPLE_EVERY = 0.5
+"""Seconds between two looks at the memory."""
+
+WARM_UP = 0.1
+"""Share of the run after which caches, thread pools and the allocator have what they take."""
+
+WINDOW = 0.1
+"""Share of the run over which memory is averaged, after the warm-up and at the end."""
+
+STARTED = "smiledet: platform "
+"""Begins the line with which a run starts."""
+
+ENDS_WITHIN = 30.0
+"""Seconds that the process gets to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """A long run.
+
+    Attributes:
+        source: What was looped.
+        mode: `every frame` or `live`.
+        minutes: How long it ran.
+        frames: Frames annotated.
+        warm_mb: Resident memory after the warm-up.
+        end_mb: The same at the end.
+        peak_mb: The most that it was.
+        run: The run's own figures.
+    """
+
+    source: str
+    mode: str
+    minutes: float
+    frames: int
+    warm_mb: float
+    end_mb: float
+    peak_mb: float
+    run: PipelineRun
+
+    @property
+    def growth_mb(self) -> float:
+        """What memory grew by after the warm-up."""
+        return self.end_mb - self.warm_mb
+
+
+def resident_memory(process: int) -> float | None:
+    """A process's resident set in MB; None where it is gone, or the system does not say."""
+    try:
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    return None
+
+
+def growth(samples: Sequence[float]) -> tuple[float, float]:
+    """Memory after the warm-up and at the end: medians over a window of evenly spaced samples.
+
+    >>> growth([10.0] * 10 + [20.0] * 80 + [26.0] * 10)
+    (20.0, 26.0)
+    """
+    skip, width = int(WARM_UP * len(samples)), max(1, int(WINDOW * len(samples)))
+    return median(samples[skip : skip + width]), median(samples[-width:])
+
+
+def _until_started(process: subprocess.Popen[str]) -> str:
+    """Wait until a run has said what it runs on, which it does just before it starts; what it said until then."""
+    assert process.stderr is not None
+    told = ""
+    for line in process.stderr:
+        told += line
+        if line.startswith(STARTED):
+            break
+    return told
+
+
+def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> Soak:
+    """Loop a source for so long and watch the memory.
+
+    Args:
+        source: As on the command line; a file or the demo.
+        minutes: How long.
+        live: Play it at its own pace; otherwise as fast as it goes.
+        rate: Frames a second, live; 0 for the source's own.
+
+    Raises:
+        UsageError: The run refused, or this system does not say how large a process is.
+        SmiledetError: It failed midway.
+    """
+    if not Path("/proc/self/status").is_file():
+        raise UsageError("--soak reads the memory of a process from /proc, which this system does not have")
+    command = run_command(source, live, rate=rate, loop=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    samples: list[float] = []
+    try:
+        told = _until_started(process)
+        began = time.monotonic()
+        end = began + 60 * minutes
+        while time.monotonic() < end and process.poll() is None:
+            if (resident := resident_memory(process.pid)) is not None:
+                samples.append(resident)
+            time.sleep(SAMPLE_EVERY)
+        seconds = time.monotonic() - began
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        output, complaints = process.communicate(timeout=ENDS_WITHIN)
+        complaints = told + complaints
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if process.returncode not in (0, 130) or not output:
+        raise_for(process.returncode, complaints, source)
+    run = PipelineRun(**json.loads(output))
+    warm, last = growth(samples)
+    return Soak(run.source, run.mode, seconds / 60, run.frames, warm, last, run.memory_mb, run)
