@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from smiledet.detection.base import FaceDetector
+from smiledet.detection.around import Surroundings, shrunk_face
+from smiledet.detection.base import DetectorKind, FaceDetector
+from smiledet.detection.bridge import Bridge
+from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
+from smiledet.detection.second_look import SecondLook
 from smiledet.detection.slices import Slice, plan_slices
-from smiledet.detection.tracker import FaceTracker
+from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
-
-REGION_SIZES = (0.8, 1.3)
-"""Sizes sought around a known face, in its known size; nobody grows by more from one frame to the next."""
 
 DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
@@ -45,6 +47,11 @@ class LocatorSettings:
     search_interval: float = field(default=0.15, metadata=between(0, 60))
     region: float = field(default=1.5, metadata=between(1.2, 5))
     region_face: int = field(default=32, metadata=between(DETECTOR_WINDOW, 400))
+    hold: float = field(default=1.0, metadata=between(0, 10))
+    tilted: bool = True
+    second_look: bool = True
+    watch_cuts: bool = True
+    scan_on_loss: bool = True
 
 
 class FaceLocator:
@@ -55,6 +62,7 @@ class FaceLocator:
         follower: Finds a known face again; may be more credulous, since something is known to be there.
         tracker: Gives faces their identity.
         settings: See `LocatorSettings`.
+        verifier: Has to agree on a new face; None where the detector's word will do.
     """
 
     def __init__(
@@ -63,12 +71,19 @@ class FaceLocator:
         follower: FaceDetector,
         tracker: FaceTracker,
         settings: LocatorSettings | None = None,
+        verifier: FaceDetector | None = None,
     ) -> None:
         self._detector = detector
         self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
         self._settings = settings or LocatorSettings()
+        self._second_look = SecondLook(verifier) if verifier and self._settings.second_look else None
+        self._scenes = SceneWatch()
+        self._bridge = Bridge()
+        self._rolls: dict[int, float] = {}
+        self._lost: set[int] = set()
+        self._before: GreyImage | None = None
         self._slices: tuple[Slice, ...] = ()
         self._size: tuple[int, ...] = (0, 0)
         self._next_slice = 0
@@ -79,7 +94,7 @@ class FaceLocator:
         """The faces of the next frame.
 
         Args:
-            grey: Grey uint8 (height, width).
+            grey: Grey uint8 (height, width); not written to before the next call.
             time: Seconds on the source's line.
             cut: Whether the picture has nothing to do with the one before.
 
@@ -87,15 +102,23 @@ class FaceLocator:
             Confirmed faces, ordered by track.
         """
         fresh = cut or grey.shape != self._size
+        if self._settings.watch_cuts and self._scenes.is_cut(grey):
+            fresh = True
         if fresh:
             self._start_over(grey)
-        known = self._tracker.expected(time)
-        detections = self._search_around(grey, known)
-        slices = self._slices if fresh else self._due_slices(time, hurried=not known or self._is_one_lost(detections))
-        self._time = time
-        for part in slices:
-            detections += self._search_slice(grey, part)
-        return self._tracker.update(distinct(detections), time, certain=cut)
+        known = self._tracker.known(time)
+        detections, missed = self._search_around(grey, known)
+        guesses = self._hold(grey, missed, time)
+        lost = {face.number for face in missed if face.shown and face.number not in guesses}
+        newly, self._lost = lost - self._lost, lost
+        slices = self._due_slices(time, hurried=not known or bool(lost))
+        if fresh or (newly and self._settings.scan_on_loss):
+            slices = list(self._slices)
+        self._time, self._before = time, grey
+        found = [each for part in slices for each in self._search_slice(grey, part)]
+        look = self._second_look
+        believe = None if look is None else partial(look.agrees, grey)
+        return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
@@ -103,6 +126,7 @@ class FaceLocator:
         smallest = smallest_face(grey, self._settings.min_face * self._needs.min_face, self._needs)
         self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
+        self._before = None
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""
@@ -116,32 +140,61 @@ class FaceLocator:
         first, self._next_slice = self._next_slice, (self._next_slice + whole) % count
         return [self._slices[(first + number) % count] for number in range(whole)]
 
-    def _is_one_lost(self, detections: Sequence[Detection]) -> bool:
-        """Whether a shown face is not among the detections."""
-        boxes = [detection.box for detection in detections]
-        return any(all(box.iou(shown) < DUPLICATE_OVERLAP for box in boxes) for shown in self._tracker.shown)
-
     def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
         view = grey[:, part.left : part.right]
         return [moved(found, part.left, 0) for found in scan(self._detector, view, part.min_face, part.max_face)]
 
-    def _search_around(self, grey: GreyImage, known: Sequence[Box]) -> list[Detection]:
-        """What is found around the known faces."""
-        return [found for box in known for found in self._search_region(grey, box)]
+    def _search_around(self, grey: GreyImage, known: Sequence[KnownFace]) -> tuple[list[Detection], list[KnownFace]]:
+        """What is found around the known faces, and which of them are not among it."""
+        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
+        detections = [found for face in known for found in self._search_region(grey, face)]
+        boxes = [detection.box for detection in detections]
+        missed = [face for face in known if all(box.iou(face.last) < DUPLICATE_OVERLAP for box in boxes)]
+        return detections, missed
 
-    def _search_region(self, grey: GreyImage, box: Box) -> list[Detection]:
-        height, width = grey.shape
-        left, top, right, bottom = box.scaled(self._settings.region).clipped(width, height)
-        floor = self._needs.smallest
-        if right - left < floor or bottom - top < floor:
-            return []
-        region = grey[top:bottom, left:right]
-        # scan() shrinks the region until a face of this size has the detector's window; the known one is then
-        # `region_face` pixels wide, or as much more as the detector's window is larger than the cascade's.
-        shown = self._settings.region_face * self._needs.follow
-        smallest = max(floor, round(box.width * DETECTOR_WINDOW / shown))
-        found = scan(self._follower, region, smallest, round(box.width * REGION_SIZES[1]))
-        return [moved(near, left, top) for near in found if near.box.width >= box.width * REGION_SIZES[0]]
+    def _search_region(self, grey: GreyImage, face: KnownFace) -> list[Detection]:
+        """The face where it is expected: tilted as it was last, else upright, else tilted to either side."""
+        settings = self._settings
+        shrunk = shrunk_face(settings.region_face, self._needs)
+        around = Surroundings(grey, face.expected, settings.region, shrunk, self._needs)
+        last = self._rolls.pop(face.number, 0.0)
+        others = self._needs.rolls if face.shown and settings.tilted else ()
+        for roll in dict.fromkeys((last, 0.0, *others)):
+            found = around.search(self._follower, roll)
+            if found:
+                if roll:
+                    self._rolls[face.number] = roll
+                return found
+        return []
+
+    def _hold(self, grey: GreyImage, missed: Sequence[KnownFace], time: float) -> dict[int, Box]:
+        """Where the shown faces among the missed ones are by their look, for a while."""
+        self._bridge.keep_only([face.number for face in missed])
+        guesses: dict[int, Box] = {}
+        before = self._before
+        if before is None:
+            return guesses
+        for face in missed:
+            if face.shown and time - face.seen <= self._settings.hold:
+                box = self._bridge.follow(face.number, before, face.last, grey, face.expected)
+                if box is not None:
+                    guesses[face.number] = box
+        return guesses
+
+
+def create_locator(
+    kind: DetectorKind, tuning: object, tracker: FaceTracker, settings: LocatorSettings | None = None
+) -> FaceLocator:
+    """A locator with a detector for each use.
+
+    Args:
+        kind: The detector.
+        tuning: The settings that the configuration has under the detector's name; None for its own.
+        tracker: Gives faces their identity.
+        settings: See `LocatorSettings`.
+    """
+    verifier = kind.verifying() if kind.verifying else None
+    return FaceLocator(kind.scanning(tuning), kind.following(), tracker, settings, verifier)
 
 
 def moved(detection: Detection, right: float, down: float) -> Detection:
