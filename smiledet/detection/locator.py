@@ -1,9 +1,11 @@
 """Spending the detector's time where it counts.
 
-A scan of the whole picture costs tens of milliseconds, a search around a known face about one. So only the surroundings
-of the known faces are searched on every frame, at about their known size, and the whole picture a slice at a time (see
-`smiledet.detection.slices`): all of it within `scan_interval`, or within `search_interval` while no face is known or
-one is lost. The first picture, and one that has nothing to do with the one before, is scanned whole.
+A scan of the whole picture costs tens of milliseconds, a search around a known face less than one. So only the
+surroundings of the known faces are searched, where each is expected and at about its known size, and between two
+searches the face is followed by its look. Where the detector misses it, it is sought tilted, then held by its look for
+a while. The whole picture is searched a slice at a time (see `smiledet.detection.slices`): all of it within
+`scan_interval`, or within `search_interval` while no face is known or one is lost; and whole on the first picture,
+after a cut, and as soon as a face is lost. A new face has to convince a second detector.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ DUPLICATE_OVERLAP = 0.3
 
 @dataclass(frozen=True, slots=True)
 class LocatorSettings:
-    """How faces are searched for.
+    """How faces are searched for. What each is worth is measured by `smiledet bench locator --config FILE`.
 
     Attributes:
         min_face: Smallest face sought, as a share of the picture's shorter side; half of it costs four times as much.
@@ -40,18 +42,28 @@ class LocatorSettings:
         region: Side of what is searched around a known face, in its own sides.
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
+        rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
+            30 frames a second the cascade is run on every other frame. 0 runs it on every one.
+        hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
+            0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
+        tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
+            fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
+        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown; drops
+            false alarms, and delays a faint face.
+        watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
+            searched at once. Costs some hundredths of a millisecond a frame.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
-    scan_interval: float = field(default=0.5, metadata=between(0, 60))
-    search_interval: float = field(default=0.15, metadata=between(0, 60))
-    region: float = field(default=1.5, metadata=between(1.2, 5))
-    region_face: int = field(default=32, metadata=between(DETECTOR_WINDOW, 400))
+    scan_interval: float = field(default=1.0, metadata=between(0, 60))
+    search_interval: float = field(default=0.4, metadata=between(0, 60))
+    region: float = field(default=1.4, metadata=between(1.2, 5))
+    region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))
+    rest: float = field(default=0.05, metadata=between(0, 1))
     hold: float = field(default=1.0, metadata=between(0, 10))
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
-    scan_on_loss: bool = True
 
 
 class FaceLocator:
@@ -107,12 +119,15 @@ class FaceLocator:
         if fresh:
             self._start_over(grey)
         known = self._tracker.known(time)
-        detections, missed = self._search_around(grey, known)
-        guesses = self._hold(grey, missed, time)
+        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
+        guesses = self._glance(grey, known, time)
+        detections, missed = self._search_around(grey, [face for face in known if face.number not in guesses])
+        guesses |= self._hold(grey, missed, time)
+        self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
         slices = self._due_slices(time, hurried=not known or bool(lost))
-        if fresh or (newly and self._settings.scan_on_loss):
+        if fresh or newly:
             slices = list(self._slices)
         self._time, self._before = time, grey
         found = [each for part in slices for each in self._search_slice(grey, part)]
@@ -146,7 +161,6 @@ class FaceLocator:
 
     def _search_around(self, grey: GreyImage, known: Sequence[KnownFace]) -> tuple[list[Detection], list[KnownFace]]:
         """What is found around the known faces, and which of them are not among it."""
-        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
         detections = [found for face in known for found in self._search_region(grey, face)]
         boxes = [detection.box for detection in detections]
         missed = [face for face in known if all(box.iou(face.last) < DUPLICATE_OVERLAP for box in boxes)]
@@ -167,18 +181,25 @@ class FaceLocator:
                 return found
         return []
 
+    def _glance(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> dict[int, Box]:
+        """Where the faces are by their look that the detector saw a moment ago; the others have to be searched for."""
+        recent = [face for face in known if time - face.seen < self._settings.rest]
+        return self._by_look(grey, recent)
+
     def _hold(self, grey: GreyImage, missed: Sequence[KnownFace], time: float) -> dict[int, Box]:
-        """Where the shown faces among the missed ones are by their look, for a while."""
-        self._bridge.keep_only([face.number for face in missed])
+        """Where the missed faces are by their look, for a while."""
+        return self._by_look(grey, [face for face in missed if time - face.seen <= self._settings.hold])
+
+    def _by_look(self, grey: GreyImage, faces: Sequence[KnownFace]) -> dict[int, Box]:
+        """Where those of the faces are that are shown, and that something there looks like."""
         guesses: dict[int, Box] = {}
         before = self._before
         if before is None:
             return guesses
-        for face in missed:
-            if face.shown and time - face.seen <= self._settings.hold:
-                box = self._bridge.follow(face.number, before, face.last, grey, face.expected)
-                if box is not None:
-                    guesses[face.number] = box
+        for face in faces:
+            box = self._bridge.follow(face.number, before, face.last, grey, face.expected) if face.shown else None
+            if box is not None:
+                guesses[face.number] = box
         return guesses
 
 

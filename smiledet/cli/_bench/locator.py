@@ -80,7 +80,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Compare on everything that was given."""
     import cv2
 
-    from smiledet.benchmark.locating import clip_looks, compare, photograph_looks, references
+    from smiledet.benchmark.locating import compare, references
+    from smiledet.benchmark.locator_runs import clip_looks, photograph_looks
     from smiledet.benchmark.locator_scores import in_all
 
     config = _config(arguments)
@@ -107,12 +108,22 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
     every = result["every"]
     for each in result["locator"]:
         cuts = f", {each['cuts']} cuts" if each["cuts"] else ""
-        asked = f"HOG and MMOD asked on every {every}th" if every > 1 else "HOG and MMOD asked on all"
+        asked = "stronger detectors asked on " + ("all" if every == 1 else f"every {_ordinal(every)}")
         title = f"{each['source']}: {each['frames']} pictures{cuts}; {asked}; a face is found at IoU 0.5"
         yield f"{title}\n{table(HEADER, [_row(row) for row in each['scores']])}"
         yield table(COSTS, [_cost(row) for row in each["costs"]])
     if len(result["locator"]) > 1 and result["clips"]:
         yield f"all clips together\n{table(HEADER, [_row(row) for row in result['clips']])}"
+
+
+def _ordinal(number: int) -> str:
+    """The number with its ending.
+
+    >>> [_ordinal(number) for number in (2, 3, 11, 21)]
+    ['2nd', '3rd', '11th', '21st']
+    """
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
