@@ -26,8 +26,11 @@ CORE = 0.8
 REACH = 0.25
 """How far from where it is expected the face is sought, in its own sides."""
 
-ALIKE = 0.6
+ALIKE = 0.7
 """Correlation below which it is another thing."""
+
+CONTRAST = 0.5
+"""Share of the look's contrast that the face must have: a smooth wall correlates with a face lit from one side."""
 
 CHANGED = 0.85
 """Correlation below which the look is taken anew, as the head goes on turning; else it is kept: nothing drifts."""
@@ -78,10 +81,12 @@ class Bridge:
             return None
         match = cv2.matchTemplate(view, look.core, cv2.TM_CCOEFF_NORMED)
         _, likeness, _, (right, down) = cv2.minMaxLoc(match)
-        if not likeness >= ALIKE:
+        rows, columns = look.core.shape
+        there = view[down : down + rows, right : right + columns]
+        if not likeness >= ALIKE or there.std() < CONTRAST * look.core.std():
             return None
-        x = window[0] + (right + _beside(match[down, :], right) + look.core.shape[1] / 2) / scale
-        y = window[1] + (down + _beside(match[:, right], down) + look.core.shape[0] / 2) / scale
+        x = window[0] + (right + _beside(match[down, :], right) + columns / 2) / scale
+        y = window[1] + (down + _beside(match[:, right], down) + rows / 2) / scale
         found = Box(x - look.side / 2, y - look.side / 2, look.side, look.side)
         if likeness < CHANGED:
             look.core = _core(grey, found, scale, look.core)
