@@ -10,6 +10,7 @@ after a cut, and as soon as a face is lost. A new face has to convince a second 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,9 @@ from smiledet.detection.slices import Slice, plan_slices
 from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
+
+MOST_PLACES = 8
+"""Places of lost faces that are remembered at once."""
 
 DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
@@ -43,7 +47,7 @@ class LocatorSettings:
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
         rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
-            30 frames a second the cascade is run on every other frame. 0 runs it on every one.
+            30 frames a second the cascade is run on every third frame. 0 runs it on every one.
         hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
             0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
         tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
@@ -52,6 +56,8 @@ class LocatorSettings:
             false alarms, and delays a faint face.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
+        revisit: Seconds for which the place of a face that was given up is searched again, one such place a frame in
+            turn: most are still there, and were hidden or bent over something. 0 leaves them to the whole search.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
@@ -59,11 +65,12 @@ class LocatorSettings:
     search_interval: float = field(default=0.4, metadata=between(0, 60))
     region: float = field(default=1.4, metadata=between(1.2, 5))
     region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))
-    rest: float = field(default=0.05, metadata=between(0, 1))
+    rest: float = field(default=0.07, metadata=between(0, 1))
     hold: float = field(default=1.0, metadata=between(0, 10))
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
+    revisit: float = field(default=3.0, metadata=between(0, 60))
 
 
 class FaceLocator:
@@ -95,6 +102,7 @@ class FaceLocator:
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
         self._lost: set[int] = set()
+        self._places: deque[tuple[Box, float]] = deque(maxlen=MOST_PLACES)
         self._before: GreyImage | None = None
         self._slices: tuple[Slice, ...] = ()
         self._size: tuple[int, ...] = (0, 0)
@@ -131,9 +139,13 @@ class FaceLocator:
             slices = list(self._slices)
         self._time, self._before = time, grey
         found = [each for part in slices for each in self._search_slice(grey, part)]
+        found += self._revisit(grey, known, time)
         look = self._second_look
         believe = None if look is None else partial(look.agrees, grey)
-        return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
+        faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
+        left = {face.track for face in faces}
+        self._places.extend((face.last, time) for face in known if face.shown and face.number not in left)
+        return faces
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
@@ -142,6 +154,7 @@ class FaceLocator:
         self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
         self._before = None
+        self._places.clear()
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""
@@ -168,11 +181,9 @@ class FaceLocator:
 
     def _search_region(self, grey: GreyImage, face: KnownFace) -> list[Detection]:
         """The face where it is expected: tilted as it was last, else upright, else tilted to either side."""
-        settings = self._settings
-        shrunk = shrunk_face(settings.region_face, self._needs)
-        around = Surroundings(grey, face.expected, settings.region, shrunk, self._needs)
+        around = self._around(grey, face.expected)
         last = self._rolls.pop(face.number, 0.0)
-        others = self._needs.rolls if face.shown and settings.tilted else ()
+        others = self._needs.rolls if face.shown and self._settings.tilted else ()
         for roll in dict.fromkeys((last, 0.0, *others)):
             found = around.search(self._follower, roll)
             if found:
@@ -180,6 +191,22 @@ class FaceLocator:
                     self._rolls[face.number] = roll
                 return found
         return []
+
+    def _revisit(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> list[Detection]:
+        """What is found where the next of the lost faces was; places are forgotten in time, or when a face is there."""
+        for _ in range(len(self._places)):
+            box, since = self._places.popleft()
+            if time - since > self._settings.revisit or any(
+                box.iou(face.expected) >= DUPLICATE_OVERLAP for face in known
+            ):
+                continue
+            self._places.append((box, since))
+            return self._around(grey, box).search(self._follower)
+        return []
+
+    def _around(self, grey: GreyImage, box: Box) -> Surroundings:
+        shrunk = shrunk_face(self._settings.region_face, self._needs)
+        return Surroundings(grey, box, self._settings.region, shrunk, self._needs)
 
     def _glance(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> dict[int, Box]:
         """Where the faces are by their look that the detector saw a moment ago; the others have to be searched for."""
@@ -191,15 +218,16 @@ class FaceLocator:
         return self._by_look(grey, [face for face in missed if time - face.seen <= self._settings.hold])
 
     def _by_look(self, grey: GreyImage, faces: Sequence[KnownFace]) -> dict[int, Box]:
-        """Where those of the faces are that are shown, and that something there looks like."""
+        """Where those of the faces are that are shown, and were there on the picture before: their look is from it."""
         guesses: dict[int, Box] = {}
         before = self._before
         if before is None:
             return guesses
         for face in faces:
-            box = self._bridge.follow(face.number, before, face.last, grey, face.expected) if face.shown else None
-            if box is not None:
-                guesses[face.number] = box
+            if face.shown and face.placed == self._time:
+                box = self._bridge.follow(face.number, before, face.last, grey, face.expected)
+                if box is not None:
+                    guesses[face.number] = box
         return guesses
 
 

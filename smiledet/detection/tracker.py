@@ -46,6 +46,7 @@ class KnownFace:
         last: Where it was last, by the detector or as it was guessed.
         expected: Where it should be now.
         seen: When the detector last saw it, seconds on the source's line.
+        placed: When it was last known where it is, by the detector or by its look.
         shown: Whether it is confirmed.
     """
 
@@ -53,6 +54,7 @@ class KnownFace:
     last: Box
     expected: Box
     seen: float
+    placed: float
     shown: bool
 
 
@@ -105,7 +107,7 @@ class FaceTracker:
     def known(self, now: float) -> list[KnownFace]:
         """The known faces at a time, seconds on the source's line."""
         return [
-            KnownFace(track.number, track.detected, track.expected(now), track.seen, track.confirmed)
+            KnownFace(track.number, track.detected, track.expected(now), track.seen, track.placed, track.confirmed)
             for track in self._tracks
         ]
 

@@ -287,3 +287,24 @@ class TestCost:
         for number in range(3, 12):
             eyes.locate(show(None), number / FPS)
         assert len(scanner.pixels) == 2 * whole
+
+    def test_places_of_lost_faces_cost_one_search_a_frame_and_are_forgotten(self, show: Draw) -> None:
+        """And a face that comes back there is found though the whole picture is not searched again."""
+        follower = self.Counting()
+        settings = LocatorSettings(search_interval=60.0, scan_interval=60.0, hold=0.0, revisit=1.0)
+        eyes = FaceLocator(HaarDetector(), follower, FaceTracker(TrackerSettings(keep=0.1)), settings)
+        counts = []
+        for number in range(60):
+            follower.pixels.clear()
+            eyes.locate(show() if number < 3 else show(None), number / FPS)
+            counts.append(len(follower.pixels))
+        assert max(counts[10:30]) == 1 and not any(counts[40:])
+        for number in range(60, 63):
+            faces = eyes.locate(show(), number / FPS)
+        assert faces == ()
+
+    def test_a_face_that_comes_back_where_it_was_is_found_again(self, show: Draw) -> None:
+        eyes = Eyes(search_interval=60.0, scan_interval=60.0, hold=0.0)
+        for number in range(40):
+            faces = eyes.see(show(None) if 5 <= number < 30 else show())
+        assert [face.track for face in faces] == [2]
