@@ -10,7 +10,6 @@ after a cut, and as soon as a face is lost. A new face has to convince a second 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,9 +24,6 @@ from smiledet.detection.slices import Slice, plan_slices
 from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
-
-MOST_PLACES = 8
-"""Places of lost faces that are remembered at once."""
 
 DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
@@ -56,8 +52,8 @@ class LocatorSettings:
             false alarms, and delays a faint face.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
-        revisit: Seconds for which the place of a face that was given up is searched again, one such place a frame in
-            turn: most are still there, and were hidden or bent over something. 0 leaves them to the whole search.
+        unsettled: Seconds after a face was lost for which the whole picture goes on being searched within
+            `search_interval`: where faces come and go, at a table say, that finds more of them for more time.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
@@ -70,7 +66,7 @@ class LocatorSettings:
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
-    revisit: float = field(default=3.0, metadata=between(0, 60))
+    unsettled: float = field(default=3.0, metadata=between(0, 60))
 
 
 class FaceLocator:
@@ -102,7 +98,7 @@ class FaceLocator:
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
         self._lost: set[int] = set()
-        self._places: deque[tuple[Box, float]] = deque(maxlen=MOST_PLACES)
+        self._settled = float("-inf")
         self._before: GreyImage | None = None
         self._slices: tuple[Slice, ...] = ()
         self._size: tuple[int, ...] = (0, 0)
@@ -134,18 +130,16 @@ class FaceLocator:
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
-        slices = self._due_slices(time, hurried=not known or bool(lost))
+        if newly:
+            self._settled = time + self._settings.unsettled
+        slices = self._due_slices(time, hurried=not known or time < self._settled)
         if fresh or newly:
             slices = list(self._slices)
         self._time, self._before = time, grey
         found = [each for part in slices for each in self._search_slice(grey, part)]
-        found += self._revisit(grey, known, time)
         look = self._second_look
         believe = None if look is None else partial(look.agrees, grey)
-        faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
-        left = {face.track for face in faces}
-        self._places.extend((face.last, time) for face in known if face.shown and face.number not in left)
-        return faces
+        return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
@@ -154,7 +148,7 @@ class FaceLocator:
         self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
         self._before = None
-        self._places.clear()
+        self._settled = float("-inf")
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""
@@ -190,18 +184,6 @@ class FaceLocator:
                 if roll:
                     self._rolls[face.number] = roll
                 return found
-        return []
-
-    def _revisit(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> list[Detection]:
-        """What is found where the next of the lost faces was; places are forgotten in time, or when a face is there."""
-        for _ in range(len(self._places)):
-            box, since = self._places.popleft()
-            if time - since > self._settings.revisit or any(
-                box.iou(face.expected) >= DUPLICATE_OVERLAP for face in known
-            ):
-                continue
-            self._places.append((box, since))
-            return self._around(grey, box).search(self._follower)
         return []
 
     def _around(self, grey: GreyImage, box: Box) -> Surroundings:

@@ -289,20 +289,18 @@ class TestCost:
             eyes.locate(show(None), number / FPS)
         assert len(scanner.pixels) == 2 * whole
 
-    def test_places_of_lost_faces_cost_one_search_a_frame_and_are_forgotten(self, show: Draw) -> None:
-        follower = self.Counting()
-        settings = LocatorSettings(search_interval=60.0, scan_interval=60.0, watch_cuts=False, revisit=1.0)
-        eyes = FaceLocator(HaarDetector(), follower, FaceTracker(TrackerSettings(keep=0.1)), settings)
-        counts = []
-        for number in range(60):
-            follower.pixels.clear()
-            eyes.locate(show() if number < 3 else show(None), number / FPS)
-            counts.append(len(follower.pixels))
-        assert max(counts[10:30]) == 1 and not any(counts[40:])
-
-    def test_a_face_that_comes_back_where_it_was_is_found_again(self, show: Draw) -> None:
-        """Though the whole picture is not searched again."""
-        eyes = Eyes(search_interval=60.0, scan_interval=60.0, watch_cuts=False)
-        for number in range(40):
-            faces = eyes.see(show(None) if 5 <= number < 30 else show())
-        assert [face.track for face in faces] == [2]
+    @pytest.mark.parametrize(("unsettled", "times"), [(0.0, 2), (1.0, 5)])
+    def test_after_a_loss_the_picture_is_searched_more_often_for_a_while(
+        self, show: Draw, unsettled: float, times: int
+    ) -> None:
+        """One face of two goes: once on the first picture, once at the loss, then every third of a second if at all."""
+        scanner = self.Counting()
+        settings = LocatorSettings(search_interval=1 / 3, scan_interval=60.0, watch_cuts=False, unsettled=unsettled)
+        eyes = FaceLocator(scanner, HaarDetector(), FaceTracker(), settings)
+        two = np.maximum(show((180, 240)), show((460, 240)))
+        for number in range(3):
+            eyes.locate(two, number / FPS)
+        whole = len(scanner.pixels)
+        for number in range(3, 60):
+            assert eyes.locate(show((180, 240)), number / FPS)
+        assert abs(len(scanner.pixels) / whole - times) < 0.5
