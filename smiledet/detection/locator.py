@@ -52,8 +52,6 @@ class LocatorSettings:
             false alarms, and delays a faint face.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
-        unsettled: Seconds after a face was lost for which the whole picture goes on being searched within
-            `search_interval`: where faces come and go, at a table say, that finds more of them for more time.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
@@ -66,7 +64,6 @@ class LocatorSettings:
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
-    unsettled: float = field(default=3.0, metadata=between(0, 60))
 
 
 class FaceLocator:
@@ -98,7 +95,6 @@ class FaceLocator:
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
         self._lost: set[int] = set()
-        self._settled = float("-inf")
         self._before: GreyImage | None = None
         self._slices: tuple[Slice, ...] = ()
         self._size: tuple[int, ...] = (0, 0)
@@ -130,9 +126,7 @@ class FaceLocator:
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
-        if newly:
-            self._settled = time + self._settings.unsettled
-        slices = self._due_slices(time, hurried=not known or time < self._settled)
+        slices = self._due_slices(time, hurried=not known or bool(lost))
         if fresh or newly:
             slices = list(self._slices)
         self._time, self._before = time, grey
@@ -148,7 +142,6 @@ class FaceLocator:
         self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
         self._before = None
-        self._settled = float("-inf")
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""

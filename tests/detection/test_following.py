@@ -288,19 +288,3 @@ class TestCost:
         for number in range(3, 12):
             eyes.locate(show(None), number / FPS)
         assert len(scanner.pixels) == 2 * whole
-
-    @pytest.mark.parametrize(("unsettled", "times"), [(0.0, 2), (1.0, 5)])
-    def test_after_a_loss_the_picture_is_searched_more_often_for_a_while(
-        self, show: Draw, unsettled: float, times: int
-    ) -> None:
-        """One face of two goes: once on the first picture, once at the loss, then every third of a second if at all."""
-        scanner = self.Counting()
-        settings = LocatorSettings(search_interval=1 / 3, scan_interval=60.0, watch_cuts=False, unsettled=unsettled)
-        eyes = FaceLocator(scanner, HaarDetector(), FaceTracker(), settings)
-        two = np.maximum(show((180, 240)), show((460, 240)))
-        for number in range(3):
-            eyes.locate(two, number / FPS)
-        whole = len(scanner.pixels)
-        for number in range(3, 60):
-            assert eyes.locate(show((180, 240)), number / FPS)
-        assert abs(len(scanner.pixels) / whole - times) < 0.5

@@ -131,12 +131,12 @@ def test_after_a_loss_the_search_is_on_at_once(show):
     kept = TrackerSettings().keep
     assert abs(lost / FPS - kept) <= 2 * FRAME
     assert abs(eyes.scans.taken() - SLICES - SLICES * lost / FPS / HURRIED) <= 2 + SLICES / HURRIED / FPS
-    for _ in range(4):  # given up, but the search goes on for as long as the scene is unsettled
+    for _ in range(4):  # then there is nothing left to hurry for
         assert [face.track for face in eyes.see(show(LEFT))] == [1]
     eyes.scans.taken()
     for _ in range(12):
         eyes.see(show(LEFT))
-    assert abs(eyes.scans.taken() - SLICES * 12 / FPS / HURRIED) <= 1
+    assert abs(eyes.scans.taken() - SLICES * 12 / FPS / INTERVAL) <= 1
 
 
 def test_a_face_that_jumps_is_found_again_soon(show):
