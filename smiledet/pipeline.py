@@ -19,7 +19,7 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.detection.choose import detector_kind
-from smiledet.detection.locator import FaceLocator
+from smiledet.detection.locator import FaceLocator, create_locator
 from smiledet.detection.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
 from smiledet.engines.base import load_engine
@@ -219,14 +219,13 @@ class Pipeline:
         finder = detector_kind(config.detector)
         tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
 
-        def create_locator() -> FaceLocator:
-            scanner = finder.scanning(getattr(config, config.detector, None))
-            return FaceLocator(scanner, finder.following(), tracker, config.locator)
+        def make_locator() -> FaceLocator:
+            return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
 
         def create_aligner() -> FaceAligner:
             return FaceAligner(tree_file, template_file, config.aligner.max_distortion)
 
-        workers: list[Worker] = [LocatorWorker(create_locator, **common(locator.STAGE))]
+        workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
         for number in range(self._settings(aligner.STAGE).workers):
             name = f"{aligner.STAGE} {number + 1}"
             workers.append(AlignerWorker(create_aligner, specs, name=name, **common(aligner.STAGE)))

@@ -23,6 +23,8 @@ class Needs:
             See `smiledet.detection.slices`.
         patience: Factor on the time between whole searches while every known face is in sight.
         follow: Factor on the size to which a known face is shrunk for the search around it.
+        rolls: Degrees to which a known face's surroundings are turned where it is not found upright; none where the
+            detector sees tilted heads itself, or is too slow to be asked again.
     """
 
     window: int = 24
@@ -31,6 +33,7 @@ class Needs:
     slice_pixels: int | None = 25_000
     patience: float = 1.0
     follow: float = 1.0
+    rolls: tuple[float, ...] = (20.0, -20.0)
 
     @property
     def smallest(self) -> int:
@@ -71,6 +74,7 @@ class DetectorKind:
         following: To find a known face again: something is known to be there, so it may be more credulous.
         labelled: For photographs that are known to show a face, in the order in which they are tried.
         raw: For whole pictures, with the detector's own boxes instead of Viola-Jones' framing.
+        verifying: Another detector, which a new face must convince too; None for none.
         check: Raises UsageError, naming the extra to install, where the detector cannot be made here.
     """
 
@@ -78,4 +82,5 @@ class DetectorKind:
     following: Callable[[], FaceDetector]
     labelled: tuple[Callable[[], FaceDetector], ...]
     raw: Callable[[], FaceDetector]
+    verifying: Callable[[], FaceDetector] | None = None
     check: Callable[[], object] = lambda: None

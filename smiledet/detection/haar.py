@@ -19,6 +19,9 @@ from smiledet.schema import between
 
 CASCADE = "haarcascade_frontalface_default.xml"
 
+SECOND_CASCADE = "haarcascade_frontalface_alt2.xml"
+"""R. Lienhart's, of trees instead of stumps: trained apart from the first, it errs elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class HaarSettings:
@@ -37,20 +40,25 @@ FOLLOWING = HaarSettings(scale_factor=1.1, min_neighbours=2)
 """To find a known face again: few sizes are searched, so the steps can be fine, and a fainter face is believed."""
 
 
+VERIFYING = HaarSettings(scale_factor=1.1, min_neighbours=1)
+"""To agree on a face that the first cascade reports: two overlapping hits do."""
+
+
 class HaarDetector(FaceDetector):
     """OpenCV's frontal-face cascade.
 
     Args:
         settings: See `HaarSettings`.
+        cascade: File name among those that OpenCV ships.
 
     Raises:
         UsageError: This OpenCV has no `CascadeClassifier` (version 5) or lacks the cascade file.
     """
 
-    def __init__(self, settings: HaarSettings | None = None) -> None:
+    def __init__(self, settings: HaarSettings | None = None, cascade: str = CASCADE) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
             raise UsageError(f"OpenCV {cv2.__version__} has no Viola-Jones cascade: install 'opencv-python>=4.10,<5'")
-        path = Path(cv2.__file__).parent / "data" / CASCADE
+        path = Path(cv2.__file__).parent / "data" / cascade
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
             raise UsageError(f"OpenCV cannot read its cascade {path}: reinstall opencv-python")
@@ -83,4 +91,5 @@ DETECTOR = DetectorKind(
     following=partial(HaarDetector, FOLLOWING),
     labelled=tuple(partial(HaarDetector, HaarSettings(*step)) for step in ((1.1, 3), (1.03, 2), (1.02, 1))),
     raw=HaarDetector,
+    verifying=partial(HaarDetector, VERIFYING, SECOND_CASCADE),
 )

@@ -1,25 +1,29 @@
 """Spending the detector's time where it counts.
 
-A scan of the whole picture costs tens of milliseconds, a search around a known face about one. So only the surroundings
-of the known faces are searched on every frame, at about their known size, and the whole picture a slice at a time (see
-`smiledet.detection.slices`): all of it within `scan_interval`, or within `search_interval` while no face is known or
-one is lost. The first picture, and one that has nothing to do with the one before, is scanned whole.
+A scan of the whole picture costs tens of milliseconds, a search around a known face less than one. So only the
+surroundings of the known faces are searched, where each is expected and at about its known size, and between two
+searches the face is followed by its look. Where the detector misses it, it is sought tilted, then held by its look for
+a while. The whole picture is searched a slice at a time (see `smiledet.detection.slices`): all of it within
+`scan_interval`, or within `search_interval` while no face is known or one is lost; and whole on the first picture,
+after a cut, and as soon as a face is lost. A new face has to convince a second detector.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from smiledet.detection.base import FaceDetector
+from smiledet.detection.around import Surroundings, shrunk_face
+from smiledet.detection.base import DetectorKind, FaceDetector
+from smiledet.detection.bridge import Bridge
+from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
+from smiledet.detection.second_look import SecondLook
 from smiledet.detection.slices import Slice, plan_slices
-from smiledet.detection.tracker import FaceTracker
+from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
-
-REGION_SIZES = (0.8, 1.3)
-"""Sizes sought around a known face, in its known size; nobody grows by more from one frame to the next."""
 
 DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
@@ -27,7 +31,7 @@ DUPLICATE_OVERLAP = 0.3
 
 @dataclass(frozen=True, slots=True)
 class LocatorSettings:
-    """How faces are searched for.
+    """How faces are searched for. What each is worth is measured by `smiledet bench locator --config FILE`.
 
     Attributes:
         min_face: Smallest face sought, as a share of the picture's shorter side; half of it costs four times as much.
@@ -38,13 +42,28 @@ class LocatorSettings:
         region: Side of what is searched around a known face, in its own sides.
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
+        rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
+            30 frames a second the cascade is run on every third frame. 0 runs it on every one.
+        hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
+            0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
+        tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
+            fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
+        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown; drops
+            false alarms, and delays a faint face.
+        watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
+            searched at once. Costs some hundredths of a millisecond a frame.
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
-    scan_interval: float = field(default=0.5, metadata=between(0, 60))
-    search_interval: float = field(default=0.15, metadata=between(0, 60))
-    region: float = field(default=1.5, metadata=between(1.2, 5))
-    region_face: int = field(default=32, metadata=between(DETECTOR_WINDOW, 400))
+    scan_interval: float = field(default=1.0, metadata=between(0, 60))
+    search_interval: float = field(default=0.4, metadata=between(0, 60))
+    region: float = field(default=1.4, metadata=between(1.2, 5))
+    region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))
+    rest: float = field(default=0.07, metadata=between(0, 1))
+    hold: float = field(default=1.0, metadata=between(0, 10))
+    tilted: bool = True
+    second_look: bool = True
+    watch_cuts: bool = True
 
 
 class FaceLocator:
@@ -55,6 +74,7 @@ class FaceLocator:
         follower: Finds a known face again; may be more credulous, since something is known to be there.
         tracker: Gives faces their identity.
         settings: See `LocatorSettings`.
+        verifier: Has to agree on a new face; None where the detector's word will do.
     """
 
     def __init__(
@@ -63,12 +83,19 @@ class FaceLocator:
         follower: FaceDetector,
         tracker: FaceTracker,
         settings: LocatorSettings | None = None,
+        verifier: FaceDetector | None = None,
     ) -> None:
         self._detector = detector
         self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
         self._settings = settings or LocatorSettings()
+        self._second_look = SecondLook(verifier) if verifier and self._settings.second_look else None
+        self._scenes = SceneWatch()
+        self._bridge = Bridge()
+        self._rolls: dict[int, float] = {}
+        self._lost: set[int] = set()
+        self._before: GreyImage | None = None
         self._slices: tuple[Slice, ...] = ()
         self._size: tuple[int, ...] = (0, 0)
         self._next_slice = 0
@@ -79,7 +106,7 @@ class FaceLocator:
         """The faces of the next frame.
 
         Args:
-            grey: Grey uint8 (height, width).
+            grey: Grey uint8 (height, width); not written to before the next call.
             time: Seconds on the source's line.
             cut: Whether the picture has nothing to do with the one before.
 
@@ -87,15 +114,26 @@ class FaceLocator:
             Confirmed faces, ordered by track.
         """
         fresh = cut or grey.shape != self._size
+        if self._settings.watch_cuts and self._scenes.is_cut(grey):
+            fresh = True
         if fresh:
             self._start_over(grey)
-        known = self._tracker.expected(time)
-        detections = self._search_around(grey, known)
-        slices = self._slices if fresh else self._due_slices(time, hurried=not known or self._is_one_lost(detections))
-        self._time = time
-        for part in slices:
-            detections += self._search_slice(grey, part)
-        return self._tracker.update(distinct(detections), time, certain=cut)
+        known = self._tracker.known(time)
+        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
+        guesses = self._glance(grey, known, time)
+        detections, missed = self._search_around(grey, [face for face in known if face.number not in guesses])
+        guesses |= self._hold(grey, missed, time)
+        self._bridge.keep_only(guesses)
+        lost = {face.number for face in missed if face.shown and face.number not in guesses}
+        newly, self._lost = lost - self._lost, lost
+        slices = self._due_slices(time, hurried=not known or bool(lost))
+        if fresh or newly:
+            slices = list(self._slices)
+        self._time, self._before = time, grey
+        found = [each for part in slices for each in self._search_slice(grey, part)]
+        look = self._second_look
+        believe = None if look is None else partial(look.agrees, grey)
+        return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
@@ -103,6 +141,7 @@ class FaceLocator:
         smallest = smallest_face(grey, self._settings.min_face * self._needs.min_face, self._needs)
         self._slices = plan_slices(width, height, smallest, self._needs)
         self._due = 0.0
+        self._before = None
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
         """The slices whose turn has come: so many a second that all of them come round within the interval."""
@@ -116,32 +155,70 @@ class FaceLocator:
         first, self._next_slice = self._next_slice, (self._next_slice + whole) % count
         return [self._slices[(first + number) % count] for number in range(whole)]
 
-    def _is_one_lost(self, detections: Sequence[Detection]) -> bool:
-        """Whether a shown face is not among the detections."""
-        boxes = [detection.box for detection in detections]
-        return any(all(box.iou(shown) < DUPLICATE_OVERLAP for box in boxes) for shown in self._tracker.shown)
-
     def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
         view = grey[:, part.left : part.right]
         return [moved(found, part.left, 0) for found in scan(self._detector, view, part.min_face, part.max_face)]
 
-    def _search_around(self, grey: GreyImage, known: Sequence[Box]) -> list[Detection]:
-        """What is found around the known faces."""
-        return [found for box in known for found in self._search_region(grey, box)]
+    def _search_around(self, grey: GreyImage, known: Sequence[KnownFace]) -> tuple[list[Detection], list[KnownFace]]:
+        """What is found around the known faces, and which of them are not among it."""
+        detections = [found for face in known for found in self._search_region(grey, face)]
+        boxes = [detection.box for detection in detections]
+        missed = [face for face in known if all(box.iou(face.last) < DUPLICATE_OVERLAP for box in boxes)]
+        return detections, missed
 
-    def _search_region(self, grey: GreyImage, box: Box) -> list[Detection]:
-        height, width = grey.shape
-        left, top, right, bottom = box.scaled(self._settings.region).clipped(width, height)
-        floor = self._needs.smallest
-        if right - left < floor or bottom - top < floor:
-            return []
-        region = grey[top:bottom, left:right]
-        # scan() shrinks the region until a face of this size has the detector's window; the known one is then
-        # `region_face` pixels wide, or as much more as the detector's window is larger than the cascade's.
-        shown = self._settings.region_face * self._needs.follow
-        smallest = max(floor, round(box.width * DETECTOR_WINDOW / shown))
-        found = scan(self._follower, region, smallest, round(box.width * REGION_SIZES[1]))
-        return [moved(near, left, top) for near in found if near.box.width >= box.width * REGION_SIZES[0]]
+    def _search_region(self, grey: GreyImage, face: KnownFace) -> list[Detection]:
+        """The face where it is expected: tilted as it was last, else upright, else tilted to either side."""
+        around = self._around(grey, face.expected)
+        last = self._rolls.pop(face.number, 0.0)
+        others = self._needs.rolls if face.shown and self._settings.tilted else ()
+        for roll in dict.fromkeys((last, 0.0, *others)):
+            found = around.search(self._follower, roll)
+            if found:
+                if roll:
+                    self._rolls[face.number] = roll
+                return found
+        return []
+
+    def _around(self, grey: GreyImage, box: Box) -> Surroundings:
+        shrunk = shrunk_face(self._settings.region_face, self._needs)
+        return Surroundings(grey, box, self._settings.region, shrunk, self._needs)
+
+    def _glance(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> dict[int, Box]:
+        """Where the faces are by their look that the detector saw a moment ago; the others have to be searched for."""
+        recent = [face for face in known if time - face.seen < self._settings.rest]
+        return self._by_look(grey, recent)
+
+    def _hold(self, grey: GreyImage, missed: Sequence[KnownFace], time: float) -> dict[int, Box]:
+        """Where the missed faces are by their look, for a while."""
+        return self._by_look(grey, [face for face in missed if time - face.seen <= self._settings.hold])
+
+    def _by_look(self, grey: GreyImage, faces: Sequence[KnownFace]) -> dict[int, Box]:
+        """Where those of the faces are that are shown, and were there on the picture before: their look is from it."""
+        guesses: dict[int, Box] = {}
+        before = self._before
+        if before is None:
+            return guesses
+        for face in faces:
+            if face.shown and face.placed == self._time:
+                box = self._bridge.follow(face.number, before, face.last, grey, face.expected)
+                if box is not None:
+                    guesses[face.number] = box
+        return guesses
+
+
+def create_locator(
+    kind: DetectorKind, tuning: object, tracker: FaceTracker, settings: LocatorSettings | None = None
+) -> FaceLocator:
+    """A locator with a detector for each use.
+
+    Args:
+        kind: The detector.
+        tuning: The settings that the configuration has under the detector's name; None for its own.
+        tracker: Gives faces their identity.
+        settings: See `LocatorSettings`.
+    """
+    verifier = kind.verifying() if kind.verifying else None
+    return FaceLocator(kind.scanning(tuning), kind.following(), tracker, settings, verifier)
 
 
 def moved(detection: Detection, right: float, down: float) -> Detection:

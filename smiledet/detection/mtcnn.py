@@ -68,7 +68,7 @@ class MtcnnDetector(FaceDetector):
     """
 
     # Of 40 faces of GENKI-4K it finds all down to 24 pixels (Viola-Jones' framing), the smallest size tried.
-    needs = Needs(window=24)
+    needs = Needs(window=24, rolls=())
 
     def __init__(self, thresholds: Thresholds | None = None, framing: Framing | None = FRAMING) -> None:
         self._propose = proposal_network()

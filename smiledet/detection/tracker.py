@@ -8,7 +8,7 @@ is not found is kept for a moment at its last place, because Viola-Jones misses 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smiledet.frame import Box, Detection, Face
@@ -23,7 +23,7 @@ class TrackerSettings:
         min_overlap: Intersection over union with the expected box from which a detection is the same face.
         keep: Seconds that an unseen face is kept at its last place.
         confirm: Detections, without a longer break, before a new face is shown; raising it drops false alarms and
-            delays faces.
+            delays faces. A second detector's word, where there is one, counts as one of them.
         smoothing: Time constant in seconds of the box's moving average; 0 shows the detector's own box.
     """
 
@@ -37,6 +37,27 @@ UNCONFIRMED_SHARE = 0.4
 """Of `TrackerSettings.keep`: how long a face that was never shown is waited for."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFace:
+    """What the tracker knows of a face before it has seen the next picture.
+
+    Attributes:
+        number: Its track.
+        last: Where it was last, by the detector or as it was guessed.
+        expected: Where it should be now.
+        seen: When the detector last saw it, seconds on the source's line.
+        placed: When it was last known where it is, by the detector or by its look.
+        shown: Whether it is confirmed.
+    """
+
+    number: int
+    last: Box
+    expected: Box
+    seen: float
+    placed: float
+    shown: bool
+
+
 @dataclass(slots=True)
 class _Track:
     """What is remembered of a face: a handful of numbers, however long it lives."""
@@ -47,12 +68,14 @@ class _Track:
     velocity: tuple[float, float]
     score: float
     seen: float
-    hits: int = 1
+    hits: int = 0
+    placed: float = 0.0
+    believed: bool = False
     confirmed: bool = False
 
     def expected(self, now: float) -> Box:
         """Where the face should be now, if it goes on as it moved."""
-        elapsed = now - self.seen
+        elapsed = now - self.placed
         return Box(
             self.detected.x + self.velocity[0] * elapsed,
             self.detected.y + self.velocity[1] * elapsed,
@@ -81,27 +104,51 @@ class FaceTracker:
         """Where the known faces should be at a time, seconds on the source's line."""
         return [track.expected(now) for track in self._tracks]
 
+    def known(self, now: float) -> list[KnownFace]:
+        """The known faces at a time, seconds on the source's line."""
+        return [
+            KnownFace(track.number, track.detected, track.expected(now), track.seen, track.placed, track.confirmed)
+            for track in self._tracks
+        ]
+
     @property
     def shown(self) -> list[Box]:
         """The detector's last boxes of the shown faces."""
         return [track.detected for track in self._tracks if track.confirmed]
 
-    def update(self, detections: Sequence[Detection], now: float, certain: bool = False) -> tuple[Face, ...]:
+    def update(
+        self,
+        detections: Sequence[Detection],
+        now: float,
+        certain: bool = False,
+        guesses: Mapping[int, Box] | None = None,
+        believe: Callable[[Detection], bool] | None = None,
+    ) -> tuple[Face, ...]:
         """Take one picture's detections.
 
         Args:
             detections: What the detector found, in pixels of the full frame.
             now: Time of the picture, seconds on the source's line; must not run backwards.
             certain: Show new faces at once (a photograph on its own, which no other picture can confirm).
+            guesses: Where known faces are that the detector may have missed, by track; they stay known for it.
+            believe: Whether a second detector sees that face too: asked of a new face each time that it is detected,
+                until it says yes; nothing is shown before. None for no second detector.
 
         Returns:
             The confirmed faces, ordered by track.
         """
         for track, detection in self._match(detections, now):
             self._follow(track, detection, now)
+            if believe is not None and not track.believed and believe(detection):
+                track.believed = True
+                track.hits += 1
+        for track in self._tracks:
+            if guesses and track.seen != now and track.number in guesses:
+                self._place(track, guesses[track.number], now)
         self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]
         for track in self._tracks:
-            track.confirmed = track.confirmed or certain or track.hits >= self._settings.confirm
+            likely = certain or track.hits >= self._settings.confirm
+            track.confirmed = track.confirmed or (likely and (track.believed or believe is None))
         return tuple(
             Face(track.box, track.score, track.number, track.detected)
             for track in sorted(self._tracks, key=lambda track: track.number)
@@ -109,7 +156,11 @@ class FaceTracker:
         )
 
     def _match(self, detections: Sequence[Detection], now: float) -> list[tuple[_Track, Detection]]:
-        """Pair each detection with the track that it overlaps most; what is left over starts tracks of its own."""
+        """Pair each detection with the track that it overlaps most; what is left over starts tracks of its own.
+
+        Returns:
+            Every track that was detected, new ones included, with its detection.
+        """
         overlaps = sorted(
             (
                 (track.expected(now).iou(detection.box), -which, track, detection)
@@ -131,7 +182,9 @@ class FaceTracker:
                 pairs.append((track, detection))
         for which, detection in enumerate(detections):
             if which not in taken and not self._covered(detection.box, now):
-                self._tracks.append(_Track(self._next, detection.box, detection.box, (0.0, 0.0), detection.score, now))
+                track = _Track(self._next, detection.box, detection.box, (0.0, 0.0), detection.score, now, placed=now)
+                self._tracks.append(track)
+                pairs.append((track, detection))
                 self._next += 1
         return pairs
 
@@ -144,9 +197,15 @@ class FaceTracker:
         )
 
     def _follow(self, track: _Track, detection: Detection, now: float) -> None:
-        elapsed = now - track.seen
+        self._place(track, detection.box, now)
+        track.score, track.seen = detection.score, now
+        track.hits += 1
+
+    def _place(self, track: _Track, box: Box, now: float) -> None:
+        """Move a track to where its face is now."""
+        elapsed = now - track.placed
         if elapsed > 0:
-            (old_x, old_y), (new_x, new_y) = track.detected.centre, detection.box.centre
+            (old_x, old_y), (new_x, new_y) = track.detected.centre, box.centre
             measured = ((new_x - old_x) / elapsed, (new_y - old_y) / elapsed)
             # Half of the new speed: Viola-Jones' boxes jump by a few pixels, and so would a face's expected place.
             track.velocity = (
@@ -154,12 +213,11 @@ class FaceTracker:
                 0.5 * (track.velocity[1] + measured[1]),
             )
         share = 1.0 if self._settings.smoothing == 0 else 1 - math.exp(-elapsed / self._settings.smoothing)
-        track.box = _between(track.box, detection.box, share)
-        track.detected, track.score, track.seen = detection.box, detection.score, now
-        track.hits += 1
+        track.box = _between(track.box, box, share)
+        track.detected, track.placed = box, now
 
     def _worth_keeping(self, track: _Track, now: float) -> bool:
-        if track.seen == now:
+        if now in (track.seen, track.placed):
             return True
         # A face that was seen too seldom to be shown gets less of the benefit of the doubt.
         return now - track.seen <= self._settings.keep * (1 if track.confirmed else UNCONFIRMED_SHARE)

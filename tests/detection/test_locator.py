@@ -107,7 +107,7 @@ def test_moving_faces_are_followed_with_few_scans(show):
         for face, (x, y) in zip(faces, places, strict=True):
             assert max(abs(face.box.centre[0] - x), abs(face.box.centre[1] - y)) < 0.25 * FACE
     assert abs(eyes.scans.taken() - SLICES * frames / FPS / INTERVAL) <= 1
-    assert eyes.follows.taken() == 2 * frames
+    assert abs(eyes.follows.taken() - 2 * frames / 3) <= 2  # on the other frames by their look alone
 
 
 def test_without_faces_the_picture_is_searched_more_often(show):
@@ -120,7 +120,7 @@ def test_without_faces_the_picture_is_searched_more_often(show):
 
 
 def test_after_a_loss_the_search_is_on_at_once(show):
-    """While the face is still shown at its last place, it is sought everywhere."""
+    """While the face is still shown at its last place, it is sought everywhere: at once, and again and again."""
     eyes = Eyes()
     for _ in range(CONFIRM + 1):
         eyes.see(show(LEFT, RIGHT))
@@ -130,7 +130,7 @@ def test_after_a_loss_the_search_is_on_at_once(show):
         lost += 1
     kept = TrackerSettings().keep
     assert abs(lost / FPS - kept) <= 2 * FRAME
-    assert abs(eyes.scans.taken() - SLICES * lost / FPS / HURRIED) <= 2 + SLICES / HURRIED / FPS
+    assert abs(eyes.scans.taken() - SLICES - SLICES * lost / FPS / HURRIED) <= 2 + SLICES / HURRIED / FPS
     for _ in range(4):  # then there is nothing left to hurry for
         assert [face.track for face in eyes.see(show(LEFT))] == [1]
     eyes.scans.taken()
