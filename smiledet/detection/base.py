@@ -75,6 +75,7 @@ class DetectorKind:
         labelled: For photographs that are known to show a face, in the order in which they are tried.
         raw: For whole pictures, with the detector's own boxes instead of Viola-Jones' framing.
         verifying: Another detector, which a new face must convince too; None for none.
+        doubtful: `scanning` where `verifying` has the last word: it may report faint faces. None for `scanning`.
         check: Raises UsageError, naming the extra to install, where the detector cannot be made here.
     """
 
@@ -83,4 +84,5 @@ class DetectorKind:
     labelled: tuple[Callable[[], FaceDetector], ...]
     raw: Callable[[], FaceDetector]
     verifying: Callable[[], FaceDetector] | None = None
+    doubtful: Callable[[Any], FaceDetector] | None = None
     check: Callable[[], object] = lambda: None

@@ -55,7 +55,7 @@ class LocatorSettings:
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
-    scan_interval: float = field(default=1.0, metadata=between(0, 60))
+    scan_interval: float = field(default=0.7, metadata=between(0, 60))
     search_interval: float = field(default=0.4, metadata=between(0, 60))
     region: float = field(default=1.4, metadata=between(1.2, 5))
     region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))
@@ -217,8 +217,10 @@ def create_locator(
         tracker: Gives faces their identity.
         settings: See `LocatorSettings`.
     """
-    verifier = kind.verifying() if kind.verifying else None
-    return FaceLocator(kind.scanning(tuning), kind.following(), tracker, settings, verifier)
+    settings = settings or LocatorSettings()
+    verifier = kind.verifying() if kind.verifying and settings.second_look else None
+    scanning = kind.doubtful if verifier and kind.doubtful else kind.scanning
+    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier)
 
 
 def moved(detection: Detection, right: float, down: float) -> Detection:

@@ -45,7 +45,7 @@ class MmodDetector(FaceDetector):
 
     # Of 40 faces of GENKI-4K shrunk to a size (Viola-Jones' framing) it finds 97.5 % at 80 pixels and 12.5 % at 64. It
     # searches about 100 pixels in a millisecond on one core, so neither small faces nor frequent scans are to be had.
-    needs = Needs(window=80, enlarge=2.0, min_face=2.5, slice_pixels=None, patience=10.0, follow=0.85, rolls=())
+    needs = Needs(window=80, enlarge=2.0, min_face=2.5, slice_pixels=None, patience=10.0, follow=0.97, rolls=())
 
     def __init__(self, framing: Framing | None = FRAMING) -> None:
         path = weights_file()

@@ -13,7 +13,7 @@ import pytest
 from smiledet.detection.base import FaceDetector
 from smiledet.detection.bridge import Bridge
 from smiledet.detection.choose import detector_kind
-from smiledet.detection.haar import HaarDetector
+from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
 from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import scan
@@ -240,6 +240,25 @@ class TestSecondLook:
         for number in range(10):
             faces = eyes.locate(show(None), number / FPS)
         assert min(len(faces), 1) == expected
+
+    @pytest.mark.parametrize(("second_look", "expected"), [(True, 1), (False, 0)])
+    def test_faint_faces_are_reported_only_where_it_has_the_last_word(
+        self, show: Draw, second_look: bool, expected: int
+    ) -> None:
+        """Where the other cascade judges, the first may report what it would keep to itself."""
+        made: list[str] = []
+
+        def fake(name: str) -> Callable[[object], FaceDetector]:
+            return lambda tuning: (made.append(name), HaarDetector())[1]
+
+        kind = replace(detector_kind("haar"), scanning=fake("plain"), doubtful=fake("faint"))
+        create_locator(kind, None, FaceTracker(), LocatorSettings(second_look=second_look))
+        assert made == [("plain", "faint")[expected]]
+        doubtful = detector_kind("haar").doubtful
+        assert doubtful is not None
+        faint = HaarSettings(min_neighbours=50, faint_neighbours=0)
+        assert HaarDetector(faint).detect(show(), 60) == []
+        assert doubtful(faint).detect(show(), 60)
 
     def test_a_photograph_is_judged_too(self, show: Draw) -> None:
         dreamer, kind = Hallucination(), detector_kind("haar")
