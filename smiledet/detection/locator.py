@@ -126,11 +126,14 @@ class FaceLocator:
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
+        if newly:
+            self._due = len(self._slices)
         slices = self._due_slices(time, hurried=not known or bool(lost))
-        if fresh or newly:
-            slices = list(self._slices)
-        self._time, self._before = time, grey
         found = [each for part in slices for each in self._search_slice(grey, part)]
+        # Only now: what could not be searched is due on the next picture.
+        self._due -= len(slices)
+        self._next_slice = (self._next_slice + len(slices)) % len(self._slices)
+        self._time, self._before = time, grey
         look = self._second_look
         believe = None if look is None else partial(look.agrees, grey)
         return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
@@ -140,7 +143,7 @@ class FaceLocator:
         self._size = height, width = grey.shape
         smallest = smallest_face(grey, self._settings.min_face * self._needs.min_face, self._needs)
         self._slices = plan_slices(width, height, smallest, self._needs)
-        self._due = 0.0
+        self._due = float(len(self._slices))
         self._before = None
 
     def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
@@ -150,10 +153,7 @@ class FaceLocator:
         count = len(self._slices)
         share = (time - self._time) / interval if interval > 0 else 1.0
         self._due = min(self._due + max(0.0, share) * count, count)
-        whole = int(self._due)
-        self._due -= whole
-        first, self._next_slice = self._next_slice, (self._next_slice + whole) % count
-        return [self._slices[(first + number) % count] for number in range(whole)]
+        return [self._slices[(self._next_slice + number) % count] for number in range(int(self._due))]
 
     def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
         view = grey[:, part.left : part.right]
