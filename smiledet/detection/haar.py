@@ -36,7 +36,7 @@ class HaarSettings:
 
     scale_factor: float = field(default=1.2, metadata=between(1.01, 2))
     min_neighbours: int = field(default=3, metadata=between(0, 50))
-    faint_neighbours: int = field(default=1, metadata=between(0, 50))
+    faint_neighbours: int = field(default=2, metadata=between(0, 50))
 
 
 FOLLOWING = HaarSettings(scale_factor=1.1, min_neighbours=2)

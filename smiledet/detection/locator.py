@@ -55,7 +55,7 @@ class LocatorSettings:
     """
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
-    scan_interval: float = field(default=0.7, metadata=between(0, 60))
+    scan_interval: float = field(default=0.5, metadata=between(0, 60))
     search_interval: float = field(default=0.4, metadata=between(0, 60))
     region: float = field(default=1.4, metadata=between(1.2, 5))
     region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))

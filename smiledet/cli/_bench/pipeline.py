@@ -132,6 +132,13 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
                 yield table(list(each[0]), [[_cell(row.get(name, "-")) for name in each[0]] for row in each])
 
 
+def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
+    """Throughput and latency."""
+    from smiledet.benchmark.plots import plot_pipeline
+
+    yield from plot_pipeline(result, folder)
+
+
 def _row(run: PipelineRun) -> dict[str, Any]:
     """A run's figures; those of the machine where it was watched, as it is on a Jetson."""
     values = asdict(run)
