@@ -37,7 +37,8 @@ LIMITS = {
     "smile with a closed mouth is often read as none; an open mouth in speech can be read as a smile.",
     "emotion": "Reads the expression that a stranger would name from one still, not what somebody feels. Disgust is rare in "
     "the training data and the least reliable; fear and sadness are often confused with each other and with neutral; "
-    "glasses and low brows lean towards anger. Not for decisions about people.",
+    "low brows lean towards anger, and dark-rimmed glasses cost some points (scripts/emotion_checks.py). "
+    "Not for decisions about people.",
     "gender": "Reads how a stranger would label a face, as man or woman; it says nothing about who somebody is, and knows "
     "no others. The tables say for whom it errs most. Not for decisions about people.",
     "age": "Reads how old a face looks, trained on adults' labels that are partly estimates; the tables say at which ages "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -53,6 +54,23 @@ def _without_folder(word: str) -> str:
     layout, colon, path = word.rpartition(":")
     is_path = Path(path).is_absolute() or Path(path).exists()
     return f"{layout}{colon}{Path(path).name}" if is_path and "://" not in word else word
+
+
+_FOLDERS = re.compile(r"(?<![\w/])/(?:[^\s/:,]+/)*(?=[^\s/:,])")
+"""The folders of an absolute path, but for those of an address."""
+
+
+def without_folders(value: Any) -> Any:
+    """A JSON value whose texts name files without their folders: where they lie says nothing to others.
+
+    >>> without_folders({"source": ["video /clips/a.mp4, 640x360", "genki4k:/data/genki4k", "rtsp://host/a/b"]})
+    {'source': ['video a.mp4, 640x360', 'genki4k:genki4k', 'rtsp://host/a/b']}
+    """
+    if isinstance(value, str):
+        return _FOLDERS.sub("", value)
+    if isinstance(value, Mapping):
+        return {without_folders(name): without_folders(each) for name, each in value.items()}
+    return [without_folders(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def check_output(path: Path) -> None:
@@ -112,7 +130,7 @@ def keep(about: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]], pa
 def _write(values: Mapping[str, Any], path: Path) -> Path:
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(without_folders(values), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.replace(path)
     except OSError as problem:
         raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
