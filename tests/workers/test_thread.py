@@ -140,7 +140,7 @@ def test_no_pause_is_no_pause(seconds: float) -> None:
 class TestPriority:
     def test_it_is_that_of_this_thread_alone(self, ends: Any) -> None:
         usual = os.getpriority(os.PRIO_PROCESS, 0)
-        nice = min(19, usual + 5)
+        nice = min(19, usual + 5) or 1  # 0 is no wish at all
         found: list[int] = []
 
         class Nice(Recorder):
