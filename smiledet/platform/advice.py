@@ -9,7 +9,7 @@ from smiledet.platform.choice import Machine
 from smiledet.platform.files import SystemFiles
 from smiledet.platform.libraries import OpenCV, TensorRT
 from smiledet.platform.plan import Plan
-from smiledet.platform.power import Power
+from smiledet.platform.power import Power, PowerMode
 
 DRIVER = "proc/driver/nvidia/version"
 
@@ -59,10 +59,15 @@ def _of_engines(plan: Plan, tensorrt: TensorRT) -> Iterator[str]:
 
 def _of_power(power: Power) -> Iterator[str]:
     mode, fastest = power.mode, power.fastest
-    if mode is not None and fastest is not None and mode.watts < fastest.watts:
-        yield f"nvpmodel is in {mode.shown}; for {fastest.name}: sudo nvpmodel -m {fastest.number}"
+    if mode is not None and fastest is not None and mode.rank < fastest.rank:
+        yield f"nvpmodel is in {_told(mode, fastest)}; for {fastest.name}: sudo nvpmodel -m {fastest.number}"
     if power.clocks_held is False:
         yield "jetson_clocks is off: the clocks follow the load; to hold them at their highest: sudo jetson_clocks"
+
+
+def _told(mode: PowerMode, fastest: PowerMode) -> str:
+    """The mode that is set, by its budget where that tells it from the fastest, else by its name."""
+    return mode.shown if mode.watts != fastest.watts else mode.name
 
 
 def _of_gstreamer(opencv: OpenCV) -> Iterator[str]:

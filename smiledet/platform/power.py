@@ -33,6 +33,17 @@ class PowerMode:
         return float(found[1]) if found else 0.0
 
     @property
+    def cores(self) -> float:
+        """The cores that the name tells: 6 of `MODE_15W_6CORE`, unlimited for `ALL`, unknown (0) for names without any."""
+        found = re.search(r"_(?:(\d+)CORE|(ALL))$", self.name)
+        return 0.0 if found is None else float(found[1] or "inf")
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Orders the modes of a board by how fast they are: by budget, and of the same budget by cores."""
+        return self.watts, self.cores
+
+    @property
     def shown(self) -> str:
         """The mode in words: '10 W mode', 'MAXN mode'."""
         if 0 < self.watts < float("inf"):
@@ -46,7 +57,8 @@ class Power:
 
     Attributes:
         mode: The mode that is set; None where it is not told.
-        fastest: The mode of the largest budget; None where no modes are told.
+        fastest: The mode of the largest budget, and of those the one with the most cores: every stage is a thread; None
+            where no modes are told.
         clocks_held: Whether every core's clock is held at its highest, which is what jetson_clocks does; None where it
             is not told.
     """
@@ -61,8 +73,7 @@ def read_power(files: SystemFiles) -> Power:
     text = files.text(MODES) or ""
     found = re.findall(r"^\s*<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", text, re.MULTILINE)
     modes = [PowerMode(int(number), name) for number, name in found]
-    # The first of those with the largest budget: a later one of as many watts only has fewer cores.
-    fastest = max(modes, key=lambda mode: mode.watts, default=None)
+    fastest = max(modes, key=lambda mode: mode.rank, default=None)
     return Power(_current(files, text, modes), fastest, _clocks_held(files))
 
 

@@ -12,7 +12,7 @@ CORES = "sys/devices/system/cpu"
 
 ARM_CORES = {
     "0x41/0xd03": "Cortex-A53", "0x41/0xd07": "Cortex-A57", "0x41/0xd08": "Cortex-A72", "0x41/0xd0b": "Cortex-A76",
-    "0x41/0xd42": "Cortex-A78AE", "0x4e/0x003": "Denver 2", "0x4e/0x004": "Carmel",
+    "0x41/0xd42": "Cortex-A78AE", "0x41/0xd83": "Neoverse-V3AE", "0x4e/0x003": "Denver 2", "0x4e/0x004": "Carmel",
 }  # fmt: skip
 """By implementer and part, as ARM's and NVIDIA's main ID registers number them."""
 

@@ -18,8 +18,9 @@ ZONES = "sys/class/thermal/thermal_zone[0-9]*"
 OLD_RAILS = "sys/bus/i2c/drivers/ina3221x/*/iio:device*/rail_name_*"
 NEW_RAILS = "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in[0-9]*_label"
 
-WHOLE_BOARD = ("VDD_IN", "POM_5V_IN")
-"""Rails through which everything else is fed; where there is none the others are added up."""
+MODULES = ("VDD_IN", "POM_5V_IN", "VIN")
+"""Rails that feed the whole module; where there is none the others are added up. Both are jetson-stats' own ways, so that
+its figures and these are of the same thing. What the carrier board draws beside the module (VDD_MUX of a TX2) is left out."""
 
 HOTTEST = 150.0
 """Degrees Celsius above which a sensor is not believed; the TX2's PMIC says 100 whatever happens, and is left out."""
@@ -42,7 +43,7 @@ class KernelReader:
         used, total = self._memory()
         mode = read_power(self._files).mode
         temperatures, rails = list(self._temperatures()), dict(self._rails())
-        whole = next((rails[name] for name in WHOLE_BOARD if name in rails), None)
+        whole = next((rails[name] for name in MODULES if name in rails), None)
         return Reading(
             by="kernel",
             cpu=self._cpu(),

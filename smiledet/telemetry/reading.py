@@ -19,7 +19,7 @@ class Reading:
         memory_used: Bytes; a Jetson's GPU shares them.
         memory_total: Bytes.
         temperature: Of the hottest sensor, in degrees Celsius.
-        power: Of the whole board, or as much of it as is measured, in watts.
+        power: Of the whole module, or as much of it as is measured, in watts; the carrier board's is not in it.
         mode: nvpmodel's mode; empty where there is none.
     """
 

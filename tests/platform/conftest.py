@@ -1,7 +1,8 @@
 """Machines whose files lie in a folder.
 
-`boards.json` holds what such machines' files say: device trees and releases after what owners have published of theirs,
-the blocks of /proc/cpuinfo put together from their form. None of it was read from a board by this project.
+`boards.json` holds what such machines' files say. Beside each file stands where it is from: an issue of a public
+repository with the raw output, a page of somebody who has the board, or memory. None of it was read from a board by this
+project. Of /proc/cpuinfo one core's block is kept, with the numbers of the cores that there are.
 """
 
 from __future__ import annotations
@@ -43,10 +44,18 @@ def files_of(tmp_path: Path) -> Callable[..., SystemFiles]:
         for file, text in {**known, **(others or {})}.items():
             path = tmp_path / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(text) if isinstance(text, list) else text)
+            path.write_text(_written_out(text))
         return SystemFiles(tmp_path)
 
     return write
+
+
+def _written_out(text: str | list[str] | dict[str, list[Any]]) -> str:
+    """A file's text: as it is, from its lines, or a block for each processor."""
+    if isinstance(text, dict):
+        blocks = [[f"processor\t: {number}", *text["each"], ""] for number in text["processors"]]
+        return "\n".join(line for block in blocks for line in block) + "\n"
+    return "\n".join(text) if isinstance(text, list) else text
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from smiledet.errors import UsageError
@@ -13,6 +10,7 @@ from smiledet.platform.board import jetpack_of, package_version, read_board
 from smiledet.platform.choice import read_machine
 from smiledet.platform.gpu import import_nvml, read_gpus
 from smiledet.platform.processor import count_cores, read_processor
+from tests.platform.conftest import BOARDS
 
 PACKAGES = """Package: libnvinfer8
 Status: install ok installed
@@ -42,8 +40,13 @@ def test_each_machine_gets_its_platform(board, expected, machine_of):
 
 
 def test_every_platform_is_somebodys():
-    boards = json.loads(Path(__file__).with_name("boards.json").read_text())
-    assert {each["expected"]["platform"] for each in boards.values()} == set(platform_names())
+    assert {each["expected"]["platform"] for each in BOARDS.values()} == set(platform_names())
+
+
+def test_every_file_says_where_it_is_from(board):
+    known = BOARDS[board]
+    assert set(known["sources"]) == set(known["files"]) | ({"gpus"} if known["gpus"] else set())
+    assert all(known["sources"].values())
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,10 @@ def test_one_that_is_named_is_taken_whatever_the_machine(machine_of):
 
 class TestBoard:
     def test_jetpack_5_calls_orin_by_its_family(self, files_of):
-        files = files_of(None, {"proc/device-tree/compatible": "nvidia,p3737-0000+p3701-0000\0nvidia,tegra23x\0"})
-        assert read_board(files).chip == "tegra234"
+        """Ahead of the chip's own name or alone; an Orin Nano with JetPack 5.1.1 has both, in either order."""
+        for names in ("nvidia,tegra23x", "nvidia,tegra234\0nvidia,tegra23x", "nvidia,tegra23x\0nvidia,tegra234"):
+            files = files_of(None, {"proc/device-tree/compatible": f"nvidia,p3737-0000+p3701-0000\0{names}\0"})
+            assert read_board(files).chip == "tegra234"
 
     def test_in_a_container_the_chip_s_number_is_left(self, files_of, fake_nvml):
         release = "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t186ref, EABI: aarch64"
@@ -87,13 +92,13 @@ class TestBoard:
         assert (board.chip, board.l4t, board.jetpack) == ("", "", "")
 
     def test_a_board_of_nvidia_s_that_is_newer_than_this(self, files_of, fake_nvml):
-        files = files_of(None, {"proc/device-tree/compatible": "nvidia,p4071-0000+p3834-0008\0nvidia,tegra264\0"})
+        files = files_of(None, {"proc/device-tree/compatible": "nvidia,p4071-0000+p3834-0008\0nvidia,p3834-0008\0nvidia,tegra264\0"})
         with_gpu = pick_platform(machine=read_machine(files, fake_nvml([("NVIDIA Thor", (11, 0))])))
         assert with_gpu.name == "gpu" and "tegra264" in with_gpu.reason
         assert pick_platform(machine=read_machine(files, fake_nvml(None))).name == "desktop-cpu"
 
     @pytest.mark.parametrize(
-        ("l4t", "jetpack"), [("32.7.4", "4.6.4"), ("35.1", "5.0.2"), ("36.99.1", "6.x"), ("99.1", ""), ("", "")]
+        ("l4t", "jetpack"), [("32.7.4", "4.6.4"), ("36.4.7", "6.2.1"), ("35.1", "5.0.2"), ("36.99.1", "6.x"), ("99.1", ""), ("", "")]
     )
     def test_jetpacks(self, l4t, jetpack):
         assert jetpack_of(l4t) == jetpack

@@ -156,6 +156,13 @@ class TestAdvice:
         ):
             assert words in text
 
+    def test_of_modes_with_one_budget_that_with_the_most_cores(self, machine_of, files_of):
+        machine = machine_of("Jetson Xavier NX, JetPack 5.1")
+        two, six = PowerMode(6, "MODE_20W_2CORE"), PowerMode(8, "MODE_20W_6CORE")
+        (first, *_) = [line for line in self.advice(machine, files_of(None), Power(two, six, True)) if "nvp" in line]
+        assert first == "nvpmodel is in MODE_20W_2CORE; for MODE_20W_6CORE: sudo nvpmodel -m 8"
+        assert not [line for line in self.advice(machine, files_of(None), Power(six, six, True)) if "nvp" in line]
+
     def test_python3_gi_stands_in_for_opencv_s_gstreamer(self, machine_of, files_of):
         plan = plan_run(HERE, load_config("desktop-cpu"))
         machine = machine_of("Jetson AGX Orin, JetPack 6.0")

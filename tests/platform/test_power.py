@@ -7,21 +7,39 @@ import pytest
 from smiledet.platform.power import read_power
 
 TX2 = """< PARAM TYPE=FILE NAME=CPU_ONLINE >
+CORE_1 /sys/devices/system/cpu/cpu1/online
+
+# MAXN is the NONE power model to release all constraints
 < POWER_MODEL ID=0 NAME=MAXN >
 CPU_ONLINE CORE_1 1
 < POWER_MODEL ID=1 NAME=MAXQ >
 < POWER_MODEL ID=2 NAME=MAXP_CORE_ALL >
+< POWER_MODEL ID=3 NAME=MAXP_CORE_ARM >
+< POWER_MODEL ID=4 NAME=MAXP_CORE_DENVER >
+
 # mandatory section to configure the default mode
-< PM_CONFIG DEFAULT=1 >
+< PM_CONFIG DEFAULT=3 >
 """
-NX = """# < POWER_MODEL ID=9 NAME=MODE_99W >
-< POWER_MODEL ID=0 NAME=MODE_15W_2CORE >
-< POWER_MODEL ID=3 NAME=MODE_10W_2CORE >
-< POWER_MODEL ID=7 NAME=MODE_20W_4CORE >
-< POWER_MODEL ID=8 NAME=MODE_20W_6CORE >
-< PM_CONFIG DEFAULT=3 FAN_CONFIG DEFAULT=quiet >
-"""
-SUPER = "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=1 NAME=25W >\n< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n"
+"""Of /etc/nvpmodel.conf the lines that are read, from a page of somebody who has a TX2 (2017)."""
+
+
+def modes_of(names: list[str], default: int) -> str:
+    """Such a file with these modes, in order."""
+    return "".join(f"< POWER_MODEL ID={number} NAME={name} >\n" for number, name in enumerate(names)) + (
+        f"< PM_CONFIG DEFAULT={default} >\n"
+    )
+
+
+NX = modes_of([f"MODE_{each}" for each in ("15W_2CORE", "15W_4CORE", "15W_6CORE", "10W_2CORE", "10W_4CORE",
+                                           "10W_DESKTOP", "20W_2CORE", "20W_4CORE", "20W_6CORE")], 3)  # fmt: skip
+"""A Xavier NX's with JetPack 5.0.2, as `nvpmodel -p --verbose` lists them on a page of somebody who has one."""
+
+AGX_XAVIER = modes_of(["MAXN", *(f"MODE_{each}" for each in ("10W", "15W", "30W_ALL", "30W_6CORE", "30W_4CORE", "30W_2CORE",
+                                                             "15W_DESKTOP"))], 2)  # fmt: skip
+"""By pages of several people; which one it starts in is from memory."""
+
+SUPER = "# < POWER_MODEL ID=9 NAME=MODE_99W >\n" + modes_of(["15W", "25W", "MAXN_SUPER", "7W"], 1)
+"""An Orin Nano Super's, by pages of several people: 0 is not the fastest here. The comment is this test's own."""
 
 CONF, STATUS = "etc/nvpmodel.conf", "var/lib/nvpmodel/status"
 
@@ -30,9 +48,11 @@ CONF, STATUS = "etc/nvpmodel.conf", "var/lib/nvpmodel/status"
     ("modes", "status", "shown", "fastest"),
     [
         (TX2, "pmode:0000", "MAXN mode", "MAXN"),
-        (TX2, "", "MAXQ mode", "MAXN"),
-        (NX, "pmode:0003\n", "10 W mode", "MODE_20W_4CORE"),
-        (NX, "", "10 W mode", "MODE_20W_4CORE"),
+        (TX2, "", "MAXP_CORE_ARM mode", "MAXN"),
+        (NX, "pmode:0003 fmode:fan_mode_quiet\n", "10 W mode", "MODE_20W_6CORE"),  # as JetPack 5 writes it
+        (NX, "", "10 W mode", "MODE_20W_6CORE"),
+        (AGX_XAVIER, "pmode:0006", "30 W mode", "MAXN"),
+        (AGX_XAVIER.replace("MAXN", "MODE_20W"), "", "15 W mode", "MODE_30W_ALL"),
         (SUPER, "pmode:0001", "25 W mode", "MAXN_SUPER"),
         (SUPER, "pmode:0009", "mode 9", "MAXN_SUPER"),
     ],

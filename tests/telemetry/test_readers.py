@@ -104,41 +104,59 @@ class TestJetsonStats:
 
 MEMORY = "MemTotal:        8040292 kB\nMemFree: 100 kB\nMemAvailable:    6040292 kB\n"
 BASE = {"proc/stat": "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 1 1\n", "proc/meminfo": MEMORY}
+# Zones: pages of several people, the PMIC's 100 degrees too. Rails and addresses: energymon/energymon,
+# jetson/JetsonPowerRails.md, after NVIDIA's guide and device trees of L4T 32.6.1; paths: phoronix-test-suite, and a page
+# of somebody who has a TX2. The readings are made up.
 TX2 = {
     "sys/devices/gpu.0/load": "421\n",
     "sys/class/thermal/thermal_zone0/type": "BCPU-therm\n",
     "sys/class/thermal/thermal_zone0/temp": "41500\n",
-    "sys/class/thermal/thermal_zone1/type": "GPU-therm\n",
-    "sys/class/thermal/thermal_zone1/temp": "43000\n",
-    "sys/class/thermal/thermal_zone2/type": "PMIC-Die\n",
-    "sys/class/thermal/thermal_zone2/temp": "100000\n",
+    "sys/class/thermal/thermal_zone1/type": "MCPU-therm\n",
+    "sys/class/thermal/thermal_zone1/temp": "\n",
+    "sys/class/thermal/thermal_zone2/type": "GPU-therm\n",
+    "sys/class/thermal/thermal_zone2/temp": "43000\n",
+    "sys/class/thermal/thermal_zone7/type": "PMIC-Die\n",
+    "sys/class/thermal/thermal_zone7/temp": "100000\n",
     "sys/bus/i2c/drivers/ina3221x/0-0041/iio:device1/rail_name_0": "VDD_IN\n",
     "sys/bus/i2c/drivers/ina3221x/0-0041/iio:device1/in_power0_input": "5270\n",
     "sys/bus/i2c/drivers/ina3221x/0-0040/iio:device0/rail_name_0": "VDD_SYS_GPU\n",
     "sys/bus/i2c/drivers/ina3221x/0-0040/iio:device0/in_power0_input": "1530\n",
+    "sys/bus/i2c/drivers/ina3221x/0-0042/iio:device2/rail_name_0": "VDD_MUX\n",
+    "sys/bus/i2c/drivers/ina3221x/0-0042/iio:device2/in_power0_input": "9100\n",
     "etc/nvpmodel.conf": "< POWER_MODEL ID=0 NAME=MAXN >\n",
     "var/lib/nvpmodel/status": "pmode:0000\n",
 }
-HWMON = "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3"
+
+
+def rails(folder: str, *channels: tuple[str, int, int]) -> dict[str, str]:
+    """One INA3221 as later kernels show it: label, millivolts and milliamperes of each channel."""
+    return {
+        f"sys/bus/i2c/drivers/ina3221/{folder}/{name}": f"{value}\n"
+        for number, (label, volts, amperes) in enumerate(channels, 1)
+        for name, value in ((f"in{number}_label", label), (f"in{number}_input", volts), (f"curr{number}_input", amperes))
+    }
+
+
+# Rails: pages of people who have one. NC is what a channel without a rail is called; the readings are made up.
 AGX_ORIN = {
     "sys/class/devfreq/17000000.ga10b/device/load": "0\n",
-    f"{HWMON}/in1_label": "VDD_GPU_SOC\n",
-    f"{HWMON}/in1_input": "19000\n",
-    f"{HWMON}/curr1_input": "200\n",
-    f"{HWMON}/in2_label": "VDD_CPU_CV\n",
-    f"{HWMON}/in2_input": "19000\n",
-    f"{HWMON}/curr2_input": "100\n",
-    f"{HWMON}/in3_label": "NC\n",
-    f"{HWMON}/in3_input": "19000\n",
-    f"{HWMON}/curr3_input": "900\n",
-    f"{HWMON}/in7_label": "sum of shunt voltages\n",
-    f"{HWMON}/in7_input": "1\n",
-    f"{HWMON}/curr7_input": "1\n",
+    **rails("1-0040/hwmon/hwmon3", ("VDD_GPU_SOC", 19000, 200), ("VDD_CPU_CV", 19000, 100), ("VIN_SYS_5V0", 5000, 300)),
+    **rails("1-0041/hwmon/hwmon4", ("NC", 19000, 900), ("VDDQ_VDD2_1V8AO", 5000, 60)),
+    "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/in7_label": "sum of shunt voltages\n",
+    "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/in7_input": "1\n",
+    "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/curr7_input": "1\n",
+}
+
+# Paths and rails: pages of several people with JetPack 6.
+ORIN_NANO = {
+    "sys/class/devfreq/17000000.gpu/device/load": "635\n",
+    **rails("1-0040/hwmon/hwmon1", ("VDD_IN", 5072, 928), ("VDD_CPU_GPU_CV", 5072, 200), ("VDD_SOC", 5072, 300)),
 }
 
 
 class TestKernel:
     def test_a_tx2(self, files_of):
+        """Its module, as jetson-stats has it: not the carrier board's VDD_MUX, nor the rails behind VDD_IN."""
         reading = KernelReader(files_of(BASE | TX2)).read()
         assert (reading.gpu, reading.temperature, reading.power, reading.mode) == (42.1, 43.0, 5.27, "MAXN")
         assert (reading.memory_used, reading.memory_total) == (2000000 * 1024, 8040292 * 1024)
@@ -146,7 +164,11 @@ class TestKernel:
     def test_an_agx_orin_adds_its_rails_up(self, files_of):
         reading = KernelReader(files_of(BASE | AGX_ORIN)).read()
         assert reading.gpu == 0.0
-        assert reading.power == pytest.approx(5.7)
+        assert reading.power == pytest.approx(7.5)
+
+    def test_an_orin_nano_has_one_for_all(self, files_of):
+        reading = KernelReader(files_of(BASE | ORIN_NANO)).read()
+        assert (reading.gpu, reading.power) == (63.5, pytest.approx(4.707, abs=1e-3))
 
     def test_the_processor_s_load_is_that_since_the_last_look(self, files_of):
         files = files_of(BASE)
@@ -157,7 +179,7 @@ class TestKernel:
 
     @pytest.mark.parametrize("text", ["", "nonsense", "cpu", "-1\n"])
     def test_odd_files_give_nothing_and_no_fault(self, text, files_of):
-        reading = KernelReader(files_of(dict.fromkeys([*BASE, *TX2, *AGX_ORIN], text))).read()
+        reading = KernelReader(files_of(dict.fromkeys([*BASE, *TX2, *AGX_ORIN, *ORIN_NANO], text))).read()
         assert (reading.cpu, reading.gpu, reading.temperature, reading.memory_used) == (None, None, None, None)
 
     def test_this_machine(self):
