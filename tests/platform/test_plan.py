@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from smiledet.config import load_config, platform_names
+from smiledet.config import TaskSettings, load_config, platform_names
 from smiledet.engines.base import Engine, engine_class, engine_names
 from smiledet.engines.choice import ENGINES, choose_engine
 from smiledet.errors import UsageError
@@ -17,6 +17,8 @@ from smiledet.platform.libraries import OpenCV, TensorRT, read_opencv, read_tens
 from smiledet.platform.plan import flatten, plan_run, reason_of, settings_of
 from smiledet.platform.power import Power, PowerMode
 from smiledet.platform.survey import as_json, as_text, survey
+from smiledet.tasks.base import task_names
+from smiledet.zoo import find_model
 
 HERE = PlatformChoice("jetson-tx2", "tegra186")
 
@@ -58,6 +60,26 @@ class TestConfigurations:
         config = load_config("desktop-cpu").config
         assert (config.detector, config.opencv_threads) == ("haar", 1)
         assert (config.engine.name, config.engine.threads, config.engine.preference) == ("litert", 1, ("litert",))
+
+    @pytest.mark.parametrize("name", [name for name in platform_names() if name.startswith("jetson")])
+    def test_a_board_reads_every_task_by_a_small_network(self, name):
+        """Whatever the index comes to call its default: MobileNet 0.25 and mini-Xception, as the design has it."""
+        config = load_config(name).config
+        assert set(config.task) == set(task_names())
+        for task, settings in config.task.items():
+            assert find_model(task, settings.model).architecture in ("mobilenet-025", "mini-xception")
+
+    @pytest.mark.parametrize("name", platform_names())
+    def test_every_platform_s_models_ship_for_its_engines(self, name):
+        """But for TensorFlow's, whose files are folders: what a platform picks by itself needs no export first."""
+        config = load_config(name).config
+        for task in task_names():
+            model = find_model(task, config.task.get(task, TaskSettings()).model)
+            formats = {engine_class(engine).file_format for engine in config.engine.preference} - {"savedmodel"}
+            assert formats <= set(model.files)
+
+    def test_the_desktop_takes_the_index_s_defaults(self):
+        assert load_config("desktop-cpu").config.task == {}
 
     @pytest.mark.parametrize(("text", "word"), [("[]", "empty"), ('["steam"]', "'steam'"), ('"litert"', "a list")])
     def test_a_preference_that_makes_no_sense(self, text, word, tmp_path):
@@ -103,6 +125,12 @@ class TestPlan:
         assert plan["smile model"].value == "mobilenet-025" and str(mine) in plan["smile model"].reason
         assert plan["threads of an inference"].reason == "set by flag engine.threads"
         assert "index" in plan["emotion model"].reason
+
+    def test_a_platform_s_model_has_its_reason(self):
+        loaded = load_config("jetson-tx2", None, {"engine.name": "litert"})
+        decision = decided(plan_run(HERE, loaded))["smile model"]
+        assert decision.value == "mini-xception"
+        assert decision.reason == f"{loaded.config.why['task.smile.model']}; mini-xception.tflite"
 
     def test_an_engine_that_was_named_and_cannot(self, only_litert):
         plan = plan_run(HERE, load_config("desktop-cpu", None, {"engine.name": "onnx"}))
