@@ -1,6 +1,7 @@
 # smiledet on a desktop or laptop without a GPU.
 #   docker build --build-arg BASE=python:3.12-slim-bookworm --file docs/docker/desktop.Dockerfile --tag smiledet .
-#   docker run --rm --device /dev/video0 --group-add video --volume "$PWD:/data" smiledet run 0 --no-show --events /data/events.jsonl
+#   docker run --rm --user "$(id -u)" --device /dev/video0 --group-add video --volume "$PWD:/data" \
+#     smiledet run 0 --no-show --events /data/events.jsonl
 ARG BASE=python:3.12-slim-bookworm
 FROM ${BASE}
 
@@ -18,7 +19,8 @@ RUN python3 -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --constraint requirements.lock '.[onnx]'
 
 # Cameras are the group video's.
-RUN useradd --create-home --groups video smiledet
+RUN useradd --create-home --groups video smiledet \
+    && install --directory --owner smiledet --group smiledet /data
 USER smiledet
 WORKDIR /data
 ENTRYPOINT ["/opt/venv/bin/smiledet"]

@@ -28,7 +28,7 @@ RUN /opt/uv/bin/uv pip install --no-cache --python /opt/venv/bin/python --constr
 
 # Plans that TensorRT builds are kept in the volume that lies here.
 RUN useradd --create-home --groups video smiledet \
-    && install --directory --owner smiledet --group smiledet /home/smiledet/.cache
+    && install --directory --owner smiledet --group smiledet /home/smiledet/.cache /data
 USER smiledet
 WORKDIR /data
 ENTRYPOINT ["/opt/venv/bin/smiledet"]

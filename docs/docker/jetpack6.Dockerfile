@@ -23,7 +23,7 @@ RUN python3 -m venv --system-site-packages /opt/venv \
 
 # Plans that TensorRT builds are kept in the volume that lies here.
 RUN useradd --create-home --groups video smiledet \
-    && install --directory --owner smiledet --group smiledet /home/smiledet/.cache
+    && install --directory --owner smiledet --group smiledet /home/smiledet/.cache /data
 USER smiledet
 WORKDIR /data
 ENTRYPOINT ["/opt/venv/bin/smiledet"]

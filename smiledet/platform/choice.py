@@ -10,7 +10,7 @@ from smiledet.config import platform_names
 from smiledet.errors import UsageError
 from smiledet.platform.board import Board, read_board
 from smiledet.platform.files import SystemFiles
-from smiledet.platform.gpu import GPU, import_nvml, read_gpus
+from smiledet.platform.gpu import GPU, OWN, import_nvml, read_gpus
 from smiledet.platform.processor import Processor, read_processor
 
 AUTO = "auto"
@@ -38,7 +38,7 @@ class Machine:
     Attributes:
         board: The board.
         processor: The processor.
-        gpus: NVIDIA's GPUs, as far as NVML tells.
+        gpus: NVIDIA's GPUs, as far as NVML tells; a Jetson's own by its chip, where it does not.
         no_gpus: Why NVML could not be asked; empty where it could.
     """
 
@@ -74,7 +74,11 @@ def read_machine(files: SystemFiles | None = None, nvml: Callable[[], Any] = imp
         nvml: See `read_gpus`.
     """
     files = files or SystemFiles()
-    return Machine(read_board(files), read_processor(files), *read_gpus(nvml))
+    board = read_board(files)
+    gpus, problem = read_gpus(nvml)
+    if not gpus and board.chip in OWN:
+        gpus = (OWN[board.chip],)
+    return Machine(board, read_processor(files), gpus, problem)
 
 
 def pick_platform(wanted: str = AUTO, machine: Machine | None = None) -> PlatformChoice:

@@ -27,9 +27,27 @@ class GPU:
     driver: str = ""
 
     @property
+    def told(self) -> str:
+        """The GPU in a line, with what is known of it."""
+        memory = f"{self.memory / 2**30:.0f} GiB" if self.memory else ""
+        driver = f"driver {self.driver}" if self.driver else ""
+        return ", ".join(filter(None, (self.name, f"compute capability {self.capability}", memory, driver)))
+
+    @property
     def capability(self) -> str:
         """The compute capability as NVIDIA writes it: '3.5'."""
         return ".".join(map(str, self.compute))
+
+
+OWN = {
+    "tegra186": GPU("NVIDIA Tegra X2", (6, 2)),
+    "tegra194": GPU("Xavier", (7, 2)),
+    "tegra210": GPU("NVIDIA Tegra X1", (5, 3)),
+    "tegra234": GPU("Orin", (8, 7)),
+    "tegra264": GPU("NVIDIA Thor", (11, 0)),
+}
+"""The GPU that a board's chip has in it, by NVIDIA's table of compute capabilities: NVML tells from JetPack 7 on.
+It shares the processor's memory, and its driver has no version of its own."""
 
 
 def import_nvml() -> Any:

@@ -34,7 +34,7 @@ class PowerMode:
 
     @property
     def cores(self) -> float:
-        """The cores that the name tells: 6 of `MODE_15W_6CORE`, unlimited for `ALL`, unknown (0) for names without any."""
+        """The cores that the name tells: 6 of `MODE_15W_6CORE`, unlimited for `ALL`; unknown (0) without any."""
         found = re.search(r"_(?:(\d+)CORE|(ALL))$", self.name)
         return 0.0 if found is None else float(found[1] or "inf")
 

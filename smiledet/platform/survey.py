@@ -111,10 +111,9 @@ def _machine_rows(found: Survey) -> list[tuple[str, str]]:
         ("processor", f"{processor.name}, {', '.join(processor.flags) or 'no vector flags told'}"),
         ("cores", f"{processor.online}{off}"),
     ]
-    rows += [
-        ("GPU", f"{gpu.name}, compute capability {gpu.capability}, {gpu.memory / 2**30:.0f} GiB, driver {gpu.driver}")
-        for gpu in machine.gpus
-    ] or [("GPU", "the board's own" if board.is_tegra else f"none known: {machine.no_gpus or 'NVML knows of none'}")]
+    rows += [("GPU", gpu.told) for gpu in machine.gpus] or [
+        ("GPU", f"none known: {machine.no_gpus or 'NVML knows of none'}")
+    ]
     rows += _power_rows(found.power)
     version = found.tensorrt.version
     how = f"{version}, told by {found.tensorrt.told_by}" + (

@@ -19,8 +19,8 @@ OLD_RAILS = "sys/bus/i2c/drivers/ina3221x/*/iio:device*/rail_name_*"
 NEW_RAILS = "sys/bus/i2c/drivers/ina3221/*/hwmon/hwmon*/in[0-9]*_label"
 
 MODULES = ("VDD_IN", "POM_5V_IN", "VIN")
-"""Rails that feed the whole module; where there is none the others are added up. Both are jetson-stats' own ways, so that
-its figures and these are of the same thing. What the carrier board draws beside the module (VDD_MUX of a TX2) is left out."""
+"""Rails that feed the whole module; where there is none the others are added up. Both as in jetson-stats, so that its
+figures and these are of the same thing. What a carrier board draws beside the module (VDD_MUX of a TX2) is left out."""
 
 HOTTEST = 150.0
 """Degrees Celsius above which a sensor is not believed; the TX2's PMIC says 100 whatever happens, and is left out."""

@@ -178,7 +178,7 @@ def labelled_chips(model: Model, data: str, split: str, limit: int | None = None
     if model.input is None:
         raise UsageError(f"model {model.task}/{model.name} takes no chips")
     labels = get_task(model.task).labels
-    _, everything = read_samples(data)
+    _, everything = read_samples(data, model.task)
     samples = [sample for sample in everything if sample.split == split] or everything
     if unknown := {sample.label for sample in samples} - set(labels):
         raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {model.task!r}: {', '.join(labels)}")

@@ -1,8 +1,8 @@
 """Machines whose files lie in a folder.
 
 `boards.json` holds what such machines' files say. Beside each file stands where it is from: an issue of a public
-repository with the raw output, a page of somebody who has the board, or memory. None of it was read from a board by this
-project. Of /proc/cpuinfo one core's block is kept, with the numbers of the cores that there are.
+repository with the raw output, a page of somebody who has the board, or memory. None of it was read from a board by
+this project. Of /proc/cpuinfo one core's block is kept, with the numbers of the cores that there are.
 """
 
 from __future__ import annotations

@@ -91,14 +91,22 @@ class TestBoard:
         )
         assert (board.chip, board.l4t, board.jetpack) == ("", "", "")
 
+    def test_a_board_without_a_configuration_of_its_own_goes_by_its_gpu(self, files_of, fake_nvml):
+        names = "nvidia,p4071-0000+p3834-0008\0nvidia,p3834-0008\0nvidia,tegra264\0"
+        files = files_of(None, {"proc/device-tree/compatible": names})
+        for nvml in (fake_nvml([("NVIDIA Thor", (11, 0))]), fake_nvml(None)):
+            choice = pick_platform(machine=read_machine(files, nvml))
+            assert choice.name == "gpu" and "tegra264" in choice.reason and "11.0" in choice.reason
+
     def test_a_board_of_nvidia_s_that_is_newer_than_this(self, files_of, fake_nvml):
-        files = files_of(None, {"proc/device-tree/compatible": "nvidia,p4071-0000+p3834-0008\0nvidia,p3834-0008\0nvidia,tegra264\0"})
-        with_gpu = pick_platform(machine=read_machine(files, fake_nvml([("NVIDIA Thor", (11, 0))])))
-        assert with_gpu.name == "gpu" and "tegra264" in with_gpu.reason
-        assert pick_platform(machine=read_machine(files, fake_nvml(None))).name == "desktop-cpu"
+        files = files_of(None, {"proc/device-tree/compatible": "nvidia,p9999\0nvidia,tegra299\0"})
+        assert pick_platform(machine=read_machine(files, fake_nvml([("New", (13, 0))]))).name == "gpu"
+        machine = read_machine(files, fake_nvml(None))
+        assert machine.gpus == () and pick_platform(machine=machine).name == "desktop-cpu"
 
     @pytest.mark.parametrize(
-        ("l4t", "jetpack"), [("32.7.4", "4.6.4"), ("36.4.7", "6.2.1"), ("35.1", "5.0.2"), ("36.99.1", "6.x"), ("99.1", ""), ("", "")]
+        ("l4t", "jetpack"),
+        [("32.7.4", "4.6.4"), ("36.4.7", "6.2.1"), ("35.1", "5.0.2"), ("36.99.1", "6.x"), ("99.1", ""), ("", "")],
     )
     def test_jetpacks(self, l4t, jetpack):
         assert jetpack_of(l4t) == jetpack
@@ -138,6 +146,17 @@ class TestProcessor:
 
 
 class TestGPUs:
+    @pytest.mark.parametrize(
+        ("board_name", "told"),
+        [
+            ("Jetson TX2, JetPack 4.6", "NVIDIA Tegra X2, compute capability 6.2"),
+            ("Jetson AGX Orin, JetPack 7.2", "Orin (nvgpu), compute capability 8.7, 11 GiB, driver 470.256.02"),
+        ],
+    )
+    def test_a_board_s_own_by_its_chip_where_nvml_does_not_tell(self, board_name, told, machine_of):
+        (gpu,) = machine_of(board_name).gpus
+        assert gpu.told == told
+
     def test_without_bindings_it_says_what_brings_them(self, monkeypatch):
         monkeypatch.setattr("smiledet.platform.gpu.find_spec", lambda name: None)
         gpus, problem = read_gpus(import_nvml)

@@ -30,12 +30,14 @@ def modes_of(names: list[str], default: int) -> str:
     )
 
 
-NX = modes_of([f"MODE_{each}" for each in ("15W_2CORE", "15W_4CORE", "15W_6CORE", "10W_2CORE", "10W_4CORE",
-                                           "10W_DESKTOP", "20W_2CORE", "20W_4CORE", "20W_6CORE")], 3)  # fmt: skip
+NX = modes_of([f"MODE_{budget}_{cores}" for budget, cores in (
+    ("15W", "2CORE"), ("15W", "4CORE"), ("15W", "6CORE"), ("10W", "2CORE"), ("10W", "4CORE"), ("10W", "DESKTOP"),
+    ("20W", "2CORE"), ("20W", "4CORE"), ("20W", "6CORE"))], 3)  # fmt: skip
 """A Xavier NX's with JetPack 5.0.2, as `nvpmodel -p --verbose` lists them on a page of somebody who has one."""
 
-AGX_XAVIER = modes_of(["MAXN", *(f"MODE_{each}" for each in ("10W", "15W", "30W_ALL", "30W_6CORE", "30W_4CORE", "30W_2CORE",
-                                                             "15W_DESKTOP"))], 2)  # fmt: skip
+AGX_XAVIER = modes_of(
+    ["MAXN", "MODE_10W", "MODE_15W", "MODE_30W_ALL", "MODE_30W_6CORE", "MODE_30W_4CORE", "MODE_30W_2CORE"], 2
+)
 """By pages of several people; which one it starts in is from memory."""
 
 SUPER = "# < POWER_MODEL ID=9 NAME=MODE_99W >\n" + modes_of(["15W", "25W", "MAXN_SUPER", "7W"], 1)

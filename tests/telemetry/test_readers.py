@@ -105,8 +105,8 @@ class TestJetsonStats:
 MEMORY = "MemTotal:        8040292 kB\nMemFree: 100 kB\nMemAvailable:    6040292 kB\n"
 BASE = {"proc/stat": "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 1 1\n", "proc/meminfo": MEMORY}
 # Zones: pages of several people, the PMIC's 100 degrees too. Rails and addresses: energymon/energymon,
-# jetson/JetsonPowerRails.md, after NVIDIA's guide and device trees of L4T 32.6.1; paths: phoronix-test-suite, and a page
-# of somebody who has a TX2. The readings are made up.
+# jetson/JetsonPowerRails.md, after NVIDIA's guide and device trees of L4T 32.6.1; paths: phoronix-test-suite, and a
+# page of somebody who has a TX2. The readings are made up.
 TX2 = {
     "sys/devices/gpu.0/load": "421\n",
     "sys/class/thermal/thermal_zone0/type": "BCPU-therm\n",
@@ -130,11 +130,10 @@ TX2 = {
 
 def rails(folder: str, *channels: tuple[str, int, int]) -> dict[str, str]:
     """One INA3221 as later kernels show it: label, millivolts and milliamperes of each channel."""
-    return {
-        f"sys/bus/i2c/drivers/ina3221/{folder}/{name}": f"{value}\n"
-        for number, (label, volts, amperes) in enumerate(channels, 1)
-        for name, value in ((f"in{number}_label", label), (f"in{number}_input", volts), (f"curr{number}_input", amperes))
-    }
+    found: dict[str, object] = {}
+    for number, (label, millivolts, milliamperes) in enumerate(channels, 1):
+        found |= {f"in{number}_label": label, f"in{number}_input": millivolts, f"curr{number}_input": milliamperes}
+    return {f"sys/bus/i2c/drivers/ina3221/{folder}/{name}": f"{value}\n" for name, value in found.items()}
 
 
 # Rails: pages of people who have one. NC is what a channel without a rail is called; the readings are made up.
