@@ -117,7 +117,7 @@ def _machine_rows(found: Survey) -> list[tuple[str, str]]:
     rows += _power_rows(found.power)
     version = found.tensorrt.version
     how = f"{version}, told by {found.tensorrt.told_by}" + (
-        "" if found.tensorrt.importable else ", not for this Python"
+        "" if found.tensorrt.importable else ", not for this Python: runs in a helper under the board's"
     )
     rows += [("TensorRT", how if version else "not found")]
     has = ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found.opencv.back_ends.items())
@@ -129,7 +129,9 @@ def _power_rows(power: Power) -> list[tuple[str, str]]:
     if power.mode is None:
         return []
     held = {True: ", jetson_clocks on", False: ", jetson_clocks off", None: ""}[power.clocks_held]
-    return [("power", f"{power.mode.shown} ({power.mode.name}){held}")]
+    mode = power.mode
+    name = f" ({mode.name})" if mode.name not in mode.shown else ""
+    return [("power", f"{mode.shown}{name}{held}")]
 
 
 def _camera_rows(camera: Camera) -> list[tuple[str, str]]:
