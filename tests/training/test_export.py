@@ -159,3 +159,18 @@ class TestLabelledChips:
         (tmp_path / "cheese" / "a.png").write_bytes(portrait.read_bytes())
         with complaint("'cheese'", "not smiling, smiling"):
             labelled_chips(find_model("smile", "tiny", models), f"folders:{tmp_path}", "train")
+
+    def test_the_labels_are_those_of_the_model_s_task(self, data_folder, tmp_path):
+        """UTKFace answers two; an age is its class, whatever the layout's usual task."""
+        from smiledet.training.export import labelled_chips
+
+        folder = tmp_path / "UTKFace"
+        folder.mkdir()
+        portrait = next((data_folder / "genki4k" / "files").iterdir())
+        for age, gender in ((30, 1), (41, 0)):
+            (folder / f"{age}_{gender}_0_20170104200000000.jpg.chip.jpg").write_bytes(portrait.read_bytes())
+        ages, genders = (
+            labelled_chips(find_model(task), f"utkface:{tmp_path}", "train").classes for task in ("age", "gender")
+        )
+        assert sorted(ages) == [30, 41]
+        assert sorted(genders) == [0, 1]
