@@ -4,7 +4,8 @@ The locator is run along the clip's own time line, frame by frame as in every-fr
 live: a frame that comes while it is still busy with an earlier one is dropped. The full scan has the same detector, the
 same settings and the same smallest face. Stronger references are asked on every so-many-th frame only: dlib's HOG
 detector on the picture enlarged until the smallest face fills its window, and MMOD likewise where it is installed. On
-every frame they judge the boxes that locator and full scan do not agree on; what both see is taken for a face.
+every frame HOG judges the boxes that locator and full scan do not agree on, and on every so-many-th MMOD does as well;
+what both see is taken for a face.
 
 Locator and full scan take turns on every frame.
 """
@@ -31,6 +32,11 @@ from smiledet.frame import Box, GreyImage
 from smiledet.training.progress import progress
 
 SCANNED_FACES, FACES = "scan's faces", "judged faces"
+JUDGED_BY_ALL = "judged by all"
+"""The faces on those pictures alone on which the slow references were asked: what any of them sees is one."""
+
+SLOW = ("mmod",)
+"""References that take a second a picture, and so judge on every so-many-th only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def compare(
         for name in (EVERY_FRAME, LIVE)
     ]
     board, watch, cuts, spent = _Board(tuple(strong)), SceneWatch(), 0, []
-    jury = Jury(list(strong.values())) if strong else None
+    quick, everybody = Jury([strong[name] for name in strong if name not in SLOW]), Jury(list(strong.values()))
     share = config.locator.min_face * scanner.needs.min_face
     for number, look in enumerate(progress(looks, f"locating in {source}")):
         cut = look.cut or watch.is_cut(look.grey)
@@ -97,8 +103,12 @@ def compare(
         faces = {SCAN: [each.box for each in scanned]}
         if number % every == 0:
             faces |= {name: [each.box for each in search(detector, look.grey)] for name, detector in strong.items()}
-        if jury is not None:
-            faces |= _judged(jury, look.grey, faces[SCAN], runners)
+            if any(name in SLOW for name in strong):
+                seen = [box for name in strong for box in faces[name]]
+                faces[JUDGED_BY_ALL] = _judged(everybody, look.grey, faces[SCAN], runners, seen)
+        if any(name not in SLOW for name in strong):
+            faces[FACES] = judged = _judged(quick, look.grey, faces[SCAN], runners)
+            faces[SCANNED_FACES] = [box for box in judged if box in set(faces[SCAN])]
         board.add(runners, faces, look.time, cut)
     if not spent:
         raise UsageError(f"{source}: no pictures to locate faces in")
@@ -106,13 +116,14 @@ def compare(
     return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)))
 
 
-def _judged(jury: Jury, grey: GreyImage, scanned: list[Box], runners: Sequence[Runner]) -> dict[str, list[Box]]:
-    """The scan's boxes that are faces, and every box that is one, whoever sees it."""
+def _judged(
+    jury: Jury, grey: GreyImage, scanned: list[Box], runners: Sequence[Runner], seen: Sequence[Box] = ()
+) -> list[Box]:
+    """Every box of scan and locators that is a face: two agree on it, it is among `seen`, or a juror sees it."""
     located = [face.box for runner in runners for face in runner.faces or ()]
     agreed = [scanned[which] for which in matched(scanned, located)]
-    faces = jury.faces(grey, agreed, (*scanned, *located))
-    ours = set(scanned)
-    return {SCANNED_FACES: [box for box in faces if box in ours], FACES: faces}
+    agreed += [box for box in (*scanned, *located) if matched([box], seen)]
+    return jury.faces(grey, without_doubles(agreed), (*scanned, *located))
 
 
 class _Board:
@@ -122,7 +133,7 @@ class _Board:
     """
 
     def __init__(self, strong: tuple[str, ...]) -> None:
-        judged = (SCANNED_FACES, FACES) if strong else ()
+        judged = (SCANNED_FACES, FACES, JUDGED_BY_ALL)
         self._unions: dict[str, tuple[str, ...]] = {name: (name,) for name in (SCAN, *judged, *strong)}
         if len(strong) > 1:
             self._unions[" or ".join(strong)] = strong

@@ -3,9 +3,10 @@
 A scan of the whole picture costs tens of milliseconds, a search around a known face less than one. So only the
 surroundings of the known faces are searched, where each is expected and at about its known size, and between two
 searches the face is followed by its look. Where the detector misses it, it is sought tilted, then held by its look for
-a while. The whole picture is searched a slice at a time (see `smiledet.detection.slices`): all of it within
-`scan_interval`, or within `search_interval` while no face is known or one is lost; and whole on the first picture,
-after a cut, and as soon as a face is lost. A new face has to convince a second detector.
+a while, and its place is looked at for some seconds more. The whole picture is searched a slice at a time (see
+`smiledet.detection.sweep`): what has changed of it within `scan_interval`, or within `search_interval` while no face is
+known or one is lost, the rest within `still_interval`; and whole on the first picture, after a cut, and as soon as a
+face is lost. A new face has to convince a second detector.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from functools import partial
 from smiledet.detection.around import Surroundings, shrunk_face
 from smiledet.detection.base import DetectorKind, FaceDetector
 from smiledet.detection.bridge import Bridge
+from smiledet.detection.haunts import PAUSE, Haunts
 from smiledet.detection.scenes import SceneWatch
-from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
+from smiledet.detection.search import DETECTOR_WINDOW
 from smiledet.detection.second_look import SecondLook
-from smiledet.detection.slices import Slice, plan_slices
+from smiledet.detection.sweep import Sweep
 from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
@@ -36,16 +38,20 @@ class LocatorSettings:
     Attributes:
         min_face: Smallest face sought, as a share of the picture's shorter side; half of it costs four times as much.
             A detector that searches too slowly for it seeks faces some factor larger (see its `needs`).
-        scan_interval: Seconds, on the source's time line, in which the whole picture is searched once while faces are
-            being followed; new faces appear that late at the worst.
+        scan_interval: Seconds, on the source's time line, in which all that has changed of the picture is searched once
+            while faces are being followed; new faces appear that late.
         search_interval: The same while no face is known, or one is lost.
+        still_interval: Seconds in which the whole picture is searched once, changed or not: so late appears a face that
+            was there and not seen. Halves the cost of one face before a camera; 0 searches everything each time.
         region: Side of what is searched around a known face, in its own sides.
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
         rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
-            30 frames a second the cascade is run on every third frame. 0 runs it on every one.
+            25 and at 30 frames a second the cascade is run on every third frame. 0 runs it on every one.
         hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
             0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
+        haunt: Seconds that a place is looked at, ten times a second, where a face was seen that is not followed any
+            more: faces that the detector sees now and then, and heads that turn back, are caught soon. 0 for never.
         tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
             fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
         second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown; drops
@@ -56,11 +62,13 @@ class LocatorSettings:
 
     min_face: float = field(default=0.11, metadata=between(0.01, 1))
     scan_interval: float = field(default=0.5, metadata=between(0, 60))
-    search_interval: float = field(default=0.4, metadata=between(0, 60))
+    search_interval: float = field(default=0.5, metadata=between(0, 60))
+    still_interval: float = field(default=2.5, metadata=between(0, 600))
     region: float = field(default=1.4, metadata=between(1.2, 5))
     region_face: int = field(default=28, metadata=between(DETECTOR_WINDOW, 400))
-    rest: float = field(default=0.07, metadata=between(0, 1))
+    rest: float = field(default=0.09, metadata=between(0, 1))
     hold: float = field(default=1.0, metadata=between(0, 10))
+    haunt: float = field(default=10.0, metadata=between(0, 60))
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
@@ -85,7 +93,6 @@ class FaceLocator:
         settings: LocatorSettings | None = None,
         verifier: FaceDetector | None = None,
     ) -> None:
-        self._detector = detector
         self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
@@ -96,10 +103,9 @@ class FaceLocator:
         self._rolls: dict[int, float] = {}
         self._lost: set[int] = set()
         self._before: GreyImage | None = None
-        self._slices: tuple[Slice, ...] = ()
+        self._sweep = Sweep(detector, self._settings.min_face, self._settings.still_interval)
+        self._haunts = Haunts(0.0)
         self._size: tuple[int, ...] = (0, 0)
-        self._next_slice = 0
-        self._due = 0.0
         self._time = 0.0
 
     def locate(self, grey: GreyImage, time: float, cut: bool = False) -> tuple[Face, ...]:
@@ -127,37 +133,39 @@ class FaceLocator:
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
         if newly:
-            self._due = len(self._slices)
-        slices = self._due_slices(time, hurried=not known or bool(lost))
-        found = [each for part in slices for each in self._search_slice(grey, part)]
-        # Only now: what could not be searched is due on the next picture.
-        self._due -= len(slices)
-        self._next_slice = (self._next_slice + len(slices)) % len(self._slices)
+            self._sweep.hurry()
+        shown = [face.last for face in known if face.shown]
+        found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
+        found += self._look_at_haunts(grey, known, time)
         self._time, self._before = time, grey
         look = self._second_look
         believe = None if look is None else partial(look.agrees, grey)
-        return self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
+        faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
+        self._remember_haunts(known, time)
+        return faces
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
-        self._size = height, width = grey.shape
-        smallest = smallest_face(grey, self._settings.min_face * self._needs.min_face, self._needs)
-        self._slices = plan_slices(width, height, smallest, self._needs)
-        self._due = float(len(self._slices))
+        self._size = grey.shape
+        self._haunts = Haunts(self._settings.haunt, PAUSE * self._needs.patience)
+        self._sweep.start_over(grey)
         self._before = None
 
-    def _due_slices(self, time: float, hurried: bool) -> list[Slice]:
-        """The slices whose turn has come: so many a second that all of them come round within the interval."""
-        calm = self._settings.scan_interval * self._needs.patience
-        interval = self._settings.search_interval if hurried else calm
-        count = len(self._slices)
-        share = (time - self._time) / interval if interval > 0 else 1.0
-        self._due = min(self._due + max(0.0, share) * count, count)
-        return [self._slices[(self._next_slice + number) % count] for number in range(int(self._due))]
+    def _interval(self, hurried: bool) -> float:
+        """Seconds in which the whole picture is to be searched."""
+        return self._settings.search_interval if hurried else self._settings.scan_interval * self._needs.patience
 
-    def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
-        view = grey[:, part.left : part.right]
-        return [moved(found, part.left, 0) for found in scan(self._detector, view, part.min_face, part.max_face)]
+    def _look_at_haunts(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> list[Detection]:
+        """What is back where a face was seen lately."""
+        places = self._haunts.due(time, [face.last for face in known])
+        return [found for box in places for found in self._around(grey, box).search(self._follower)]
+
+    def _remember_haunts(self, known: Sequence[KnownFace], time: float) -> None:
+        """Note where the faces were that are not followed any more."""
+        followed = {face.number for face in self._tracker.known(time)}
+        for face in known:
+            if face.number not in followed:
+                self._haunts.remember(face.last, time)
 
     def _search_around(self, grey: GreyImage, known: Sequence[KnownFace]) -> tuple[list[Detection], list[KnownFace]]:
         """What is found around the known faces, and which of them are not among it."""
@@ -221,12 +229,6 @@ def create_locator(
     verifier = kind.verifying() if kind.verifying and settings.second_look else None
     scanning = kind.doubtful if verifier and kind.doubtful else kind.scanning
     return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier)
-
-
-def moved(detection: Detection, right: float, down: float) -> Detection:
-    """The detection in a picture of which the searched one is a part."""
-    box = detection.box
-    return Detection(Box(box.x + right, box.y + down, box.width, box.height), detection.score)
 
 
 def distinct(detections: Sequence[Detection]) -> list[Detection]:

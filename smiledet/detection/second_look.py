@@ -14,8 +14,9 @@ from smiledet.frame import Box, Detection, GreyImage
 AROUND = 1.5
 """Side of what is looked at, in sides of the face."""
 
-SIDE = 40
-"""Side in pixels to which the face is brought."""
+SIDE = 50
+"""Side in pixels to which the face is brought. Of 38 faces at a table the second cascade saw 23 at 40 pixels and 29 at
+50, asking for the same three overlapping hits."""
 
 SIZES = (0.7, 1.4)
 """Sizes that will do, in sides of the face: the two need not frame it alike."""

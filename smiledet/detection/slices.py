@@ -25,12 +25,16 @@ class Slice:
         right: Column after the last.
         min_face: Smallest face sought, in pixels.
         max_face: Largest face sought; None for no limit.
+        top: First row.
+        bottom: Row after the last.
     """
 
     left: int
     right: int
     min_face: int
     max_face: int | None
+    top: int
+    bottom: int
 
 
 def plan_slices(width: int, height: int, min_face: int, needs: Needs | None = None) -> tuple[Slice, ...]:
@@ -48,24 +52,25 @@ def plan_slices(width: int, height: int, min_face: int, needs: Needs | None = No
     needs = needs or Needs()
     pixels = needs.slice_pixels
     if pixels is None:
-        return (Slice(0, width, min_face, None),)
+        return (Slice(0, width, min_face, None, 0, height),)
     slices: list[Slice] = []
     smallest = min_face
     while True:
         shrunk = (needs.window / smallest) ** 2 * width * height
         last = shrunk <= pixels / 2 or 2 * smallest > min(width, height)
         largest = None if last else math.ceil(2 * smallest * OVERLAP)
-        slices += _strips(width, max(1, round(shrunk / pixels)), smallest, largest)
+        slices += _strips(width, height, max(1, round(shrunk / pixels)), smallest, largest)
         if last:
             return tuple(slices)
         smallest *= 2
 
 
-def _strips(width: int, count: int, smallest: int, largest: int | None) -> list[Slice]:
+def _strips(width: int, height: int, count: int, smallest: int, largest: int | None) -> list[Slice]:
     if largest is None or count == 1:
-        return [Slice(0, width, smallest, largest)]
+        return [Slice(0, width, smallest, largest, 0, height)]
     reach = largest // 2
     edges = [round(width * number / count) for number in range(count + 1)]
     return [
-        Slice(max(0, left - reach), min(width, right + reach), smallest, largest) for left, right in pairwise(edges)
+        Slice(max(0, left - reach), min(width, right + reach), smallest, largest, 0, height)
+        for left, right in pairwise(edges)
     ]

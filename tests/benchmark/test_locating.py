@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from smiledet.benchmark import locator_runs
-from smiledet.benchmark.locating import FACES, SCANNED_FACES, compare, references
+from smiledet.benchmark.locating import FACES, JUDGED_BY_ALL, SCANNED_FACES, compare, references
 from smiledet.benchmark.locator_jury import Jury
 from smiledet.benchmark.locator_runs import (
     EVERY_FRAME,
@@ -170,6 +170,15 @@ def test_the_demo_from_end_to_end() -> None:
 def test_without_stronger_detectors_the_scan_is_the_only_reference() -> None:
     comparison = compare("demo", demo_looks(2), {}, 1, Config())
     assert {row.reference for row in comparison.scores} == {SCAN}
+
+
+def test_a_slow_judge_is_asked_on_every_so_many_th_picture_only() -> None:
+    blind = {"hog": Stubborn(0), "mmod": Stubborn(0)}
+    rows = {(row.searcher, row.reference): row for row in compare("demo", demo_looks(4), blind, 2, Config()).scores}
+    assert rows[EVERY_FRAME, FACES].frames == 4 and rows[EVERY_FRAME, JUDGED_BY_ALL].frames == 2
+    assert rows[EVERY_FRAME, JUDGED_BY_ALL].recall == 1.0  # the scan agrees
+    alone = compare("demo", demo_looks(4), {"mmod": Stubborn(0)}, 2, Config())
+    assert {row.reference for row in alone.scores if row.frames == 4} == {SCAN}
 
 
 def test_photographs_are_scenes_of_their_own() -> None:
