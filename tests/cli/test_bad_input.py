@@ -322,11 +322,7 @@ def make_disk(tmp_path):
     def make(size):
         folder.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        if (
-            sys.platform != "linux"
-            or os.geteuid()
-            or subprocess.run(mount, capture_output=True, check=False).returncode
-        ):
+        if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("a small file system cannot be mounted here")
         return folder
 
