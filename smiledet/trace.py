@@ -30,7 +30,7 @@ READ = "read"
 LATENCY = "capture to drawn"
 """The bar of a frame."""
 
-DROPS, DROPS_NUMBER = "dropped frames", 1 << 20
+DROPS, DROPS_NUMBER = "dropped frames", 999
 """The track of the marks, and its number: below every thread's."""
 
 MARKS_KEPT = 4096
