@@ -102,7 +102,6 @@ def shipped_networks(formats: Sequence[str], folder: Path, names: Sequence[str] 
 
     Raises:
         UsageError: A shipped file is missing or damaged.
-        SmiledetError: The converting process ended midway.
     """
     models = [model for model in classifiers() if not names or name_of(model) in names]
     found = [_shipped(model, formats) for model in models]
@@ -142,7 +141,6 @@ def untrained_networks(formats: Sequence[str], folder: Path, names: Sequence[str
 
     Raises:
         UsageError: Keras or TensorFlow is not installed.
-        SmiledetError: The converting process ended midway.
     """
     for rows in together([name for name in architecture_names() if not names or name in names]):
         bare = [Network(row.name, row.input_shape, {}, None, None, dict.fromkeys(formats, ""), {}) for row in rows]
