@@ -136,7 +136,8 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             )
     if "soak" in result:
         yield table(list(SOAK), [[_cell(row.get(name, "-")) for name in SOAK.values()] for row in result["soak"]])
-        yield "own: memory that the run wrote to; files: pages of libraries and models, as many as the kernel keeps"
+        if any("warm_files_mb" in row for row in result["soak"]):  # earlier figures are of both together
+            yield "own: memory that the run wrote to; files: pages of libraries and models, as many as the kernel keeps"
     if rows := result.get("pipeline", []):
         watched = [
             {"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row
