@@ -9,6 +9,9 @@ Two policies run through the same code:
 * `Policy.LIVE`: the newest frame wins. `publish` never waits; what a stage does not get to is dropped and counted.
 * `Policy.EVERY_FRAME`: nothing is dropped. `publish` waits while the ring is full, stages are handed the oldest frame
   that they have not had, and a frame leaves the ring when every stage is done with it.
+
+A thread that wakes only to find that it must wait costs as much as one that has work, so whoever changes something
+looks first whether that makes a frame ready for a stage on which a worker waits, and wakes one worker for it.
 """
 
 from __future__ import annotations
@@ -146,6 +149,8 @@ class FrameBuffer:
         self._lock = lock
         self._room = threading.Condition(lock)
         self._news = {name: threading.Condition(lock) for name in self._stages}
+        # What the workers that wait now asked for, by stage.
+        self._waiting: dict[str, list[StageSpec]] = {name: [] for name in self._stages}
         # Whom a result wakes, and whom a new frame.
         self._followers: dict[str, set[str]] = {name: set() for name in self._stages}
         self._starters: set[str] = set()
@@ -175,7 +180,7 @@ class FrameBuffer:
             self._ring[frame.id] = _Slot(frame)
             self._published += 1
             for name in self._starters:
-                self._news[name].notify_all()
+                self._tell(name)
             return True
 
     def newest(self, by: str, needs: frozenset[str] | None = None, timeout: float | None = None) -> Frame | None:
@@ -195,22 +200,19 @@ class FrameBuffer:
         Raises:
             ValueError: A need names no stage.
         """
-        stage = self._stages[by] if needs is None else replace(self._stages[by], needs=needs)
-        self._check_needs(stage)
+        stage = self._stages[by]
+        if needs is not None:
+            stage = replace(stage, needs=needs)
+            self._check_needs(stage)
         with self._lock:
-            self._listen(stage)
-            chosen: _Slot | None = None
-
-            def settled() -> bool:
-                nonlocal chosen
-                chosen = self._choose(stage)
-                return chosen is not None or self._is_finished(stage)
-
-            self._news[by].wait_for(settled, timeout)
+            if needs is not None:
+                self._listen(stage)
+            chosen = self._choose(stage) or self._wait_for_one(stage, timeout)
             if chosen is None:
                 return None
             chosen.claimed.add(by)
             self._newest_had[by] = max(self._newest_had[by], chosen.frame.id)
+            self._tell(by)  # one result may have made several frames ready: the next worker is woken for the next one
             return chosen.frame
 
     def done(self, frame: Frame, by: str, result: Any) -> None:
@@ -290,6 +292,32 @@ class FrameBuffer:
         if not stage.needs:
             self._starters.add(stage.name)
 
+    def _wait_for_one(self, stage: StageSpec, timeout: float | None) -> _Slot | None:
+        """Wait until there is a frame for a stage, or never will be, or the time is up."""
+        chosen: _Slot | None = None
+
+        def settled() -> bool:
+            nonlocal chosen
+            chosen = self._choose(stage)
+            return chosen is not None or self._is_finished(stage)
+
+        waiting = self._waiting[stage.name]
+        waiting.append(stage)
+        try:
+            self._news[stage.name].wait_for(settled, timeout)
+        finally:
+            waiting.remove(stage)
+        return chosen
+
+    def _tell(self, name: str) -> None:
+        """Wake a worker of a stage if one waits and there is a frame for it; whoever takes one tells the next."""
+        if not (waiting := self._waiting[name]):
+            return
+        asked = dict.fromkeys(waiting)
+        if any(self._choose(stage) is not None for stage in asked):
+            # Only they themselves know which of them can take it, where they asked for different things.
+            self._news[name].notify(1 if len(asked) == 1 else len(waiting))
+
     def _wake_everybody(self) -> None:
         self._room.notify_all()
         for condition in self._news.values():
@@ -345,20 +373,25 @@ class FrameBuffer:
             if slot is None:
                 return  # closed meanwhile
             slot.done.add(by)
-            self._retire()
+            self._retire(slot)
             if self._ended:
                 self._wake_everybody()
+                return
             for follower in self._followers[by]:
-                self._news[follower].notify_all()
+                self._tell(follower)
 
-    def _retire(self) -> None:
-        """Let go of the frames that no stage is working on or will ever take."""
-        for number, slot in list(self._ring.items()):
+    def _retire(self, latest: _Slot) -> None:
+        """Let go of the frames that no stage is working on or will ever take.
+
+        Args:
+            latest: The one with which a stage was done just now. Where nothing is overtaken, only that one can leave.
+        """
+        for slot in [latest] if self.policy is Policy.EVERY_FRAME else list(self._ring.values()):
             if slot.claimed == slot.done and not any(
                 self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values()
             ):
                 self._count_unclaimed(slot, Drop.EVICTED)
-                del self._ring[number]
+                del self._ring[slot.frame.id]
                 self._room.notify()
 
     def _make_room(self) -> None:

@@ -28,7 +28,7 @@ from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.labels import LabelBoard
-from smiledet.process import ProcessorTimes, processor_times
+from smiledet.process import ProcessorTimes, processor_times, share_heaps
 from smiledet.rate import RateMeter
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
@@ -157,6 +157,7 @@ class Pipeline:
             SmiledetError: A stage gave up; outputs are closed and readable.
         """
         cv2.setNumThreads(self._config.opencv_threads)
+        share_heaps()
         started = time.monotonic()
         for worker in self._workers:
             worker.start()

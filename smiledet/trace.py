@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,6 +29,9 @@ READ = "read"
 
 LATENCY = "capture to drawn"
 """The bar of a frame."""
+
+DROPS, DROPS_NUMBER = "dropped frames", 999
+"""The track of the marks, and its number: below every thread's."""
 
 MARKS_KEPT = 4096
 """Dropped frames that wait to be written, at most: they are noted while the buffer is locked, and written later."""
@@ -58,7 +62,8 @@ class Trace:
         self._origin = time.monotonic_ns()
         self._lock = threading.Lock()
         self._own = threading.local()
-        self._order: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._numbers = count(1)
         self._marks: deque[tuple[int, int, str, str]] = deque(maxlen=MARKS_KEPT)
         self._waiting: list[str] = []
         self._length = 0
@@ -69,6 +74,7 @@ class Trace:
             raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
         about = {"name": "smiledet"}
         self._waiting.append("[\n" + json.dumps(self._event("M", "process_name", 0, 0, args=about)))
+        self._waiting += [",\n" + json.dumps(event) for event in self._introduce(DROPS_NUMBER, DROPS)]
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +96,8 @@ class Trace:
 
     def order_threads(self, names: Sequence[str]) -> None:
         """Say in which order the tracks stand, by thread name; others come last."""
-        self._order = {name: place for place, name in enumerate(names)}
+        with self._lock:
+            self._places = {name: next(self._numbers) for name in names}
 
     @contextmanager
     def work(self, stage: str, frame: Frame) -> Iterator[None]:
@@ -133,7 +140,8 @@ class Trace:
         events = [self._bar(stage, start, end, busy, about), self._arrow("t", frame, start)]
         if stage == self._last:
             for phase, moment in (("b", frame.captured_ns), ("e", end)):
-                events.append(self._event(phase, LATENCY, 0, moment, cat="frame", id=frame.id))
+                # An `id2` that is local belongs to this process; a plain `id` would stand among "global" events.
+                events.append(self._event(phase, LATENCY, 0, moment, cat="frame", id2={"local": hex(frame.id)}))
         self._write(events)
 
     def _bar(self, name: str, start: int, end: int, busy: int, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,15 +157,24 @@ class Trace:
         return {"ph": phase, "name": name, "pid": self._process, "tid": thread, "ts": since, **more}
 
     def _thread(self) -> int:
-        """The calling thread's number; its track is named when it is first asked for."""
+        """The calling thread's number; its track is named when it is first asked for.
+
+        Not the system's number: Perfetto goes by numbers, whatever the sort index says, and threads that start late
+        would stand last.
+        """
         number: int | None = getattr(self._own, "number", None)
         if number is None:
-            self._own.number = number = threading.get_native_id()
             name = threading.current_thread().name
-            place = {"sort_index": self._order.get(name, len(self._order))}
-            named = self._event("M", "thread_name", number, 0, args={"name": name})
-            self._write([named, self._event("M", "thread_sort_index", number, 0, args=place)])
+            with self._lock:
+                number = self._places.pop(name, 0) or next(self._numbers)
+            self._own.number = number
+            self._write(self._introduce(number, name))
         return number
+
+    def _introduce(self, number: int, name: str) -> list[dict[str, Any]]:
+        """Name a track, and say where it stands."""
+        named = self._event("M", "thread_name", number, 0, args={"name": name})
+        return [named, self._event("M", "thread_sort_index", number, 0, args={"sort_index": number})]
 
     def _write(self, events: Sequence[Mapping[str, Any]]) -> None:
         lines = [",\n" + json.dumps(event) for event in events]
@@ -176,7 +193,7 @@ class Trace:
         while self._marks:
             moment, number, stage, cause = self._marks.popleft()
             about = {"frame": number, "stage": stage, "cause": cause}
-            mark = self._event("i", f"dropped at {stage}", 0, moment, s="p", args=about)
+            mark = self._event("i", f"dropped at {stage}", DROPS_NUMBER, moment, s="t", args=about)
             self._waiting.append(",\n" + json.dumps(mark))
 
     def _flush(self) -> None:

@@ -72,9 +72,9 @@ def _waits(thread: threading.Thread) -> bool:
     return False
 
 
-def claim(buffer: FrameBuffer, by: str) -> Frame:
+def claim(buffer: FrameBuffer, by: str, needs: frozenset[str] | None = None) -> Frame:
     """The frame that a stage is handed without waiting."""
-    found = buffer.newest(by, timeout=0)
+    found = buffer.newest(by, needs, timeout=0)
     assert found is not None, f"{by} was handed nothing"
     return found
 
@@ -309,6 +309,73 @@ class TestWaking:
         buffer.publish(published)
         threads.join()
         assert found == [published]
+
+    @BOTH
+    def test_nobody_is_woken_for_what_it_cannot_take(self, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+        specs = [stage("a"), stage("b"), stage("c", "a", "b"), stage("d", "c")]
+        buffer = FrameBuffer(specs, policy)
+        names = {id(condition): name for name, condition in buffer._news.items()}
+        woken: list[str] = []
+        notify = threading.Condition.notify
+
+        def noting(condition: threading.Condition, n: int = 1) -> None:
+            woken.append(names.get(id(condition), "publisher"))
+            notify(condition, n)
+
+        threads = Threads(partial(buffer.newest, "c"), partial(buffer.newest, "c"), partial(buffer.newest, "d"))
+        threads.until_waiting()
+        monkeypatch.setattr(threading.Condition, "notify", noting)
+        buffer.publish(frame(0))
+        buffer.done(claim(buffer, "a"), "a", None)
+        assert woken == []  # b's result is missing, and a and b themselves do not wait
+        buffer.done(claim(buffer, "b"), "b", None)
+        assert woken == ["c"]  # one of its two workers; d has nothing yet
+        monkeypatch.undo()
+        buffer.close()
+        threads.join()
+
+    def test_one_result_that_makes_two_frames_ready_sets_two_workers_to_work(self) -> None:
+        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.EVERY_FRAME)
+        for number in range(2):
+            buffer.publish(frame(number))
+        early, late = claim(buffer, "a"), claim(buffer, "a")
+        both_have_one = threading.Barrier(2)
+        found: list[int] = []
+
+        def work() -> None:
+            handed = buffer.newest("b")
+            assert handed is not None
+            found.append(handed.id)
+            both_have_one.wait(LIMIT)  # neither hands its frame back before the other has one
+
+        threads = Threads(work, work)
+        threads.until_waiting()
+        buffer.done(late, "a", None)
+        buffer.done(early, "a", None)
+        threads.join()
+        assert sorted(found) == [0, 1]
+
+    def test_workers_that_asked_for_different_things_are_all_asked(self) -> None:
+        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.LIVE)
+        buffer.publish(frame(0))
+        of_a = claim(buffer, "a")
+        buffer.done(claim(buffer, "b", frozenset()), "b", None)
+        found: list[Frame | None] = []
+        handed = threading.Event()
+
+        def work() -> None:
+            found.append(buffer.newest("b"))
+            handed.set()
+
+        threads = Threads(partial(buffer.newest, "b", frozenset({"a", "b"})), work)  # the first waits for itself
+        threads.until_waiting()
+        buffer.publish(later := frame(1))
+        buffer.done(claim(buffer, "a"), "a", None)
+        assert handed.wait(LIMIT)
+        assert found == [later]
+        buffer.done(of_a, "a", None)
+        buffer.close()
+        threads.join()
 
     @BOTH
     def test_close_wakes_everybody(self, policy: Policy) -> None:

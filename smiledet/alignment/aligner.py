@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.landmarks import LandmarkPredictor
-from smiledet.alignment.similarity import distortion, fit_affine, fit_similarity
+from smiledet.alignment.similarity import affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template
 from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix, Points
 
@@ -112,9 +112,10 @@ class FaceAligner:
             inner: Brows, nose, eyes and mouth, (51, 2), pixels of the frame.
             template: The same points of the template.
         """
-        if distortion(fit_affine(inner, template)) > self._max_distortion:
+        matched = match(inner, template)
+        if distortion(affine_of(matched)) > self._max_distortion:
             return None
-        return fit_similarity(inner, template)
+        return similarity_of(matched)
 
 
 def _plane(image: Image | None, grey: GreyImage, spec: ChipSpec) -> npt.NDArray[np.uint8]:

@@ -53,6 +53,19 @@ def window_rectangle() -> dlib.rectangle:
     return dlib.rectangle(edge, edge, edge + FACE_SIDE - 1, edge + FACE_SIDE - 1)
 
 
+def whole_points(parts: dlib.points) -> Points:
+    """What dlib found, as an array (n, 2) float64.
+
+    dlib's points are no buffer, and asking each for its coordinates costs as much as half the trees; their text,
+    `points[(33, 79), (33, 96), ...]`, is written in native code and read back in it, ten times faster.
+    """
+    text = str(parts).removeprefix("points").translate(_WITHOUT_BRACKETS)
+    return np.fromstring(text, dtype=np.float64, sep=" ").reshape(len(parts), 2)
+
+
+_WITHOUT_BRACKETS = str.maketrans("[](),", "     ")
+
+
 class LandmarkPredictor:
     """Finds the 68 iBUG points inside a face box.
 
@@ -85,8 +98,7 @@ class LandmarkPredictor:
         Returns:
             (68, 2) float64, pixels of `image`; points may lie outside of it.
         """
-        parts = self._predictor(cut_window(image, box), self._rectangle).parts()
-        points = np.array([(part.x, part.y) for part in parts], dtype=np.float64)
+        points = whole_points(self._predictor(cut_window(image, box), self._rectangle).parts())
         into = window_map(box)
         placed: Points = (points - into[:, 2]) / into[0, 0]
         return placed

@@ -8,9 +8,47 @@ Only where that is small is the face aligned, and then by the similarity (rotati
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import hypot, inf
+
 import numpy as np
 
 from smiledet.frame import Matrix, Points
+
+ON_A_LINE = 1e-12
+"""Determinant over squared trace of the points' spread below which they count as lying on a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What both maps are fitted from: two sets of points in their first two moments.
+
+    On some fifty points it is the calls that cost: this takes the few that need arrays once for both maps, and what
+    is left is arithmetic on single numbers.
+
+    Attributes:
+        source_mean: Mean of the points that are mapped, (x, y).
+        target_mean: Mean of those that they are to come nearest to.
+        spread: Sums of products of the centred source with itself: xx, xy, yy.
+        shared: Of the centred source with the centred target: xx, xy, yx, yy.
+    """
+
+    source_mean: tuple[float, float]
+    target_mean: tuple[float, float]
+    spread: tuple[float, float, float]
+    shared: tuple[float, float, float, float]
+
+
+def match(source: Points, target: Points) -> Match:
+    """The moments of two sets of points (n, 2)."""
+    count = len(source)
+    source_mean, target_mean = np.add.reduce(source) / count, np.add.reduce(target) / count
+    from_centred, to_centred = source - source_mean, target - target_mean
+    (xx, xy), (_, yy) = (from_centred.T @ from_centred).tolist()
+    first, second = (from_centred.T @ to_centred).tolist()
+    from_x, from_y = source_mean.tolist()
+    to_x, to_y = target_mean.tolist()
+    return Match((from_x, from_y), (to_x, to_y), (xx, xy, yy), (*first, *second))
 
 
 def fit_affine(source: Points, target: Points) -> Matrix:
@@ -20,11 +58,25 @@ def fit_affine(source: Points, target: Points) -> Matrix:
         source: (n, 2), n of at least 3 and not all on a line, else the map is the least-norm one.
         target: (n, 2).
     """
+    return affine_of(match(source, target))
+
+
+def affine_of(matched: Match) -> Matrix:
+    """See `fit_affine`."""
     # Normal equations about the means: two by two, solved in closed form. A general solver costs more than the trees.
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    from_centred, to_centred = source - source_mean, target - target_mean
-    linear = np.linalg.pinv(from_centred.T @ from_centred) @ (from_centred.T @ to_centred)
-    return np.hstack([linear.T, (target_mean - source_mean @ linear)[:, None]])
+    xx, xy, yy = matched.spread
+    determinant = xx * yy - xy * xy
+    if determinant > ON_A_LINE * (xx + yy) ** 2:
+        a, b, c, d = matched.shared
+        linear = np.array(
+            [
+                [(yy * a - xy * c) / determinant, (xx * c - xy * a) / determinant],
+                [(yy * b - xy * d) / determinant, (xx * d - xy * b) / determinant],
+            ]
+        )
+    else:
+        linear = (np.linalg.pinv(np.array([[xx, xy], [xy, yy]])) @ np.reshape(matched.shared, (2, 2))).T
+    return _about_means(linear, matched)
 
 
 def fit_similarity(source: Points, target: Points) -> Matrix:
@@ -46,15 +98,24 @@ def fit_similarity(source: Points, target: Points) -> Matrix:
     Raises:
         ValueError: All the source points coincide.
     """
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    from_centred, to_centred = source - source_mean, target - target_mean
-    spread = float((from_centred**2).sum())
+    return similarity_of(match(source, target))
+
+
+def similarity_of(matched: Match) -> Matrix:
+    """See `fit_similarity`."""
+    spread = matched.spread[0] + matched.spread[2]
     if spread == 0:
         raise ValueError("a similarity needs at least two distinct points; all the given ones coincide")
-    cosine = float((from_centred * to_centred).sum()) / spread
-    sine = float((from_centred[:, 0] * to_centred[:, 1] - from_centred[:, 1] * to_centred[:, 0]).sum()) / spread
-    linear = np.array([[cosine, -sine], [sine, cosine]])
-    return np.hstack([linear, (target_mean - linear @ source_mean)[:, None]])
+    cosine = (matched.shared[0] + matched.shared[3]) / spread
+    sine = (matched.shared[1] - matched.shared[2]) / spread
+    return _about_means(np.array([[cosine, -sine], [sine, cosine]]), matched)
+
+
+def _about_means(linear: Matrix, matched: Match) -> Matrix:
+    """The 2x3 map with a linear part (2, 2) that takes the one mean to the other."""
+    (from_x, from_y), (to_x, to_y) = matched.source_mean, matched.target_mean
+    (a, b), (c, d) = linear.tolist()
+    return np.array([[a, b, to_x - a * from_x - b * from_y], [c, d, to_y - c * from_x - d * from_y]])
 
 
 def distortion(matrix: Matrix) -> float:
@@ -63,8 +124,11 @@ def distortion(matrix: Matrix) -> float:
     >>> distortion(np.array([[3.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
     3.0
     """
-    largest, smallest = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    return float(largest / smallest) if smallest > 0 else float("inf")
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    # Of two by two in closed form; the smaller one from the determinant, which loses no digits where it is near 0.
+    largest = (hypot(a + d, c - b) + hypot(a - d, b + c)) / 2
+    product = abs(a * d - b * c)
+    return largest * largest / product if product > 0 else inf
 
 
 def transform(matrix: Matrix, points: Points) -> Points:

@@ -1,20 +1,21 @@
 """Keras networks into the engines' files, in a process of its own: nothing that is timed shares it with TensorFlow.
 
-The memory goes back with the process, too: VGG-16 takes gigabytes while it is converted.
+The memory goes back with the process, too: networks of a hundred million parameters take 9 GB and more while they are
+converted. Where the system ends the process over it, that network is left out, and the others go on in a new one.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-
-from smiledet.errors import SmiledetError
 
 if TYPE_CHECKING:
     import keras
@@ -40,44 +41,56 @@ class Converted:
     """What became of it.
 
     Attributes:
-        parameters: All of its weights.
-        multiply_adds: For one picture; see `smiledet.networks.flops`.
+        parameters: All of its weights; None where the process ended before it said so.
+        multiply_adds: For one picture; see `smiledet.networks.flops`. None as above.
         failed: Formats that it could not be converted to, each with the reason in a line.
     """
 
-    parameters: int
-    multiply_adds: int
+    parameters: int | None
+    multiply_adds: int | None
     failed: Mapping[str, str]
 
 
 def convert(jobs: Sequence[Job]) -> Iterator[Converted]:
-    """Convert networks, one after the other, in one process.
+    """Convert networks, one after the other, in one process; in a further one where that ends over a network."""
+    waiting = list(jobs)
+    while waiting:
+        process = _start()
+        try:
+            yield from _answers(process, waiting)
+        finally:
+            process.kill()
+            process.communicate()
+        if waiting:
+            lost, code = waiting.pop(0), process.returncode
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            why = f"converting it ended with {how}" + (": too little memory?" if code == -signal.SIGKILL else "")
+            yield Converted(None, None, dict.fromkeys(lost.files, why))
 
-    Raises:
-        SmiledetError: The process ended before it was done.
-    """
-    process = subprocess.Popen(
+
+def _start() -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def _answers(process: subprocess.Popen[str], waiting: list[Job]) -> Iterator[Converted]:
+    """What a process answers, until it has done all or ends; what it has answered waits no longer."""
     assert process.stdin is not None and process.stdout is not None
-    try:
-        with process.stdin as requests:
-            for job in jobs:
-                print(json.dumps(asdict(job)), file=requests)
-        for job in jobs:
-            line = process.stdout.readline()
-            if not line:
-                raise SmiledetError(f"converting {job.architecture or job.keras} ended with {process.wait()}")
-            yield Converted(**json.loads(line))
-    except BrokenPipeError:
-        raise SmiledetError(f"converting ended with {process.wait()}") from None
-    finally:
-        process.kill()
-        process.stdout.close()
+    while waiting:
+        try:
+            print(json.dumps(asdict(waiting[0])), file=process.stdin, flush=True)
+        except BrokenPipeError:
+            break
+        if not (line := process.stdout.readline()):
+            break
+        waiting.pop(0)
+        yield Converted(**json.loads(line))
+    if waiting:
         process.wait()
 
 
@@ -101,7 +114,10 @@ def _converted(job: Job) -> Converted:
         network = build_network(row.name, row.input_shape, row.classes)
     else:
         network = keras.saving.load_model(job.keras, compile=False)
-    tried = {file_format: _export(network, Path(path), file_format) for file_format, path in job.files.items()}
+    tried = {}
+    for file_format, path in job.files.items():
+        tried[file_format] = _export(network, Path(path), file_format)
+        gc.collect()  # a graph holds all weights, and is in circles with itself
     failed = {file_format: why for file_format, why in tried.items() if why}
     converted = Converted(network.count_params(), count_flops(network).multiply_adds, failed)
     keras.utils.clear_session()

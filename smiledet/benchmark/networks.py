@@ -102,7 +102,6 @@ def shipped_networks(formats: Sequence[str], folder: Path, names: Sequence[str] 
 
     Raises:
         UsageError: A shipped file is missing or damaged.
-        SmiledetError: The converting process ended midway.
     """
     models = [model for model in classifiers() if not names or name_of(model) in names]
     found = [_shipped(model, formats) for model in models]
@@ -142,9 +141,8 @@ def untrained_networks(formats: Sequence[str], folder: Path, names: Sequence[str
 
     Raises:
         UsageError: Keras or TensorFlow is not installed.
-        SmiledetError: The converting process ended midway.
     """
-    for rows in _together([name for name in architecture_names() if not names or name in names]):
+    for rows in together([name for name in architecture_names() if not names or name in names]):
         bare = [Network(row.name, row.input_shape, {}, None, None, dict.fromkeys(formats, ""), {}) for row in rows]
         targets = [{each: _target(folder, row.name, each) for each in formats} for row in rows]
         jobs = [
@@ -155,7 +153,7 @@ def untrained_networks(formats: Sequence[str], folder: Path, names: Sequence[str
         _remove(path for files in targets for path in files.values())
 
 
-def _together(names: Sequence[str]) -> Iterator[list[Architecture]]:
+def together(names: Sequence[str]) -> Iterator[list[Architecture]]:
     """Architectures in groups of `AT_ONCE` parameters at most, or of one."""
     from smiledet.networks.base import find_architecture
     from smiledet.networks.listing import outline

@@ -1,6 +1,7 @@
 """What a network takes of the machine while it learns or reads: a process of its own, which measures itself.
 
-`training ARCHITECTURE SECONDS`, or `testing FILE SECONDS --shape HEIGHT WIDTH CHANNELS --pace R`.
+`training ARCHITECTURE`, or `testing FILE --shape HEIGHT WIDTH CHANNELS --pace R`. It says `ready` when it is warm, then
+measures for as many seconds as each line of its input says, and waits in between.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ BATCH = 32
 """Faces a step of training."""
 
 WARM_UP_SECONDS = 0.5
+"""Once, before the first measurement: a network's first step is compiled."""
+
+
+READY = "ready"
+"""What the process says when it has warmed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,6 @@ def watch(work: Callable[[], int], seconds: float) -> Occupation:
     import psutil
 
     process, cores = psutil.Process(), psutil.cpu_count() or 1
-    _until(work, WARM_UP_SECONDS)
     own, whole, start = process.cpu_times(), psutil.cpu_times(), time.perf_counter()
     faces = _until(work, seconds)
     taken = time.perf_counter() - start
@@ -151,7 +156,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=("training", "testing"))
     parser.add_argument("what")
-    parser.add_argument("seconds", type=float)
     parser.add_argument("--shape", type=int, nargs=3)
     parser.add_argument("--pace", type=float, default=0.0)
     arguments = parser.parse_args()
@@ -161,8 +165,11 @@ def main() -> int:
         work = training(arguments.what)
     else:
         work = testing(Path(arguments.what), arguments.shape, arguments.pace)
-    found: dict[str, Any] = asdict(watch(work, arguments.seconds))
-    print(json.dumps(found), file=answers, flush=True)
+    _until(work, WARM_UP_SECONDS)
+    print(READY, file=answers, flush=True)
+    for line in sys.stdin:
+        found: dict[str, Any] = asdict(watch(work, float(line)))
+        print(json.dumps(found), file=answers, flush=True)
     return 0
 
 

@@ -6,13 +6,16 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import NoReturn
 
 from smiledet.benchmark.converting import Job, convert
-from smiledet.benchmark.networks import architecture_names
-from smiledet.benchmark.occupation import Occupation
+from smiledet.benchmark.networks import architecture_names, together
+from smiledet.benchmark.occupation import READY, Occupation
 from smiledet.errors import SmiledetError, UsageError
 
 TRAINING, TESTING = "training", "testing"
@@ -35,6 +38,9 @@ PAPER = {
     },
 }
 """Tables 4 and 5 as printed: the process' CPU, user and system of the machine, memory of 16 GB; per cent each."""
+
+AT_ONCE = 4
+"""Networks whose processes are held side by side: a training one has the most of a gigabyte for TensorFlow alone."""
 
 PAPER_MACHINE = "Intel i5-8400 at 2.80 GHz with 16 GB and an NVIDIA GTX 1060"
 
@@ -61,7 +67,10 @@ class Measured:
 def measure_resources(
     names: Sequence[str], stages: Sequence[str], seconds: float, pace: float, rounds: int, folder: Path
 ) -> list[Measured]:
-    """Let each network learn and read in fresh processes, in turn within each round.
+    """Let each network learn and read in a fresh process, in turn within each round.
+
+    Starting TensorFlow and compiling a network's first step takes longer than measuring it, so a process serves all
+    rounds. A few networks take turns at a time; the others have no process yet, or none any more.
 
     Args:
         names: Architectures.
@@ -74,20 +83,36 @@ def measure_resources(
     Raises:
         SmiledetError: A process failed: not enough memory, say.
     """
-    from smiledet.networks.base import find_architecture
     from smiledet.training.progress import progress
 
     files = _converted(names, folder) if TESTING in stages else {}
-    pairs = [(stage, name) for stage in stages for name in names]
-    taken: dict[tuple[str, str], list[Occupation]] = {pair: [] for pair in pairs}
-    for stage, name in progress([pair for _ in range(rounds) for pair in pairs], "stages measured"):
-        if stage == TRAINING:
-            words = [stage, name, str(seconds)]
-        else:
-            shape = map(str, find_architecture(name).input_shape)
-            words = [stage, str(files[name]), str(seconds), "--pace", str(pace), "--shape", *shape]
-        taken[stage, name].append(_run(words, name))
-    return [_summary(name, stage, taken[stage, name]) for stage, name in pairs]
+    groups = [(stage, group) for stage in stages for group in _groups(names)]
+    measured = []
+    for stage, group in progress(groups, "groups measured"):
+        with ExitStack() as stack:
+            watched = [
+                stack.enter_context(closing(Watched(_words(stage, name, files, pace), f"{stage} {name}")))
+                for name in group
+            ]
+            taken = [[each.measure(seconds) for each in watched] for _ in range(rounds)]
+        measured += [_summary(name, stage, each) for name, each in zip(group, zip(*taken, strict=True), strict=True)]
+    return measured
+
+
+def _groups(names: Sequence[str]) -> Iterator[list[str]]:
+    """Networks whose processes are held side by side."""
+    for rows in together(names):
+        of_rows = [row.name for row in rows]
+        yield from (of_rows[start : start + AT_ONCE] for start in range(0, len(of_rows), AT_ONCE))
+
+
+def _words(stage: str, name: str, files: Mapping[str, Path], pace: float) -> list[str]:
+    """The arguments of a network's process; see `smiledet.benchmark.occupation`."""
+    from smiledet.networks.base import find_architecture
+
+    if stage == TRAINING:
+        return [stage, name]
+    return [stage, str(files[name]), "--pace", str(pace), "--shape", *map(str, find_architecture(name).input_shape)]
 
 
 def _converted(names: Sequence[str], folder: Path) -> Mapping[str, Path]:
@@ -100,13 +125,64 @@ def _converted(names: Sequence[str], folder: Path) -> Mapping[str, Path]:
     return files
 
 
-def _run(arguments: Sequence[str], name: str) -> Occupation:
-    command = [sys.executable, "-m", "smiledet.benchmark.occupation", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"ended with {done.returncode}"]
-        raise SmiledetError(f"{arguments[0]} {name}: {last[0]}")
-    return Occupation(**json.loads(done.stdout))
+class Watched:
+    """A network's process, as seen from the one that asks; warm when this returns.
+
+    Args:
+        arguments: See `smiledet.benchmark.occupation`.
+        what: It in words.
+
+    Raises:
+        SmiledetError: It ended instead.
+    """
+
+    def __init__(self, arguments: Sequence[str], what: str) -> None:
+        self._what = what
+        # Into a file: nobody reads a pipe meanwhile, and TensorFlow has much to say.
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `close`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "smiledet.benchmark.occupation", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            if self._answer() != READY:
+                raise SmiledetError(f"{what}: not {READY}")
+        except BaseException:
+            self.close()
+            raise
+
+    def measure(self, seconds: float) -> Occupation:
+        """What the network takes, working for so long.
+
+        Raises:
+            SmiledetError: The process ended: not enough memory, say.
+        """
+        assert self._process.stdin is not None
+        try:
+            print(seconds, file=self._process.stdin, flush=True)
+        except OSError:
+            self._raise()
+        return Occupation(**json.loads(self._answer()))
+
+    def close(self) -> None:
+        """End the process, whatever it is at."""
+        self._process.kill()
+        self._process.communicate()
+        self._complaints.close()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip() or self._raise()
+
+    def _raise(self) -> NoReturn:
+        code = self._process.wait()
+        self._complaints.seek(0)
+        last = self._complaints.read().strip().splitlines()[-1:] or [f"ended with {code}"]
+        raise SmiledetError(f"{self._what}: {last[0]}")
 
 
 def _summary(name: str, stage: str, rounds: Sequence[Occupation]) -> Measured:

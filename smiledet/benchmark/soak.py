@@ -1,8 +1,13 @@
-"""Whether a long run grows: a clip over and over, and the resident memory of the process meanwhile."""
+"""Whether a long run grows: a clip over and over, and the memory of the process meanwhile.
+
+What counts is the memory that the process wrote to (`RssAnon`). Pages of libraries and models come and go as the
+kernel pleases, which takes back those that were not used for a while: OpenCV's code alone comes in pieces of 2 MB.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -12,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from smiledet.benchmark.pipeline import PipelineRun, raise_for, run_command
-from smiledet.errors import UsageError
+from smiledet.errors import SmiledetError, UsageError
 
 SAMPLE_EVERY = 0.5
 """Seconds between two looks at the memory."""
@@ -25,6 +30,9 @@ WINDOW = 0.1
 
 STARTED = "smiledet: platform "
 """Begins the line with which a run starts."""
+
+KINDS = ("RssAnon", "RssShmem", "RssFile")
+"""Parts of the resident set: the process's own, shared with other processes, of files."""
 
 ENDS_WITHIN = 30.0
 """Seconds that the process gets to end."""
@@ -39,9 +47,11 @@ class Soak:
         mode: `every frame` or `live`.
         minutes: How long it ran.
         frames: Frames annotated.
-        warm_mb: Resident memory after the warm-up.
+        warm_mb: Resident memory after the warm-up, libraries' and models' files left out.
         end_mb: The same at the end.
-        peak_mb: The most that it was.
+        warm_files_mb: Resident pages of files after the warm-up.
+        end_files_mb: The same at the end.
+        peak_mb: The most that both were together.
         run: The run's own figures.
     """
 
@@ -51,6 +61,8 @@ class Soak:
     frames: int
     warm_mb: float
     end_mb: float
+    warm_files_mb: float
+    end_files_mb: float
     peak_mb: float
     run: PipelineRun
 
@@ -60,15 +72,24 @@ class Soak:
         return self.end_mb - self.warm_mb
 
 
-def resident_memory(process: int) -> float | None:
-    """A process's resident set in MB; None where it is gone, or the system does not say."""
+def resident_memory(process: int) -> tuple[float, float] | None:
+    """A process's own resident memory and that of the files that it has mapped, in MB.
+
+    None where it is gone, or the system does not say (Linux does from 4.5 on).
+    """
     try:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024 / 1e6
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
-        pass
-    return None
+        return None
+    sizes = {name: int(rest.split()[0]) * 1024 / 1e6 for name, _, rest in map(_parted, lines) if name in KINDS}
+    if len(sizes) < len(KINDS):
+        return None
+    own, shared, files = (sizes[name] for name in KINDS)
+    return own + shared, files
+
+
+def _parted(line: str) -> tuple[str, str, str]:
+    return line.partition(":")
 
 
 def growth(samples: Sequence[float]) -> tuple[float, float]:
@@ -102,14 +123,14 @@ def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> S
         rate: Frames a second, live; 0 for the source's own.
 
     Raises:
-        UsageError: The run refused, or this system does not say how large a process is.
+        UsageError: The run refused, or this system does not say how large a process is, or how much of it is its own.
         SmiledetError: It failed midway.
     """
-    if not Path("/proc/self/status").is_file():
-        raise UsageError("--soak reads the memory of a process from /proc, which this system does not have")
+    if resident_memory(os.getpid()) is None:
+        raise UsageError("--soak reads the memory of a process from /proc (Linux 4.5 on), which this system lacks")
     command = run_command(source, live, rate=rate, loop=True)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    samples: list[float] = []
+    samples: list[tuple[float, float]] = []
     try:
         told = _until_started(process)
         began = time.monotonic()
@@ -130,5 +151,9 @@ def soak(source: str, minutes: float, live: bool = True, rate: float = 0.0) -> S
     if process.returncode not in (0, 130) or not output:
         raise_for(process.returncode, complaints, source)
     run = PipelineRun(**json.loads(output))
-    warm, last = growth(samples)
-    return Soak(run.source, run.mode, seconds / 60, run.frames, warm, last, run.memory_mb, run)
+    if not samples:
+        raise SmiledetError(f"the run on {source} ended before its memory was looked at")
+    own, files = zip(*samples, strict=True)
+    return Soak(
+        run.source, run.mode, seconds / 60, run.frames, *growth(own), *growth(files), peak_mb=run.memory_mb, run=run
+    )

@@ -81,7 +81,8 @@ def draw_bar(image: Image, rect: Rect, share: float, colour: Colour) -> None:
     fill_rounded(image, rect, radius, TRACK)
     filled = round(rect.width * min(1.0, max(0.0, share)))
     if filled > 0:
-        fill_rounded(image, rect._replace(width=min(rect.width, max(filled, rect.height))), radius, colour)
+        width = min(rect.width, max(filled, rect.height))
+        fill_rounded(image, Rect(rect.x, rect.y, width, rect.height), radius, colour)
 
 
 def bar_radius(thickness: int) -> int:

@@ -78,11 +78,11 @@ def _columns(task: Task, prediction: Prediction, plate: Rect, top: int, style: S
         share = min(1.0, max(0.0, prediction.scores.get(label, 0.0)))
         height = max(stub, round(share * _bar_height(style)))
         name = label[:length]
-        track = Rect(round(middle - bar_width / 2), top, bar_width, foot - top)
+        left = round(middle - bar_width / 2)
         columns.append(
             Column(
-                track=track,
-                bar=track._replace(y=foot - height, height=height),
+                track=Rect(left, top, bar_width, foot - top),
+                bar=Rect(left, foot - height, bar_width, height),
                 colour=task.colours.get(label, UNKNOWN),
                 chosen=label == prediction.label,
                 name=name,

@@ -117,3 +117,15 @@ def _turn(angle: float, scale: float) -> Matrix:
 
 def _error(matrix: Matrix, source: Points, target: Points) -> float:
     return float(((transform(matrix, source) - target) ** 2).sum())
+
+
+def test_the_closed_forms_are_what_linear_algebra_finds() -> None:
+    chance = np.random.default_rng(11)
+    for _ in range(50):
+        source = chance.normal(size=(51, 2)) * chance.uniform(1, 200, 2) + chance.uniform(-100, 2000, 2)
+        target = source @ chance.normal(size=(2, 2)) / 200 + chance.normal(size=(51, 2)) * 0.1
+        found = fit_affine(source, target)
+        homogeneous = np.hstack([source, np.ones((51, 1))])
+        assert found == pytest.approx(np.linalg.lstsq(homogeneous, target, rcond=None)[0].T, rel=1e-7, abs=1e-9)
+        largest, smallest = np.linalg.svd(found[:, :2], compute_uv=False)
+        assert distortion(found) == pytest.approx(largest / smallest)

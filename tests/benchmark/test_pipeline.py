@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -119,8 +121,31 @@ def test_a_short_soak(monkeypatch):
     monkeypatch.setattr(soaking, "SAMPLE_EVERY", 0.1)
     found = soak("demo", 0.12, live=False)
     assert found.mode == "every frame" and "over and over" in found.source
-    assert 20 < found.warm_mb <= found.peak_mb + 1
+    assert found.warm_mb > 20 and found.warm_files_mb > 20
+    assert found.warm_mb + found.warm_files_mb <= found.peak_mb + 2
+    assert found.growth_mb == found.end_mb - found.warm_mb
     assert resident_memory(2**22 + 1) is None
+
+
+@pytest.mark.skipif(resident_memory(os.getpid()) is None, reason="needs /proc")
+def test_what_a_process_wrote_and_what_it_mapped_are_told_apart(tmp_path):
+    mapped = tmp_path / "file"
+    mapped.write_bytes(bytes(50_000_000))
+    own, files = resident_memory(os.getpid())
+    array = np.memmap(mapped, np.uint8, "r")
+    assert array.sum() == 0
+    after, files_after = resident_memory(os.getpid())
+    assert files_after - files > 40 and after - own < 10
+    ballast = np.ones(50_000_000, np.uint8)
+    assert resident_memory(os.getpid())[0] - own > 40
+    assert ballast.sum() == 50_000_000 == len(array)
+
+
+@pytest.mark.parametrize("lines", ["", "VmRSS: 5 kB\n", "RssAnon: 5 kB\nRssFile: 5 kB\n"])
+def test_a_system_that_does_not_say_is_named(lines, monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda path: lines)
+    with pytest.raises(UsageError, match="--soak reads the memory"):
+        soak("demo", 0.1)
 
 
 def test_a_soak_of_what_cannot_be_looped():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 
 from smiledet.benchmark import occupation, resources
 from smiledet.benchmark.occupation import Occupation, watch
+from smiledet.benchmark.resources import Watched
 from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.zoo import find_model
@@ -18,11 +20,6 @@ psutil = pytest.importorskip("psutil")
 
 def occupied(cpu, megabytes=100.0):
     return Occupation(cpu, cpu, 0.0, cpu, 0.0, 1.0, megabytes, 30.0)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(occupation, "WARM_UP_SECONDS", 0.0)
 
 
 def test_work_and_idleness_are_told_apart(monkeypatch):
@@ -67,17 +64,63 @@ def test_a_camera_gives_so_many_faces_and_no_more():
     assert paced.faces <= 25  # one more than there is room for, where the one before was late; thousands without a pace
 
 
-def test_the_process_answers_with_one_object():
-    model = find_model("smile")
+def words_of(model):
     shape = [str(side) for side in (model.input.size, model.input.size, model.input.channels)]
-    words = ["testing", str(model_file(model, "litert")), "0.05", "--shape", *shape, "--pace", "0"]
-    assert resources._run(words, "smile").faces > 0
+    return ["testing", str(model_file(model, "litert")), "--shape", *shape, "--pace", "0"]
+
+
+def test_a_process_measures_as_often_as_it_is_asked():
+    with closing(Watched(words_of(find_model("smile")), "testing smile")) as watched:
+        measured = [watched.measure(0.05) for _ in range(2)]
+    assert min(each.faces for each in measured) > 0
+    assert watched._process.returncode is not None  # ended with it
 
 
 def test_a_process_that_fails_says_why(tmp_path):
     (tmp_path / "no.tflite").write_bytes(b"no")
     with pytest.raises(SmiledetError, match=r"testing x: .*no\.tflite is no LiteRT model"):
-        resources._run(["testing", str(tmp_path / "no.tflite"), "1", "--shape", "8", "8", "1"], "x")
+        Watched(["testing", str(tmp_path / "no.tflite"), "--shape", "8", "8", "1"], "testing x")
+
+
+def test_a_process_that_ends_midway_says_how():
+    with closing(Watched(words_of(find_model("smile")), "testing smile")) as watched:
+        watched._process.kill()
+        watched._process.wait()
+        with pytest.raises(SmiledetError, match="testing smile: "):
+            watched.measure(0.05)
+
+
+def test_networks_take_turns_in_a_process_each(monkeypatch):
+    """A few at a time, and no process outlives its group."""
+    told, alive, most = [], set(), 0
+
+    class Fake:
+        def __init__(self, words, what):
+            nonlocal most
+            self.name = words[1]
+            alive.add(self)
+            most = max(most, len(alive))
+
+        def measure(self, seconds):
+            told.append(self.name)
+            return occupied(10.0 * len(told))
+
+        def close(self):
+            alive.remove(self)
+
+    names = ["a", "b", "c", "d", "e"]
+    monkeypatch.setattr(resources, "Watched", Fake)
+    monkeypatch.setattr(resources, "together", lambda names: [[SimpleNamespace(name=name) for name in names]])
+    rows = resources.measure_resources(names, ["training"], 1.0, 30.0, 2, None)
+    assert told == [*"abcd", *"abcd", "e", "e"]
+    assert most == resources.AT_ONCE and not alive
+    assert [(row.network, row.median.cpu) for row in rows] == [
+        ("a", 30.0),
+        ("b", 40.0),
+        ("c", 50.0),
+        ("d", 60.0),
+        ("e", 95.0),
+    ]
 
 
 def test_summary():

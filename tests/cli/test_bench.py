@@ -180,6 +180,7 @@ def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
         (["resources", "--pace", "-1"], ["--pace -1", "faces a second"]),
         (["resources", "--rounds", "0"], ["--rounds 0", "at least 1"]),
         (["resources", "--all", "--only", "vgg-16"], ["--all", "--only"]),
+        (["resources", "--all", "--paper"], ["--all", "--paper"]),
         (["peers", "--rounds", "0"], ["--rounds 0", "at least 1"]),
         (["peers", "--frames", "0"], ["--frames 0", "at least 1"]),
         (["peers", "--sampled", "-1"], ["--sampled -1", "at least 1"]),

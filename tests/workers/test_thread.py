@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,18 @@ def test_everything_runs_in_the_thread_itself(ends: Any) -> None:
     run(thread)
     assert thread.calls == ["setup", "loop", "teardown"]
     assert thread.idents == {thread._thread.ident}
+    assert ends.problems == [None]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_the_system_knows_the_thread_by_its_name(ends: Any) -> None:
+    thread = Recorder(name="a name that is too long for Linux", on_end=ends)
+    thread.start()
+    assert thread.looping.wait(LIMIT)
+    names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    thread.may_end.set()
+    assert thread.join(LIMIT)
+    assert "a name that is" in names
     assert ends.problems == [None]
 
 

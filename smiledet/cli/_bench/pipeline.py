@@ -39,6 +39,21 @@ SCALE_HEADER = (
 )
 
 
+SOAK = {
+    "source": "source",
+    "mode": "mode",
+    "minutes": "minutes",
+    "frames": "frames",
+    "own MB after warm-up": "warm_mb",
+    "at the end": "end_mb",
+    "growth MB": "growth_mb",
+    "files MB after warm-up": "warm_files_mb",
+    "at the end ": "end_files_mb",
+    "peak MB": "peak_mb",
+}
+"""Columns of a soak, and where they come from."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the target's arguments."""
     parser.add_argument("--clip", action="append", default=[], metavar="SOURCE", help="what to run on (default: demo)")
@@ -120,9 +135,9 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
                 f"+ {grown['megapixel_ms']:.2f} ms a million pixels (off by {grown['error_ms']:.2f} ms)"
             )
     if "soak" in result:
-        header = ("source", "mode", "minutes", "frames", "MB after warm-up", "MB at the end", "growth MB", "peak MB")
-        names = ("source", "mode", "minutes", "frames", "warm_mb", "end_mb", "growth_mb", "peak_mb")
-        yield table(header, [[_cell(row[name]) for name in names] for row in result["soak"]])
+        yield table(list(SOAK), [[_cell(row.get(name, "-")) for name in SOAK.values()] for row in result["soak"]])
+        if any("warm_files_mb" in row for row in result["soak"]):  # earlier figures are of both together
+            yield "own: memory that the run wrote to; files: pages of libraries and models, as many as the kernel keeps"
     if rows := result.get("pipeline", []):
         watched = [
             {"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row

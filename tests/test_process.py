@@ -1,0 +1,39 @@
+"""What is asked of the operating system."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from smiledet import process
+
+HEAPS = """
+import ctypes, re, threading
+from smiledet.process import share_heaps
+if {shared}: share_heaps()
+c = ctypes.CDLL(None)
+c.malloc.restype = ctypes.c_void_p
+start, held = threading.Barrier(8), threading.Barrier(8)
+def take():
+    start.wait(); c.malloc(5000); held.wait()
+threads = [threading.Thread(target=take) for _ in range(8)]
+[each.start() for each in threads]; [each.join() for each in threads]
+c.malloc_stats()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
+@pytest.mark.parametrize("shared", [False, True])
+def test_threads_share_heaps(shared: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS.format(shared=shared)], capture_output=True, text=True, check=True
+    )
+    assert (done.stderr.count("Arena ") <= 2) == shared
+
+
+def test_a_c_library_without_the_setting_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
+    process.share_heaps()
