@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from smiledet.drawing.face import draw_box, draw_plates
-from smiledet.drawing.layout import arrange
+from smiledet.drawing.layout import Seat, arrange
 from smiledet.drawing.stats import StatsLine, draw_stats, lay_out_stats
 from smiledet.drawing.style import Style
 from smiledet.frame import FaceReading, Image
@@ -15,7 +15,11 @@ from smiledet.tasks.base import Task
 
 
 def annotate(
-    image: Image, readings: Sequence[FaceReading], tasks: Sequence[Task], stats: StatsLine | None = None
+    image: Image,
+    readings: Sequence[FaceReading],
+    tasks: Sequence[Task],
+    stats: StatsLine | None = None,
+    seats: dict[int, Seat] | None = None,
 ) -> Image:
     """Draw faces, labels and figures on a copy of a picture.
 
@@ -24,6 +28,8 @@ def annotate(
         readings: The faces with their latest labels, in a steady order (by track), so that plates do not jump about.
         tasks: What to show of each face, the most important first.
         stats: The line of figures; none by default.
+        seats: Where each track's plates stood on the picture before, which is where they stay if that will do. Taken
+            over by where they stand now. None for a picture of its own.
 
     Returns:
         The annotated copy, contiguous, of the same shape.
@@ -32,7 +38,10 @@ def annotate(
     height, width = annotated.shape[:2]
     size, style = (width, height), Style.of(width, height)
     figures = lay_out_stats(stats, size, style) if stats is not None else None
-    layouts = arrange(readings, tasks, size, style, [figures.plate] if figures is not None else [])
+    layouts = arrange(readings, tasks, size, style, [figures.plate] if figures is not None else [], seats)
+    if seats is not None:
+        seats.clear()
+        seats.update((layout.track, layout.seat) for layout in layouts)
     for layout in layouts:
         draw_box(annotated, layout)
     # Plates after all boxes: no box runs through another face's text.

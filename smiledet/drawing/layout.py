@@ -2,13 +2,15 @@
 
 A face has a box, a card (its track's number and a row of label, score and bar a task) and, for tasks of more than two
 classes, a strip of small bars. The card likes to stand above the box and the strip below; where the picture ends, or
-another face is in the way, they go elsewhere, and in a crowd they say less.
+another face is in the way, they go elsewhere, and in a crowd they say less. In a video they stay where they stood on
+the last picture unless another place has become clearly better: on the border between two they would flash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from smiledet.drawing.card import Card, Detail, Shown, card_size, fill_card, rows_of
 from smiledet.drawing.geometry import Rect, Size
@@ -17,16 +19,30 @@ from smiledet.drawing.style import UNKNOWN, Style
 from smiledet.frame import Box, FaceReading
 from smiledet.tasks.base import Colour, Task
 
+STAY = 6.0
+"""What leaving the last picture's place costs, in squares of a capital's height: as much as a strip that covers half of
+what covering the middle of a face costs."""
+
+
+class Seat(NamedTuple):
+    """Which of the possible places the plates of a face have."""
+
+    detail: Detail
+    card: int
+    strip: int | None
+
 
 @dataclass(frozen=True, slots=True)
 class FaceLayout:
     """Everything that is drawn for one face; `box` is the part of the face's box inside the picture."""
 
+    track: int
     style: Style
     box: Rect
     colour: Colour
     card: Card
     strip: Strip | None
+    seat: Seat
 
     @property
     def plates(self) -> tuple[Rect, ...]:
@@ -40,6 +56,7 @@ def arrange(
     size: Size,
     style: Style,
     reserved: Sequence[Rect] = (),
+    seats: Mapping[int, Seat] | None = None,
 ) -> list[FaceLayout]:
     """Lay out all faces of a picture so that they disturb each other as little as may be.
 
@@ -49,12 +66,15 @@ def arrange(
         size: The picture's.
         style: Sizes.
         reserved: Plates that are there already.
+        seats: Where each track's plates stood on the picture before; None where there was none.
     """
     zones = [expression_zone(reading.face.box, size) for reading in readings]
     taken = list(reserved)
     layouts = []
     for index, reading in enumerate(readings):
-        layout = lay_out_face(reading, tasks, size, style, zones[:index] + zones[index + 1 :], taken)
+        others = zones[:index] + zones[index + 1 :]
+        seat = seats.get(reading.face.track) if seats else None
+        layout = lay_out_face(reading, tasks, size, style, others, taken, seat)
         if layout is not None:
             taken.extend(layout.plates)
             layouts.append(layout)
@@ -68,6 +88,7 @@ def lay_out_face(
     style: Style,
     faces: Sequence[Rect] = (),
     taken: Sequence[Rect] = (),
+    seat: Seat | None = None,
 ) -> FaceLayout | None:
     """Lay out one face; None where its box lies outside the picture.
 
@@ -78,6 +99,7 @@ def lay_out_face(
         style: Sizes.
         faces: Parts of other faces that had better stay visible.
         taken: Plates that are there already.
+        seat: Where the plates stood on the picture before.
     """
     left, top, right, bottom = reading.face.box.clipped(*size)
     if left >= right or top >= bottom:
@@ -94,9 +116,10 @@ def lay_out_face(
         *((face, 1.5) for face in faces),
         *((plate, 4.0) for plate in taken),
     ]
-    card = _place_card(reading.face.track, shown, box, size, style, hindrances)
-    strip = _place_strip(shown, box, card.area, size, style, [*hindrances, (card.area, 4.0)])
-    return FaceLayout(style, box, colour, card, strip)
+    detail, rank, card = _place_card(reading.face.track, shown, box, size, style, hindrances, seat)
+    strip = _place_strip(shown, box, card.area, size, style, [*hindrances, (card.area, 4.0)], seat)
+    place, bars = strip if strip is not None else (None, None)
+    return FaceLayout(reading.face.track, style, box, colour, card, bars, Seat(detail, rank, place))
 
 
 def expression_zone(box: Box, size: Size) -> Rect:
@@ -111,23 +134,33 @@ Hindrance = tuple[Rect, float]
 
 
 def _place_card(
-    track: int, shown: Sequence[Shown], box: Rect, size: Size, style: Style, hindrances: Sequence[Hindrance]
-) -> Card:
-    """The card where it hinders least; a worse place is preferred to saying less."""
+    track: int,
+    shown: Sequence[Shown],
+    box: Rect,
+    size: Size,
+    style: Style,
+    hindrances: Sequence[Hindrance],
+    seat: Seat | None,
+) -> tuple[Detail, int, Card]:
+    """The card where it hinders least, how much it says and which place that is; a worse place before fewer words."""
     number = f"#{track}"
-    best, best_cost, best_detail = Rect(0, 0, 0, 0), float("inf"), Detail.FULL
+    best, best_cost, found = Rect(0, 0, 0, 0), float("inf"), (Detail.FULL, 0)
     for detail in Detail if shown else (Detail.FULL,):
-        rows = rows_of(shown, detail, size, style)
-        width, height = card_size(number, rows, detail, box, size, style)
+        width, height = card_size(number, rows_of(shown, detail, size, style), detail, box, size, style)
+        free = False
         for rank, (x, y) in enumerate(_around(box, width, height, style.gap)):
             area = Rect(x, y, width, height).kept_in(size, style.margin)
             covered = _covered(area, hindrances)
-            cost = covered + (0.4 * rank + 2.5 * detail) * style.cap**2
+            leaves = seat is not None and (detail, rank) != (seat.detail, seat.card)
+            cost = covered + (0.4 * rank + 2.5 * detail + STAY * leaves) * style.cap**2
             if cost < best_cost:
-                best, best_cost, best_detail = area, cost, detail
-            if covered == 0:
-                return fill_card(best, number, rows_of(shown, best_detail, size, style), best_detail, style)
-    return fill_card(best, number, rows_of(shown, best_detail, size, style), best_detail, style)
+                best, best_cost, found = area, cost, (detail, rank)
+            if free := covered == 0 and not leaves:
+                break  # what comes later costs more
+        if free:
+            break
+    detail, rank = found
+    return detail, rank, fill_card(best, number, rows_of(shown, detail, size, style), detail, style)
 
 
 def _around(box: Rect, width: int, height: int, gap: int) -> Iterator[tuple[int, int]]:
@@ -140,9 +173,15 @@ def _around(box: Rect, width: int, height: int, gap: int) -> Iterator[tuple[int,
 
 
 def _place_strip(
-    shown: Sequence[Shown], box: Rect, card: Rect, size: Size, style: Style, hindrances: Sequence[Hindrance]
-) -> Strip | None:
-    """The strip where it hinders least; None where there is none to show, or no place that would do."""
+    shown: Sequence[Shown],
+    box: Rect,
+    card: Rect,
+    size: Size,
+    style: Style,
+    hindrances: Sequence[Hindrance],
+    seat: Seat | None,
+) -> tuple[int, Strip] | None:
+    """Where the strip hinders least: which place, and the strip; None without one to show or a place that would do."""
     many = [(task, prediction) for task, prediction in shown if len(task.labels) > 2 and task.numbers is None]
     if not many or (needed := strip_size(many, box.width, size, style)) is None:
         return None
@@ -156,16 +195,21 @@ def _place_strip(
         (box.x - style.gap - width, box.bottom - height),
         (x, above - style.gap - height),
     )
-    best, best_cost = None, 0.4 * width * height
+    best: tuple[int, Rect] | None = None
+    best_cost = 0.4 * width * height  # of having none
+    last = seat.strip if seat is not None else None
+    if last is not None:
+        best_cost += STAY * style.cap**2
     for rank, (left, top) in enumerate(places):
         area = Rect(left, top, width, height).kept_in(size, style.margin)
         covered = _covered(area, hindrances)
-        cost = covered + 0.4 * rank * style.cap**2
+        leaves = last is not None and rank != last
+        cost = covered + (0.4 * rank + STAY * leaves) * style.cap**2
         if cost < best_cost:
-            best, best_cost = area, cost
-        if covered == 0:
+            best, best_cost = (rank, area), cost
+        if covered == 0 and not leaves:
             break
-    return None if best is None else fill_strip(many, best, style)
+    return None if best is None else (best[0], fill_strip(many, best[1], style))
 
 
 def _covered(area: Rect, hindrances: Sequence[Hindrance]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.drawing.annotate import annotate
+from smiledet.drawing.layout import Seat
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, Frame
 from smiledet.labels import LabelBoard
@@ -48,12 +49,14 @@ class DrawerWorker(Worker):
         self._board = board
         self._rate = rate
         self._stats = stats
+        self._seats: dict[int, Seat] = {}
 
     def process(self, frame: Frame) -> Annotation:
         """Draw one frame."""
         located = frame.results.get(locator.STAGE) is not None
         # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
         readings = self._board.read(faces_of(frame), frame.id) if located else ()
-        image = annotate(frame.image, readings, self._tasks, self._stats(len(readings)) if self._stats else None)
+        stats = self._stats(len(readings)) if self._stats else None
+        image = annotate(frame.image, readings, self._tasks, stats, self._seats)
         self._rate.tick()
         return Annotation(image, readings)

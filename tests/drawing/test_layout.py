@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from dataclasses import replace
+from itertools import combinations, pairwise
+from math import sin
 
 import pytest
 
 from smiledet.drawing.card import Word
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.layout import arrange, expression_zone, lay_out_face
+from smiledet.drawing.layout import FaceLayout, Seat, arrange, expression_zone, lay_out_face
 from smiledet.drawing.style import Style
 from smiledet.drawing.text import text_width
 from smiledet.frame import Box, Face, FaceReading, Prediction
@@ -175,3 +177,53 @@ def test_letters_grow_with_the_picture_and_stay_readable() -> None:
     assert caps[1] >= 8 and caps[-1] >= 28
     assert Style.of(320, 240).beside(20).cap == Style.of(320, 240).cap
     assert Style.of(3840, 2160).beside(60).cap < Style.of(3840, 2160).cap
+
+
+def rocking(frames: int = 90) -> list[tuple[float, float, float, float]]:
+    """The boxes of a large face that nods and comes nearer by a few pixels, as Viola-Jones reports it."""
+    return [
+        (150 + 6 * sin(number), 28 + 14 * sin(number / 5), 292 + 8 * sin(2 * number), 292 + 8 * sin(2 * number))
+        for number in range(frames)
+    ]
+
+
+def moves(layouts: list[FaceLayout]) -> int:
+    """How often the card or the strip of a face came to stand elsewhere."""
+    return sum(before.seat != after.seat for before, after in pairwise(layouts))
+
+
+def follow(boxes, reading, tasks, size) -> list[FaceLayout]:
+    """Lay out one face picture after picture, each knowing the one before."""
+    seats: dict[int, Seat] = {}
+    layouts = []
+    for box in boxes:
+        (layout,) = arrange([reading(box, track=7)], tasks, size, Style.of(*size), seats=seats)
+        layouts.append(layout)
+        seats = {layout.track: layout.seat}
+    return layouts
+
+
+def test_plates_do_not_flash_between_two_places(reading, tasks) -> None:
+    size = (600, 360)
+    alone = [arrange([reading(box, track=7)], tasks, size, Style.of(*size))[0] for box in rocking()]
+    assert moves(alone) >= 8, "the boxes are chosen so that each picture for itself puts the plates now here, now there"
+    assert moves(follow(rocking(), reading, tasks, size)) <= 1
+
+
+def test_plates_go_where_there_is_room_when_the_face_moves_far(reading, tasks) -> None:
+    size = (640, 480)
+    path = [(240.0, 20.0 + 2 * step, 120.0, 120.0) for step in range(170)]
+    first, *_, last = follow(path, reading, tasks, size)
+    assert first.card.area.y < first.box.bottom < last.card.area.bottom
+    for layout in (first, last):
+        assert layout.strip is not None
+        zone = expression_zone(Box(*layout.box), size)
+        assert not layout.card.area.overlap(zone) and not layout.strip.plate.overlap(zone)
+
+
+def test_a_strip_that_there_was_no_label_for_is_not_held_back(reading, tasks) -> None:
+    size, box = (640, 480), (240.0, 160.0, 120.0, 120.0)
+    unread = replace(reading(box), predictions={})
+    (before,) = arrange([unread], tasks, size, Style.of(*size))
+    (after,) = arrange([reading(box)], tasks, size, Style.of(*size), seats={1: before.seat})
+    assert before.strip is None and after.strip is not None
