@@ -224,7 +224,7 @@ def _set_batches(builder: Any, config: Any, given: Any) -> None:
         profile = builder.create_optimization_profile()
         profile.set_shape(given.name, *((each, *chip) for each in batches))
         if config.add_optimization_profile(profile) < 0:
-            raise Refused("TensorRT takes no batch of {} to {} of it".format(batches[0], batches[-1]))
+            raise Refused(f"TensorRT takes no batch of {batches[0]} to {batches[-1]} of it")
 
 
 def _set_numbers(trt: Any, config: Any, network: Any, wanted: str, compute: Tuple[int, ...]) -> str:

@@ -287,7 +287,7 @@ class ICudaEngine:
             return 2 * self.num_optimization_profiles
 
         def get_binding_name(self, index):
-            return self._bound(index).name + (" [profile %d]" % (index // 2) if index > 1 else "")
+            return self._bound(index).name + (f" [profile {index // 2}]" if index > 1 else "")
 
         def get_binding_shape(self, index):
             return self._bound(index).shape
@@ -326,7 +326,7 @@ class IExecutionContext:
             return False
         if os.environ.get("FAKE_TENSORRT_RUNS"):
             with Path(os.environ["FAKE_TENSORRT_RUNS"]).open("a") as file:
-                file.write("%d %d\n" % (self._profile, self._shape[0]))
+                file.write(f"{self._profile} {self._shape[0]}\n")
         kind = {float32: np.float32, float16: np.float16}[getattr(DataType, model.type)]
         chips = _memory(addresses["pixels"], self._shape, kind)
         _memory(addresses["scores"], (self._shape[0], model.classes), np.float32)[:] = model.run(chips)
