@@ -175,8 +175,8 @@ def identity() -> Facts:
 def build(onnx: str, plan: str, precision: str, tell: Callable[[Facts], None]) -> None:
     """Build a network for this very board and write its plan.
 
-    A fixed batch stays as it is: TensorRT would let the input's first side be set to -1, but the shipped networks begin
-    with a Reshape to (1, 1, height, width), which would stay behind.
+    A fixed batch stays as it is. TensorRT lets the application set the shape of an input (`ITensor.shape`), its first
+    side to -1 too; but the shipped networks begin with a Reshape to (1, 1, height, width), which holds one chip.
 
     Args:
         onnx: Its file; one input and one output, a fixed batch or a free one, which gets `PROFILES`.
