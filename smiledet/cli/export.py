@@ -6,10 +6,14 @@ split of --data, and everything is checked on its test split; without --data, on
 --to tensorrt builds the plan that `smiledet run --engine tensorrt` would build when it first starts, from the model's
 ONNX file. It is for this very board, and stays in the user's cache.
 
+An ONNX file takes one face at a time, unless --batch any leaves the number free: TensorRT then chooses kernels for one
+face, for a few and for many, and runs the faces of a picture together. The engines take such a file before any other.
+
 Example:
   smiledet export smile/mini-xception --to onnx --check
   smiledet export smile/mini-xception --to litert --precision int8 --data genki4k:../shared/data/genki4k.tar.gz --check
   smiledet export smile/mobilenet-025 --to tensorrt --check
+  smiledet export smile/mobilenet-025 --to onnx --batch any --check
 """
 
 from __future__ import annotations
@@ -35,6 +39,9 @@ log = logging.getLogger(__name__)
 TENSORRT = "tensorrt"
 """The one target that is no file to carry elsewhere."""
 
+ANY = "any"
+"""A batch that is free."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -47,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", *PRECISIONS),
         default="auto",
         help="the numbers it is made of (default: float32; of a plan, float16 where the GPU is fast in it)",
+    )
+    parser.add_argument(
+        "--batch", choices=("1", ANY), default="1", help="faces at a time, of ONNX files and plans (default: 1)"
     )
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="labelled faces to calibrate int8 and to check on")
     parser.add_argument("--check", action="store_true", help="compare with Keras; exit code 1 if it differs too much")
@@ -69,18 +79,25 @@ def run(arguments: argparse.Namespace) -> int:
 def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> None:
     """A file of a format."""
     from smiledet.engines.base import engine_class, engine_names
-    from smiledet.engines.files import check_precision, exported_file, file_key, file_name, size_of
+    from smiledet.engines.files import FORMATS, check_precision, exported_file, file_key, file_name, size_of
 
     check_precision(arguments.to, precision)
     _check_calibration(arguments)
+    free = arguments.batch == ANY
+    if free and not FORMATS[arguments.to].batches:
+        raise UsageError(
+            "--batch is for --to onnx and tensorrt; LiteRT takes one face at a time, a SavedModel any number"
+        )
+    if free and arguments.ship:
+        raise UsageError("--batch any: what ships takes one face at a time; leave --ship out")
     if arguments.ship and arguments.to == "savedmodel":
         raise UsageError("--ship: a SavedModel is a folder and does not ship; export it on the machine that runs it")
     if arguments.output is not None and not arguments.output.is_dir():
         raise UsageError(f"--output {arguments.output}: no such folder")
     path = (
-        exported_file(model, arguments.to, precision)
+        exported_file(model, arguments.to, precision, free)
         if arguments.output is None
-        else arguments.output / file_name(model, arguments.to, precision)
+        else arguments.output / file_name(model, arguments.to, precision, free)
     )
     network, calibration = _network(arguments, model, precision)
     from smiledet.training.export import export, export_to_index
@@ -89,7 +106,7 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         shipped = export_to_index(model, network, arguments.to, precision, calibration)
         path = shipped.folder / shipped.files[file_key(arguments.to, precision)].path
     else:
-        export(network, path, arguments.to, precision, calibration)
+        export(network, path, arguments.to, precision, calibration, None if free else 1)
     print(f"wrote {path}, {size_of(path) / 1000:.0f} kB")
     if arguments.check:
         engine_type = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
@@ -108,14 +125,15 @@ def _make_plan(arguments: argparse.Namespace, model: Model) -> None:
     from smiledet.engines.tensorrt import TensorRTEngine
 
     check_board(arguments.precision)
+    free = arguments.batch == ANY
 
     def export_onnx(path: Path, precision: str) -> None:
         network, calibration = _network(arguments, model, precision)
         from smiledet.training.export import export
 
-        export(network, path, "onnx", precision, calibration)
+        export(network, path, "onnx", precision, calibration, None if free else 1)
 
-    plan = make_plan(model, arguments.precision, export_onnx)
+    plan = make_plan(model, arguments.precision, export_onnx, free)
     size = plan.path.stat().st_size / 1000
     print(f"plan {plan.path}, {size:.0f} kB, {plan.numbers}, of {plan.network.name} for {plan.board}")
     if arguments.check:

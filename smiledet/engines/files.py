@@ -21,15 +21,17 @@ class FileFormat:
     Attributes:
         suffix: Of its files; a SavedModel is a folder.
         precisions: In which numbers it can be had.
+        batches: Whether a file with a free batch can be had beside one that takes a face at a time.
     """
 
     suffix: str
     precisions: tuple[str, ...]
+    batches: bool = False
 
 
 FORMATS = {
     "litert": FileFormat(".tflite", (FLOAT32, "float16", "dynamic", "int8")),
-    "onnx": FileFormat(".onnx", (FLOAT32, "float16", "int8")),
+    "onnx": FileFormat(".onnx", (FLOAT32, "float16", "int8"), batches=True),
     "savedmodel": FileFormat(".savedmodel", (FLOAT32,)),
 }
 """What `smiledet export --to` knows."""
@@ -53,13 +55,13 @@ def file_key(file_format: str, precision: str = FLOAT32) -> str:
     return file_format if precision == FLOAT32 else f"{file_format}-{precision}"
 
 
-def file_name(model: Model, file_format: str, precision: str = FLOAT32) -> str:
-    """What an exported file is called: `mini-xception.tflite`, `mini-xception-int8.onnx`."""
+def file_name(model: Model, file_format: str, precision: str = FLOAT32, free_batch: bool = False) -> str:
+    """What an exported file is called: `mini-xception.tflite`, `mini-xception-int8.onnx`, `…-any-batch.onnx`."""
     ending = "" if precision == FLOAT32 else f"-{precision}"
-    return f"{model.name}{ending}{FORMATS[file_format].suffix}"
+    return f"{model.name}{'-any-batch' * free_batch}{ending}{FORMATS[file_format].suffix}"
 
 
-def exported_file(model: Model, file_format: str, precision: str = FLOAT32) -> Path:
+def exported_file(model: Model, file_format: str, precision: str = FLOAT32, free_batch: bool = False) -> Path:
     """Where `smiledet export` puts a file that does not ship.
 
     The folder is named after the Keras file that it is made from, so that a model that was trained anew never runs
@@ -72,7 +74,34 @@ def exported_file(model: Model, file_format: str, precision: str = FLOAT32) -> P
         raise UsageError(f"model {model.task}/{model.name} has no keras file to export from")
     digest = model.files["keras"].sha256[:12]
     folder = cache_folder() / "exported" / model.task / f"{model.name}-{digest}"
-    return folder / file_name(model, file_format, precision)
+    return folder / file_name(model, file_format, precision, free_batch)
+
+
+def file_there(model: Model, file_format: str, precision: str, free_batch: bool = False) -> Path | None:
+    """The file of a model that is there: exported with a free batch, shipped, or exported; None if there is none.
+
+    No file ships with a free batch: whoever has made one wants it taken.
+
+    Args:
+        model: A row of the index.
+        file_format: One of `FORMATS`.
+        precision: One of the format's.
+        free_batch: No other than one with a free batch.
+
+    Raises:
+        UsageError: The shipped file is damaged, or there is none and the model has no Keras file to export from.
+    """
+    if FORMATS[file_format].batches and "keras" in model.files:
+        path = exported_file(model, file_format, precision, free_batch=True)
+        if path.exists():
+            return path
+    if free_batch:
+        return None
+    key = file_key(file_format, precision)
+    if key in model.files:
+        return model.file(key)
+    path = exported_file(model, file_format, precision)
+    return path if path.exists() else None
 
 
 def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
@@ -91,11 +120,8 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
     will_do = engine_class(engine).file_precisions(precision)
     for each in will_do:
         check_precision(file_format, each)
-        key = file_key(file_format, each)
-        if key in model.files:
-            return model.file(key)
-        path = exported_file(model, file_format, each)
-        if path.exists():
+        path = file_there(model, file_format, each)
+        if path is not None:
             return path
     precision = will_do[0]
     key = file_key(file_format, precision)

@@ -41,6 +41,9 @@ class TensorRTEngine(Engine):
     Below TensorRT 11 a float32 file can be run in half precision, and is, where the GPU is fast in it. From 11 on the
     file decides. Full int8 needs a file with Q/DQ nodes on any.
 
+    A file with a fixed batch is run so many chips at a time. Of one that leaves it free (`smiledet export --batch any`)
+    the plan has several profiles, and chips that come together are run together (`board.PROFILES`).
+
     Where this Python cannot import TensorRT, a helper process under the board's runs the plan, one for all networks.
 
     Args:

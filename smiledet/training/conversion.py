@@ -81,14 +81,18 @@ def converted(converter: Any) -> bytes:
     return model
 
 
-def to_onnx(network: keras.Model, batch: int = 1) -> bytes:
-    """The network as a float32 ONNX model, opset 13, with a fixed batch.
+def to_onnx(network: keras.Model, batch: int | None = 1) -> bytes:
+    """The network as a float32 ONNX model, opset 13.
+
+    Args:
+        network: From pixels to class probabilities.
+        batch: Chips that it takes at once; None for any number.
 
     Raises:
         UsageError: The packages for it are not installed.
     """
     pixels = keras.InputSpec(shape=(batch, *network.input_shape[1:]), dtype="float32", name="pixels")
-    network(keras.ops.zeros(pixels.shape))  # a loaded network has to have been called once
+    network(keras.ops.zeros((1, *network.input_shape[1:])))  # a loaded network has to have been called once
     with TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "network.onnx"
         try:

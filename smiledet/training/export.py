@@ -75,6 +75,7 @@ def export(
     file_format: str,
     precision: str = "float32",
     calibration: npt.NDArray[np.uint8] | None = None,
+    batch: int | None = 1,
 ) -> Path:
     """Write a network in the format of an engine; a file of that name is replaced once the new one is whole.
 
@@ -84,6 +85,7 @@ def export(
         file_format: One of `smiledet.engines.files.FORMATS`.
         precision: One of the format's.
         calibration: uint8 chips (n, height, width, channels) that int8 ranges are found on.
+        batch: Chips that an ONNX file takes at once; None for any number.
 
     Returns:
         `path`.
@@ -103,7 +105,7 @@ def export(
             to_savedmodel(network, partial)
             _remove(path)
         else:
-            partial.write_bytes(_converted(network, file_format, precision, calibration))
+            partial.write_bytes(_converted(network, file_format, precision, calibration, batch))
         partial.replace(path)
     except OSError as problem:
         raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
@@ -111,13 +113,17 @@ def export(
 
 
 def _converted(
-    network: keras.Model, file_format: str, precision: str, calibration: npt.NDArray[np.uint8] | None
+    network: keras.Model,
+    file_format: str,
+    precision: str,
+    calibration: npt.NDArray[np.uint8] | None,
+    batch: int | None,
 ) -> bytes:
     from smiledet.training.quantise import onnx_to_float16, onnx_to_int8, to_litert_int8
 
     if file_format == "litert":
         return to_litert(network, precision) if calibration is None else to_litert_int8(network, calibration)
-    whole = to_onnx(network)
+    whole = to_onnx(network, batch)
     if precision == "float16":
         return onnx_to_float16(whole)
     return whole if calibration is None else onnx_to_int8(whole, calibration)

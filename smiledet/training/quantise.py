@@ -70,7 +70,7 @@ def onnx_to_int8(model: bytes, chips: Chips) -> bytes:
     Types", explicit quantisation). ONNX Runtime reads it as well.
 
     Args:
-        model: A float32 network with a fixed batch.
+        model: A float32 network with a fixed batch or a free one.
         chips: To calibrate on.
 
     Raises:
@@ -82,7 +82,7 @@ def onnx_to_int8(model: bytes, chips: Chips) -> bytes:
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         given = onnx.load_from_string(model).graph.input[0]
-        batch = given.type.tensor_type.shape.dim[0].dim_value
+        batch = given.type.tensor_type.shape.dim[0].dim_value or 1  # 0: it is free
         whole, prepared, written = (Path(folder) / f"{name}.onnx" for name in ("whole", "prepared", "int8"))
         whole.write_bytes(model)
         quant_pre_process(str(whole), str(prepared), skip_symbolic_shape=True)

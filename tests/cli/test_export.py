@@ -17,7 +17,7 @@ import pytest
 import smiledet
 from smiledet.cli import main
 from smiledet.engines.base import load_engine
-from smiledet.engines.files import exported_file
+from smiledet.engines.files import exported_file, model_file
 from smiledet.errors import UsageError
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.training.backend import prepare
@@ -86,6 +86,10 @@ def test_export_refuses_before_keras_is_imported(refused, smile, tmp_path):
         (["--precision", "int8"], ["real faces", "--data LAYOUT:PATH"]),
         (["--ship", "--output", "."], ["--output", "--ship"]),
         (["--ship", "--to", "savedmodel"], ["does not ship"]),
+        (["--batch", "any"], ["--batch is for --to onnx and tensorrt"]),
+        (["--batch", "any", "--to", "savedmodel"], ["a SavedModel any number"]),
+        (["--batch", "any", "--to", "onnx", "--ship"], ["one face at a time", "leave --ship out"]),
+        (["--batch", "0", "--to", "onnx"], ["--batch", "1", "any"]),
     ],
 )
 def test_export_refuses_bad_flags(more, words, smile, capsys):
@@ -175,6 +179,25 @@ class TestExporting:
         assert main(command) == 1
         (line,) = capfd.readouterr().err.splitlines()
         assert "differs from Keras by up to" in line and "allowed in float16 are 1e-09" in line
+
+    def test_a_free_batch(self, smile, cache, capfd):
+        """ONNX Runtime takes 1, 3 and 16 faces at once, and says what Keras does of each."""
+        onnxruntime = pytest.importorskip("onnxruntime")
+        from smiledet.training.export import load_network
+
+        assert main(["export", f"smile/{smile.name}", "--to", "onnx", "--batch", "any", "--check"]) == 0
+        output, complaints = capfd.readouterr()
+        path = exported_file(smile, "onnx", free_batch=True)
+        assert complaints == "" and output.startswith(f"wrote {path}, ")
+        assert "same label 100.00%" in output
+        assert model_file(smile, "onnx") == model_file(smile, "tensorrt", "float32") == path
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        network = load_network(smile)
+        for count in (1, 3, 16):
+            shape = (count, smile.input.size, smile.input.size, smile.input.channels)
+            chips = np.random.default_rng(count).integers(0, 256, shape).astype(np.float32)
+            (scores,) = session.run(None, {"pixels": chips})
+            assert scores == pytest.approx(np.asarray(network(chips, training=False)), abs=1e-5)
 
     def test_run_finds_what_it_wrote(self, cache, run_smiledet, tmp_path, capfd):
         pytest.importorskip("onnxruntime")

@@ -10,7 +10,16 @@ import pytest
 from smiledet.engines import base
 from smiledet.engines.base import Engine, engine_class, engine_names, in_batches, load_engine
 from smiledet.engines.choice import choose_engine
-from smiledet.engines.files import FORMATS, PRECISIONS, exported_file, file_key, file_name, model_file, size_of
+from smiledet.engines.files import (
+    FORMATS,
+    PRECISIONS,
+    exported_file,
+    file_key,
+    file_name,
+    file_there,
+    model_file,
+    size_of,
+)
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.resources import cache_folder
@@ -53,6 +62,10 @@ class TestNames:
         assert file_name(model, "litert", "int8") == "a-int8.tflite"
         assert file_name(model, "savedmodel") == "a.savedmodel"
 
+    def test_a_free_batch_is_said(self, model):
+        assert file_name(model, "onnx", free_batch=True) == "a-any-batch.onnx"
+        assert file_name(model, "onnx", "int8", free_batch=True) == "a-any-batch-int8.onnx"
+
 
 class TestFinding:
     def test_shipped_files_come_first(self, model, cache):
@@ -69,6 +82,28 @@ class TestFinding:
             assert path.is_relative_to(cache)
             path.mkdir(parents=True)
             assert model_file(model, engine, precision) == path
+
+    def test_one_with_a_free_batch_before_all_others(self, model, tmp_path):
+        """Whoever has made it wants it; of the precision that is asked for."""
+        (tmp_path / "a.onnx").write_text("shipped")
+        shipped = ModelFile("a.onnx", sha256(tmp_path / "a.onnx"))
+        model = replace(model, files={**model.files, "onnx": shipped})
+        assert file_there(model, "onnx", "float32") == tmp_path / "a.onnx"
+        assert file_there(model, "onnx", "float32", free_batch=True) is None
+        free = exported_file(model, "onnx", free_batch=True)
+        for path in (exported_file(model, "onnx"), exported_file(model, "onnx", "int8"), free):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("exported")
+        assert file_there(model, "onnx", "float32") == file_there(model, "onnx", "float32", free_batch=True) == free
+        assert model_file(model, "onnx") == free
+        assert model_file(model, "onnx", "int8") == exported_file(model, "onnx", "int8")
+        assert file_there(replace(model, files={"onnx": shipped}), "onnx", "float32") == tmp_path / "a.onnx"
+
+    def test_a_format_without_one_has_none(self, model):
+        path = exported_file(model, "litert", free_batch=True)
+        path.parent.mkdir(parents=True)
+        path.write_text("of no use")
+        assert model_file(model, "litert") == model.file("litert")
 
     def test_not_those_of_older_weights(self, model):
         path = exported_file(model, "onnx")

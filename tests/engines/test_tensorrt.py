@@ -95,7 +95,7 @@ class TestRunning:
             engine.predict(CHIPS)
 
     def test_a_failing_gpu_is_one_line(self, fake_gpu, tmp_path, builds):
-        engine = TensorRTEngine(network(tmp_path / "a.onnx"))
+        engine = TensorRTEngine(network(tmp_path / "a.onnx", -1))
         trouble = tmp_path / "trouble"
         fake_gpu("10.3.0", FAKE_TENSORRT_TROUBLE=str(trouble))
         trouble.write_text("fail")
@@ -110,6 +110,90 @@ class TestRunning:
         fake_gpu("10.3.0", FAKE_CUDA_FULL="1")
         with pytest.raises(UsageError, match="cudaMalloc: out of memory"):  # and see fake_gpu
             TensorRTEngine(path)
+
+
+class TestProfiles:
+    """A free batch: the kernels that a number of faces is run with."""
+
+    @pytest.fixture
+    def runs(self, fake_gpu, tmp_path, monkeypatch):
+        """Loads a network, and tells the profile and the batch of each of its runs since."""
+        path = tmp_path / "runs"
+        monkeypatch.setenv("FAKE_TENSORRT_RUNS", str(path))
+
+        def since() -> list[tuple[int, ...]]:
+            lines = path.read_text().splitlines() if path.exists() else []
+            path.unlink(missing_ok=True)
+            return [tuple(map(int, line.split())) for line in lines]
+
+        return since
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_the_one_that_fits_is_taken(self, version, fake_gpu, tmp_path, builds, runs):
+        fake_gpu(version)
+        engine = TensorRTEngine(network(tmp_path / "a.onnx", -1))
+        assert runs() == [(0, 1), (1, 4), (2, 16)]  # each has loaded its kernels before a face is there
+        expected = {1: 0, 2: 1, 3: 1, 4: 1, 5: 2, 8: 2, 15: 2, 16: 2}
+        for count in (*expected, *reversed(expected)):  # and back again
+            assert engine.predict(CHIPS[:count]) == pytest.approx(scores_of(CHIPS[:count]), abs=1e-6)
+            assert runs() == [(expected[count], count)]
+        engine.close()
+
+    @pytest.mark.parametrize("version", ["8.2.1.8", "8.6.1", "10.3.0"])
+    def test_more_than_the_largest_are_split(self, version, fake_gpu, tmp_path, builds, runs):
+        fake_gpu(version, FAKE_TENSORRT_BACKWARDS="1")
+        engine = TensorRTEngine(network(tmp_path / "a.onnx", -1))
+        for count, expected in ((17, [(2, 16), (0, 1)]), (19, [(2, 16), (1, 3)]), (37, [(2, 16), (2, 16), (2, 5)])):
+            runs()
+            assert engine.predict(CHIPS[:count]) == pytest.approx(scores_of(CHIPS[:count]), abs=1e-6)
+            assert runs() == expected
+        engine.close()
+
+    @pytest.mark.parametrize("version", ["8.2.1.8", "10.3.0"])
+    def test_a_fixed_batch_has_none(self, version, fake_gpu, tmp_path, builds, runs):
+        fake_gpu(version)
+        run_once(network(tmp_path / "a.onnx", 3), chips=CHIPS[:4])
+        assert runs() == [(0, 3), (0, 3), (0, 3)]  # once to load kernels, and two with a row that is filled up
+        plan = json.loads(board.read_plan(str(next((tmp_path / "cache").rglob("*.plan"))))[1])
+        assert plan["limits"] == []
+
+    def test_together_they_take_every_batch(self):
+        taken = [batch for smallest, _, largest in board.PROFILES for batch in range(smallest, largest + 1)]
+        assert taken == list(range(1, board.ROWS + 1))
+        assert all(smallest <= best <= largest for smallest, best, largest in board.PROFILES)
+
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_they_are_what_is_built(self, version, fake_gpu, tmp_path):
+        fake_gpu(version)
+        board.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
+        facts, plan = board.read_plan(str(tmp_path / "plan"))
+        expected = [[[batch, 8, 8, 1] for batch in batches] for batches in board.PROFILES]
+        assert json.loads(plan)["limits"] == expected
+        assert facts["profiles"] == [[1, 1, 1], [2, 4, 4], [5, 8, 16]]
+
+    def test_one_that_tensorrt_does_not_take(self, tmp_path, fake_gpu, monkeypatch):
+        monkeypatch.setattr(board, "PROFILES", ((1, 1, 1), (4, 2, 8)))
+        with pytest.raises(board.Refused, match="no batch of 4 to 8"):
+            board.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
+
+    @pytest.mark.parametrize("version", ["8.2.1.8", "10.3.0"])
+    @pytest.mark.parametrize("missing", ["0", "2"])
+    def test_no_memory_for_a_context(self, missing, version, fake_gpu, tmp_path, builds, complaint):
+        fake_gpu(version, FAKE_TENSORRT_NO_CONTEXT=missing)
+        with complaint("cannot get ready for the plan"):  # nothing is left in the GPU's memory: see fake_gpu
+            TensorRTEngine(network(tmp_path / "a.onnx", -1))
+
+    def test_other_profiles_are_another_plan(self, tmp_path, builds):
+        """Of an older smiledet, say, which knew one from 1 to 16."""
+        path = network(tmp_path / "a.onnx", -1)
+        run_once(path)
+        (plan,) = (tmp_path / "cache").rglob("*.plan")
+        facts, whole = board.read_plan(str(plan))
+        older = {**facts, "profiles": [[1, 1, 16]]}
+        assert plans.plan_name(path, older) != plans.plan_name(path, facts) == plan.name
+        board.write_plan(str(plan), older, whole)
+        run_once(path)
+        assert len(builds()) == 2
 
 
 class TestNumbers:

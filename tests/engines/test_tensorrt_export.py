@@ -12,6 +12,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.engines._tensorrt import finding, making
 from smiledet.engines._tensorrt.finding import find_tensorrt
+from smiledet.engines.files import exported_file, model_file
 from smiledet.zoo import Model, read_index
 
 
@@ -57,6 +58,29 @@ def test_it_is_compared_with_keras(command, built, keras, capfd):
     assert "tensorrt on NVIDIA Orin, TensorRT 10.3.0, float32:" in output
     assert float(re.search(r"largest difference of a score (\S+),", output)[1]) < 1e-4
     assert re.search(r"\d ms a face\n", output) and "same label 100.00%" in output
+
+
+@pytest.mark.train
+def test_a_free_batch_gets_its_profiles(command, built, keras, model, capfd, monkeypatch, tmp_path):
+    """It is exported, built, and from then on what a run takes."""
+    monkeypatch.setenv("FAKE_TENSORRT_RUNS", str(tmp_path / "runs"))
+    for more in (["--batch", "any", "--check"], ["--batch", "any"], []):
+        assert main([*command, "--precision", "float32", *more]) == 0
+    output = capfd.readouterr().out
+    assert output.count(f"of {model.name}-any-batch.onnx for Orin") == 3
+    assert float(re.search(r"largest difference of a score (\S+),", output)[1]) < 1e-4
+    assert len(built()) == 1
+    assert (tmp_path / "runs").read_text().split("\n")[:3] == ["0 1", "1 4", "2 16"]
+    assert model_file(model, "tensorrt") == exported_file(model, "onnx", free_batch=True)
+
+
+def test_why_a_shipped_file_keeps_its_batch(model):
+    """See `board.build`: its Reshapes name it. Should a newer exporter write -1, it could be set free on the board."""
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(str(model.file("onnx"))).graph
+    shapes = {each.name: onnx.numpy_helper.to_array(each).tolist() for each in graph.initializer}
+    given = [shapes[node.input[1]] for node in graph.node if node.op_type == "Reshape"]
+    assert given and all(shape[0] == 1 for shape in given)
 
 
 def test_a_model_without_an_onnx_file_gets_one(built, model, tmp_path):

@@ -64,6 +64,15 @@ class TestRunning:
         assert engine.predict(CHIPS[:0]).shape == (0, 3)
         assert engine.predict(CHIPS.astype(np.float32)[:, ::-1]) == pytest.approx(scores_of(CHIPS[:, ::-1]), abs=1e-6)
 
+    def test_a_free_batch(self, on_board, tmp_path, monkeypatch):
+        """Its profiles have run when it is loaded: loading kernels would take longer than a run may."""
+        monkeypatch.setenv("FAKE_TENSORRT_RUNS", str(tmp_path / "runs"))
+        free = TensorRTEngine(network(tmp_path / "free.onnx", -1))
+        assert (tmp_path / "runs").read_text().split("\n") == ["0 1", "1 4", "2 16", ""]
+        for count in (1, 3, 16, 37):
+            assert free.predict(CHIPS[:count]) == pytest.approx(scores_of(CHIPS[:count]), abs=1e-6)
+        free.close()
+
     def test_networks_of_all_threads_share_one_process(self, engine, on_board, tmp_path):
         other = network(tmp_path / "b.onnx", batch=5, type="HALF", half=True)
         helper_process = helper._helpers[on_board]
@@ -198,7 +207,7 @@ class TestOtherPythons:
         monkeypatch.setenv(finding.CHOSEN_PYTHON, python)
         monkeypatch.setattr(helper, "_helpers", {python: Helper(python, Limits(start=60, run=2))})
         fake_gpu({"3.6": "8.2.1.8", "3.8": "8.5.2.2"}[version], FAKE_TENSORRT_TALK="1")
-        engine = TensorRTEngine(network(tmp_path / "a.onnx"))
+        engine = TensorRTEngine(network(tmp_path / "a.onnx", -1))
         assert engine.predict(CHIPS) == pytest.approx(scores_of(CHIPS), abs=1e-6)
         trouble.write_text("die")
         assert engine.predict(CHIPS) == pytest.approx(scores_of(CHIPS), abs=1e-6)

@@ -160,6 +160,7 @@ def test_what_a_version_lacks_is_lacking(bindings: dict[str, str]) -> None:
     ours = listing(bindings["__version__"])
     asked = ["MemoryPoolType", "IProgressMonitor", "uint8", "BuilderFlag.FP16", "ICudaEngine.num_io_tensors"]
     asked += ["NetworkDefinitionCreationFlag.EXPLICIT_BATCH", "IExecutionContext.execute_async_v3"]
+    asked += ["ICudaEngine.num_optimization_profiles", "IExecutionContext.set_optimization_profile_async"]
     for name in [*asked, "ICudaEngine.num_bindings", "IExecutionContext.execute_async_v2"]:
         assert (name in ours) == (name in bindings), name
 

@@ -82,6 +82,24 @@ def test_onnx_is_opset_13_with_a_fixed_batch(trained, faces, tmp_path):
         )
 
 
+def test_onnx_with_a_free_batch_in_every_precision(trained, faces, tmp_path):
+    pytest.importorskip("onnxruntime")
+    from smiledet.training.export import export
+
+    expected = np.asarray(trained.network(faces.astype(np.float32), training=False))
+    for precision, tolerance in (("float32", 1e-4), ("float16", 5e-3), ("int8", 0.1)):
+        calibration = faces if precision == "int8" else None
+        path = export(trained.network, tmp_path / f"{precision}.onnx", "onnx", precision, calibration, batch=None)
+        model = parsed(path.read_bytes())
+        assert [entry.version for entry in model.opset_import if entry.domain == ""] == [13]
+        (given,), (result,) = model.graph.input, model.graph.output
+        batches, *rest = ([side.dim_value for side in each.type.tensor_type.shape.dim] for each in (given, result))
+        assert batches == [0, 32, 32, 1] and rest == [[0, expected.shape[1]]]
+        for count in (1, 3, len(faces)):
+            scores = load_engine("onnx", path).predict(faces[:count])
+            assert scores == pytest.approx(expected[:count], abs=tolerance)
+
+
 def test_half_precision_is_half_the_size(whole):
     pytest.importorskip("onnxruntime")
     from smiledet.training.quantise import onnx_to_float16

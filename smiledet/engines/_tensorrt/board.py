@@ -34,8 +34,16 @@ PROPERTIES_SIZE = 16384
 
 CUDART_NAMES = ("libcudart.so", "libcudart.so.13", "libcudart.so.12", "libcudart.so.11.0", "libcudart.so.10.2")
 
-ROWS = 16
-"""Chips that go to the GPU with one wait for it."""
+PROFILES = ((1, 1, 1), (2, 4, 4), (5, 8, 16))
+"""Batches of a network whose file leaves them free: the smallest, the one that kernels are timed on, the largest.
+
+One face has kernels of its own: it is by far the commonest, and those of a batch of 16 leave it waiting. A few people
+before a camera are the next, and a profile that ends at 4 is timed where it ends. More are a crowd, seldom a full one:
+it is timed at half of the largest, which is `ROWS`.
+"""
+
+ROWS = PROFILES[-1][-1]
+"""Chips that go to the GPU with one wait for it; more are split."""
 
 WORKSPACE = 256 << 20
 """Bytes that a layer may use while it runs; the default is all of the memory, which a Jetson shares with the CPU."""
@@ -145,7 +153,7 @@ def _log(trt: Any) -> Any:
 
 
 def identity() -> Facts:
-    """TensorRT and the GPU: all that a plan depends on beside its network.
+    """TensorRT, the GPU and the batches: all that a plan depends on beside its network.
 
     Raises:
         ImportError: TensorRT, or a library of its, is not installed.
@@ -160,14 +168,18 @@ def identity() -> Facts:
         "compute": [cuda.attribute(MAJOR), cuda.attribute(MINOR)],
         "processors": cuda.attribute(PROCESSORS),
         "strongly_typed": not hasattr(trt.BuilderFlag, "FP16"),
+        "profiles": [list(batches) for batches in PROFILES],
     }
 
 
 def build(onnx: str, plan: str, precision: str, tell: Callable[[Facts], None]) -> None:
     """Build a network for this very board and write its plan.
 
+    A fixed batch stays as it is. TensorRT lets the application set the shape of an input (`ITensor.shape`), its first
+    side to -1 too; but the shipped networks begin with a Reshape to (1, 1, height, width), which holds one chip.
+
     Args:
-        onnx: Its file; one input and one output, a fixed batch or a free one.
+        onnx: Its file; one input and one output, a fixed batch or a free one, which gets `PROFILES`.
         plan: The file to write.
         precision: `float32`, `float16`, `int8`, or `auto` for what the file and the GPU are good for.
         tell: Told of progress: `progress` (a phase), `step` and `steps`; TensorRT below 10 tells nothing.
@@ -195,11 +207,7 @@ def build(onnx: str, plan: str, precision: str, tell: Callable[[Facts], None]) -
     else:  # before 8.4
         config.max_workspace_size = WORKSPACE
     numbers = _set_numbers(trt, config, network, precision, tuple(facts["compute"]))
-    batch, chip = network.get_input(0).shape[0], tuple(network.get_input(0).shape)[1:]
-    if batch < 0:
-        profile = builder.create_optimization_profile()
-        profile.set_shape(network.get_input(0).name, (1, *chip), (1, *chip), (ROWS, *chip))
-        config.add_optimization_profile(profile)
+    _set_batches(builder, config, network.get_input(0))
     if hasattr(trt, "IProgressMonitor"):
         config.progress_monitor = _monitor(trt, tell)
     built = builder.build_serialized_network(network, config)
@@ -207,6 +215,16 @@ def build(onnx: str, plan: str, precision: str, tell: Callable[[Facts], None]) -
         raise Refused("TensorRT {} cannot build it: {}".format(facts["tensorrt"], log.last or "it does not say why"))
     facts.update(onnx=hashlib.sha256(data).hexdigest(), precision=precision, numbers=numbers)
     write_plan(plan, facts, bytes(built))
+
+
+def _set_batches(builder: Any, config: Any, given: Any) -> None:
+    """Add the profiles, if the batch is free."""
+    batch, *chip = given.shape
+    for batches in PROFILES if batch < 0 else ():
+        profile = builder.create_optimization_profile()
+        profile.set_shape(given.name, *((each, *chip) for each in batches))
+        if config.add_optimization_profile(profile) < 0:
+            raise Refused(f"TensorRT takes no batch of {batches[0]} to {batches[-1]} of it")
 
 
 def _set_numbers(trt: Any, config: Any, network: Any, wanted: str, compute: Tuple[int, ...]) -> str:
@@ -288,13 +306,16 @@ class Tensor(NamedTuple):
 
 
 def _tensors(trt: Any, engine: Any) -> List[Tensor]:
-    """Inputs and outputs in the order of their bindings, by the interface of 8.5 and later or the older one."""
+    """Inputs and outputs in the order of their bindings, by the interface of 8.5 and later or the older one.
+
+    The older one has all of them once a profile; the first are those of the first.
+    """
     if hasattr(engine, "num_io_tensors"):
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         given = [engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names]
         shapes, types = map(engine.get_tensor_shape, names), map(engine.get_tensor_dtype, names)
     else:
-        every = range(engine.num_bindings)
+        every = range(engine.num_bindings // engine.num_optimization_profiles)
         names, given = [engine.get_binding_name(at) for at in every], [engine.binding_is_input(at) for at in every]
         shapes, types = map(engine.get_binding_shape, every), map(engine.get_binding_dtype, every)
     numpy_types = {trt.float32: np.float32, trt.float16: np.float16}  # type: Dict[Any, Any]
@@ -311,6 +332,10 @@ def _tensors(trt: Any, engine: Any) -> List[Tensor]:
 class Network:
     """A plan on the GPU, with pinned memory on this side and memory on that side, both used again for every run.
 
+    Each profile has a context of its own, since one that goes over to another profile has to copy and wait. That costs
+    each memory of the GPU for what passes between layers, of the shipped networks a few megabytes. Every one runs once
+    here: the first run loads kernels, and may take seconds.
+
     Args:
         plan: As `build_serialized_network` made it.
 
@@ -321,7 +346,7 @@ class Network:
         rows: Chips that `run` takes at most.
 
     Raises:
-        Refused: TensorRT does not take the plan, or CUDA has no memory left.
+        Refused: TensorRT does not take or run the plan, or CUDA has no memory left.
     """
 
     def __init__(self, plan: bytes) -> None:
@@ -330,9 +355,9 @@ class Network:
         self._cuda, self._log = Cuda(), _log(trt)
         self._runtime = trt.Runtime(self._log)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
-        self._context = None if self._engine is None else self._engine.create_execution_context()  # type: Any
-        if self._context is None:
+        if self._engine is None:
             raise Refused(f"TensorRT {trt.__version__} does not take the plan: {self._log.last}")
+        self._contexts = []  # type: List[Any]
         self._tensors = _tensors(trt, self._engine)
         ((self._at, given),) = [each for each in enumerate(self._tensors) if each[1].given]
         (result,) = [each for each in self._tensors if not each.given]
@@ -344,6 +369,9 @@ class Network:
         self._freeing = []  # type: List[Tuple[str, int]]
         try:
             self._allocate(given, result)
+            self._make_contexts()
+            for _, _, batch in PROFILES if self._free else ((0, 0, self._batch),):
+                self.run(self._chips[:batch], self._scores[:batch])
         except Refused:
             self.close()
             raise
@@ -352,10 +380,19 @@ class Network:
         self._stream = self._make("cudaStreamDestroy", "cudaStreamCreateWithFlags", ctypes.c_uint(NON_BLOCKING))
         self._chips, self._scores = self._pinned(given, self.shape), self._pinned(result, (self.classes,))
         self._addresses = [self._on_device(self._chips if each.given else self._scores) for each in self._tensors]
-        self._new_interface = hasattr(self._context, "execute_async_v3")
-        if self._new_interface:
-            for tensor, address in zip(self._tensors, self._addresses):
-                self._context.set_tensor_address(tensor.name, address)
+
+    def _make_contexts(self) -> None:
+        """One for each profile; a fixed batch has one."""
+        for profile in range(self._engine.num_optimization_profiles):
+            context = self._engine.create_execution_context()
+            # The first has its profile already.
+            if context is None or (profile and not context.set_optimization_profile_async(profile, self._stream)):
+                raise Refused(f"TensorRT cannot get ready for the plan: {self._log.last or 'it does not say why'}")
+            self._contexts.append(context)
+            if hasattr(context, "execute_async_v3"):
+                for tensor, address in zip(self._tensors, self._addresses):
+                    context.set_tensor_address(tensor.name, address)
+        self._cuda.wait(self._stream)  # for what the profiles have to copy
 
     def _make(self, freed_by: str, name: str, *arguments: Any) -> int:
         made = self._cuda.pointer(name, *arguments)
@@ -396,18 +433,21 @@ class Network:
         scores[:] = self._scores[:count]
 
     def _execute(self, batch: int) -> bool:
-        shape = (batch, *self.shape)
-        if self._new_interface:
+        """Run a batch in the context of the first profile that it fits."""
+        profile = next(at for at, (_, _, most) in enumerate(PROFILES) if batch <= most) if self._free else 0
+        context, shape = self._contexts[profile], (batch, *self.shape)
+        if hasattr(context, "execute_async_v3"):
             if self._free:
-                self._context.set_input_shape(self._name, shape)
-            return bool(self._context.execute_async_v3(self._stream))
-        if self._free:
-            self._context.set_binding_shape(self._at, shape)
-        return bool(self._context.execute_async_v2(self._addresses, self._stream))
+                context.set_input_shape(self._name, shape)
+            return bool(context.execute_async_v3(self._stream))
+        if self._free:  # each profile has bindings of its own, behind those of the profiles before it
+            context.set_binding_shape(profile * len(self._tensors) + self._at, shape)
+        return bool(context.execute_async_v2(self._addresses * len(self._contexts), self._stream))
 
     def close(self) -> None:
         """Free everything; closing twice does no harm."""
-        self._context = self._engine = self._runtime = None
+        self._contexts = []
+        self._engine = self._runtime = None
         self._chips = self._scores = None
         while self._freeing:
             name, made = self._freeing.pop()
@@ -451,7 +491,6 @@ def serve(requests: Iterator[str], tell: Callable[[Facts], None]) -> None:
                 network = Network(read_plan(request["plan"])[1])
                 facts = {name: getattr(network, name) for name in ("shape", "type", "classes", "rows")}
                 shared = Shared(request["shared"], facts)
-                network.run(shared.chips[:1], shared.scores[:1])  # the first run loads kernels, and may take seconds
                 networks[number] = network, shared
                 tell(facts)
             elif request["do"] == "run":

@@ -61,13 +61,15 @@ def plan_name(network: Path, wanted: dict[str, Any]) -> str:
     """A name that differs wherever the plan has to.
 
     Plans of another TensorRT or another GPU do not run, or run badly: two boards of one compute capability may have
-    different numbers of processors.
+    different numbers of processors. What runs a plan counts on its profiles; the batches of a file that fixes it are
+    its own, but that is not known before it is read.
     """
     gpu = re.sub(r"[^a-z0-9]+", "-", wanted["gpu"].lower()).strip("-")
     compute = "".join(map(str, wanted["compute"]))
     stem = network.stem.removesuffix(f"-{wanted['precision']}")
     what = f"{stem}-{wanted['onnx'][:16]}-{wanted['precision']}"
-    return f"{what}-trt{wanted['tensorrt']}-sm{compute}-{gpu}-{wanted['processors']}.plan"
+    batches = "_".join("-".join(map(str, each)) for each in wanted["profiles"])
+    return f"{what}-trt{wanted['tensorrt']}-sm{compute}-{gpu}-{wanted['processors']}-b{batches}.plan"
 
 
 def _numbers(path: Path, wanted: dict[str, Any]) -> str | None:

@@ -4,6 +4,7 @@ Written for Python 3.6, as board.py is. FAKE_TENSORRT says which version's names
 holds them against NVIDIA's own bindings. A network is a real ONNX file, run by ONNX Runtime, or JSON, a linear map and
 a softmax: `{"input": [1, 8, 8, 1], "classes": 3}`, with `type`, `half`, `quantised` and `inputs` if they are unusual.
 FAKE_TENSORRT_TROUBLE is a file with what goes wrong at the next run: `hang`, `die` or `fail`, ` always` if ever after.
+FAKE_TENSORRT_RUNS is a file that gets a line for each run, its profile and its batch.
 """
 
 import base64
@@ -12,6 +13,7 @@ import enum
 import json
 import os
 import signal
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +169,9 @@ class IBuilderConfig:
         self.flags.append(flag.name)
 
     def add_optimization_profile(self, profile):
+        smallest, best, largest = profile.limits
+        if not all(0 <= low <= middle <= high for low, middle, high in zip(smallest, best, largest)):
+            return -1
         self.profiles.append(profile)
         return len(self.profiles) - 1
 
@@ -219,7 +224,7 @@ class Builder:
         if os.environ.get("FAKE_TENSORRT_BUILDS"):
             with Path(os.environ["FAKE_TENSORRT_BUILDS"]).open("a") as file:
                 file.write(" ".join([__version__, *config.flags]) + "\n")
-        limits = config.profiles[0].limits if config.profiles else None
+        limits = [profile.limits for profile in config.profiles]
         plan = {"version": __version__, "limits": limits, "data": base64.b64encode(network.data).decode()}
         return memoryview(json.dumps(plan).encode())
 
@@ -243,9 +248,16 @@ class ICudaEngine:
         scores = _Tensor("scores", (self.model.input[0], self.model.classes), float32)
         # Which comes first is TensorRT's affair.
         self.tensors = [scores, pixels] if os.environ.get("FAKE_TENSORRT_BACKWARDS") else [pixels, scores]
+        self.contexts = weakref.WeakSet()
 
     def create_execution_context(self):
+        if os.environ.get("FAKE_TENSORRT_NO_CONTEXT") == str(len(self.contexts)):
+            return None
         return IExecutionContext(self)
+
+    @property
+    def num_optimization_profiles(self):
+        return max(1, len(self.limits))
 
     if _version >= (8, 5):
 
@@ -272,31 +284,49 @@ class ICudaEngine:
 
         @property
         def num_bindings(self):
-            return 2
+            return 2 * self.num_optimization_profiles
 
         def get_binding_name(self, index):
-            return self.tensors[index].name
+            return self._bound(index).name + (f" [profile {index // 2}]" if index > 1 else "")
 
         def get_binding_shape(self, index):
-            return self.tensors[index].shape
+            return self._bound(index).shape
 
         def get_binding_dtype(self, index):
-            return self.tensors[index].dtype
+            return self._bound(index).dtype
 
         def binding_is_input(self, index):
-            return self.tensors[index].name == "pixels"
+            return self._bound(index).name == "pixels"
+
+        def _bound(self, index):
+            assert 0 <= index < self.num_bindings
+            return self.tensors[index % 2]
 
 
 class IExecutionContext:
     def __init__(self, engine):
         self._engine, self._addresses, self._shape = engine, {}, engine.model.input
+        self._profile = -1 if engine.contexts else 0  # the first context has the first profile by itself
+        engine.contexts.add(self)
+
+    def set_optimization_profile_async(self, profile_index, stream_handle):
+        assert type(profile_index) is int and type(stream_handle) is int and stream_handle
+        taken = any(each._profile == profile_index for each in self._engine.contexts if each is not self)
+        if taken or not 0 <= profile_index < self._engine.num_optimization_profiles:
+            return False
+        self._profile, self._shape = profile_index, self._engine.model.input
+        return True
 
     def _execute(self, addresses, stream):
         _trouble()
-        model = self._engine.model
-        limits = self._engine.limits
-        if -1 in self._shape or (limits and not limits[0][0] <= self._shape[0] <= limits[2][0]):
+        model, limits = self._engine.model, self._engine.limits
+        if self._profile < 0 or -1 in self._shape:
             return False
+        if limits and not limits[self._profile][0][0] <= self._shape[0] <= limits[self._profile][2][0]:
+            return False
+        if os.environ.get("FAKE_TENSORRT_RUNS"):
+            with Path(os.environ["FAKE_TENSORRT_RUNS"]).open("a") as file:
+                file.write(f"{self._profile} {self._shape[0]}\n")
         kind = {float32: np.float32, float16: np.float16}[getattr(DataType, model.type)]
         chips = _memory(addresses["pixels"], self._shape, kind)
         _memory(addresses["scores"], (self._shape[0], model.classes), np.float32)[:] = model.run(chips)
@@ -321,13 +351,15 @@ class IExecutionContext:
 
         def set_binding_shape(self, binding, shape):
             assert self._engine.binding_is_input(binding)
+            if binding // 2 != self._profile:
+                return False
             self._shape = shape
             return True
 
         def execute_async_v2(self, bindings, stream_handle):
-            assert type(bindings) is list
+            assert type(bindings) is list and len(bindings) == self._engine.num_bindings
             names = [tensor.name for tensor in self._engine.tensors]
-            return self._execute(dict(zip(names, bindings)), stream_handle)
+            return self._execute(dict(zip(names, bindings[2 * self._profile :])), stream_handle)
 
 
 if _version >= (10, 0):
