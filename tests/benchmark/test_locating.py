@@ -24,7 +24,7 @@ from smiledet.benchmark.locator_runs import (
 )
 from smiledet.benchmark.locator_scores import Score, Tally, in_all, matched, without_doubles
 from smiledet.config import Config
-from smiledet.detection.base import FaceDetector
+from smiledet.detection.base import FaceDetector, Needs
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import face_box, poses, scene
@@ -165,6 +165,25 @@ def test_the_demo_from_end_to_end() -> None:
     costs = {row.searcher: row for row in comparison.costs}
     assert costs[SCAN].scans == 1.0 and costs[EVERY_FRAME].milliseconds > 0
     assert costs[EVERY_FRAME].ratio < 1
+
+
+class Patient(FaceDetector):
+    """Sees nothing, needs large faces, and at run time seeks none that are small."""
+
+    needs = Needs(window=80, enlarge=2.0, min_face=2.5, slice_pixels=None)
+
+    def __init__(self) -> None:
+        self.heights: list[int] = []
+
+    def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+        self.heights.append(image.shape[0])
+        return []
+
+
+def test_a_reference_is_shown_the_picture_as_large_as_the_smallest_wanted_face_asks_for() -> None:
+    patient = Patient()
+    compare("demo", demo_looks(1), {"patient": patient}, 1, Config())
+    assert max(patient.heights) == pytest.approx(480 * 80 / (480 * 0.11), abs=5)
 
 
 def test_without_stronger_detectors_the_scan_is_the_only_reference() -> None:
