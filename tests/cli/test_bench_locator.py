@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from smiledet.benchmark import locating
 from smiledet.cli import main
 from smiledet.detection import packages
 
@@ -57,6 +58,14 @@ def test_what_makes_no_sense_is_refused_on_one_line(
     assert complaint.count("\n") == 1
     for word in words:
         assert word in complaint
+
+
+@pytest.mark.parametrize("last", [["--clip", "nowhere.mp4"], ["--data", "genki4k:nowhere"]])
+def test_nothing_is_measured_before_every_source_is_known_to_be_there(
+    last: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locating, "compare", lambda *_: pytest.fail("measured already"))
+    assert main(["bench", "locator", "--clip", "demo", *last]) == 2
 
 
 def test_mmod_is_asked_where_it_is_installed_alone(

@@ -41,8 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse counts below one, unknown or missing references, and a configuration that cannot be read."""
+    """Refuse what cannot be measured before anything is: minutes of work would be lost over the last source."""
     from smiledet.benchmark.locating import references
+    from smiledet.benchmark.locator_runs import clip_looks, photograph_looks
 
     for flag in ("frames", "photos", "every"):
         value = getattr(arguments, flag)
@@ -50,6 +51,10 @@ def check(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{flag} {value}: expected at least 1")
     references(_named(arguments))
     _config(arguments)
+    for clip in arguments.clip:
+        next(clip_looks(clip, 1), None)
+    if arguments.data is not None:
+        next(photograph_looks(arguments.data, 1), None)
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
