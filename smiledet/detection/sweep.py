@@ -2,7 +2,8 @@
 
 The slices (see `smiledet.detection.slices`) take their turns, so many a second that all of them come round within an
 interval; of a slice only what has changed is searched (see `smiledet.detection.changes`). Where all of them are due at
-once, on the first picture, after a cut or a loss, the picture is searched in one go.
+once, on the first picture, after a cut or a loss, the picture is searched in one go. A new scene is looked at twice
+before what stays as it was can wait: Viola-Jones sees a small face now and misses it then.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from smiledet.detection.changes import ChangeWatch
 from smiledet.detection.search import scan, smallest_face
 from smiledet.detection.slices import Slice, plan_slices
 from smiledet.frame import Box, Detection, GreyImage
+
+SETTLE = 0.5
+"""Seconds of a new scene in which everything is searched in turn, changed or not."""
 
 
 class Sweep:
@@ -36,6 +40,7 @@ class Sweep:
         self._next = 0
         self._due = 0.0
         self._time = 0.0
+        self._settled: float | None = None
 
     def start_over(self, grey: GreyImage) -> None:
         """Search a new scene at once, next.
@@ -47,6 +52,7 @@ class Sweep:
         self._smallest = smallest_face(grey, self._min_face * self._needs.min_face, self._needs)
         self._slices = plan_slices(width, height, self._smallest, self._needs)
         self._changes = ChangeWatch(self._still_interval)
+        self._settled = None
         self.hurry()
 
     def hurry(self) -> None:
@@ -66,12 +72,18 @@ class Sweep:
         share = (time - self._time) / interval if interval > 0 else 1.0
         self._due = min(self._due + max(0.0, share) * count, count)
         self._time = time
+        if self._settled is None:
+            self._settled = time + SETTLE * self._needs.patience
         turns = int(self._due)
         if turns == count:
             found = self._search_whole(grey, time)
         else:
             slices = [self._slices[(self._next + number) % count] for number in range(turns)]
-            parts = [self._changes.changed(grey, part, time, known) for part in slices]
+            settling = time <= self._settled
+            parts = [part if settling else self._changes.changed(grey, part, time, known) for part in slices]
+            if settling:
+                for part in slices:
+                    self._changes.whole(grey, part, time)
             found = [each for part in parts if part is not None for each in self._search_slice(grey, part)]
         # Only now: what could not be searched is due on the next picture.
         self._due -= turns

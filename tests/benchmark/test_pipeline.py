@@ -17,8 +17,8 @@ from smiledet.benchmark.scale import fit_growth, measure_scale
 from smiledet.benchmark.soak import growth, resident_memory, soak
 from smiledet.benchmark.stages import measure_stages, middle_run, read_trace, sum_up
 from smiledet.cli import main
-from smiledet.detection.haar import FOLLOWING, HaarDetector
-from smiledet.detection.locator import FaceLocator
+from smiledet.detection.choose import detector_kind
+from smiledet.detection.locator import create_locator
 from smiledet.detection.tracker import FaceTracker
 from smiledet.errors import SmiledetError, UsageError
 
@@ -78,7 +78,7 @@ def test_a_run_stage_by_stage():
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (640, 480)])
 def test_each_further_face_of_a_crowd_can_be_found(width, height):
     for count in (0, 1, 4):
-        locator = FaceLocator(HaarDetector(), HaarDetector(FOLLOWING), FaceTracker())
+        locator = create_locator(detector_kind("haar"), None, FaceTracker())
         found = 0
         for index, picture in enumerate(crowd_pictures(count, width, height, 15)):
             assert picture.shape == (height, width, 3) and picture.dtype == np.uint8
