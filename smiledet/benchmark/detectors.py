@@ -142,9 +142,15 @@ def read_frames(spec: str, count: int) -> list[GreyImage]:
     return frames
 
 
-def search(detector: FaceDetector, grey: GreyImage) -> list[Detection]:
-    """The faces of a whole picture, at the sizes that the locator seeks by default."""
-    share = LocatorSettings().min_face * detector.needs.min_face
+def search(detector: FaceDetector, grey: GreyImage, at_leisure: bool = False) -> list[Detection]:
+    """The faces of a whole picture, at the sizes that the locator seeks by default.
+
+    Args:
+        detector: The detector.
+        grey: Grey uint8 (height, width).
+        at_leisure: Seek as small ones with a detector that is too slow for that at run time (its `needs.min_face`).
+    """
+    share = LocatorSettings().min_face * (1.0 if at_leisure else detector.needs.min_face)
     return distinct(scan(detector, grey, smallest_face(grey, share, detector.needs)))
 
 

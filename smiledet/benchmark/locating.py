@@ -16,18 +16,19 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from smiledet.benchmark.detectors import search
 from smiledet.benchmark.locator_jury import Jury
 from smiledet.benchmark.locator_runs import EVERY_FRAME, LIVE, SCAN, Cost, Look, Runner, cost
 from smiledet.benchmark.locator_scores import Score, Tally, matched, without_doubles
 from smiledet.config import Config
 from smiledet.detection.base import FaceDetector
 from smiledet.detection.choose import detector_kind
-from smiledet.detection.locator import LocatorSettings, create_locator, distinct
+from smiledet.detection.locator import create_locator, distinct
 from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import scan, smallest_face
 from smiledet.detection.tracker import FaceTracker
 from smiledet.errors import UsageError
-from smiledet.frame import Box, Detection, GreyImage
+from smiledet.frame import Box, GreyImage
 from smiledet.training.progress import progress
 
 SCANNED_FACES, FACES = "scan's faces", "judged faces"
@@ -101,7 +102,8 @@ def compare(
         spent.append(time.thread_time() - start)
         faces = {SCAN: [each.box for each in scanned]}
         if number % every == 0:
-            faces |= {name: [each.box for each in _all_seen(detector, look.grey)] for name, detector in strong.items()}
+            seen_by = {name: search(detector, look.grey, at_leisure=True) for name, detector in strong.items()}
+            faces |= {name: [each.box for each in found] for name, found in seen_by.items()}
             if any(name in SLOW for name in strong):
                 seen = [box for name in strong for box in faces[name]]
                 faces[JUDGED_BY_ALL] = _judged(everybody, look.grey, faces[SCAN], runners, seen)
@@ -113,15 +115,6 @@ def compare(
         raise UsageError(f"{source}: no pictures to locate faces in")
     costs = [cost(runner.searcher, runner.taken, spent) for runner in runners]
     return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)))
-
-
-def _all_seen(detector: FaceDetector, grey: GreyImage) -> list[Detection]:
-    """What a reference sees in a whole picture, at the smallest size that the locator seeks by default.
-
-    A detector too slow for that at run time (its `needs.min_face`) has the time here.
-    """
-    smallest = smallest_face(grey, LocatorSettings().min_face, detector.needs)
-    return distinct(scan(detector, grey, smallest))
 
 
 def _judged(

@@ -79,11 +79,12 @@ class Sweep:
             found = self._search_whole(grey, time)
         else:
             slices = [self._slices[(self._next + number) % count] for number in range(turns)]
-            settling = time <= self._settled
-            parts = [part if settling else self._changes.changed(grey, part, time, known) for part in slices]
-            if settling:
-                for part in slices:
-                    self._changes.whole(grey, part, time)
+            parts = [
+                self._changes.whole(grey, part, time)
+                if time <= self._settled
+                else self._changes.changed(grey, part, time, known)
+                for part in slices
+            ]
             found = [each for part in parts if part is not None for each in self._search_slice(grey, part)]
         # Only now: what could not be searched is due on the next picture.
         self._due -= turns

