@@ -31,6 +31,9 @@ class Engine(ABC):
     file_format: ClassVar[str]
     """What it reads: one of `smiledet.engines.files.FORMATS`."""
 
+    auto_precisions: ClassVar[tuple[str, ...]] = ("float32",)
+    """Of the files that will do where nobody asks for one, the best first."""
+
     device: str
     """What really runs it, in words for the stats line; asked of the library, not assumed."""
 
@@ -49,7 +52,7 @@ class Engine(ABC):
         Args:
             wanted: One of `smiledet.engines.files.PRECISIONS`, or `auto`.
         """
-        return ("float32",) if wanted == "auto" else (wanted,)
+        return cls.auto_precisions if wanted == "auto" else (wanted,)
 
     @classmethod  # noqa: B027 - an engine may need nothing beyond this package
     def check(cls) -> None:

@@ -33,6 +33,7 @@ class ONNXEngine(Engine):
 
     name: ClassVar[str] = "onnx"
     file_format: ClassVar[str] = "onnx"
+    auto_precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import keras
 import numpy as np
@@ -42,9 +43,10 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
     """
     (folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{recipe.name}"
-    network.save(folder / f"{stem}.keras")
-    (folder / f"{stem}.tflite").write_bytes(to_litert(network))
-    paths = {"keras": f"{stem}.keras", "litert": f"{stem}.tflite"}
+    if recipe.stored == "float16":
+        save_half(network, folder / f"{stem}.keras")
+    else:
+        network.save(folder / f"{stem}.keras")
     model = Model(
         task=task.name,
         name=recipe.name,
@@ -52,12 +54,31 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
         labels=task.labels,
         input=recipe.input,
         preprocessing=PREPROCESSING,
-        files={engine: ModelFile(path, sha256(folder / path)) for engine, path in paths.items()},
+        files={"keras": ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))},
         card=f"{stem}.md",
         folder=folder,
     )
-    write_row(model)
-    return model
+    return export_to_index(model, network, "litert", recipe.stored)
+
+
+def save_half(network: keras.Model, path: Path) -> None:
+    """Write a Keras file of about half the size, its kernels rounded to half precision, here and in the network.
+
+    A Keras file is a zip archive of uncompressed members; rounded numbers have zeros at their end, which compress.
+
+    Args:
+        network: Changed in place.
+        path: The file.
+    """
+    for weight in network.trainable_variables:
+        if len(weight.shape) > 1:  # not what normalises: those are few, and their range is wider
+            weight.assign(keras.ops.convert_to_numpy(weight).astype(np.float16).astype(np.float32))
+    whole = path.with_name(f".{path.name}.whole.keras")
+    network.save(whole)
+    with ZipFile(whole) as archive, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=9) as packed:
+        for member in archive.infolist():
+            packed.writestr(member.filename, archive.read(member))
+    whole.unlink()
 
 
 def load_network(model: Model) -> keras.Model:

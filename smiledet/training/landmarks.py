@@ -26,6 +26,7 @@ from smiledet.datasets.landmarks68 import AnnotatedFace
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Points
+from smiledet.training.dlib_format import shorten_leaves
 from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
@@ -188,6 +189,7 @@ def train_landmarks(faces: Sequence[AnnotatedFace], recipe: LandmarkRecipe, fold
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "landmarks68.dat"
     predictor.save(str(path))
+    path.write_bytes(shorten_leaves(path.read_bytes()))
     template = symmetrise(np.mean(shapes, axis=0))
     rows = [[round(x, 5), round(y, 5)] for x, y in template.tolist()]
     (folder / "template68.json").write_text(json.dumps({"points": rows}) + "\n")

@@ -156,11 +156,13 @@ class ClassifierRecipe:
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
         initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
-            layers that have another shape here (the head, where the classes differ). Or ImageNet's weights: "imagenet",
-            which Keras downloads, or the path of a `*_notop.h5`. Empty for random weights.
+            layers that have another shape here (the head, where the classes differ); a MobileNet of a smaller alpha is
+            widened. Or ImageNet's weights: "imagenet", which Keras downloads, or the path of a `*_notop.h5`. Empty for
+            random weights.
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
+        stored: In which numbers the files that ship keep the weights. float16 is half the size, for large networks.
     """
 
     name: str
@@ -173,6 +175,7 @@ class ClassifierRecipe:
     initial: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
+    stored: str = field(default="float32", metadata=one_of("float32", "float16"))
 
 
 QUICK_FACES = 320

@@ -13,6 +13,7 @@ import keras
 
 from smiledet.errors import UsageError
 from smiledet.networks.base import build_network, find_architecture
+from smiledet.networks.widen import is_wider, widen
 from smiledet.tasks.base import Task, task_names
 from smiledet.training.curve import draw_curve
 from smiledet.training.lesson import (
@@ -149,6 +150,8 @@ def _copied(network: keras.Model, recipe: ClassifierRecipe, side: int | None) ->
 def start_from(network: keras.Model, initial: str) -> None:
     """Take over the weights of a shipped model, layer by layer, but for layers that have another shape.
 
+    A model that is narrower in all its layers is widened (`smiledet.networks.widen`).
+
     Args:
         network: Changed in place.
         initial: TASK/NAME, as in `ClassifierRecipe`.
@@ -161,6 +164,9 @@ def start_from(network: keras.Model, initial: str) -> None:
     pairs = list(zip(network.layers, source.layers, strict=False))
     if len(network.layers) != len(source.layers) or any(type(ours) is not type(theirs) for ours, theirs in pairs):
         raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
+    if is_wider(network, source):
+        widen(network, source)
+        return
     for ours, theirs in pairs:
         weights = theirs.get_weights()
         if [weight.shape for weight in weights] == [weight.shape for weight in ours.get_weights()]:

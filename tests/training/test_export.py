@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from smiledet.datasets.base import read_samples
 from smiledet.engines.base import load_engine
+from smiledet.engines.files import model_file
 from smiledet.tasks.base import get_task
 from smiledet.training.chips import cut_chips
 from smiledet.zoo import Model, ModelFile, find_model, read_index, sha256, write_row
@@ -63,6 +66,46 @@ def test_the_row_says_what_was_shipped(models, recipe):
 def test_other_rows_stay_and_its_own_is_replaced(models):
     assert [(model.task, model.name) for model in read_index(models)] == [("emotion", "other"), ("smile", "tiny")]
     assert find_model("emotion", "other", models).file("litert").read_text() == "weights"
+
+
+@pytest.fixture(scope="module")
+def half(self, trained, recipe, keras, tmp_path_factory):
+    from smiledet.training.export import export_to_index, load_network, ship
+
+    folder = tmp_path_factory.mktemp("half")
+    network = keras.saving.load_model(trained.output / "model.keras", compile=False)
+    model = ship(TASK, replace(recipe, name="half", stored="float16"), network, folder)
+    return export_to_index(model, load_network(model), "onnx", "float16")
+
+
+class TestHalf:
+    def test_its_files_are_smaller(self, half, models):
+        whole = find_model("smile", "tiny", models)
+        assert half.file("keras").stat().st_size < 0.8 * whole.file("keras").stat().st_size
+        assert half.file("litert-float16").stat().st_size < 0.8 * whole.file("litert").stat().st_size
+        assert set(half.files) == {"keras", "litert-float16", "onnx-float16"}
+
+    @pytest.mark.parametrize("engine", ["litert", "onnx"])
+    def test_an_engine_takes_the_half_where_there_is_no_whole(self, half, engine, chips):
+        from smiledet.training.export import load_network
+
+        path = model_file(half, engine)
+        assert path == half.file(f"{engine}-float16")
+        expected = np.asarray(load_network(half)(chips.astype(np.float32), training=False))
+        assert load_engine(engine, path).predict(chips) == pytest.approx(expected, abs=5e-3)
+
+    def test_the_whole_one_goes_first(self, models, trained, chips):
+        from smiledet.training.export import export_to_index
+
+        model = export_to_index(find_model("smile", "tiny", models), trained.network, "litert", "float16")
+        assert model_file(model, "litert") == model.file("litert")
+
+    def test_the_kept_network_scores_as_the_trained_one_does(self, half, trained, chips):
+        from smiledet.training.export import load_network
+
+        pixels = chips.astype(np.float32)
+        expected = np.asarray(trained.network(pixels, training=False))
+        assert np.asarray(load_network(half)(pixels, training=False)) == pytest.approx(expected, abs=5e-3)
 
 
 class TestExport:

@@ -258,6 +258,17 @@ def test_a_network_may_start_from_a_shipped_one(train, keras):
     assert all(np.array_equal(ours, was) for ours, was in zip(network.layers[-3].get_weights(), head, strict=True))
 
 
+def test_a_wider_network_may_start_from_a_shipped_one(train, keras):
+    from smiledet.networks.base import build_network
+    from smiledet.zoo import find_model
+
+    shipped = keras.saving.load_model(find_model("smile", "mobilenet-025").file("keras"), compile=False)
+    network = build_network("mobilenet-050", (None, None, 1), 2)
+    train.start_from(network, "smile/mobilenet-025")
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 96, 96, 1)).astype(np.float32)
+    assert np.abs(np.asarray(network(pixels)) - np.asarray(shipped(pixels))).max() < 1e-4
+
+
 @pytest.mark.parametrize(
     ("initial", "words"),
     [("smile/huge", ("no model 'huge'",)), ("smile/mobilenet-025", ("initial", "smile/mobilenet-025", "architecture"))],
