@@ -54,8 +54,8 @@ class LocatorSettings:
             more: faces that the detector sees now and then, and heads that turn back, are caught soon. 0 for never.
         tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
             fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
-        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown; drops
-            false alarms, and delays a faint face.
+        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown, and on
+            more pictures than not while it is new; drops false alarms, and delays a faint face.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
     """
@@ -138,11 +138,14 @@ class FaceLocator:
         found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
         found += self._look_at_haunts(grey, known, time)
         self._time, self._before = time, grey
-        look = self._second_look
-        believe = None if look is None else partial(look.agrees, grey)
+        believe = partial(self._believe, self._second_look, grey) if self._second_look else None
         faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
         self._remember_haunts(known, time)
         return faces
+
+    def _believe(self, look: SecondLook, grey: GreyImage, number: int, face: Detection) -> bool | None:
+        """What the second look says of a face; None of a head that was found tilted, which it cannot see."""
+        return None if self._rolls.get(number) else look.agrees(grey, face)
 
     def _start_over(self, grey: GreyImage) -> None:
         self._tracker.forget()
@@ -161,10 +164,10 @@ class FaceLocator:
         return [found for box in places for found in self._around(grey, box).search(self._follower)]
 
     def _remember_haunts(self, known: Sequence[KnownFace], time: float) -> None:
-        """Note where the faces were that are not followed any more."""
-        followed = {face.number for face in self._tracker.known(time)}
+        """Note where the faces were that are not followed any more; not those that the second look has taken back."""
+        elsewhere = {face.number for face in self._tracker.known(time)} | self._tracker.refuted
         for face in known:
-            if face.number not in followed:
+            if face.number not in elsewhere:
                 self._haunts.remember(face.last, time)
 
     def _search_around(self, grey: GreyImage, known: Sequence[KnownFace]) -> tuple[list[Detection], list[KnownFace]]:

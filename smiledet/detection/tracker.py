@@ -33,6 +33,18 @@ class TrackerSettings:
     smoothing: float = field(default=0.06, metadata=between(0, 10))
 
 
+WORDS = 12
+"""Pictures on which a second detector has to see a new face before it is asked no more. The first shows the face."""
+
+DOUBTS = 3
+"""By how many the pictures on which it does not see a shown face may outnumber those on which it does, before the face
+is taken back (a sequential test; Wald, 1945). Of the faces at a table, while they were new, it saw nine in ten; a relief
+on the wall that the first cascade takes for a face on every picture it saw on one in five."""
+
+HARDLY = 2
+"""Words up to which the second detector is asked on pictures, too, on which the first does not see the face; later that
+may be half hidden or turned away."""
+
 UNCONFIRMED_SHARE = 0.4
 """Of `TrackerSettings.keep`: how long a face that was never shown is waited for."""
 
@@ -70,7 +82,8 @@ class _Track:
     seen: float
     hits: int = 0
     placed: float = 0.0
-    believed: bool = False
+    words: int = 0
+    doubts: int = 0
     confirmed: bool = False
 
     def expected(self, now: float) -> Box:
@@ -95,6 +108,8 @@ class FaceTracker:
         self._settings = settings or TrackerSettings()
         self._tracks: list[_Track] = []
         self._next = 1
+        self.refuted: set[int] = set()
+        """Tracks that the last update took back: no faces, by the second detector's word."""
 
     def forget(self) -> None:
         """Drop every track: the next picture has nothing to do with the last. Numbers are not used again."""
@@ -122,7 +137,7 @@ class FaceTracker:
         now: float,
         certain: bool = False,
         guesses: Mapping[int, Box] | None = None,
-        believe: Callable[[Detection], bool] | None = None,
+        believe: Callable[[int, Detection], bool | None] | None = None,
     ) -> tuple[Face, ...]:
         """Take one picture's detections.
 
@@ -131,29 +146,45 @@ class FaceTracker:
             now: Time of the picture, seconds on the source's line; must not run backwards.
             certain: Show new faces at once (a photograph on its own, which no other picture can confirm).
             guesses: Where known faces are that the detector may have missed, by track; they stay known for it.
-            believe: Whether a second detector sees that face too: asked of a new face each time that it is detected,
-                until it says yes; nothing is shown before. None for no second detector.
+            believe: (track, face) -> whether a second detector sees that face too, or None where it cannot say. It is
+                asked of a new face each time that it is detected until it says yes, and nothing is shown before; then
+                until it has said so often enough, or no too often, which takes the face back (`refuted`). None for no
+                second detector.
 
         Returns:
             The confirmed faces, ordered by track.
         """
         for track, detection in self._match(detections, now):
             self._follow(track, detection, now)
-            if believe is not None and not track.believed and believe(detection):
-                track.believed = True
-                track.hits += 1
         for track in self._tracks:
             if guesses and track.seen != now and track.number in guesses:
                 self._place(track, guesses[track.number], now)
+        self.refuted = set()
+        if believe is not None:
+            self._ask(believe, now)
         self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]
         for track in self._tracks:
             likely = certain or track.hits >= self._settings.confirm
-            track.confirmed = track.confirmed or (likely and (track.believed or believe is None))
+            track.confirmed = track.confirmed or (likely and (track.words > 0 or believe is None))
         return tuple(
             Face(track.box, track.score, track.number, track.detected)
             for track in sorted(self._tracks, key=lambda track: track.number)
             if track.confirmed
         )
+
+    def _ask(self, believe: Callable[[int, Detection], bool | None], now: float) -> None:
+        """Ask the second detector about the faces that have not convinced it yet; those that it takes back are gone."""
+        for track in self._tracks:
+            hardly_seen = track.confirmed and track.words <= HARDLY and track.placed == now
+            if track.words < WORDS and (track.seen == now or hardly_seen):
+                word = believe(track.number, Detection(track.detected, track.score))
+                if word:
+                    track.words += 1
+                    track.hits += 1
+                elif word is False and track.confirmed:
+                    track.doubts += 1
+        self.refuted = {track.number for track in self._tracks if track.doubts - track.words >= DOUBTS}
+        self._tracks = [track for track in self._tracks if track.number not in self.refuted]
 
     def _match(self, detections: Sequence[Detection], now: float) -> list[tuple[_Track, Detection]]:
         """Pair each detection with the track that it overlaps most; what is left over starts tracks of its own.

@@ -9,13 +9,16 @@ from itertools import pairwise
 
 import pytest
 
-from smiledet.detection.tracker import UNCONFIRMED_SHARE, FaceTracker, TrackerSettings
+from smiledet.detection.tracker import DOUBTS, HARDLY, UNCONFIRMED_SHARE, WORDS, FaceTracker, TrackerSettings
 from smiledet.frame import Box, Detection, Face
 
 FPS = 30
 
 AT_ONCE = TrackerSettings(confirm=1)
 UNSMOOTHED = TrackerSettings(confirm=1, smoothing=0.0)
+
+
+ANSWERS = {"y": True, "n": False, "?": None}
 
 
 def found(x: float, y: float = 100.0, side: float = 80.0, score: float = 9.0) -> Detection:
@@ -223,3 +226,67 @@ def test_the_same_detections_always_give_the_same_faces() -> None:
     first = run()
     assert any(first)
     assert run() == first
+
+
+class TestSecondDetector:
+    """What it says of one face on one picture after the other; the first detector sees that face on all of them."""
+
+    def shown(self, words: str, tracker: FaceTracker | None = None) -> str:
+        """'#' for each picture on which the face is shown, for 'y', 'n' and '?' as the second detector's words."""
+        tracker = tracker or FaceTracker()
+        answers = iter(words)
+        faces = [
+            tracker.update([found(100)], frame / FPS, believe=lambda *_: ANSWERS[next(answers)])
+            for frame in range(len(words))
+        ]
+        return "".join("#" if each else "." for each in faces)
+
+    def test_a_face_is_shown_from_its_first_word_on(self) -> None:
+        assert self.shown("nny" + 5 * "y") == ".." + 6 * "#"
+
+    def test_a_face_that_convinced_it_once_alone_is_taken_back(self) -> None:
+        assert self.shown("y" + 6 * "n") == "#" + DOUBTS * "#" + 3 * "."
+
+    def test_one_that_it_mostly_sees_stays(self) -> None:
+        assert self.shown(8 * "yyn") == 24 * "#"
+
+    def test_one_that_it_seldom_sees_goes(self) -> None:
+        assert "." in self.shown("yyyy" + 3 * "nnnny")
+
+    def test_it_is_asked_no_more_about_a_face_that_has_convinced_it(self) -> None:
+        tracker, asked = FaceTracker(), 0
+
+        def believe(_number: int, _face: Detection) -> bool:
+            nonlocal asked
+            asked += 1
+            return True
+
+        for frame in range(3 * WORDS):
+            tracker.update([found(100)], frame / FPS, believe=believe)
+        assert asked == WORDS
+
+    def test_it_need_not_have_a_say(self) -> None:
+        assert self.shown("y" + 9 * "?") == 10 * "#"
+
+    def test_it_is_asked_about_a_face_hardly_seen_that_is_followed_by_its_look(self) -> None:
+        tracker, asked = FaceTracker(), []
+
+        def believe(number: int, face: Detection) -> bool:
+            asked.append((number, face.box.x))
+            return True
+
+        for frame in range(HARDLY + 3):
+            at = Box(100 + frame, 100, 80, 80)
+            tracker.update([] if frame else [found(100)], frame / FPS, guesses={1: at}, believe=believe)
+        assert asked == [(1, 100 + frame) for frame in range(HARDLY + 1)]
+
+    def test_what_was_taken_back_is_named_once(self) -> None:
+        tracker = FaceTracker()
+        words = "y" + (DOUBTS + 1) * "n"
+        refuted = []
+        for frame, word in enumerate(words):
+            tracker.update([found(100)], frame / FPS, believe=lambda *_, word=word: word == "y")
+            refuted.append(set(tracker.refuted))
+        assert refuted == [set()] * (DOUBTS + 1) + [{1}]
+        tracker.update([], 1.0)
+        assert tracker.refuted == set()
