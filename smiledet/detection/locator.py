@@ -54,8 +54,8 @@ class LocatorSettings:
             more: faces that the detector sees now and then, and heads that turn back, are caught soon. 0 for never.
         tilted: Whether a known face is sought tilted to either side where it is not found upright: heads tilted by
             fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
-        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown, and on
-            more pictures than not while it is new; drops false alarms, and delays a faint face.
+        second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown, and
+            goes on convincing it while it is new; drops false alarms, and delays a faint face.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
     """

@@ -38,8 +38,8 @@ WORDS = 12
 
 DOUBTS = 3
 """By how many the pictures on which it does not see a shown face may outnumber those on which it does, before the face
-is taken back (a sequential test; Wald, 1945). Of the faces at a table, while they were new, it saw nine in ten; a relief
-on the wall that the first cascade takes for a face on every picture it saw on one in five."""
+is taken back (a sequential test; Wald, 1945). Of faces at a table, while they were new, it saw nine in ten; a relief on
+the wall that the first cascade takes for a face on every picture it saw on one in five."""
 
 HARDLY = 2
 """Words up to which the second detector is asked on pictures, too, on which the first does not see the face; later that
