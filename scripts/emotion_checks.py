@@ -28,6 +28,7 @@ from smiledet.training.chips import ChipSet, cut_chips
 from smiledet.training.glasses import Glasses, put_on
 from smiledet.training.held_out import HELD_OUT
 from smiledet.training.tables import markdown, percent
+from smiledet.views import read_both
 from smiledet.zoo import Model, find_model, read_index
 
 ENGINE = "litert"
@@ -61,7 +62,7 @@ def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[st
     row = {"model": f"{model.task}/{model.name}"}
     for label in reversed(smile.labels):
         chosen = chips.chips[chips.classes == smile.labels.index(label)]
-        read = shares(np.asarray(network.predict(chosen)), model.labels)
+        read = shares(read_both(network, chosen), model.labels)
         others = sorted((name for name in read if name != "happy"), key=lambda name: -read[name])
         row[label] = str(len(chosen))
         row[f"{label}: happy"] = percent(read["happy"])
@@ -81,7 +82,7 @@ def glasses(model: Model, network: Engine, samples: Sequence[Sample], sheet: Pat
         pairs = [np.vstack([plain[place], worn[place]]) for place in range(0, len(plain), max(1, len(plain) // 16))]
         if not cv2.imwrite(str(sheet), np.hstack(pairs[:16])):
             raise UsageError(f"cannot write {sheet}")
-    before, after = (np.asarray(network.predict(faces)) for faces in (plain, worn))
+    before, after = (read_both(network, faces) for faces in (plain, worn))
     return {
         "model": f"{model.task}/{model.name}",
         "faces": str(len(plain)),

@@ -34,7 +34,7 @@ class LiteRTEngine(Engine):
 
     name: ClassVar[str] = "litert"
     file_format: ClassVar[str] = "litert"
-    auto_precisions: ClassVar[tuple[str, ...]] = ("float32", "float16")
+    auto_precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "dynamic")
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()

@@ -14,4 +14,5 @@ TASK = Task(
     hysteresis=1.5,
     numbers=tuple(float(age) for age in range(OLDEST + 1)),
     unit="years",
+    both_views=True,
 )

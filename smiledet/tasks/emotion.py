@@ -16,4 +16,5 @@ TASK = Task(
     },
     smoothing=0.5,
     hysteresis=0.08,
+    both_views=True,
 )

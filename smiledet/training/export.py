@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_LZMA, ZipFile
 
 import keras
 import numpy as np
@@ -43,10 +43,10 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
     """
     (folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{recipe.name}"
-    if recipe.stored == "float16":
-        save_half(network, folder / f"{stem}.keras")
-    else:
+    if recipe.stored == "float32":
         network.save(folder / f"{stem}.keras")
+    else:
+        save_half(network, folder / f"{stem}.keras")
     model = Model(
         task=task.name,
         name=recipe.name,
@@ -75,7 +75,7 @@ def save_half(network: keras.Model, path: Path) -> None:
             weight.assign(keras.ops.convert_to_numpy(weight).astype(np.float16).astype(np.float32))
     whole = path.with_name(f".{path.name}.whole.keras")
     network.save(whole)
-    with ZipFile(whole) as archive, ZipFile(path, "w", ZIP_DEFLATED, compresslevel=9) as packed:
+    with ZipFile(whole) as archive, ZipFile(path, "w", ZIP_LZMA) as packed:
         for member in archive.infolist():
             packed.writestr(member.filename, archive.read(member))
     whole.unlink()

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from smiledet.engines.base import Engine
 from smiledet.frame import ChipSpec, Frame, Prediction
 from smiledet.labels import LabelBoard, Reading
 from smiledet.tasks.base import Task
+from smiledet.views import mirror_turn, mirrored, read_both
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
 
@@ -54,9 +56,17 @@ class ClassifierWorker(Worker):
             return ()
         shape = (self._spec.size, self._spec.size, self._spec.channels)
         chips = np.stack([aligned.chips[self._spec].reshape(shape) for _, aligned in faces])
-        predictions = tuple(self._task.predict(row) for row in self._engine.predict(chips))
+        predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, chips))
         self._board.post(
             Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
             for (face, _), prediction in zip(faces, predictions, strict=True)
         )
         return predictions
+
+    def _scores(self, network: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Probability by label of each chip (n, height, width, channels) of a frame."""
+        if not self._task.both_views:
+            return network.predict(chips)
+        if frame.cut:
+            return read_both(network, chips)
+        return network.predict(mirrored(chips) if mirror_turn(frame.id) else chips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ class Brightness(Engine):
     def __init__(self, path: Path = Path(), threads: int = 1) -> None:
         self._thread = threading.get_ident()
         self.batches: list[tuple[int, ...]] = []
+        self.seen: list[npt.NDArray[Any]] = []
         self.closed = 0
 
     @override
@@ -44,6 +46,7 @@ class Brightness(Engine):
         assert threading.get_ident() == self._thread
         assert not self.closed
         self.batches.append(chips.shape)
+        self.seen.append(chips)
         bright = chips.reshape(len(chips), -1).mean(axis=1) / 255
         return np.stack([1 - bright, bright], axis=1).astype(np.float32)
 
@@ -56,15 +59,17 @@ class Brightness(Engine):
 class Crew:
     """Workers of one task on one buffer."""
 
-    def __init__(self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC) -> None:
-        self.board = LabelBoard([TASK])
+    def __init__(
+        self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC, task: Task = TASK
+    ) -> None:
+        self.board = LabelBoard([task])
         self.engines: list[Brightness] = []
         self.buffer = FrameBuffer([StageSpec(TASK.name)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
         for frame in frames:
             self.buffer.publish(frame)
         self.buffer.end()
         self.threads = [
-            ClassifierWorker(TASK, spec, self.load, self.board, buffer=self.buffer, on_end=ends, name=f"light {number}")
+            ClassifierWorker(task, spec, self.load, self.board, buffer=self.buffer, on_end=ends, name=f"light {number}")
             for number in range(workers)
         ]
 
@@ -106,6 +111,39 @@ def test_the_network_is_warmed_up_and_then_gets_all_faces_at_once(
     side = (spec.size, spec.size, spec.channels)
     assert engine.batches == [(1, *side), (3, *side)]
     assert engine.closed == 1
+
+
+class TestBothViews:
+    task = replace(TASK, both_views=True)
+
+    def seen(self, frames: list[Frame], ends: Any) -> list[npt.NDArray[Any]]:
+        """What the network was shown, but for the warm-up."""
+        for frame in frames:
+            for _, face in aligner.aligned_faces_of(frame):
+                chip = face.chips[SPEC]
+                chip[:, 0] = 0  # left and right have to differ
+        crew = Crew(frames, ends, task=self.task)
+        crew.run()
+        return crew.engines[0].seen[1:]
+
+    def test_a_video_shows_them_in_turn(self, aligned_frame: AlignedFrames, ends: Any) -> None:
+        seen = self.seen([aligned_frame(number, [200], SPEC) for number in range(8)], ends)
+        assert [int(chips[0, 0, 0, 0] != 0) for chips in seen] == [0, 1, 0, 1, 0, 0, 1, 0]
+        assert [int(chips[0, 0, -1, 0] != 0) for chips in seen] == [1, 0, 1, 0, 1, 1, 0, 1]
+
+    def test_a_photograph_shows_both(self, aligned_frame: AlignedFrames, ends: Any) -> None:
+        frame = aligned_frame(0, [200, 100], SPEC)
+        frame.cut = True
+        seen = self.seen([frame], ends)
+        assert [chips.shape for chips in seen] == [(2, 8, 8, 1)] * 2
+        assert np.array_equal(seen[0], seen[1][:, :, ::-1])
+        (first, second) = frame.results[TASK.name]
+        assert first.scores["bright"] > second.scores["bright"]
+
+    def test_other_tasks_see_one(self, aligned_frame: AlignedFrames, ends: Any) -> None:
+        crew = Crew([aligned_frame(number, [200], SPEC) for number in range(4)], ends)
+        crew.run()
+        assert all(np.array_equal(chips, crew.engines[0].seen[1]) for chips in crew.engines[0].seen[1:])
 
 
 def test_without_faces_the_network_rests(aligned_frame: AlignedFrames, ends: Any) -> None:
