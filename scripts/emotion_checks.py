@@ -55,6 +55,10 @@ def _chips(model: Model, samples: Sequence[Sample], labels: Sequence[str]) -> Ch
     return chips
 
 
+def _said(model: Model, network: Engine, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return read_both(network, chips) if model.both_views else np.asarray(network.predict(chips))
+
+
 def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[str, str]:
     """A row of the first table: what smiling and not smiling faces read."""
     smile = get_task("smile")
@@ -62,7 +66,7 @@ def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[st
     row = {"model": f"{model.task}/{model.name}"}
     for label in reversed(smile.labels):
         chosen = chips.chips[chips.classes == smile.labels.index(label)]
-        read = shares(read_both(network, chosen), model.labels)
+        read = shares(_said(model, network, chosen), model.labels)
         others = sorted((name for name in read if name != "happy"), key=lambda name: -read[name])
         row[label] = str(len(chosen))
         row[f"{label}: happy"] = percent(read["happy"])
@@ -82,7 +86,7 @@ def glasses(model: Model, network: Engine, samples: Sequence[Sample], sheet: Pat
         pairs = [np.vstack([plain[place], worn[place]]) for place in range(0, len(plain), max(1, len(plain) // 16))]
         if not cv2.imwrite(str(sheet), np.hstack(pairs[:16])):
             raise UsageError(f"cannot write {sheet}")
-    before, after = (read_both(network, faces) for faces in (plain, worn))
+    before, after = (_said(model, network, faces) for faces in (plain, worn))
     return {
         "model": f"{model.task}/{model.name}",
         "faces": str(len(plain)),

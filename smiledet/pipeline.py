@@ -233,10 +233,10 @@ class Pipeline:
         for task, spec in zip(self._tasks, specs, strict=True):
             threads, precision = config.engine.threads, config.engine.precision
             create = partial(load_engine, engine, files[task.name], threads, precision)
-            workers += [
-                ClassifierWorker(task, spec, create, self._board, name=f"{task.name} {number + 1}", **common(task.name))
-                for number in range(self._settings(task.name).workers)
-            ]
+            both = models[task.name].both_views
+            for number in range(self._settings(task.name).workers):
+                name = f"{task.name} {number + 1}"
+                workers.append(ClassifierWorker(task, spec, create, self._board, both, name=name, **common(task.name)))
         stats = self._stats if config.stats else None
         workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, **common(drawer.STAGE)))
         return workers

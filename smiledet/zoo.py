@@ -44,6 +44,7 @@ class Model:
         figures: What was measured, as printed by the commands in its card.
         card: The model card, relative to the index.
         default: Whether it is the one that is taken where nobody names another.
+        both_views: Whether it is shown a face's mirror image as well; see `smiledet.views`.
         folder: The folder of the index that it was read from; not written to it.
     """
 
@@ -57,6 +58,7 @@ class Model:
     figures: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     default: bool = False
+    both_views: bool = False
     folder: Path = field(default_factory=models_folder, compare=False)
 
     def file(self, engine: str) -> Path:

@@ -14,5 +14,4 @@ TASK = Task(
     hysteresis=1.5,
     numbers=tuple(float(age) for age in range(OLDEST + 1)),
     unit="years",
-    both_views=True,
 )

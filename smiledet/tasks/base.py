@@ -36,7 +36,6 @@ class Task:
             of numbers, how far the mean must have moved from the shown one.
         numbers: What each label stands for where the answer is a number; None for classes.
         unit: Of the numbers.
-        both_views: Whether a network is shown the mirror image as well; see `smiledet.views`.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Task:
     hysteresis: float = 0.1
     numbers: tuple[float, ...] | None = None
     unit: str = ""
-    both_views: bool = False
 
     def predict(self, scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
         """What a row of a network's output stands for.

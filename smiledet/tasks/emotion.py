@@ -16,5 +16,4 @@ TASK = Task(
     },
     smoothing=0.5,
     hysteresis=0.08,
-    both_views=True,
 )

@@ -9,5 +9,4 @@ TASK = Task(
     # It does not change while one looks.
     smoothing=1.5,
     hysteresis=0.2,
-    both_views=True,
 )

@@ -56,6 +56,7 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
         preprocessing=PREPROCESSING,
         files={"keras": ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))},
         card=f"{stem}.md",
+        both_views=recipe.both_views,
         folder=folder,
     )
     return export_to_index(model, network, "litert", recipe.stored)

@@ -14,7 +14,6 @@ from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
-from smiledet.tasks.base import get_task
 from smiledet.training.chips import LabelledFaceLocator, align_sample
 from smiledet.training.progress import progress
 from smiledet.views import read_both
@@ -56,7 +55,6 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
         UsageError: A model takes no chips, or has no file for the engine.
     """
     specs = [_input_of(model) for model in models]
-    both_views = [get_task(model.task).both_views for model in models]
     loaded = [load_engine(engine, model_file(model, engine)) for model in models]
     different = list(dict.fromkeys(specs))
     aligner, locator = shipped_aligner(), LabelledFaceLocator()
@@ -72,9 +70,9 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
             continue
         found.append(sample)
         unaligned += not face.aligned
-        for network, spec, both, kept in zip(loaded, specs, both_views, scores, strict=True):
+        for model, network, spec, kept in zip(models, loaded, specs, scores, strict=True):
             chip = face.chips[spec].reshape(1, spec.size, spec.size, spec.channels)
-            kept.append((read_both(network, chip) if both else network.predict(chip))[0])
+            kept.append((read_both(network, chip) if model.both_views else network.predict(chip))[0])
     for network in loaded:
         network.close()
     return [

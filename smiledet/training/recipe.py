@@ -162,6 +162,8 @@ class ClassifierRecipe:
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
+        both_views: Whether the trained model is shown a face's mirror image as well (`smiledet.views`): decided on
+            photographs that it was validated on.
         stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; dynamic
             has int8 in the LiteRT file and float16 in the others.
     """
@@ -176,6 +178,7 @@ class ClassifierRecipe:
     initial: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
+    both_views: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "dynamic"))
 
 

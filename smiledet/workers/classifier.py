@@ -25,17 +25,25 @@ class ClassifierWorker(Worker):
         spec: Geometry of the chips that the network takes.
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
         board: Where the readings go.
+        both_views: Whether the network is shown mirror images as well: of a photograph both, of a video in turn.
         common: See `Worker`.
     """
 
     def __init__(
-        self, task: Task, spec: ChipSpec, create: Callable[[], Engine], board: LabelBoard, **common: Any
+        self,
+        task: Task,
+        spec: ChipSpec,
+        create: Callable[[], Engine],
+        board: LabelBoard,
+        both_views: bool = False,
+        **common: Any,
     ) -> None:
         super().__init__(task.name, **common)
         self._task = task
         self._spec = spec
         self._create = create
         self._board = board
+        self._both_views = both_views
         self._engine: Engine | None = None
 
     def setup(self) -> None:
@@ -65,7 +73,7 @@ class ClassifierWorker(Worker):
 
     def _scores(self, network: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Probability by label of each chip (n, height, width, channels) of a frame."""
-        if not self._task.both_views:
+        if not self._both_views:
             return network.predict(chips)
         if frame.cut:
             return read_both(network, chips)

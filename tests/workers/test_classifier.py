@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +59,18 @@ class Crew:
     """Workers of one task on one buffer."""
 
     def __init__(
-        self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC, task: Task = TASK
+        self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC, both_views: bool = False
     ) -> None:
-        self.board = LabelBoard([task])
+        self.board = LabelBoard([TASK])
         self.engines: list[Brightness] = []
         self.buffer = FrameBuffer([StageSpec(TASK.name)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
         for frame in frames:
             self.buffer.publish(frame)
         self.buffer.end()
         self.threads = [
-            ClassifierWorker(task, spec, self.load, self.board, buffer=self.buffer, on_end=ends, name=f"light {number}")
+            ClassifierWorker(
+                TASK, spec, self.load, self.board, both_views, buffer=self.buffer, on_end=ends, name=f"light {number}"
+            )
             for number in range(workers)
         ]
 
@@ -114,15 +115,13 @@ def test_the_network_is_warmed_up_and_then_gets_all_faces_at_once(
 
 
 class TestBothViews:
-    task = replace(TASK, both_views=True)
-
     def seen(self, frames: list[Frame], ends: Any) -> list[npt.NDArray[Any]]:
         """What the network was shown, but for the warm-up."""
         for frame in frames:
             for _, face in aligner.aligned_faces_of(frame):
                 chip = face.chips[SPEC]
                 chip[:, 0] = 0  # left and right have to differ
-        crew = Crew(frames, ends, task=self.task)
+        crew = Crew(frames, ends, both_views=True)
         crew.run()
         return crew.engines[0].seen[1:]
 
@@ -140,7 +139,7 @@ class TestBothViews:
         (first, second) = frame.results[TASK.name]
         assert first.scores["bright"] > second.scores["bright"]
 
-    def test_other_tasks_see_one(self, aligned_frame: AlignedFrames, ends: Any) -> None:
+    def test_another_model_sees_one(self, aligned_frame: AlignedFrames, ends: Any) -> None:
         crew = Crew([aligned_frame(number, [200], SPEC) for number in range(4)], ends)
         crew.run()
         assert all(np.array_equal(chips, crew.engines[0].seen[1]) for chips in crew.engines[0].seen[1:])
