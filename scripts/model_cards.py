@@ -32,6 +32,8 @@ DATA = {
     "utkface": "UTKFace (Zhang et al., 2017); research use. Ages are estimates, and some labels are wrong.",
 }
 
+IMAGENET = "ImageNet (Russakovsky et al., 2015), by the weights that training began with; research use."
+
 LIMITS = {
     "smile": "Trained on frontal faces (yaw up to about 30 degrees), mostly adults, in photographs of the 2000s. A mild "
     "smile with a closed mouth is often read as none; an open mouth in speech can be read as a smile.",
@@ -123,7 +125,9 @@ def opening_comment(recipe: Path) -> str:
 def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words: str) -> str:
     """The model's card, Markdown."""
     held_out, figures, spec = HELD_OUT[model.task], model.figures, recipe.input
-    sources = dict.fromkeys(source.partition(":")[0] for source in used(recipe))
+    sources = [DATA.get(name, name) for name in dict.fromkeys(source.partition(":")[0] for source in used(recipe))]
+    sources += [IMAGENET] if "ImageNet" in recipe_words else []
+    views = " It is shown each face and its mirror image." if model.both_views else ""
     classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
     parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
     files = "\n".join(
@@ -134,7 +138,7 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words:
     return f"""# {model.task}: {model.name}
 
 {recipe.architecture} reading {len(model.labels)} classes{classes} from a {spec.size}x{spec.size} {"grey" if spec.channels == 1 else "colour"}
-chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark trees.{parameters} Preprocessing: {model.preprocessing}.
+chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark trees.{views}{parameters} Preprocessing: {model.preprocessing}.
 
 {files}
 
@@ -158,7 +162,7 @@ LiteRT): **{headline(figures)}**, of the {figures["found"]} faces found in {figu
 
 ## Data and licence
 
-{chr(10).join(f"- {DATA.get(source, source)}" for source in sources)}
+{chr(10).join(f"- {source}" for source in sources)}
 
 The weights were trained on data that its authors released for research; whoever uses them otherwise has to see for
 themselves whether that is allowed.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.benchmark.converting import Job, convert
-from smiledet.engines.files import FORMATS, exported_file
+from smiledet.engines.files import FORMATS, PRECISIONS, exported_file, file_key
 from smiledet.errors import UsageError
 from smiledet.zoo import Model, read_index
 
@@ -115,12 +115,13 @@ def shipped_networks(formats: Sequence[str], folder: Path, names: Sequence[str] 
 
 
 def _shipped(model: Model, formats: Sequence[str]) -> Network:
-    """A shipped model with the files that are there: shipped, or exported on this machine before."""
+    """A shipped model with the files that are there: shipped in any precision, or exported on this machine before."""
     assert model.input is not None
     files, missing = {}, {}
     for each in formats:
-        if each in model.files:
-            files[each] = model.file(each)
+        shipped = [key for precision in PRECISIONS if (key := file_key(each, precision)) in model.files]
+        if shipped:
+            files[each] = model.file(shipped[0])
         elif (path := exported_file(model, each)).exists():
             files[each] = path
         else:

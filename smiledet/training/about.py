@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -30,7 +31,9 @@ def parameters_of(model: Model) -> int | None:
         if isinstance(item, h5py.Dataset) and not set(NOT_WEIGHTS) & set(path.split("/")):
             total += item.size
 
-    with zipfile.ZipFile(model.file("keras")) as archive, archive.open(WEIGHTS) as file, h5py.File(file) as weights:
+    # Read at once: in a compressed archive each step back would unpack everything anew.
+    content = io.BytesIO(zipfile.ZipFile(model.file("keras")).read(WEIGHTS))
+    with h5py.File(content) as weights:
         weights.visititems(add)
     return total
 
