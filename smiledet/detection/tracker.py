@@ -179,8 +179,8 @@ class FaceTracker:
             if track.words < WORDS and (track.seen == now or hardly_seen):
                 word = believe(track.number, Detection(track.detected, track.score))
                 if word:
+                    track.hits += track.words == 0
                     track.words += 1
-                    track.hits += 1
                 elif word is False and track.confirmed:
                     track.doubts += 1
         self.refuted = {track.number for track in self._tracks if track.doubts - track.words >= DOUBTS}

@@ -412,7 +412,7 @@ class TestFiles:
             model_file(model, "tensorrt", "dynamic")
 
     def test_others_take_the_file_as_it_is(self):
-        assert engine_class("litert").file_precisions("auto") == ("float32",)
+        assert engine_class("litert").file_precisions("auto") == ("float32", "float16", "dynamic")
         assert engine_class("onnx").file_precisions("int8") == ("int8",)
 
 

@@ -69,7 +69,7 @@ def test_other_rows_stay_and_its_own_is_replaced(models):
 
 
 @pytest.fixture(scope="module")
-def half(self, trained, recipe, keras, tmp_path_factory):
+def half(trained, recipe, keras, tmp_path_factory):
     from smiledet.training.export import export_to_index, load_network, ship
 
     folder = tmp_path_factory.mktemp("half")
