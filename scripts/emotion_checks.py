@@ -28,7 +28,7 @@ from smiledet.training.chips import ChipSet, cut_chips
 from smiledet.training.glasses import Glasses, put_on
 from smiledet.training.held_out import HELD_OUT
 from smiledet.training.tables import markdown, percent
-from smiledet.views import read_both
+from smiledet.views import read
 from smiledet.zoo import Model, find_model, read_index
 
 ENGINE = "litert"
@@ -55,10 +55,6 @@ def _chips(model: Model, samples: Sequence[Sample], labels: Sequence[str]) -> Ch
     return chips
 
 
-def _said(model: Model, network: Engine, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    return read_both(network, chips) if model.both_views else np.asarray(network.predict(chips))
-
-
 def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[str, str]:
     """A row of the first table: what smiling and not smiling faces read."""
     smile = get_task("smile")
@@ -66,11 +62,11 @@ def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[st
     row = {"model": f"{model.task}/{model.name}"}
     for label in reversed(smile.labels):
         chosen = chips.chips[chips.classes == smile.labels.index(label)]
-        read = shares(_said(model, network, chosen), model.labels)
-        others = sorted((name for name in read if name != "happy"), key=lambda name: -read[name])
+        said = shares(read(network, chosen, model.both_views), model.labels)
+        others = sorted((name for name in said if name != "happy"), key=lambda name: -said[name])
         row[label] = str(len(chosen))
-        row[f"{label}: happy"] = percent(read["happy"])
-        row[f"{label}: next"] = f"{others[0]} {percent(read[others[0]])}"
+        row[f"{label}: happy"] = percent(said["happy"])
+        row[f"{label}: next"] = f"{others[0]} {percent(said[others[0]])}"
     return row
 
 
@@ -86,7 +82,7 @@ def glasses(model: Model, network: Engine, samples: Sequence[Sample], sheet: Pat
         pairs = [np.vstack([plain[place], worn[place]]) for place in range(0, len(plain), max(1, len(plain) // 16))]
         if not cv2.imwrite(str(sheet), np.hstack(pairs[:16])):
             raise UsageError(f"cannot write {sheet}")
-    before, after = (_said(model, network, faces) for faces in (plain, worn))
+    before, after = (read(network, faces, model.both_views) for faces in (plain, worn))
     return {
         "model": f"{model.task}/{model.name}",
         "faces": str(len(plain)),

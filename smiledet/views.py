@@ -35,6 +35,17 @@ def mirror_turn(frame: int) -> bool:
     return frame * GOLDEN % 1 >= 0.5
 
 
-def read_both(network: Engine, chips: Chips) -> npt.NDArray[np.float32]:
-    """The mean of what a network says of chips and of their mirror images; see `Engine.predict`."""
+def read(network: Engine, chips: Chips, both_views: bool) -> npt.NDArray[np.float32]:
+    """What a network says of photographs' chips, or the mean of that and of what it says of their mirror images.
+
+    Args:
+        network: See `Engine.predict`, for what is raised too.
+        chips: uint8 (n, height, width, channels).
+        both_views: See `smiledet.zoo.Model`.
+
+    Returns:
+        Probabilities, float32 (n, classes).
+    """
+    if not both_views:
+        return network.predict(chips)
     return np.asarray((network.predict(chips) + network.predict(mirrored(chips))) / 2, np.float32)

@@ -11,7 +11,7 @@ import pytest
 from typing_extensions import override
 
 from smiledet.engines.base import Engine
-from smiledet.views import mirror_turn, mirrored, read_both
+from smiledet.views import mirror_turn, mirrored, read
 
 
 class LeftEdge(Engine):
@@ -47,7 +47,8 @@ def test_a_mirror_turns_left_and_right_alone() -> None:
 
 
 def test_what_is_said_of_both_is_averaged() -> None:
-    assert read_both(LeftEdge(), chips())[:, 1] == pytest.approx([0.6, 0.6])
+    assert read(LeftEdge(), chips(), both_views=True)[:, 1] == pytest.approx([0.6, 0.6])
+    assert read(LeftEdge(), chips(), both_views=False)[:, 1] == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 5, 6, 7, 8])

@@ -16,7 +16,7 @@ from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.training.chips import LabelledFaceLocator, align_sample
 from smiledet.training.progress import progress
-from smiledet.views import read_both
+from smiledet.views import read
 from smiledet.zoo import Model
 
 
@@ -72,7 +72,7 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
         unaligned += not face.aligned
         for model, network, spec, kept in zip(models, loaded, specs, scores, strict=True):
             chip = face.chips[spec].reshape(1, spec.size, spec.size, spec.channels)
-            kept.append((read_both(network, chip) if model.both_views else network.predict(chip))[0])
+            kept.append(read(network, chip, model.both_views)[0])
     for network in loaded:
         network.close()
     return [

@@ -12,7 +12,7 @@ from smiledet.engines.base import Engine
 from smiledet.frame import ChipSpec, Frame, Prediction
 from smiledet.labels import LabelBoard, Reading
 from smiledet.tasks.base import Task
-from smiledet.views import mirror_turn, mirrored, read_both
+from smiledet.views import mirror_turn, mirrored, read
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
 
@@ -73,8 +73,6 @@ class ClassifierWorker(Worker):
 
     def _scores(self, network: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Probability by label of each chip (n, height, width, channels) of a frame."""
-        if not self._both_views:
-            return network.predict(chips)
-        if frame.cut:
-            return read_both(network, chips)
+        if frame.cut or not self._both_views:
+            return read(network, chips, self._both_views)
         return network.predict(mirrored(chips) if mirror_turn(frame.id) else chips)

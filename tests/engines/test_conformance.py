@@ -1,7 +1,7 @@
 """Every engine, with every precision of its files: the same scores as Keras, and the same manners.
 
 The scores of every shipped model are compared in float32 (1e-4 at most); in the smaller precisions those of the
-smallest one, within `smiledet.training.agreement.TOLERANCES`.
+smallest one, and of every file that ships in one, within `smiledet.training.agreement.TOLERANCES`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from smiledet.engines.base import Engine, engine_class, engine_names, load_engine
-from smiledet.engines.files import FORMATS
+from smiledet.engines.files import FORMATS, file_key
 from smiledet.errors import UsageError
 from smiledet.zoo import Model, read_index
 
@@ -49,7 +49,14 @@ def precisions(engine: str) -> tuple[str, ...]:
 
 EVERY_MODEL = [Case(engine, "float32", model) for engine in engine_names() for model in MODELS]
 EVERY_PRECISION = [Case(engine, precision, SMALLEST) for engine in engine_names() for precision in precisions(engine)]
-SMALLER = [case for case in EVERY_PRECISION if case.precision != "float32"]
+SHIPPED = [
+    Case(engine, precision, model)
+    for engine in engine_names()
+    for model in MODELS
+    for precision in precisions(engine)
+    if file_key(engine_class(engine).file_format, precision) in model.files
+]
+SMALLER = list({str(case): case for case in (*EVERY_PRECISION, *SHIPPED) if case.precision != "float32"}.values())
 
 
 @pytest.fixture
