@@ -3,9 +3,10 @@
 The locator is run along the clip's own time line, frame by frame as in every-frame mode, and once more as it would run
 live: a frame that comes while it is still busy with an earlier one is dropped. The full scan has the same detector, the
 same settings and the same smallest face. Stronger references are asked on every so-many-th frame only: dlib's HOG
-detector on the picture enlarged until the smallest face fills its window, and MMOD likewise where it is installed. On
-every frame HOG judges the boxes that locator and full scan do not agree on, and on every so-many-th MMOD does as well;
-what both see is taken for a face.
+detector on the picture enlarged until the smallest face fills its window, and MTCNN and MMOD likewise where they are
+installed. On every frame the quicker of them judge the boxes that locator and full scan do not agree on, and on every
+so-many-th MMOD does as well; what both see is taken for a face. False alarms are told by whole tracks, too (see
+`smiledet.benchmark.locator_alarms`).
 
 Locator and full scan take turns on every frame.
 """
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from smiledet.benchmark.detectors import search
+from smiledet.benchmark.locator_alarms import Alarms, AlarmTally
 from smiledet.benchmark.locator_jury import Jury
 from smiledet.benchmark.locator_runs import EVERY_FRAME, LIVE, SCAN, Cost, Look, Runner, cost
 from smiledet.benchmark.locator_scores import Score, Tally, matched, without_doubles
@@ -49,6 +51,7 @@ class Comparison:
         cuts: Hard cuts between them that the locator's own watch saw; 0 for photographs.
         scores: A row a searcher and reference.
         costs: A row a searcher.
+        alarms: A row a searcher; none without a quick reference.
     """
 
     source: str
@@ -56,6 +59,7 @@ class Comparison:
     cuts: int
     scores: tuple[Score, ...]
     costs: tuple[Cost, ...]
+    alarms: tuple[Alarms, ...]
 
 
 def references(names: Sequence[str]) -> dict[str, FaceDetector]:
@@ -91,6 +95,7 @@ def compare(
     ]
     board, watch, cuts, spent = _Board(tuple(strong)), SceneWatch(), 0, []
     quick, everybody = Jury([strong[name] for name in strong if name not in SLOW]), Jury(list(strong.values()))
+    tallies = {name: AlarmTally(name, quick) for name in (EVERY_FRAME, LIVE, SCAN)}
     share = config.locator.min_face * scanner.needs.min_face
     for number, look in enumerate(progress(looks, f"locating in {source}")):
         cut = look.cut or watch.is_cut(look.grey)
@@ -107,14 +112,18 @@ def compare(
             if any(name in SLOW for name in strong):
                 seen = [box for name in strong for box in faces[name]]
                 faces[JUDGED_BY_ALL] = _judged(everybody, look.grey, faces[SCAN], runners, seen)
-        if any(name not in SLOW for name in strong):
+        if quick.sits:
             faces[FACES] = judged = _judged(quick, look.grey, faces[SCAN], runners)
             faces[SCANNED_FACES] = [box for box in judged if box in set(faces[SCAN])]
+            for runner in runners:
+                tallies[runner.searcher].add(look.grey, [(each.track, each.box) for each in runner.faces or ()])
+            tallies[SCAN].add_untracked(look.grey, faces[SCAN], look.time, cut)
         board.add(runners, faces, look.time, cut)
     if not spent:
         raise UsageError(f"{source}: no pictures to locate faces in")
     costs = [cost(runner.searcher, runner.taken, spent) for runner in runners]
-    return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)))
+    alarms = tuple(tally.alarms for tally in tallies.values()) if quick.sits else ()
+    return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)), alarms)
 
 
 def _judged(

@@ -36,6 +36,11 @@ class Jury:
     def __init__(self, jurors: Sequence[FaceDetector]) -> None:
         self._jurors = jurors
 
+    @property
+    def sits(self) -> bool:
+        """Whether there is anybody to ask."""
+        return bool(self._jurors)
+
     def is_face(self, grey: GreyImage, box: Box) -> bool:
         """Whether a juror sees that face.
 

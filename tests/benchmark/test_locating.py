@@ -11,6 +11,7 @@ import pytest
 
 from smiledet.benchmark import locator_runs
 from smiledet.benchmark.locating import FACES, JUDGED_BY_ALL, SCANNED_FACES, compare, references
+from smiledet.benchmark.locator_alarms import Alarms, AlarmTally, alarms_in_all
 from smiledet.benchmark.locator_jury import Jury
 from smiledet.benchmark.locator_runs import (
     EVERY_FRAME,
@@ -74,6 +75,45 @@ def test_a_track_that_jumps_to_another_face_is_a_switch() -> None:
 
 def test_after_a_cut_a_new_track_is_no_break() -> None:
     assert tallied(([(HERE, 1)], [HERE]), ([(HERE, 2)], [HERE]), cuts=(1,)).breaks == 0
+
+
+class Bright(FaceDetector):
+    """Sees a face in the middle of what it is shown, if that is bright; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+        self.asked += 1
+        middle = image.shape[0] / 2
+        return [Detection(Box(middle - 50, middle - 50, 100, 100), 1.0)] if image.mean() > 100 else []
+
+
+def grey(level: int) -> GreyImage:
+    return np.full((60, 100), level, np.uint8)
+
+
+def test_a_track_that_a_judge_sees_once_is_a_face() -> None:
+    judge = Bright()
+    tally = AlarmTally("locator", Jury([judge]))
+    for level in (0, 200, 0, 0):
+        tally.add(grey(level), [(1, HERE), (2, THERE)] if level == 0 else [(1, HERE)])
+    assert tally.alarms == Alarms("locator", tracks=2, false_tracks=1, boxes=7, false_boxes=3)
+    assert judge.asked == 2 + 3  # of a face that was seen once nobody is asked again
+
+
+def test_a_searcher_without_tracks_is_judged_alike() -> None:
+    tally = AlarmTally("scan", Jury([Bright()]))
+    for number, (level, boxes) in enumerate([(0, [HERE]), (200, [NEARLY]), (0, [HERE, THERE]), (0, [])]):
+        tally.add_untracked(grey(level), boxes, number / 30, cut=False)
+    assert tally.alarms == Alarms("scan", 2, 1, 4, 1)
+    tally.add_untracked(grey(0), [HERE], 0.2, cut=True)  # another face, in the same place
+    assert tally.alarms == Alarms("scan", 3, 2, 5, 2)
+
+
+def test_false_alarms_are_added_up() -> None:
+    rows = [Alarms("locator", 2, 1, 7, 3), Alarms("scan", 1, 0, 5, 0), Alarms("locator", 3, 2, 10, 4)]
+    assert alarms_in_all(rows) == [Alarms("locator", 5, 3, 17, 7), Alarms("scan", 1, 0, 5, 0)]
 
 
 def test_clips_are_added_up() -> None:
@@ -165,6 +205,9 @@ def test_the_demo_from_end_to_end() -> None:
     costs = {row.searcher: row for row in comparison.costs}
     assert costs[SCAN].scans == 1.0 and costs[EVERY_FRAME].milliseconds > 0
     assert costs[EVERY_FRAME].ratio < 1
+    assert {row.searcher: (row.tracks, row.false_tracks) for row in comparison.alarms} == dict.fromkeys(
+        (EVERY_FRAME, LIVE, SCAN), (2, 0)
+    )
 
 
 class Patient(FaceDetector):
@@ -189,6 +232,7 @@ def test_a_reference_is_shown_the_picture_as_large_as_the_smallest_wanted_face_a
 def test_without_stronger_detectors_the_scan_is_the_only_reference() -> None:
     comparison = compare("demo", demo_looks(2), {}, 1, Config())
     assert {row.reference for row in comparison.scores} == {SCAN}
+    assert comparison.alarms == ()
 
 
 def test_a_slow_judge_is_asked_on_every_so_many_th_picture_only() -> None:

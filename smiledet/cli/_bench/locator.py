@@ -2,8 +2,9 @@
 
 On clips (--clip, the demo where nothing is given) and on photographs of one face each (--data). For each: recall and
 false alarms of the locator, frame by frame and as it runs live, and of the full scan; track breaks and identity
-switches; and what each costs. The full scan has the locator's own detector, settings and smallest face. HOG and MMOD
-cost a hundred times more, so they are asked on every N-th picture only; the tables say on how many each figure rests.
+switches; tracks in which no stronger detector sees a face on any frame; and what each costs. The full scan has the
+locator's own detector, settings and smallest face. HOG, MTCNN and MMOD cost up to a hundred times more, so they are
+asked about whole pictures on every N-th only; the tables say on how many each figure rests.
 
 Example:
   smiledet bench locator --clip clip.mp4 --clip other.mp4
@@ -20,10 +21,11 @@ from typing import Any
 
 from smiledet.errors import UsageError
 
-STRONG = ("hog", "mmod")
+STRONG = ("hog", "mtcnn", "mmod")
 """The detectors that are asked for a stronger opinion."""
 
 HEADER = ("located by", "reference", "frames", "faces", "found", "recall", "false alarms", "breaks", "switches")
+ALARMS = ("located by", "tracks", "no judge sees on any frame", "boxes", "of those tracks")
 COSTS = ("located by", "frames", "ms, median", "mean", "95 %", "median / scan's", "scans a frame")
 
 
@@ -33,8 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="pictures of each clip (default: all)")
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="whole photographs of one face each, genki4k:PATH say")
     parser.add_argument("--photos", type=int, default=300, metavar="N", help="photographs of --data (default: 300)")
-    parser.add_argument("--every", type=int, default=30, metavar="N", help="ask HOG and MMOD every N-th (default: 30)")
-    parser.add_argument("--references", metavar="A,B", help="which of hog, mmod, or none (default: those installed)")
+    parser.add_argument(
+        "--every", type=int, default=30, metavar="N", help="ask the references every N-th (default: 30)"
+    )
+    parser.add_argument(
+        "--references", metavar="A,B", help="which of hog, mtcnn, mmod, or none (default: those installed)"
+    )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings of the locator, as smiledet run takes them"
     )
@@ -86,6 +92,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     import cv2
 
     from smiledet.benchmark.locating import compare, references
+    from smiledet.benchmark.locator_alarms import alarms_in_all
     from smiledet.benchmark.locator_runs import clip_looks, photograph_looks
     from smiledet.benchmark.locator_scores import in_all
 
@@ -103,11 +110,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "every": arguments.every,
         "locator": [asdict(each) for each in compared],
         "clips": [asdict(score) for score in in_all([score for each in clips for score in each.scores])],
+        "clips_alarms": [asdict(row) for row in alarms_in_all([row for each in clips for row in each.alarms])],
     }
 
 
 def tables(result: dict[str, Any]) -> Iterator[str]:
-    """Two tables a source, of what was found and of what it cost; and one of all clips together."""
+    """Tables a source: what was found, what for nothing, and what it cost; and the first two of all clips together."""
     from smiledet.report import table
 
     every = result["every"]
@@ -116,9 +124,13 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
         asked = "stronger detectors asked on " + ("all" if every == 1 else f"every {_ordinal(every)}")
         title = f"{each['source']}: {each['frames']} pictures{cuts}; {asked}; a face is found at IoU 0.5"
         yield f"{title}\n{table(HEADER, [_row(row) for row in each['scores']])}"
+        if each["alarms"]:
+            yield table(ALARMS, [_alarms(row) for row in each["alarms"]])
         yield table(COSTS, [_cost(row) for row in each["costs"]])
     if len(result["locator"]) > 1 and result["clips"]:
         yield f"all clips together\n{table(HEADER, [_row(row) for row in result['clips']])}"
+        if result["clips_alarms"]:
+            yield table(ALARMS, [_alarms(row) for row in result["clips_alarms"]])
 
 
 def _ordinal(number: int) -> str:
@@ -136,6 +148,10 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     counts = [str(row[name]) for name in ("frames", "faces", "found")]
     kept = ["-" if row[name] is None else str(row[name]) for name in ("breaks", "switches")]
     return row["searcher"], row["reference"], *counts, recall, str(row["false_alarms"]), *kept
+
+
+def _alarms(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["searcher"], *(str(row[name]) for name in ("tracks", "false_tracks", "boxes", "false_boxes"))
 
 
 def _cost(row: dict[str, Any]) -> tuple[str, ...]:
