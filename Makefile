@@ -38,7 +38,7 @@ train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
 	$(BIN)/python scripts/train_all.py
 
 export: $(DEV_SETUP)  ## every exported file that ships, compared with Keras
-	$(BIN)/python scripts/export_all.py
+	$(BIN)/python scripts/export_all.py $(if $(SMILEDET_DATA),--data-folder $(SMILEDET_DATA))
 
 lock: $(DEV_SETUP)  ## resolve the exact versions anew
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \

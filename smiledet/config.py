@@ -73,7 +73,8 @@ class EngineSettings:
     Attributes:
         name: The engine; `auto` takes the first of `preference` that can run here.
         preference: What `auto` tries, in this order.
-        precision: Which of a model's files; `auto` is float32, and with TensorRT float16.
+        precision: Which of a model's files; `auto` is float32, with TensorRT float16, and with LiteRT int8 where such
+            a file ships.
         threads: Threads that one inference may use.
     """
 

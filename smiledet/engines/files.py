@@ -118,6 +118,8 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
     """
     file_format = engine_class(engine).file_format
     will_do = engine_class(engine).file_precisions(precision)
+    if precision == AUTO and engine_class(engine).prefers_int8 and file_key(file_format, "int8") in model.files:
+        return model.file(file_key(file_format, "int8"))
     for each in will_do:
         check_precision(file_format, each)
         path = file_there(model, file_format, each)

@@ -35,6 +35,7 @@ class LiteRTEngine(Engine):
     name: ClassVar[str] = "litert"
     file_format: ClassVar[str] = "litert"
     auto_precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "dynamic")
+    prefers_int8: ClassVar[bool] = True
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()

@@ -50,6 +50,9 @@ TOLERANCES = {
 }
 """By precision. A single borderline face may move far in int8; that most stay is what the mean sees to."""
 
+ENOUGH, LOSS = 500, 0.005
+"""Labelled faces from which a loss of accuracy says something, and from which share of them int8 does not ship."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -103,7 +106,7 @@ def check(agreement: Agreement, precision: str) -> None:
     """Hold a comparison against `TOLERANCES`.
 
     Raises:
-        SmiledetError: The exported network differs by more.
+        SmiledetError: The exported network differs by more, or is right half a point less often.
     """
     allowed = TOLERANCES[precision]
     # Written so that a score that is no number fails as well.
@@ -111,6 +114,14 @@ def check(agreement: Agreement, precision: str) -> None:
         raise SmiledetError(
             f"the exported network differs from Keras by up to {agreement.largest:.2g} (mean {agreement.mean:.2g}), "
             f"allowed in {precision} are {allowed.largest:g} (mean {allowed.mean:g})"
+        )
+    right, keras_right = agreement.accuracy, agreement.keras_accuracy
+    if right is None or keras_right is None or agreement.chips < ENOUGH:
+        return
+    if keras_right - right >= LOSS:
+        raise SmiledetError(
+            f"the exported network is right on {100 * right:.2f} % of {agreement.chips} faces and Keras on "
+            f"{100 * keras_right:.2f} %: half a point is too much to lose"
         )
 
 

@@ -72,9 +72,16 @@ class TestFinding:
         path = exported_file(model, "litert")
         path.parent.mkdir(parents=True)
         path.write_text("exported")
-        assert model_file(model, "litert") == model.file("litert")
-        assert model_file(model, "litert", "auto") == model_file(model, "litert", "float32")
+        assert model_file(model, "litert", "float32") == model.file("litert")
         assert model_file(model, "litert", "int8") == model.file("litert-int8")
+
+    def test_int8_that_ships_is_what_litert_takes_by_itself(self, model, cache):
+        assert model_file(model, "litert", "auto") == model.file("litert-int8")
+        without = replace(model, files={key: file for key, file in model.files.items() if key != "litert-int8"})
+        path = exported_file(without, "litert", "int8")
+        path.parent.mkdir(parents=True)
+        path.write_text("somebody tried")
+        assert model_file(without, "litert", "auto") == model.file("litert")
 
     def test_exported_ones_are_found(self, model, cache):
         for engine, file_format, precision in (("onnx", "onnx", "int8"), ("tensorflow", "savedmodel", "float32")):
@@ -103,7 +110,7 @@ class TestFinding:
         path = exported_file(model, "litert", free_batch=True)
         path.parent.mkdir(parents=True)
         path.write_text("of no use")
-        assert model_file(model, "litert") == model.file("litert")
+        assert model_file(model, "litert", "float32") == model.file("litert")
 
     def test_not_those_of_older_weights(self, model):
         path = exported_file(model, "onnx")

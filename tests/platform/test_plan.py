@@ -130,7 +130,7 @@ class TestPlan:
         loaded = load_config("jetson-tx2", None, {"engine.name": "litert"})
         decision = decided(plan_run(HERE, loaded))["smile model"]
         assert decision.value == "mini-xception"
-        assert decision.reason == f"{loaded.config.why['task.smile.model']}; mini-xception.tflite"
+        assert decision.reason == f"{loaded.config.why['task.smile.model']}; mini-xception-int8.tflite"
 
     def test_an_engine_that_was_named_and_cannot(self, only_litert):
         plan = plan_run(HERE, load_config("desktop-cpu", None, {"engine.name": "onnx"}))
