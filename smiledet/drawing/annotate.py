@@ -47,6 +47,6 @@ def annotate(
     # Plates after all boxes: no box runs through another face's text.
     for layout in layouts:
         draw_plates(annotated, layout)
-    if stats is not None:
-        draw_stats(annotated, stats, style)
+    if figures is not None:
+        draw_stats(annotated, figures, style)
     return annotated

@@ -76,19 +76,14 @@ def lay_out_stats(stats: StatsLine, size: Size, style: Style) -> StatsLayout | N
     return StatsLayout(plate, tuple(texts), plate.y + style.pad + style.cap)
 
 
-def draw_stats(image: Image, stats: StatsLine, style: Style | None = None) -> None:
+def draw_stats(image: Image, layout: StatsLayout, style: Style) -> None:
     """Draw the line of figures into a picture.
 
     Args:
         image: BGR (height, width, 3), C-contiguous, written to.
-        stats: The figures.
-        style: Sizes; those that suit the picture by default.
+        layout: Where everything stands.
+        style: Sizes.
     """
-    height, width = image.shape[:2]
-    style = style or Style.of(width, height)
-    layout = lay_out_stats(stats, (width, height), style)
-    if layout is None:
-        return
     fill_plate(image, layout.plate, style.radius)
     for text, x, colour in layout.texts:
         draw_text(image, text, x, layout.baseline, style.cap, colour)
