@@ -135,3 +135,15 @@ def duplicate_digests(samples: Sequence[Sample]) -> list[str | None]:
     return [
         content_hash(sample.image) if often[size] > 1 else None for sample, size in progress(pairs, "comparing files")
     ]
+
+
+def of_one_mind(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples without those whose very content stands under another label as well: nobody knows which is right."""
+    labels: dict[str, set[str]] = {}
+    digests = duplicate_digests(samples)
+    for sample, digest in zip(samples, digests, strict=True):
+        if digest is not None:
+            labels.setdefault(digest, set()).add(sample.label)
+    return [
+        sample for sample, digest in zip(samples, digests, strict=True) if digest is None or len(labels[digest]) == 1
+    ]

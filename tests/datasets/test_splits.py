@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from smiledet.datasets.base import Sample
-from smiledet.datasets.splits import split_fifths
+from smiledet.datasets.splits import of_one_mind, split_fifths
 
 
 @pytest.fixture
@@ -67,3 +67,12 @@ def test_duplicates_fall_on_one_side_whatever_their_label(label, samples, tmp_pa
 def test_too_few_to_divide_are_all_for_training(samples):
     assert {sample.split for sample in split_fifths(samples[:4], "salt")} == {"train"}
     assert split_fifths([], "salt") == []
+
+
+def test_what_stands_under_two_labels_is_left_out(samples, tmp_path):
+    copy, twin = tmp_path / "copy.png", tmp_path / "twin.png"
+    copy.write_bytes(samples[0].image.read_bytes())
+    twin.write_bytes(samples[1].image.read_bytes())
+    odd, same = Sample(copy, "seldom", "train"), Sample(twin, "often", "train")
+    kept = of_one_mind([*samples, odd, same, samples[2]])
+    assert kept == [*samples[1:], same, samples[2]]
