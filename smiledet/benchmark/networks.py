@@ -17,7 +17,7 @@ from smiledet.zoo import Model, read_index
 if TYPE_CHECKING:
     from smiledet.networks.base import Architecture
 
-AT_ONCE = 30_000_000
+AT_ONCE = 60_000_000
 """Parameters of the architectures that are held in memory together; a larger one comes alone."""
 
 FIGURES = ("accuracy", "mean_error")

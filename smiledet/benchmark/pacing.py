@@ -11,7 +11,7 @@ ROUND_SECONDS = 0.05
 
 MOST_CALLS = 400
 
-SLOW = 0.5
+SLOW = 0.1
 """Seconds of a call from which no others are made only to warm up."""
 
 BUDGET = 2.0
