@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from smiledet.process import first_to_go
+
 if TYPE_CHECKING:
     import keras
 
@@ -137,6 +139,7 @@ def _export(network: keras.Model, path: Path, file_format: str) -> str:
 
 def main() -> None:
     """The process."""
+    first_to_go()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the converters print
     serve(sys.stdin, answers)

@@ -137,6 +137,22 @@ def _write(values: Mapping[str, Any], path: Path) -> Path:
     return path
 
 
+def begun(about: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """What an interrupted run of the same command on the same machine has kept of a target; or nothing.
+
+    Args:
+        about: As `circumstances` returns it, of this run.
+        name: The target.
+        path: As for `keep`.
+    """
+    try:
+        kept = read_kept(path if path.suffix.lower() == SUFFIX else path / f"{name}{SUFFIX}")
+    except UsageError:
+        return {}
+    same = all(kept[each] == without_folders(about[each]) for each in ("command", "machine"))
+    return kept if same and kept.get("unfinished") == name else {}
+
+
 def read_kept(path: Path) -> dict[str, Any]:
     """Figures that were kept.
 

@@ -32,11 +32,12 @@ def processor() -> str:
 
 def describe_machine() -> str:
     """Processor, cores, Python and the versions that matter, in one line."""
-    versions = [f"{name} {installed}" for name in PACKAGES if (installed := _version(name))]
+    versions = [f"{name} {found}" for name in PACKAGES if (found := installed(name))]
     return f"{processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {', '.join(versions)}"
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """The version of a package, if it is there."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from smiledet.benchmark.networks import Network
+from smiledet.benchmark.pacing import Case
 from smiledet.benchmark.stopwatch import Stopwatch, random_chips, time_calls
 from smiledet.benchmark.yardstick import runner_class
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file, size_of
-from smiledet.errors import UsageError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.zoo import Model, read_index
 
 WARM_UP = 20
-
-ROUND_SECONDS = 0.05
-"""What one network in one setting gets of a round."""
-
-MOST_CALLS = 400
-
-SLOW = 0.5
-"""Seconds of a first call from which the others are not tried."""
 
 BATCHES = (1, 8)
 
@@ -39,11 +32,13 @@ class Timing:
         threads: Threads that an inference may use.
         batch: Faces handed over at once; the shipped files take one at a time, and so they are run one by one.
         rounds: Milliseconds a face, each the median of a round's calls.
+        calls: How many those are.
     """
 
     threads: int
     batch: int
     rounds: tuple[float, ...]
+    calls: int = 1
 
     @property
     def median(self) -> float:
@@ -78,32 +73,6 @@ class NetworkSpeed:
     timings: tuple[Timing, ...]
 
 
-@dataclass(slots=True)
-class _Case:
-    """What is timed again in each round."""
-
-    network: int
-    stopwatch: Stopwatch
-    place: int
-    device: str
-    batch: int
-    calls: int = 1
-    rounds: list[float] = field(default_factory=list)
-
-    def warm_up(self) -> None:
-        """Find out how many calls a round has time for; and so many are warm-up."""
-        if self.stopwatch.time(self.place, self.batch, 1) > SLOW:
-            return  # a call is a round, and was warm-up enough
-        once = self.stopwatch.time(self.place, self.batch, 3)
-        self.calls = max(1, min(MOST_CALLS, round(ROUND_SECONDS / once)))
-        self.stopwatch.time(self.place, self.batch, self.calls)
-
-    def time(self) -> None:
-        """One round."""
-        seconds = self.stopwatch.time(self.place, self.batch, self.calls)
-        self.rounds.append(1000 * seconds / self.batch)
-
-
 def measure_networks(
     networks: Sequence[Network], runners: Sequence[str], threads: Sequence[int], rounds: int
 ) -> tuple[list[NetworkSpeed], list[str]]:
@@ -113,13 +82,10 @@ def measure_networks(
         networks: With their files; one without a file for an engine is left out there.
         runners: Engines, and perhaps `openvino`.
         threads: Numbers of threads that an inference may use; 1 first.
-        rounds: Rounds to take the median of.
+        rounds: Rounds to take the median of; fewer for what is slow, see `smiledet.benchmark.pacing`.
 
     Returns:
-        A row a network and engine, and a line for each that could not be measured.
-
-    Raises:
-        SmiledetError: An engine's process crashed.
+        A row a network and engine, and a line for each that could not be measured, in all settings or in one.
     """
     from smiledet.training.progress import progress
 
@@ -127,20 +93,18 @@ def measure_networks(
     if not networks:
         return [], []
     with ExitStack() as stack:
-        cases: list[_Case] = []
+        cases: list[Case] = []
         for runner in runners:
             for count in threads[:1] if runner in ON_GPU else threads:
                 stopwatch = stack.enter_context(closing(Stopwatch(runner, count)))
-                cases += _loaded(stopwatch, networks, missed)
-        for case in progress(cases, "warm-up"):
-            case.warm_up()
+                cases += _loaded(stopwatch, networks, rounds, missed)
+        cases = _each(progress(cases, "warm-up"), Case.warm_up, networks, missed)
         for _ in progress(range(rounds), "rounds"):
-            for case in cases:
-                case.time()
+            cases = _each(cases, Case.time, networks, missed)
     return list(_rows(networks, cases)), list(dict.fromkeys(missed))
 
 
-def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], missed: list[str]) -> Iterator[_Case]:
+def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], rounds: int, missed: list[str]) -> Iterator[Case]:
     """Every network in a process, in every batch; why not goes to `missed`."""
     file_format = runner_class(stopwatch.runner).file_format
     place = 0
@@ -149,21 +113,41 @@ def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], missed: list[str]
             if file_format not in network.files:
                 raise UsageError(network.missing.get(file_format) or f"there is no {file_format} file")
             device = stopwatch.load(network.files[file_format], network.input_shape)
-        except UsageError as problem:
+        except SmiledetError as problem:
             missed.append(f"{network.name} on {stopwatch.runner}: {problem}")
             continue
-        yield from (_Case(number, stopwatch, place, device, batch) for batch in BATCHES)
+        yield from (Case(number, stopwatch, place, device, batch, rounds) for batch in BATCHES)
         place += 1
 
 
-def _rows(networks: Sequence[Network], cases: Iterable[_Case]) -> Iterator[NetworkSpeed]:
-    groups: dict[tuple[int, str], list[_Case]] = {}
+def _each(
+    cases: Iterable[Case], do: Callable[[Case], None], networks: Sequence[Network], missed: list[str]
+) -> list[Case]:
+    """Do something with every case; those that went well. Why not goes to `missed`."""
+    well = []
+    for case in cases:
+        try:
+            do(case)
+        except SmiledetError as problem:
+            threads, faces = case.stopwatch.threads, case.batch
+            setting = f"{threads} thread{'s' * (threads > 1)}, {faces} face{'s' * (faces > 1)} at once"
+            missed.append(f"{networks[case.network].name} on {case.stopwatch.runner}, {setting}: {problem}")
+            continue
+        well.append(case)
+    return well
+
+
+def _rows(networks: Sequence[Network], cases: Iterable[Case]) -> Iterator[NetworkSpeed]:
+    """A row a network and engine; none where the first setting is missing, which all are compared by."""
+    groups: dict[tuple[int, str], list[Case]] = {}
     for case in cases:
         groups.setdefault((case.network, case.stopwatch.runner), []).append(case)
     for (number, runner), group in sorted(groups.items(), key=lambda item: item[0][0]):
+        if (group[0].stopwatch.threads, group[0].batch) != (1, 1):
+            continue
         network = networks[number]
         size = size_of(network.files[runner_class(runner).file_format]) / 1000
-        timings = tuple(Timing(each.stopwatch.threads, each.batch, tuple(each.rounds)) for each in group)
+        timings = tuple(Timing(each.stopwatch.threads, each.batch, tuple(each.rounds), each.calls) for each in group)
         yield NetworkSpeed(network, runner, group[0].device, size, timings)
 
 
@@ -171,14 +155,14 @@ def to_the_fastest(speeds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """How many times slower each is than the fastest.
 
     Args:
-        speeds: Times of the same rounds by engine.
+        speeds: Times of the same rounds by engine; a slow one may have fewer.
 
     Returns:
         The median of the rounds' ratios by engine: what slows a round down slows both. 1 for the fastest.
     """
     fastest = min(speeds.values(), key=statistics.median)
     return {
-        name: statistics.median(own / best for own, best in zip(rounds, fastest, strict=True))
+        name: statistics.median(own / best for own, best in zip(rounds, fastest, strict=False))
         for name, rounds in speeds.items()
     }
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from smiledet.benchmark.converted import Counts, keep_counts, kept_file, kept_folder, read_counts
 from smiledet.benchmark.converting import Job, convert
-from smiledet.engines.files import FORMATS, PRECISIONS, exported_file, file_key
+from smiledet.engines.files import PRECISIONS, exported_file, file_key
 from smiledet.errors import UsageError
 from smiledet.zoo import Model, read_index
 
 if TYPE_CHECKING:
     from smiledet.networks.base import Architecture
 
-AT_ONCE = 30_000_000
+AT_ONCE = 60_000_000
 """Parameters of the architectures that are held in memory together; a larger one comes alone."""
 
 FIGURES = ("accuracy", "mean_error")
@@ -92,26 +93,27 @@ def architecture_names() -> list[str]:
     return names()
 
 
-def shipped_networks(formats: Sequence[str], folder: Path, names: Sequence[str] = ()) -> list[Network]:
+def shipped_networks(formats: Sequence[str], names: Sequence[str] = (), done: Collection[str] = ()) -> list[Network]:
     """The shipped classifiers, converted where a format does not ship and Keras is installed.
 
     Args:
         formats: Those wanted.
-        folder: Where converted files go.
         names: Those wanted, by task and name; none for all.
+        done: Those that are not, all the same.
 
     Raises:
         UsageError: A shipped file is missing or damaged.
     """
-    models = [model for model in classifiers() if not names or name_of(model) in names]
+    models = [model for model in classifiers() if _wanted(name_of(model), names, done)]
     found = [_shipped(model, formats) for model in models]
     if not can_convert():
         return found
-    jobs = []
-    for model, network in zip(models, found, strict=True):
-        files = {each: str(_target(folder, network.name, each)) for each in network.missing if "keras" in model.files}
-        jobs.append(Job(keras=str(model.file("keras")), files=files))
-    return list(_filled(found, jobs))
+    folders = [kept_folder(name_of(model), {"keras": model.files["keras"].sha256}) for model in models]
+    return list(_filled(found, [Job(keras=str(model.file("keras"))) for model in models], folders))
+
+
+def _wanted(name: str, names: Sequence[str], done: Collection[str]) -> bool:
+    return name not in done and (not names or name in names)
 
 
 def _shipped(model: Model, formats: Sequence[str]) -> Network:
@@ -132,69 +134,85 @@ def _shipped(model: Model, formats: Sequence[str]) -> Network:
     return Network(name_of(model), shape, files, model.figures.get("parameters"), None, missing, figures)
 
 
-def untrained_networks(formats: Sequence[str], folder: Path, names: Sequence[str] = ()) -> Iterator[list[Network]]:
-    """Architectures with random weights, as many at a time as fit; a list's files are gone when the next is asked for.
+def untrained_networks(
+    formats: Sequence[str], names: Sequence[str] = (), done: Collection[str] = ()
+) -> Iterator[list[Network]]:
+    """Architectures with random weights, as many at a time as fit.
 
     Args:
         formats: Those wanted.
-        folder: Where converted files go.
         names: Those wanted; none for all.
+        done: Those that are not, all the same.
 
     Raises:
-        UsageError: Keras or TensorFlow is not installed.
+        UsageError: Keras or TensorFlow is not installed, or the user's cache cannot be written.
     """
-    for rows in together([name for name in architecture_names() if not names or name in names]):
+    for rows in together([name for name in architecture_names() if _wanted(name, names, done)]):
         bare = [Network(row.name, row.input_shape, {}, None, None, dict.fromkeys(formats, ""), {}) for row in rows]
-        targets = [{each: _target(folder, row.name, each) for each in formats} for row in rows]
-        jobs = [
-            Job(architecture=row.name, files={name: str(path) for name, path in files.items()})
-            for row, files in zip(rows, targets, strict=True)
-        ]
-        yield list(_filled(bare, jobs))
-        _remove(path for files in targets for path in files.values())
+        yield list(_filled(bare, [Job(architecture=row.name) for row in rows], [_folder(row) for row in rows]))
 
 
 def together(names: Sequence[str]) -> Iterator[list[Architecture]]:
-    """Architectures in groups of `AT_ONCE` parameters at most, or of one."""
+    """Architectures from the smallest on, in groups of `AT_ONCE` parameters at most, or of one."""
     from smiledet.networks.base import find_architecture
-    from smiledet.networks.listing import outline
 
+    parameters = {name: _counts(find_architecture(name)).parameters for name in names}
     group: list[Architecture] = []
     held = 0
-    for name in names:
-        listed = outline(find_architecture(name))
-        if group and held + listed.parameters > AT_ONCE:
+    for name in sorted(names, key=parameters.__getitem__):
+        if group and held + parameters[name] > AT_ONCE:
             yield group
             group, held = [], 0
-        group.append(listed.row)
-        held += listed.parameters
+        group.append(find_architecture(name))
+        held += parameters[name]
     if group:
         yield group
 
 
-def _filled(networks: Sequence[Network], jobs: Sequence[Job]) -> Iterator[Network]:
-    """Networks with what was counted and converted."""
+def _folder(row: Architecture) -> Path:
+    return kept_folder(row.name, {"input_shape": row.input_shape, "classes": row.classes})
+
+
+def _counts(row: Architecture) -> Counts:
+    """An architecture's size and work, counted once."""
+    from smiledet.networks.listing import outline
+
+    counts = read_counts(_folder(row))
+    if counts is None:
+        listed = outline(row)
+        counts = Counts(listed.parameters, listed.work.multiply_adds)
+        keep_counts(_folder(row), counts)
+    return counts
+
+
+def _filled(networks: Sequence[Network], origins: Sequence[Job], folders: Sequence[Path]) -> Iterator[Network]:
+    """Networks with what was counted and converted, now or before."""
     from smiledet.training.progress import progress
 
-    converted = progress(convert(jobs), "networks converted")
-    for network, job, done in zip(networks, jobs, converted, strict=True):
-        new = {each: Path(path) for each, path in job.files.items() if each not in done.failed}
-        files: dict[str, Any] = {**network.files, **new}
-        missing = {each: done.failed.get(each, why) for each, why in network.missing.items() if each not in new}
-        yield replace(
-            network, files=files, missing=missing, parameters=done.parameters, multiply_adds=done.multiply_adds
-        )
+    jobs = [_left(*each) for each in zip(networks, origins, folders, strict=True)]
+    converted = progress(convert([job for job in jobs if job is not None]), "networks converted")
+    for network, job, folder in zip(networks, jobs, folders, strict=True):
+        failed: Mapping[str, str] = {}
+        if job is not None:
+            done = next(converted)
+            failed = done.failed
+            if done.parameters is not None and done.multiply_adds is not None:
+                keep_counts(folder, Counts(done.parameters, done.multiply_adds))
+        yield _with_files(network, folder, failed)
 
 
-def _target(folder: Path, name: str, file_format: str) -> Path:
-    return folder / f"{name.replace('/', '-')}{FORMATS[file_format].suffix}"
+def _left(network: Network, origin: Job, folder: Path) -> Job | None:
+    """What is still to be converted or counted of a network; None where all is there."""
+    files = {each: path for each in network.missing if not (path := kept_file(folder, each)).exists()}
+    if not files and read_counts(folder) is not None:
+        return None
+    return replace(origin, files={each: str(path) for each, path in files.items()})
 
 
-def _remove(paths: Iterator[Path]) -> None:
-    import shutil
-
-    for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+def _with_files(network: Network, folder: Path, failed: Mapping[str, str]) -> Network:
+    there = {each: path for each in network.missing if (path := kept_file(folder, each)).exists()}
+    missing = {each: failed.get(each, why) for each, why in network.missing.items() if each not in there}
+    parameters, multiply_adds = read_counts(folder) or (None, None)
+    return replace(
+        network, files={**network.files, **there}, missing=missing, parameters=parameters, multiply_adds=multiply_adds
+    )

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 USUAL = ("models", "pipeline")
 """What is measured without a TARGET."""
@@ -88,7 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plots is not None:
         check_plots(arguments.plots)
     about = circumstances(arguments)
-    measured = {name: module.measure(arguments) for name, module in modules.items()}
+    measured: dict[str, dict[str, Any]] = {}
+    for name, module in modules.items():
+        measured[name] = _measure(name, module, arguments, about, measured)
     if arguments.output is not None:
         keep(about, measured, arguments.output)
     drawn = [] if arguments.plots is None else _draw(modules, measured, arguments.plots)
@@ -106,6 +111,31 @@ def run(arguments: argparse.Namespace) -> int:
     if drawn:
         print(f"\nplots: {', '.join(map(str, drawn))}")
     return 0
+
+
+def _measure(
+    name: str,
+    module: ModuleType,
+    arguments: argparse.Namespace,
+    about: dict[str, Any],
+    before: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """What a target measures; of one that grows, all of it is kept as it comes, with that of the targets before."""
+    from smiledet.benchmark.keeping import begun, keep
+
+    if not hasattr(module, "grow"):
+        whole: dict[str, Any] = module.measure(arguments)
+        return whole
+    kept = begun(about, name, arguments.output) if arguments.output is not None else {}
+    if kept:
+        # Figures of both runs: the date is that of the first.
+        about["resumed"], about["date"] = about["date"], kept["date"]
+        log.info("going on with what was begun at %s in %s", kept["date"], arguments.output)
+    result: dict[str, Any] = {}
+    for result in module.grow(arguments, kept):
+        if arguments.output is not None:
+            keep({**about, "unfinished": name}, {**before, name: result}, arguments.output)
+    return result
 
 
 def _draw(modules: dict[str, ModuleType], measured: dict[str, dict[str, Any]], folder: Path) -> list[Path]:

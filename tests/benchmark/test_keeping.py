@@ -7,7 +7,15 @@ import json
 
 import pytest
 
-from smiledet.benchmark.keeping import check_output, check_plots, circumstances, command_line, keep, read_kept
+from smiledet.benchmark.keeping import (
+    begun,
+    check_output,
+    check_plots,
+    circumstances,
+    command_line,
+    keep,
+    read_kept,
+)
 from smiledet.errors import UsageError
 
 ABOUT = {"date": "2026-01-02T03:04:05+00:00", "command": "smiledet bench", "machine": "an abacus"}
@@ -93,3 +101,21 @@ def test_other_files_are_refused(tmp_path, text):
         read_kept(path)
     with pytest.raises(UsageError, match="cannot read"):
         read_kept(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["all.json", "folder"])
+def test_only_the_same_command_on_the_same_machine_goes_on(tmp_path, name):
+    path = tmp_path / name
+    check_output(path)
+    assert begun(ABOUT, "models", path) == {}
+    keep({**ABOUT, "unfinished": "models"}, {"models": {"models": [1]}}, path)
+    later = {**ABOUT, "date": "2026-01-03T00:00:00+00:00"}
+    assert begun(later, "models", path)["models"] == [1]
+    assert begun({**later, "command": "smiledet bench --threads 1"}, "models", path) == {}
+    assert begun({**later, "machine": "a slide rule"}, "models", path) == {}
+    assert begun(later, "pipeline", path) == {}
+
+
+def test_finished_figures_are_measured_anew(tmp_path):
+    keep(ABOUT, {"models": {"models": [1]}}, tmp_path / "all.json")
+    assert begun(ABOUT, "models", tmp_path / "all.json") == {}

@@ -16,7 +16,7 @@ import pytest
 
 import smiledet
 from smiledet.benchmark import models as module
-from smiledet.benchmark import networks, stopwatch
+from smiledet.benchmark import networks, pacing, stopwatch
 from smiledet.benchmark.models import Timing, measure_models, measure_networks, to_the_fastest
 from smiledet.benchmark.stopwatch import Stopwatch, random_chips, serve, time_calls
 from smiledet.benchmark.yardstick import OPENVINO, load_runner, runner_class, runner_names
@@ -49,7 +49,7 @@ def smile():
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(module, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(pacing, "ROUND_SECONDS", 0.0)
 
 
 def test_ratios_are_of_the_same_rounds():
@@ -57,6 +57,7 @@ def test_ratios_are_of_the_same_rounds():
     ratios = to_the_fastest({"a": [1.0, 10.0, 1.0], "b": [1.2, 12.0, 1.2], "c": [2.0, 2.0, 2.0]})
     assert ratios == {"a": 1.0, "b": pytest.approx(1.2), "c": 2.0}
     assert to_the_fastest({"a": [3.0]}) == {"a": 1.0}
+    assert to_the_fastest({"a": [1.0, 10.0, 1.0], "slow": [4.0, 40.0]}) == {"a": 1.0, "slow": 4.0}
 
 
 def test_median_and_quartiles():
@@ -75,7 +76,7 @@ def test_one_slow_call_does_not_count_for_more(monkeypatch):
 
 def test_a_process_serves_requests_line_by_line(monkeypatch):
     monkeypatch.setattr(stopwatch, "load_runner", lambda name, path, threads: Sleeper())
-    requests = [{"load": "x.tflite", "shape": [4, 4, 1]}, {"time": 0, "batch": 8, "calls": 2}]
+    requests = [{"load": 5, "path": "x.tflite", "shape": [4, 4, 1]}, {"time": 5, "batch": 8, "calls": 2}]
     answers = io.StringIO()
     serve("litert", 1, io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers)
     loaded, timed = map(json.loads, answers.getvalue().splitlines())
@@ -91,12 +92,106 @@ def test_a_process_refuses_what_its_engine_refuses_and_goes_on(smile, tmp_path):
         assert watch.time(0, 2, 1) > 0
 
 
-def test_an_engine_that_crashes_is_named():
+class Bursting(Sleeper):
+    """Has memory for less than eight faces."""
+
+    def predict(self, chips):
+        if len(chips) == 8:
+            raise MemoryError
+        return super().predict(chips)
+
+
+def test_what_an_engine_raises_is_an_answer(monkeypatch):
+    monkeypatch.setattr(stopwatch, "load_runner", lambda name, path, threads: Bursting())
+    requests = [{"load": 0, "path": "x", "shape": [4, 4, 1]}]
+    requests += [{"time": 0, "batch": batch, "calls": 1} for batch in (8, 1)]
+    answers = io.StringIO()
+    serve("litert", 1, io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers)
+    _, too_many, one = map(json.loads, answers.getvalue().splitlines())
+    assert too_many == {"refused": "MemoryError()"} and one["seconds"] > 0
+
+
+def test_an_engine_that_crashes_is_named_and_begins_again(smile):
     with closing(Stopwatch("litert", 1)) as watch:
+        watch.load(smile.files["litert"], smile.input_shape)
         watch._process.send_signal(signal.SIGKILL)
         watch._process.wait()
-        with pytest.raises(SmiledetError, match="timing on litert ended with signal 9"):
+        with pytest.raises(SmiledetError, match="timing on litert ended with signal 9: too little memory"):
             watch.time(0, 1, 1)
+        assert watch.time(0, 1, 1) > 0
+
+
+class Watch:
+    """A stopwatch whose clock is made up: seconds a face of each network; None ends the process."""
+
+    def __init__(self, runner, threads):
+        self.runner, self.threads, self.seconds, self.asked = runner, threads, [], []
+
+    def load(self, path, shape):
+        self.seconds.append(float(path.stem))
+        return "nowhere"
+
+    def time(self, network, batch, calls):
+        self.asked.append((network, batch, calls))
+        seconds = self.seconds[network] * batch
+        if seconds > 100:
+            raise SmiledetError(f"timing on {self.runner} ended with signal 9")
+        return seconds
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def made_up(monkeypatch, tmp_path):
+    """Networks that take so many seconds a face on Watch."""
+    monkeypatch.setattr(module, "Stopwatch", Watch)
+
+    def make(*seconds):
+        paths = [tmp_path / f"{each}.tflite" for each in seconds]
+        for path in paths:
+            path.write_bytes(b"")
+        return [networks.Network(path.stem, (4, 4, 1), {"litert": path}, 1, 1, {}, {}) for path in paths]
+
+    return make
+
+
+def test_slow_networks_get_fewer_rounds_and_three_at_least(made_up):
+    speeds, missed = measure_networks(made_up(0.001, 0.45, 9.0), ["litert"], [1], 7)
+    assert missed == []
+    rounds = [[(each.calls, len(each.rounds)) for each in speed.timings] for speed in speeds]
+    assert rounds == [[(50, 7), (6, 7)], [(1, 4), (1, 3)], [(1, 3), (1, 3)]]
+    assert [speed.timings[1].median for speed in speeds] == pytest.approx([1, 450, 9000])
+
+
+def test_no_more_rounds_than_asked_for(made_up):
+    (speed,), _ = measure_networks(made_up(9.0), ["litert"], [1], 2)
+    assert [len(each.rounds) for each in speed.timings] == [2, 2]
+
+
+def test_the_slowest_are_not_run_only_to_warm_up(made_up):
+    watch = Watch("litert", 1)
+    watch.load(made_up(9.0)[0].files["litert"], (4, 4, 1))
+    case = pacing.Case(0, watch, 0, "nowhere", 8, 7)
+    case.warm_up()
+    for _ in range(7):
+        case.time()
+    assert watch.asked == [(0, 8, 1)] * 3 and case.rounds == [9000.0] * 3
+
+
+def test_one_setting_that_fails_is_a_line_and_the_rest_stays(made_up):
+    speeds, missed = measure_networks(made_up(20.0, 0.01), ["litert"], [1], 3)
+    assert [(each.network.name, [timing.batch for timing in each.timings]) for each in speeds] == [
+        ("20.0", [1]),
+        ("0.01", [1, 8]),
+    ]
+    assert missed == ["20.0 on litert, 1 thread, 8 faces at once: timing on litert ended with signal 9"]
+
+
+def test_a_network_that_fails_alone_and_alone_only_is_no_row(made_up):
+    speeds, missed = measure_networks(made_up(200.0, 0.01), ["litert"], [1, 2], 3)
+    assert [each.network.name for each in speeds] == ["0.01"]
+    assert len(missed) == 4 and all(line.startswith("200.0 on litert, ") for line in missed)
 
 
 def test_a_network_without_a_file_is_said_once(smile, quick):
@@ -170,11 +265,29 @@ def test_names_are_checked(monkeypatch):
         networks.check_names([], True)
 
 
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "smiledet" / "converted"
+
+
 @pytest.mark.train
-def test_architectures_are_converted_counted_and_timed(tmp_path, quick):
+def test_architectures_are_converted_and_counted_once(own_cache, monkeypatch):
     pytest.importorskip("tensorflow")
-    ((network,),) = groups = list(networks.untrained_networks(["litert"], tmp_path, ["mini-xception"]))
-    assert len(groups) == 1
+    ((network,),) = list(networks.untrained_networks(["litert"], ["mini-xception"]))
     assert (network.parameters, network.multiply_adds) == (58_423, 10_163_392)
     assert network.missing == {} and network.input_shape == (64, 64, 1)
-    assert list(tmp_path.iterdir()) == []  # gone once the next is asked for
+    assert network.files["litert"].is_relative_to(own_cache) and network.files["litert"].stat().st_size > 200_000
+    monkeypatch.setattr("smiledet.benchmark.converting._start", None)  # nothing is left to convert
+    assert list(networks.untrained_networks(["litert"], ["mini-xception"])) == [[network]]
+    assert list(networks.untrained_networks(["litert"], ["mini-xception"], ["mini-xception"])) == []
+
+
+@pytest.mark.train
+def test_small_networks_come_first_and_large_ones_alone(own_cache):
+    pytest.importorskip("tensorflow")
+    names = ["vgg-16", "mini-xception", "mobilenet-025"]
+    assert [[row.name for row in group] for group in networks.together(names)] == [
+        ["mini-xception", "mobilenet-025"],
+        ["vgg-16"],
+    ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import pytest
 
 from smiledet.benchmark.keeping import read_kept
+from smiledet.benchmark.models import measure_networks
+from smiledet.benchmark.networks import shipped_networks
 from smiledet.benchmark.peer_environment import PeerEnvironment
 from smiledet.benchmark.peer_list import Peer
 from smiledet.benchmark.peer_worker import PeerError
@@ -17,13 +20,13 @@ from smiledet.cli import main
 from smiledet.cli.bench import target, target_names
 from smiledet.detection import packages
 from smiledet.detection.choose import installed_detectors
-from smiledet.zoo import read_index
+from smiledet.zoo import find_model, read_index
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Few inferences, and no Keras, which would convert and count first."""
-    monkeypatch.setattr("smiledet.benchmark.models.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.benchmark.pacing.ROUND_SECONDS", 0.0)
     monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
 
 
@@ -39,8 +42,9 @@ def test_every_target_is_whole():
     for name in target_names():
         module = target(name)
         assert module.__doc__.splitlines()[0].endswith(".")
-        for part in ("add_arguments", "check", "measure", "tables"):
+        for part in ("add_arguments", "check", "tables"):
             assert callable(getattr(module, part))
+        assert hasattr(module, "measure") != hasattr(module, "grow")
 
 
 @pytest.mark.parametrize("name", target_names())
@@ -95,6 +99,61 @@ def test_tables_are_printed_kept_and_drawn(quick, capsys, tmp_path):
     assert {path.name for path in drawn.iterdir()} == {"models-fps.png", "models-accuracy.png"}
     assert lines[-1].startswith("plots: ")
     assert read_kept(kept / "models.json")["models"][0]["times"][0]["rounds_ms"]
+
+
+@pytest.fixture
+def groups(quick, monkeypatch):
+    """Three architectures, the second without a file; what was timed. "interrupt" in it interrupts the third."""
+    model = find_model("smile", "mini-xception")
+    network = shipped_networks(["litert"], ["smile/mini-xception"])[0]
+    timed = []
+
+    def made_up(arguments, runners, done):
+        for name in ("first", "second", "third"):
+            if name not in done:
+                files = {} if name == "second" else {"litert": model.file("litert")}
+                yield "architectures", [replace(network, name=name, files=files, missing={"litert": "too large"})]
+
+    def timing(networks, *settings):
+        if "interrupt" in timed and networks[0].name == "third":
+            raise KeyboardInterrupt
+        timed.append(networks[0].name)
+        return measure_networks(networks, *settings)
+
+    monkeypatch.setattr("smiledet.cli._bench.models._groups", made_up)
+    monkeypatch.setattr("smiledet.benchmark.models.measure_networks", timing)
+    return timed
+
+
+def test_an_interrupted_run_keeps_what_it_has_and_goes_on(groups, capsys, tmp_path):
+    path = tmp_path / "models.json"
+    command = ["bench", "models", "--engine", "litert", "--threads", "1", "--repeats", "1", "--output", str(path)]
+    groups.append("interrupt")
+    assert main(command) == 130
+    half = read_kept(path)
+    assert (half["unfinished"], [row["model"] for row in half["architectures"]]) == ("models", ["first"])
+    assert half["not_measured"] == ["second on litert: too large"]
+    groups.clear()
+    assert main(command) == 0
+    assert groups == ["second", "third"]  # what was not measured is tried again
+    whole = read_kept(path)
+    assert "unfinished" not in whole and whole["date"] == half["date"] and whole["resumed"] >= half["date"]
+    assert [row["model"] for row in whole["architectures"]] == ["first", "third"]
+    assert whole["architectures"][0] == half["architectures"][0]
+    assert whole["not_measured"] == ["second on litert: too large"]
+    assert "Not measured: second on litert: too large" in capsys.readouterr().out
+    groups.clear()
+    assert main(command) == 0
+    assert groups == ["first", "second", "third"]  # a whole one is measured anew
+
+
+def test_converting_alone_measures_nothing(groups, capsys, monkeypatch):
+    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: True)
+    assert main(["bench", "models", "--convert-only", "--engine", "litert"]) == 0
+    assert groups == []
+    out = capsys.readouterr().out
+    assert "Not converted: second to litert: too large" in out
+    assert "Not measured" not in out
 
 
 def floor_table(ratio):
@@ -175,6 +234,8 @@ def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
         (["models", "--only", "smile/none"], ["'smile/none'", "smile/mini-xception"]),
         (["models", "--output", "nowhere/a.json"], ["nowhere"]),
         (["models", "--plots", "/dev/null"], ["/dev/null"]),
+        (["--convert-only"], ["--convert-only", "smiledet bench models"]),
+        (["models", "--convert-only", "--output", "a.json"], ["--convert-only", "--output"]),
         (["resources", "--seconds", "0"], ["--seconds 0", "more than 0"]),
         (["resources", "--seconds", "nan"], ["--seconds nan", "more than 0"]),
         (["resources", "--pace", "-1"], ["--pace -1", "faces a second"]),

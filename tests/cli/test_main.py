@@ -78,7 +78,7 @@ def test_models_lists_every_row_of_the_index(capsys):
 
 
 def test_bench_prints_one_json_object(capfd, write_scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr("smiledet.benchmark.models.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.benchmark.pacing.ROUND_SECONDS", 0.0)
     monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
     clip = write_scenes(tmp_path / "clip.mp4", 4)
     arguments = ["--engine", "litert", "--threads", "1", "--repeats", "1", "--rounds", "1", "--clip", str(clip)]

@@ -4,6 +4,10 @@ A target has a docstring whose first line is its help, and four functions: `add_
 `--json`, `--output` and `--plots`, `check` refuses what makes no sense before anything is measured, `measure` returns
 what goes into the JSON object, and `tables` makes of that what is printed otherwise.
 
+One that takes long has `grow(arguments, begun)` instead of `measure`: it yields the result so far each time that more
+is measured, the whole of it last, and `--output` keeps each. `begun` is what an interrupted run of the same command has
+kept, or empty.
+
 It may have more. `plots(result, folder)` draws into a folder that is there and yields the files that it wrote;
 without it `--plots` draws nothing of that target. `sections(result)` yields each table as `smiledet.report.Section`
 (title, header, rows) and `remarks(result)` the sentences below: `scripts/benchmark_table.py` makes Markdown of them,

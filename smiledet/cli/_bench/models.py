@@ -4,8 +4,14 @@ Faces a second and milliseconds a face, on one thread and on several, one face a
 multiply-adds and the size of the file. OpenVINO is timed beside the engines where it is installed: smiledet does not
 run on it, but no shipped network may be more than 1.3 times slower than the fastest of all.
 
+Converted networks are kept in the user's cache folder (`converted`, some gigabytes with all architectures), so that a
+second run only measures. With --output the figures are kept as they come, and after an interrupt the same command goes
+on where it was. A setting gets so many rounds of about 0.05 s; a slow one fewer, about 2 s in all but 3 at least: the
+JSON has every round.
+
 Example:
   smiledet bench models
+  smiledet bench models --architectures --convert-only
   smiledet bench models --architectures --only vgg-16 --only mobilenet-025-128 --plots plots
 """
 
@@ -13,24 +19,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
-    from smiledet.benchmark.models import NetworkSpeed
+    from smiledet.benchmark.networks import Network
     from smiledet.engines.base import Engine
     from smiledet.report import Section
 
-FLOOR = 1.3
-"""How many times slower than the fastest a shipped network may be on the engine that runs it."""
-
 TITLES = {"models": "Shipped models", "architectures": "Architectures with random weights"}
-
-HELD_AGAINST = ("litert", "onnx", "openvino")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="rounds of the models (default: 7)")
     parser.add_argument("--architectures", action="store_true", help="every architecture too, with random weights")
     parser.add_argument("--only", action="append", metavar="NAME", help="one network alone; may be repeated")
+    parser.add_argument("--convert-only", action="store_true", help="convert what is not converted yet, and no more")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -56,30 +57,75 @@ def check(arguments: argparse.Namespace) -> None:
         runner_class(name).check()
     if arguments.architectures or arguments.only:
         check_names(arguments.only or (), arguments.architectures)
+    if arguments.convert_only:
+        _check_converting(arguments)
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time every model; the architectures after them, a few at a time."""
+def _check_converting(arguments: argparse.Namespace) -> None:
+    from smiledet.benchmark.networks import can_convert
+
+    if arguments.target is None:
+        raise UsageError("--convert-only is of the target models: smiledet bench models --convert-only")
+    for flag in ("output", "plots"):
+        if getattr(arguments, flag) is not None:
+            raise UsageError(f"--convert-only measures nothing: there is nothing for --{flag}")
+    if not can_convert():
+        raise UsageError("--convert-only needs Keras and TensorFlow: pip install 'smiledet[train]' (Python 3.11 on)")
+
+
+def grow(arguments: argparse.Namespace, begun: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Time every model; the architectures after them, the small ones first; what `begun` has is not timed again."""
+    from smiledet.benchmark.model_rows import as_rows, verdict
     from smiledet.benchmark.models import measure_networks
-    from smiledet.benchmark.networks import shipped_networks, untrained_networks
-    from smiledet.benchmark.yardstick import runner_class
 
     runners, missed = _runners(arguments.engine)
     threads = sorted({1, arguments.threads or os.cpu_count() or 1})
+    rows: dict[str, list[dict[str, Any]]] = {kind: list(begun.get(kind, ())) for kind in TITLES}
+    done = {row["model"] for kind in TITLES for row in rows[kind]}
+    missed += [line for line in begun.get("not_measured", ()) if line.partition(" on ")[0] in done]
+
+    def so_far() -> dict[str, Any]:
+        # As the thesis' Table 4 has them: by the work that a picture is.
+        rows["architectures"].sort(key=lambda row: row["multiply_adds"] or 0)
+        settings = {"threads": threads, "repeats": arguments.repeats}
+        return {**settings, **rows, "not_measured": list(dict.fromkeys(missed)), "floor": verdict(rows["models"])}
+
+    if arguments.convert_only:
+        yield {
+            **so_far(),
+            "converted": _converted(network for _, some in _groups(arguments, runners, done) for network in some),
+        }
+        return
+    for kind, networks in _groups(arguments, runners, done):
+        speeds, more = measure_networks(networks, runners, threads, arguments.repeats)
+        rows[kind] += as_rows(speeds)
+        missed += more
+        yield so_far()
+    yield so_far()
+
+
+def _groups(
+    arguments: argparse.Namespace, runners: Sequence[str], done: Collection[str]
+) -> Iterator[tuple[str, list[Network]]]:
+    """What is measured together, converted."""
+    from smiledet.benchmark.networks import shipped_networks, untrained_networks
+    from smiledet.benchmark.yardstick import runner_class
+
     formats = list(dict.fromkeys(runner_class(name).file_format for name in runners))
-    result: dict[str, Any] = {"threads": threads, "repeats": arguments.repeats, "models": [], "architectures": []}
-    with TemporaryDirectory(prefix="smiledet-bench-") as temporary:
-        folder = Path(temporary)
-        only = arguments.only or ()
-        untrained = untrained_networks(formats, folder, only) if arguments.architectures else ()
-        for kind, groups in (("models", [shipped_networks(formats, folder, only)]), ("architectures", untrained)):
-            for networks in groups:
-                speeds, more = measure_networks(networks, runners, threads, arguments.repeats)
-                result[kind] += _rows(speeds)
-                missed += more
-    # As the thesis' Table 4 has them: by the work that a picture is.
-    result["architectures"].sort(key=lambda row: row["multiply_adds"])
-    return {**result, "not_measured": missed, "floor": _floor(result["models"])}
+    only = arguments.only or ()
+    yield "models", shipped_networks(formats, only, done)
+    if arguments.architectures:
+        for networks in untrained_networks(formats, only, done):
+            yield "architectures", networks
+
+
+def _converted(networks: Iterable[Network]) -> list[str]:
+    """Convert networks; a line for each, and for each format that there is none of."""
+    lines = []
+    for network in networks:
+        lines.append(f"{network.name}: {', '.join(network.files) or 'nothing'}")
+        lines += [f"Not converted: {network.name} to {each}: {why}" for each, why in network.missing.items()]
+    return lines
 
 
 def _runners(wanted: list[str] | None) -> tuple[list[str], list[str]]:
@@ -101,62 +147,6 @@ def _problem(runner: type[Engine]) -> str:
     return ""
 
 
-def _rows(speeds: list[NetworkSpeed]) -> list[dict[str, Any]]:
-    from smiledet.benchmark.models import to_the_fastest
-
-    first: dict[str, dict[str, tuple[float, ...]]] = {}
-    for speed in speeds:
-        first.setdefault(speed.network.name, {})[speed.runner] = speed.timings[0].rounds
-    ratios = {name: to_the_fastest(times) for name, times in first.items()}
-    return [_row(speed, ratios[speed.network.name][speed.runner]) for speed in speeds]
-
-
-def _row(speed: NetworkSpeed, ratio: float) -> dict[str, Any]:
-    network = speed.network
-    return {
-        "model": network.name,
-        "engine": speed.runner,
-        "device": speed.device,
-        "input": list(network.input_shape),
-        "parameters": network.parameters,
-        "multiply_adds": network.multiply_adds,
-        "kilobytes": round(speed.kilobytes, 1),
-        "fps": round(1000 / speed.timings[0].median, 1),
-        "milliseconds": round(speed.timings[0].median, 4),
-        "to_the_fastest": round(ratio, 3),
-        "times": [
-            {
-                "threads": timing.threads,
-                "faces_at_once": timing.batch,
-                "ms_a_face": round(timing.median, 4),
-                "quartiles_ms": [round(each, 4) for each in timing.quartiles],
-                "rounds_ms": [round(each, 4) for each in timing.rounds],
-            }
-            for timing in speed.timings
-        ],
-        **network.figures,
-    }
-
-
-def _floor(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Whether every shipped network keeps to `FLOOR` on the engine that runs it; None where that was not timed."""
-    from smiledet.benchmark.models import to_the_fastest
-    from smiledet.engines.choice import choose_engine
-
-    engine = choose_engine().name
-    times: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
-        if row["engine"] in HELD_AGAINST:
-            times.setdefault(row["model"], {})[row["engine"]] = row["times"][0]["rounds_ms"]
-    ratios = {name: to_the_fastest(each)[engine] for name, each in times.items() if engine in each and len(each) > 1}
-    if not ratios:
-        return None
-    against = sorted({name for each in times.values() for name in each})
-    kept = all(ratio <= FLOOR for ratio in ratios.values())
-    rounded = {name: round(ratio, 3) for name, ratio in ratios.items()}
-    return {"engine": engine, "against": against, "limit": FLOOR, "ratios": rounded, "kept": kept}
-
-
 def sections(result: dict[str, Any]) -> Iterator[Section]:
     """A table of the shipped models, one of the architectures: a row a network and engine."""
     from smiledet.benchmark.model_tables import by_engine
@@ -176,7 +166,8 @@ def brief(result: dict[str, Any]) -> Iterator[Section]:
 
 
 def remarks(result: dict[str, Any]) -> Iterator[str]:
-    """The verdict, and what was not measured."""
+    """The verdict, and what was not measured; or what was converted."""
+    yield from result.get("converted", ())
     floor = result["floor"]
     if floor is not None:
         worst = max(floor["ratios"], key=floor["ratios"].__getitem__)
