@@ -19,6 +19,7 @@ from smiledet.detection.around import Surroundings, shrunk_face
 from smiledet.detection.base import DetectorKind, FaceDetector
 from smiledet.detection.bridge import Bridge
 from smiledet.detection.haunts import PAUSE, Haunts
+from smiledet.detection.proposals import Proposer, shipped_network
 from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import DETECTOR_WINDOW
 from smiledet.detection.second_look import SecondLook
@@ -72,6 +73,7 @@ class LocatorSettings:
     tilted: bool = True
     second_look: bool = True
     watch_cuts: bool = True
+    proposals: float = field(default=0.1, metadata=between(0, 10))
 
 
 class FaceLocator:
@@ -92,12 +94,14 @@ class FaceLocator:
         tracker: FaceTracker,
         settings: LocatorSettings | None = None,
         verifier: FaceDetector | None = None,
+        proposer: Proposer | None = None,
     ) -> None:
         self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
         self._settings = settings or LocatorSettings()
         self._second_look = SecondLook(verifier) if verifier and self._settings.second_look else None
+        self._proposer = proposer
         self._scenes = SceneWatch()
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
@@ -132,11 +136,16 @@ class FaceLocator:
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
-        if newly:
+        if newly and self._proposer:
+            self._proposer.hurry()
+        elif newly:
             self._sweep.hurry()
         shown = [face.last for face in known if face.shown]
         found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
         found += self._look_at_haunts(grey, known, time)
+        if self._proposer:
+            held = [face.expected for face in known if face not in missed or face.number in guesses]
+            found += self._proposer.search(grey, time, held)
         self._time, self._before = time, grey
         believe = partial(self._believe, self._second_look, grey) if self._second_look else None
         faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
@@ -152,6 +161,8 @@ class FaceLocator:
         self._size = grey.shape
         self._haunts = Haunts(self._settings.haunt, PAUSE * self._needs.patience)
         self._sweep.start_over(grey)
+        if self._proposer:
+            self._proposer.start_over(grey)
         self._before = None
 
     def _interval(self, hurried: bool) -> float:
@@ -231,7 +242,10 @@ def create_locator(
     settings = settings or LocatorSettings()
     verifier = kind.verifying() if kind.verifying and settings.second_look else None
     scanning = kind.doubtful if verifier and kind.doubtful else kind.scanning
-    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier)
+    proposer = None
+    if kind.proposed and settings.proposals:
+        proposer = Proposer(shipped_network(), kind.proposed(), settings.min_face, settings.proposals)
+    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier, proposer)
 
 
 def distinct(detections: Sequence[Detection]) -> list[Detection]:
