@@ -158,8 +158,9 @@ class FaceLocator:
         found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
         found += self._look_at_haunts(grey, known, time)
         if self._proposer:
-            held = [face.expected for face in known if face not in missed or face.number in guesses]
-            found += self._proposer.search(grey, time, held)
+            # A face that is held by its look alone may have drifted: what is proposed there is looked at, too.
+            seen = [face.expected for face in known if face not in missed]
+            found += self._proposer.search(grey, time, seen)
         self._time, self._before = time, grey
         believe = partial(self._believe, self._second_look, grey) if self._second_look else None
         faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
