@@ -69,9 +69,7 @@ class Mosaic:
         view = grey
         # Halved first, which is by far the quickest step, then to what is wanted.
         while view.shape[1] >= 2 * self.copies[0].width and view.shape[0] >= 2 * self.copies[0].height:
-            view = np.asarray(
-                cv2.resize(view, (view.shape[1] // 2, view.shape[0] // 2), interpolation=cv2.INTER_AREA)
-            )
+            view = np.asarray(cv2.resize(view, (view.shape[1] // 2, view.shape[0] // 2), interpolation=cv2.INTER_AREA))
         for copy in self.copies:
             view = np.asarray(cv2.resize(view, (copy.width, copy.height), interpolation=cv2.INTER_LINEAR))
             self.canvas[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width] = view

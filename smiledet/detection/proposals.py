@@ -53,6 +53,10 @@ EARLY = 0.01
 """Seconds that a look may come early: frames do not come at tenths of seconds."""
 
 
+QUIET = 2
+"""Intervals from a look at which nothing new was proposed to the next: with one face before a camera, nearly all."""
+
+
 class HeatSource(Protocol):
     """What says how likely a face is at each cell of a canvas."""
 
@@ -110,7 +114,7 @@ def as_cells(canvas: GreyImage) -> npt.NDArray[np.float32]:
     """A canvas with the pixels of a cell as channels, float32 (1, CELL * CELL, rows, columns); a rest is left out."""
     rows, columns = (side // CELL for side in canvas.shape)
     cells = canvas[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).transpose(1, 3, 0, 2)
-    return cells.astype(np.float32, order="C").reshape(1, CELL * CELL, rows, columns)
+    return np.asarray(cells, np.float32, order="C").reshape(1, CELL * CELL, rows, columns)
 
 
 class Proposer:
@@ -155,10 +159,11 @@ class Proposer:
         """
         if time < self._next or not self._mosaic.copies:
             return []
-        self._next = time + self._interval - EARLY
         self._asked = [place for place in self._asked if time < place.again + FORGET]
         found: list[Detection] = []
-        for box in self.propose(grey, time, known):
+        proposed = self.propose(grey, time, known)
+        self._next = time + self._interval * (1 if proposed else QUIET) - EARLY
+        for box in proposed:
             seen = self._search_place(grey, box)
             if seen:
                 found += seen

@@ -54,7 +54,11 @@ def compose(pictures: Sequence[FacePicture], generator: np.random.Generator) -> 
         face = picture.faces[generator.integers(len(picture.faces))]
         scale = float(size) / face.width
         width, height = (max(2, round(side * scale)) for side in picture.grey.shape[::-1])
-        middle = face.centre if number >= FILLING else (generator.uniform(0, width / scale), generator.uniform(0, height / scale))
+        middle = (
+            face.centre
+            if number >= FILLING
+            else (generator.uniform(0, width / scale), generator.uniform(0, height / scale))
+        )
         x, y = (round(float(generator.uniform(-4, SIDE + 4)) - along * scale) for along in middle)
         left, top, right, bottom = max(0, x), max(0, y), min(SIDE, x + width), min(SIDE, y + height)
         if right - left < 2 or bottom - top < 2:

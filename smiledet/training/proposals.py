@@ -20,7 +20,7 @@ from smiledet.detection.mosaic import CELL
 from smiledet.detection.proposals import ProposalNetwork
 from smiledet.errors import UsageError
 from smiledet.training.face_pictures import FacePicture
-from smiledet.training.proposal_scenes import SIDE, compose
+from smiledet.training.proposal_scenes import compose
 from smiledet.training.recipe import ProposalRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
@@ -104,9 +104,7 @@ def train_proposals(pictures: Sequence[FacePicture], recipe: ProposalRecipe) -> 
     )  # fmt: skip
     optimiser = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=0.99)
     network.compile(optimizer=optimiser, loss=focal_loss, jit_compile=False)
-    network.fit(
-        Scenes(pictures, recipe), shuffle=False, epochs=recipe.epochs, verbose=1 if sys.stdout.isatty() else 2
-    )
+    network.fit(Scenes(pictures, recipe), shuffle=False, epochs=recipe.epochs, verbose=1 if sys.stdout.isatty() else 2)
     optimiser.finalize_variable_values(network.trainable_variables)
     return network
 
