@@ -3,7 +3,8 @@
     python scripts/train_all.py [--quick] [options of smiledet train]
 
 Landmarks first, since the classifiers learn from chips that they align, and the network that proposes faces; teachers
-before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few photographs, into folders that are thrown away.
+before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few photographs, into
+folders that are thrown away.
 """
 
 import sys

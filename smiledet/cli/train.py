@@ -1,6 +1,7 @@
 """Train a model from its recipe and put it into the models folder.
 
-TASK is landmarks, proposals (the tiny network that tells the locator where to look), or one of the classification tasks (smile, emotion …).
+TASK is landmarks, proposals (the tiny network that tells the locator where to look), or one of the classification
+tasks (smile, emotion …).
 
 Example:
   smiledet train landmarks

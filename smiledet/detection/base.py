@@ -76,8 +76,8 @@ class DetectorKind:
         raw: For whole pictures, with the detector's own boxes instead of Viola-Jones' framing.
         verifying: Another detector, which a new face must convince too; None for none.
         doubtful: `scanning` where `verifying` has the last word: it may report faint faces. None for `scanning`.
-        proposed: `doubtful`, for places where a network has proposed a face (`smiledet.detection.proposals`); None where
-            the whole picture is searched without.
+        proposed: For places where a network has proposed a face (`smiledet.detection.proposals`); None where none is
+            asked.
         check: Raises UsageError, naming the extra to install, where the detector cannot be made here.
     """
 

@@ -21,7 +21,7 @@ from smiledet.datasets.landmarks68 import read_annotated_faces
 from smiledet.detection.base import FaceDetector
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.detection.hog import HogDetector
-from smiledet.detection.search import scan
+from smiledet.detection.search import scan, smallest_face
 from smiledet.frame import Box, GreyImage
 from smiledet.training.landmarks import bounds
 from smiledet.training.recipe import ProposalRecipe
@@ -153,7 +153,7 @@ def _greys(paths: Sequence[Path]) -> Iterator[tuple[GreyImage, float]]:
 
 
 def _smallest(grey: GreyImage) -> int:
-    return max(24, round(SMALLEST * min(grey.shape)))
+    return smallest_face(grey, SMALLEST)
 
 
 def _boxes(detector: FaceDetector, grey: GreyImage, smallest: int) -> list[Box]:

@@ -29,7 +29,8 @@ NEAR_RANGE = (7.5, 27.0)
 """Sides of faces, in pixels, that are almost of the sizes sought: their middles are neither."""
 
 FILLING = 3
-"""Pictures pasted first, their faces larger than those sought."""
+"""Pictures pasted first: their faces are larger than those sought, or so small that they are all texture; some are
+turned, so that what is in them is no upright face."""
 
 Labels = npt.NDArray[np.float32]
 
@@ -48,10 +49,10 @@ def compose(pictures: Sequence[FacePicture], generator: np.random.Generator) -> 
     faces: list[Box] = []
     doubtful: list[Box] = []
     for number, size in enumerate(_sizes(generator)):
-        picture = pictures[generator.integers(len(pictures))]
+        picture = pictures[int(generator.integers(len(pictures)))]
         if number < FILLING and generator.random() < 0.6:
             picture = _turned(picture, int(generator.integers(1, 4)))
-        face = picture.faces[generator.integers(len(picture.faces))]
+        face = picture.faces[int(generator.integers(len(picture.faces)))]
         scale = float(size) / face.width
         width, height = (max(2, round(side * scale)) for side in picture.grey.shape[::-1])
         middle = (
@@ -70,7 +71,6 @@ def compose(pictures: Sequence[FacePicture], generator: np.random.Generator) -> 
         pasted = Box(left, top, right - left, bottom - top)
         faces, hidden = _still_seen(faces, pasted)
         doubtful = _still_seen(doubtful, pasted)[0] + hidden
-        # What fills the scene may be smaller than the faces sought as well: then it is all texture.
         for box in picture.faces:
             placed = Box(x + box.x * scale, y + box.y * scale, box.width * scale, box.height * scale)
             (faces if _inside(placed) > 0.9 else doubtful).append(placed)
@@ -91,8 +91,7 @@ def _turned(picture: FacePicture, quarters: int) -> FacePicture:
 def _sizes(generator: np.random.Generator) -> list[float]:
     """Sides of the faces of the pictures to be pasted: first what fills the scene, then faces of the sizes sought."""
     ranges = [(3.0, 7.0) if generator.random() < 0.15 else (20.0, 90.0) for _ in range(FILLING)]
-    for _ in range(generator.integers(2, 6)):
-        ranges.append((11.0, 19.0) if generator.random() < 0.7 else (8.0, 70.0))
+    ranges += [(11.0, 19.0) if generator.random() < 0.7 else (8.0, 70.0) for _ in range(generator.integers(2, 6))]
     return [float(np.exp(generator.uniform(np.log(low), np.log(high)))) for low, high in ranges]
 
 
@@ -146,7 +145,7 @@ def _worn(scene: GreyImage, generator: np.random.Generator) -> GreyImage:
     grey = (grey - middle) * generator.uniform(0.4, 1.3) + np.clip(middle + generator.normal(0, 30), 20, 235)
     if generator.random() < 0.4:
         grey += generator.normal(0, generator.uniform(1, 6), grey.shape)
-    worn = np.clip(grey, 0, 255).astype(np.uint8)
+    worn = np.asarray(np.clip(grey, 0, 255), np.uint8)
     if generator.random() < 0.25:
         _, packed = cv2.imencode(".jpg", worn, [cv2.IMWRITE_JPEG_QUALITY, int(generator.integers(40, 90))])
         worn = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)

@@ -1,6 +1,7 @@
 """Training the tiny network that proposes where faces may be (`smiledet.detection.proposals`).
 
-Fully convolutional; trained on small scenes with the focal loss (T.-Y. Lin et al., ICCV 2017, equation 5), since of a hundred cells one is a face.
+Fully convolutional; trained on small scenes with the focal loss (T.-Y. Lin et al., ICCV 2017, equation 5), since of a
+hundred cells one is a face.
 """
 
 from __future__ import annotations
@@ -113,8 +114,9 @@ def to_onnx(network: keras.Model) -> bytes:
     """The network as ONNX, from cells (1, CELL * CELL, rows, columns), pixels 0 … 255, to heat (1, 1, rows, columns).
 
     Of any size, and batch norm folded. It takes the pixels of a cell as channels (see
-    `smiledet.detection.proposals.as_cells`), so that the first convolution is one of 3 x 3 like the others, which OpenCV
-    computes several times faster. Written layer by layer: a converter would leave transpositions, and fix the size.
+    `smiledet.detection.proposals.as_cells`), so that the first convolution is one of 3 x 3 like the others, which
+    OpenCV computes several times faster. Written layer by layer: a converter would leave transpositions, and fix the
+    size.
     """
     from onnx import TensorProto, checker, helper, numpy_helper
 
@@ -200,9 +202,9 @@ def measure(path: Path, pictures: Sequence[FacePicture]) -> dict[str, float]:
         pictures: The photographs.
 
     Returns:
-        `recall` (share of the sought faces at whose middle the network is hotter than its threshold), `elsewhere` (cells
-        of a thousand, away from every face and what might be one, where it is hotter), and `milliseconds` a look at
-        192 x 236 pixels on one thread; nothing where there is no photograph.
+        `recall` (share of the sought faces at whose middle the network is hotter than its threshold), `elsewhere`
+        (cells of a thousand, away from every face and what might be one, where it is hotter), and `milliseconds` a
+        look at 192 x 236 pixels on one thread; nothing where there is no photograph.
     """
     network = ProposalNetwork(path)
     generator = np.random.default_rng(1)

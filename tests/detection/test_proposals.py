@@ -1,14 +1,32 @@
-"""Where new faces are proposed, and when the detector is asked about them; with made-up networks and a made-up clock."""
+"""Where new faces are proposed, and when the detector is asked about them; with made-up networks and clocks."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from smiledet.detection.base import FaceDetector
+from smiledet.detection.choose import detector_kind
+from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
 from smiledet.detection.mosaic import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
-from smiledet.detection.proposals import FIRST_WAIT, LONGEST_WAIT, MOST, Heat, Proposer, peaks
+from smiledet.detection.proposals import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    MOST,
+    QUIET,
+    Heat,
+    ProposalNetwork,
+    Proposer,
+    peaks,
+    shipped_network,
+)
+from smiledet.detection.tracker import FaceTracker, TrackerSettings
+from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
+from smiledet.sources.demo import PORTRAITS, locate
 
 SIZES = [(640, 360), (854, 480), (640, 480), (360, 640), (1280, 720), (321, 243), (1000, 90), (97, 61)]
 
@@ -65,7 +83,8 @@ def test_a_picture_too_small_for_faces_has_no_copies() -> None:
 
 
 def test_steps_leave_no_size_out() -> None:
-    assert FACE_RANGE[0] <= SMALLEST and FACE_RANGE[1] >= SMALLEST * STEP
+    assert FACE_RANGE[0] <= SMALLEST
+    assert FACE_RANGE[1] >= SMALLEST * STEP
 
 
 def test_peaks_are_the_hottest_of_their_neighbours() -> None:
@@ -126,6 +145,20 @@ class TestProposer:
             made.search(GREY, frame / 30, ())
         assert witness.asked == 6
 
+    def test_looks_are_seldom_where_nothing_is_new(self) -> None:
+        looks: list[int] = []
+
+        class Cold(Fire):
+            def heat(self, canvas: GreyImage) -> Heat:
+                looks.append(1)
+                return super().heat(canvas)
+
+        made = Proposer(Cold(), Witness(), 0.11, 0.2)
+        made.start_over(GREY)
+        for frame in range(61):
+            made.search(GREY, frame / 30, ())
+        assert len(looks) == pytest.approx(2 / (0.2 * QUIET), abs=1.5)
+
     def test_the_next_picture_after_a_loss(self) -> None:
         witness = Witness(sees=True)
         made = proposer(witness, (10, 20), interval=5.0)
@@ -177,3 +210,78 @@ class TestProposer:
         tiny = np.zeros((10, 12), np.uint8)
         made.start_over(tiny)
         assert made.search(tiny, 1.0, ()) == []
+
+
+class TestLocator:
+    """A detector that sees nothing of its own accord, and a place that is proposed."""
+
+    @staticmethod
+    def located(proposer_: Proposer | None, frames: int) -> list[int]:
+        """How many faces are shown on each frame."""
+        blind = Witness()
+        settings = LocatorSettings(min_face=0.11, watch_cuts=False)
+        tracker = FaceTracker(TrackerSettings(confirm=1))
+        locator = FaceLocator(blind, blind, tracker, settings, proposer=proposer_)
+        return [len(locator.locate(GREY, frame / 30)) for frame in range(frames)]
+
+    def test_what_is_found_where_it_was_proposed_is_a_face(self) -> None:
+        assert self.located(None, 4) == [0, 0, 0, 0]
+        assert self.located(Proposer(Fire((10, 20)), Witness(sees=True), 0.11, 0.1), 4) == [1, 1, 1, 1]
+
+    def test_the_detector_has_the_last_word(self) -> None:
+        assert self.located(Proposer(Fire((10, 20)), Witness(sees=False), 0.11, 0.1), 4) == [0, 0, 0, 0]
+
+    def test_the_whole_picture_is_searched_more_seldom(self) -> None:
+        asked = []
+        for proposer_ in (None, Proposer(Fire(), Witness(), 0.11, 0.1)):
+            sweeping = Witness()
+            locator = FaceLocator(sweeping, Witness(), FaceTracker(), LocatorSettings(), proposer=proposer_)
+            for frame in range(90):
+                locator.locate(GREY, frame / 30)
+            asked.append(sweeping.asked)
+        assert 0 < asked[1] < asked[0]
+
+    def test_only_viola_jones_is_told_where_to_look(self) -> None:
+        asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
+        assert asks == {"haar": True, "hog": False}
+        for proposals, there in ((0.1, True), (0.0, False)):
+            made = create_locator(detector_kind("haar"), None, FaceTracker(), LocatorSettings(proposals=proposals))
+            assert (made._proposer is not None) == there
+
+
+class TestShippedNetwork:
+    @pytest.mark.parametrize("side", [60, 100, 180])
+    def test_it_proposes_a_face(self, side: int) -> None:
+        portrait = PORTRAITS[0]
+        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        scale = side / portrait.face
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.full((480, 640), 90, np.uint8)
+        x, y = (round(along * scale) for along in portrait.centre)
+        left, top = max(0, 320 - x), max(0, 240 - y)
+        part = small[max(0, y - 240) : max(0, y - 240) + 480 - top, max(0, x - 320) : max(0, x - 320) + 640 - left]
+        picture[top : top + part.shape[0], left : left + part.shape[1]] = part
+        made = Proposer(shipped_network(), Witness(), 0.11, 0.1)
+        made.start_over(picture)
+        proposed = made.propose(picture, 0.0, ())
+        assert any(
+            abs(box.centre[0] - 320) < 0.35 * side
+            and abs(box.centre[1] - 240) < 0.35 * side
+            and 0.6 < box.width / side < 1.7
+            for box in proposed
+        )
+
+    def test_a_blank_picture_has_none(self) -> None:
+        made = Proposer(shipped_network(), Witness(), 0.11, 0.1)
+        made.start_over(GREY)
+        assert made.propose(GREY, 0.0, ()) == []
+
+    @pytest.mark.parametrize("content", [b"", b"no network", None])
+    def test_a_file_that_is_no_network(self, tmp_path: Path, content: bytes | None) -> None:
+        path = tmp_path / "network.onnx"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UsageError) as caught:
+            ProposalNetwork(path)
+        assert "network.onnx" in str(caught.value)
+        assert "\n" not in str(caught.value)
