@@ -88,11 +88,13 @@ def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
     recipe = read_dataclass(ProposalRecipe, path)
     if arguments.quick:
         recipe = quick_proposals(recipe)
-    prepare()
     from smiledet.training.face_pictures import read_face_pictures
+
+    pictures, held_out = read_face_pictures(arguments.data_folder, recipe)
+    prepare()
     from smiledet.training.proposals import ship_proposals
 
-    model = ship_proposals(*read_face_pictures(arguments.data_folder, recipe), recipe, models)
+    model = ship_proposals(pictures, held_out, recipe, models)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 

@@ -92,8 +92,10 @@ def train_proposals(pictures: Sequence[FacePicture], recipe: ProposalRecipe) -> 
     """Train the network.
 
     Raises:
-        UsageError: There are fewer than two pictures.
+        UsageError: There are fewer than two pictures, or no channels.
     """
+    if not recipe.channels or min(recipe.channels) < 1:
+        raise UsageError(f"channels are {list(recipe.channels)}: expected the channels of each convolution, at least 1")
     if len(pictures) < 2:
         raise UsageError(f"{len(pictures)} photographs with a sure face are too few to learn from")
     keras.utils.set_random_seed(recipe.seed)

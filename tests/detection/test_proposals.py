@@ -219,7 +219,7 @@ class TestLocator:
     def located(proposer_: Proposer | None, frames: int) -> list[int]:
         """How many faces are shown on each frame."""
         blind = Witness()
-        settings = LocatorSettings(min_face=0.11, watch_cuts=False)
+        settings = LocatorSettings(min_face=0.11, rest=0.0, hold=0.0, watch_cuts=False)
         tracker = FaceTracker(TrackerSettings(confirm=1))
         locator = FaceLocator(blind, blind, tracker, settings, proposer=proposer_)
         return [len(locator.locate(GREY, frame / 30)) for frame in range(frames)]

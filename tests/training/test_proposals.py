@@ -129,6 +129,11 @@ class TestTraining:
         path.write_bytes(to_onnx(build((4, 4))))
         assert measure(path, []) == {}
 
+    @pytest.mark.parametrize("channels", [(), (8, 0)])
+    def test_no_channels(self, pictures, complaint, channels) -> None:
+        with complaint("channels", str(list(channels))):
+            train_proposals(pictures, replace(TINY, channels=channels))
+
     def test_too_few_photographs(self, pictures, complaint) -> None:
         with complaint("1 photograph", "too few"):
             train_proposals(pictures[:1], TINY)
