@@ -1,9 +1,11 @@
 """Train a model from its recipe and put it into the models folder.
 
-TASK is landmarks, or one of the classification tasks (smile, emotion …).
+TASK is landmarks, proposals (the tiny network that tells the locator where to look), or one of the classification
+tasks (smile, emotion …).
 
 Example:
   smiledet train landmarks
+  smiledet train proposals
   smiledet train emotion --recipe configs/train/emotion-mini-xception.toml --data-folder ../shared/data
   smiledet train smile --study preprocessing --epochs 6
 """
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("task", metavar="TASK", help="landmarks, smile, emotion …")
-    parser.add_argument("--recipe", type=Path, help="TOML; the shipped one for landmarks by default")
+    parser.add_argument("task", metavar="TASK", help="landmarks, proposals, smile, emotion …")
+    parser.add_argument("--recipe", type=Path, help="TOML; the shipped one for landmarks and proposals by default")
     parser.add_argument(
         "--data-folder",
         type=Path,
@@ -53,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     models.mkdir(parents=True, exist_ok=True)
     if arguments.task == "landmarks":
         _train_landmarks(arguments, models)
+    elif arguments.task == "proposals":
+        _train_proposals(arguments, models)
     else:
         _train_classifier(arguments, models)
     return 0
@@ -71,6 +75,26 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     if arguments.quick:
         recipe, faces = quick_landmarks(recipe), faces[::10]
     model = ship_landmarks(faces, recipe, models)
+    print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
+
+
+def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.resources import configs_folder
+    from smiledet.schema import read_dataclass
+    from smiledet.training.backend import prepare
+    from smiledet.training.recipe import ProposalRecipe, quick_proposals
+
+    path = arguments.recipe or configs_folder() / "train" / "proposals.toml"
+    recipe = read_dataclass(ProposalRecipe, path)
+    if arguments.quick:
+        recipe = quick_proposals(recipe)
+    from smiledet.training.face_pictures import read_face_pictures
+
+    pictures, held_out = read_face_pictures(arguments.data_folder, recipe)
+    prepare()
+    from smiledet.training.proposals import ship_proposals
+
+    model = ship_proposals(pictures, held_out, recipe, models)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 

@@ -76,6 +76,8 @@ class DetectorKind:
         raw: For whole pictures, with the detector's own boxes instead of Viola-Jones' framing.
         verifying: Another detector, which a new face must convince too; None for none.
         doubtful: `scanning` where `verifying` has the last word: it may report faint faces. None for `scanning`.
+        proposed: For places where a network has proposed a face (`smiledet.detection.proposals`); None where none is
+            asked.
         check: Raises UsageError, naming the extra to install, where the detector cannot be made here.
     """
 
@@ -85,4 +87,5 @@ class DetectorKind:
     raw: Callable[[], FaceDetector]
     verifying: Callable[[], FaceDetector] | None = None
     doubtful: Callable[[Any], FaceDetector] | None = None
+    proposed: Callable[[], FaceDetector] | None = None
     check: Callable[[], object] = lambda: None

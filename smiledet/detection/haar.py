@@ -42,7 +42,8 @@ class HaarSettings:
 FOLLOWING = HaarSettings(scale_factor=1.1, min_neighbours=1)
 """To find a known face again: few sizes are searched, so the steps can be fine, and two overlapping hits do. Of faces
 that a scan reported of people at a table this finds 89 % again, where three hits find 75 %; of places without a face it
-reports 0.4 %."""
+reports 0.4 %. The same where a face is proposed: of 98 that a scan reported it finds 91 %, where three hits find
+79 %."""
 
 
 VERIFYING = HaarSettings(scale_factor=1.1, min_neighbours=2)
@@ -104,4 +105,5 @@ DETECTOR = DetectorKind(
     raw=HaarDetector,
     verifying=partial(HaarDetector, VERIFYING, SECOND_CASCADE),
     doubtful=_doubtful,
+    proposed=partial(HaarDetector, FOLLOWING),
 )

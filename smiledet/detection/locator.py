@@ -6,7 +6,9 @@ searches the face is followed by its look. Where the detector misses it, it is s
 a while, and its place is looked at for some seconds more. The whole picture is searched a slice at a time (see
 `smiledet.detection.sweep`): what has changed of it within `scan_interval`, or within `search_interval` while no face is
 known or one is lost, the rest within `still_interval`; and whole on the first picture, after a cut, and as soon as a
-face is lost. A new face has to convince a second detector.
+face is lost. Where a network proposes places (see `smiledet.detection.proposals`), new and lost faces are searched for
+there, several times a second, and the whole picture is searched much more seldom. A new face has to convince a second
+detector.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from smiledet.detection.around import Surroundings, shrunk_face
 from smiledet.detection.base import DetectorKind, FaceDetector
 from smiledet.detection.bridge import Bridge
 from smiledet.detection.haunts import PAUSE, Haunts
+from smiledet.detection.proposals import Proposer, shipped_network
 from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import DETECTOR_WINDOW
 from smiledet.detection.second_look import SecondLook
@@ -29,6 +32,10 @@ from smiledet.schema import between
 
 DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
+
+
+STILL_FACTOR = 4
+"""How much more seldom what has not changed is searched where a network looks at it anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class LocatorSettings:
             while faces are being followed; new faces appear that late.
         search_interval: The same while no face is known, or one is lost.
         still_interval: Seconds in which the whole picture is searched once, changed or not: so late appears a face that
-            was there and not seen. Halves the cost of one face before a camera; 0 searches everything each time.
+            was there and not seen. Halves the cost of one face before a camera; 0 searches everything each time. Four
+            times as long where faces are proposed (`proposals`).
         region: Side of what is searched around a known face, in its own sides.
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
@@ -56,6 +64,11 @@ class LocatorSettings:
             fifteen to thirty degrees are not lost then. Costs two more searches around a missed face.
         second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown, and
             goes on convincing it while it is new; drops false alarms, and delays a faint face.
+        proposals: Seconds between two looks of a tiny network that proposes where new faces may be, for Viola-Jones to
+            search there at once (see `smiledet.detection.proposals`): a new face appears that late, not `scan_interval`
+            late. Other detectors do without. 0 for never.
+        proposed_interval: What takes the place of `scan_interval` and `search_interval` where faces are proposed: the
+            whole picture is searched that seldom then, for what the network does not see.
         watch_cuts: Whether a hard cut starts everything anew: the old scene's faces go, and the whole picture is
             searched at once. Costs some hundredths of a millisecond a frame.
     """
@@ -71,6 +84,8 @@ class LocatorSettings:
     haunt: float = field(default=10.0, metadata=between(0, 60))
     tilted: bool = True
     second_look: bool = True
+    proposals: float = field(default=0.1, metadata=between(0, 10))
+    proposed_interval: float = field(default=4.0, metadata=between(0, 60))
     watch_cuts: bool = True
 
 
@@ -92,18 +107,21 @@ class FaceLocator:
         tracker: FaceTracker,
         settings: LocatorSettings | None = None,
         verifier: FaceDetector | None = None,
+        proposer: Proposer | None = None,
     ) -> None:
         self._needs = detector.needs
         self._follower = follower
         self._tracker = tracker
         self._settings = settings or LocatorSettings()
         self._second_look = SecondLook(verifier) if verifier and self._settings.second_look else None
+        self._proposer = proposer
         self._scenes = SceneWatch()
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
         self._lost: set[int] = set()
         self._before: GreyImage | None = None
-        self._sweep = Sweep(detector, self._settings.min_face, self._settings.still_interval)
+        still = self._settings.still_interval * (STILL_FACTOR if proposer else 1)
+        self._sweep = Sweep(detector, self._settings.min_face, still)
         self._haunts = Haunts(0.0)
         self._size: tuple[int, ...] = (0, 0)
         self._time = 0.0
@@ -132,11 +150,17 @@ class FaceLocator:
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
         newly, self._lost = lost - self._lost, lost
-        if newly:
+        if newly and self._proposer:
+            self._proposer.hurry()
+        elif newly:
             self._sweep.hurry()
         shown = [face.last for face in known if face.shown]
         found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
         found += self._look_at_haunts(grey, known, time)
+        if self._proposer:
+            # A face that is held by its look alone may have drifted: what is proposed there is looked at, too.
+            seen = [face.expected for face in known if face not in missed]
+            found += self._proposer.search(grey, time, seen)
         self._time, self._before = time, grey
         believe = partial(self._believe, self._second_look, grey) if self._second_look else None
         faces = self._tracker.update(distinct(detections + found), time, cut, guesses, believe)
@@ -152,10 +176,14 @@ class FaceLocator:
         self._size = grey.shape
         self._haunts = Haunts(self._settings.haunt, PAUSE * self._needs.patience)
         self._sweep.start_over(grey)
+        if self._proposer:
+            self._proposer.start_over(grey)
         self._before = None
 
     def _interval(self, hurried: bool) -> float:
         """Seconds in which the whole picture is to be searched."""
+        if self._proposer:
+            return self._settings.proposed_interval
         return self._settings.search_interval if hurried else self._settings.scan_interval * self._needs.patience
 
     def _look_at_haunts(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> list[Detection]:
@@ -231,7 +259,10 @@ def create_locator(
     settings = settings or LocatorSettings()
     verifier = kind.verifying() if kind.verifying and settings.second_look else None
     scanning = kind.doubtful if verifier and kind.doubtful else kind.scanning
-    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier)
+    proposer = None
+    if kind.proposed and settings.proposals:
+        proposer = Proposer(shipped_network(), kind.proposed(), settings.min_face, settings.proposals)
+    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier, proposer)
 
 
 def distinct(detections: Sequence[Detection]) -> list[Detection]:

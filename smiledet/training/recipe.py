@@ -41,6 +41,39 @@ class LandmarkRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalRecipe:
+    """How the network is trained that proposes where faces may be; see `smiledet.training.proposals`.
+
+    Attributes:
+        name: What the trained model will be called.
+        channels: Of each convolution.
+        photographs: Sets of whole photographs, each LAYOUT:PATH with the path under the data folder.
+        annotated: Photographs with 68 points, a path under the data folder; empty for none.
+        crops: Sets of crops of one face each, as `photographs`.
+        count: Photographs taken of each set at most, evenly spread over it.
+        measured: Photographs of the test splits that the network is measured on at most.
+        epochs: How often so many steps are taken.
+        steps: Steps an epoch.
+        batch: Scenes a step.
+        learning_rate: Peak of the cosine.
+        seed: Of every random draw.
+    """
+
+    name: str = "sieve"
+    channels: tuple[int, ...] = (24, 24, 32)
+    photographs: tuple[str, ...] = ("genki4k:genki4k.tar.gz",)
+    annotated: str = "landmarks68.tar.gz"
+    crops: tuple[str, ...] = ()
+    count: int = field(default=1600, metadata=between(2, 1_000_000_000))
+    measured: int = field(default=300, metadata=between(0, 1_000_000_000))
+    epochs: int = field(default=10, metadata=between(1, 1_000_000))
+    steps: int = field(default=150, metadata=between(1, 1_000_000))
+    batch: int = field(default=64, metadata=between(1, 100_000))
+    learning_rate: float = 4e-3
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Augmentation:
     """How far a training chip may be changed; 0 switches a change off.
 
@@ -189,6 +222,11 @@ QUICK_FACES = 320
 def quick_landmarks(recipe: LandmarkRecipe) -> LandmarkRecipe:
     """The recipe as a trial: seconds instead of minutes, to see that it still works."""
     return replace(recipe, cascade_depth=2, trees_per_level=5, jitter_copies=1, oversampling=1, test_splits=5)
+
+
+def quick_proposals(recipe: ProposalRecipe) -> ProposalRecipe:
+    """The recipe as a trial: a few steps on a few photographs, to see that it still works."""
+    return replace(recipe, count=40, epochs=1, steps=4, batch=16)
 
 
 def quick_classifier(recipe: ClassifierRecipe) -> ClassifierRecipe:

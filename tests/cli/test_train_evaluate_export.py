@@ -151,6 +151,11 @@ def test_train_refuses_a_recipe_with_a_mistake(refused, tmp_path):
     assert str(recipe) in line and "epoch" in line
 
 
+def test_train_proposals_refuses_a_missing_data_set(refused, tmp_path):
+    line = refused("train", "proposals", "--data-folder", tmp_path, "--models", tmp_path / "models")
+    assert "genki4k.tar.gz" in line
+
+
 def test_train_landmarks_refuses_a_missing_data_set(refused, tmp_path):
     line = refused("train", "landmarks", "--data-folder", tmp_path, "--models", tmp_path / "models")
     assert "landmarks68.tar.gz" in line

@@ -69,7 +69,7 @@ def test_it_stops_at_the_first_that_fails(train_all, monkeypatch, capsys):
 
     monkeypatch.setattr(train_all, "main", main)
     assert train_all.train_all(["--quick"]) == 2
-    assert [arguments[1] for arguments in called] == ["landmarks", "age"]
+    assert [arguments[1] for arguments in called] == ["landmarks", "proposals"]
     assert all("--models" in arguments and "--quick" in arguments for arguments in called)
 
 

@@ -3,10 +3,17 @@ import pytest
 from smiledet.resources import configs_folder
 from smiledet.schema import read_dataclass
 from smiledet.tasks.base import task_names
-from smiledet.training.recipe import ClassifierRecipe, LandmarkRecipe, quick_classifier, quick_landmarks
+from smiledet.training.recipe import (
+    ClassifierRecipe,
+    LandmarkRecipe,
+    ProposalRecipe,
+    quick_classifier,
+    quick_landmarks,
+    quick_proposals,
+)
 
 RECIPES = sorted((configs_folder() / "train").glob("*.toml"))
-CLASSIFIERS = [path for path in RECIPES if path.stem != "landmarks"]
+CLASSIFIERS = [path for path in RECIPES if path.stem not in ("landmarks", "proposals")]
 MINIMAL = """
 name = "tiny"
 architecture = "mini-xception"
@@ -20,6 +27,22 @@ def test_the_landmark_recipe_reads():
     recipe = read_dataclass(LandmarkRecipe, configs_folder() / "train" / "landmarks.toml")
     trees = recipe.cascade_depth * recipe.trees_per_level
     assert trees * 2**recipe.tree_depth < 20_000  # the file stays below ten megabytes
+
+
+def test_the_proposals_recipe_reads():
+    recipe = read_dataclass(ProposalRecipe, configs_folder() / "train" / "proposals.toml")
+    assert all(":" in source for source in (*recipe.photographs, *recipe.crops))
+    quick = quick_proposals(recipe)
+    assert quick.epochs * quick.steps * quick.batch < 100
+    assert quick.channels == recipe.channels
+
+
+@pytest.mark.parametrize("line", ["channels = 3", 'channels = ["a"]', "epochs = 0", "count = 1", "colour = 1"])
+def test_a_wrong_proposals_recipe_is_one_line(line, tmp_path, complaint):
+    path = tmp_path / "proposals.toml"
+    path.write_text(line)
+    with complaint("proposals.toml", line.split()[0]):
+        read_dataclass(ProposalRecipe, path)
 
 
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)

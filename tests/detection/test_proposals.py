@@ -1,0 +1,287 @@
+"""Where new faces are proposed, and when the detector is asked about them; with made-up networks and clocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet.detection.base import FaceDetector
+from smiledet.detection.choose import detector_kind
+from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
+from smiledet.detection.mosaic import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
+from smiledet.detection.proposals import (
+    FIRST_WAIT,
+    LONGEST_WAIT,
+    MOST,
+    QUIET,
+    Heat,
+    ProposalNetwork,
+    Proposer,
+    peaks,
+    shipped_network,
+)
+from smiledet.detection.tracker import FaceTracker, TrackerSettings
+from smiledet.errors import UsageError
+from smiledet.frame import Box, Detection, GreyImage
+from smiledet.sources.demo import PORTRAITS, locate
+
+SIZES = [(640, 360), (854, 480), (640, 480), (360, 640), (1280, 720), (321, 243), (1000, 90), (97, 61)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+class TestMosaic:
+    def test_copies_lie_apart_and_inside(self, size: tuple[int, int]) -> None:
+        mosaic = Mosaic(*size, max(24, round(0.11 * min(size))))
+        taken = np.zeros(mosaic.canvas.shape, int)
+        for copy in mosaic.copies:
+            taken[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width] += 1
+            assert copy.left % CELL == copy.top % CELL == 0
+        assert taken.max() == 1
+        assert taken.sum() == sum(copy.width * copy.height for copy in mosaic.copies)
+
+    def test_every_size_is_some_copys(self, size: tuple[int, int]) -> None:
+        smallest = max(24, round(0.11 * min(size)))
+        mosaic = Mosaic(*size, smallest)
+        for side in np.geomspace(smallest * 1.02, 0.95 * min(size), 20):
+            drawn = [side * copy.height / size[1] for copy in mosaic.copies]
+            assert any(FACE_RANGE[0] <= each <= FACE_RANGE[1] for each in drawn), side
+
+    def test_a_bright_spot_is_found_where_it_was(self, size: tuple[int, int]) -> None:
+        """In every copy the brightest cell stands for a box about the spot."""
+        width, height = size
+        mosaic = Mosaic(width, height, max(24, round(0.11 * min(size))))
+        middle = 0.6 * width, 0.4 * height
+        rows, columns = np.mgrid[:height, :width]
+        for copy in mosaic.copies:
+            across = width / copy.width
+            away = ((columns + 0.5 - middle[0]) ** 2 + (rows + 0.5 - middle[1]) ** 2) / (2 * across) ** 2
+            canvas = mosaic.paint((250 * np.exp(-away)).astype(np.uint8))
+            view = canvas[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width]
+            row, column = (int(place) // CELL for place in np.unravel_index(view.argmax(), view.shape))
+            box = mosaic.box(copy.top // CELL + row, copy.left // CELL + column)
+            assert box is not None
+            assert box.width == pytest.approx(FACE * across, rel=0.05)
+            assert box.centre[0] == pytest.approx(middle[0], abs=0.75 * CELL * across)
+            assert box.centre[1] == pytest.approx(middle[1], abs=0.75 * CELL * across)
+
+    def test_between_the_copies_is_nothing(self, size: tuple[int, int]) -> None:
+        mosaic = Mosaic(*size, max(24, round(0.11 * min(size))))
+        mosaic.paint(np.full(size[::-1], 200, np.uint8))
+        for row in range(mosaic.canvas.shape[0] // CELL):
+            for column in range(mosaic.canvas.shape[1] // CELL):
+                empty = mosaic.canvas[row * CELL + 2, column * CELL + 2] == BACKGROUND
+                assert (mosaic.box(row, column) is None) == empty
+
+
+def test_a_picture_too_small_for_faces_has_no_copies() -> None:
+    mosaic = Mosaic(20, 10, 24)
+    assert mosaic.copies == ()
+    assert mosaic.paint(np.zeros((10, 20), np.uint8)).shape == (CELL, CELL)
+
+
+def test_steps_leave_no_size_out() -> None:
+    assert FACE_RANGE[0] <= SMALLEST
+    assert FACE_RANGE[1] >= SMALLEST * STEP
+
+
+def test_peaks_are_the_hottest_of_their_neighbours() -> None:
+    heat = np.zeros((6, 8), np.float32)
+    heat[1, 1], heat[1, 2], heat[4, 6], heat[5, 0] = 0.5, 0.7, 0.9, 0.2
+    assert peaks(heat, 0.3) == [(4, 6), (1, 2)]
+    assert peaks(heat, 0.95) == []
+
+
+class Fire:
+    """A network that is hot at the same cells on every picture."""
+
+    threshold = 0.5
+
+    def __init__(self, *cells: tuple[int, int]) -> None:
+        self.cells = cells
+
+    def heat(self, canvas: GreyImage) -> Heat:
+        heat = np.zeros((canvas.shape[0] // CELL, canvas.shape[1] // CELL), np.float32)
+        for number, cell in enumerate(self.cells):
+            heat[cell] = 0.9 - 0.01 * number
+        return heat
+
+
+class Witness(FaceDetector):
+    """Sees a face in the middle of what it is shown, or none, and counts how often it is asked."""
+
+    def __init__(self, sees: bool = False) -> None:
+        self.sees = sees
+        self.asked = 0
+
+    def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+        self.asked += 1
+        height, width = image.shape
+        side = float(min_size + 2)
+        return [Detection(Box((width - side) / 2, (height - side) / 2, side, side), 5.0)] if self.sees else []
+
+
+GREY = np.full((480, 640), 90, np.uint8)
+
+
+def proposer(witness: Witness, *cells: tuple[int, int], interval: float = 0.1) -> Proposer:
+    made = Proposer(Fire(*cells), witness, 0.11, interval)
+    made.start_over(GREY)
+    return made
+
+
+class TestProposer:
+    def test_what_is_proposed_is_searched_there(self) -> None:
+        (found,) = proposer(Witness(sees=True), (10, 20)).search(GREY, 0.0, ())
+        across = 640 / 144
+        assert found.box.centre == pytest.approx((82 * across, 42 * across), abs=3)
+
+    def test_looks_keep_their_interval(self) -> None:
+        witness = Witness(sees=True)
+        made = proposer(witness, (10, 20), interval=0.2)
+        for frame in range(31):
+            made.search(GREY, frame / 30, ())
+        assert witness.asked == 6
+
+    def test_looks_are_seldom_where_nothing_is_new(self) -> None:
+        looks: list[int] = []
+
+        class Cold(Fire):
+            def heat(self, canvas: GreyImage) -> Heat:
+                looks.append(1)
+                return super().heat(canvas)
+
+        made = Proposer(Cold(), Witness(), 0.11, 0.2)
+        made.start_over(GREY)
+        for frame in range(61):
+            made.search(GREY, frame / 30, ())
+        assert len(looks) == pytest.approx(2 / (0.2 * QUIET), abs=1.5)
+
+    def test_the_next_picture_after_a_loss(self) -> None:
+        witness = Witness(sees=True)
+        made = proposer(witness, (10, 20), interval=5.0)
+        made.search(GREY, 0.0, ())
+        made.search(GREY, 0.04, ())
+        assert witness.asked == 1
+        made.hurry()
+        made.search(GREY, 0.08, ())
+        assert witness.asked == 2
+
+    def test_known_faces_are_not_searched_for(self) -> None:
+        witness = Witness(sees=True)
+        made = proposer(witness, (10, 20))
+        (found,) = made.search(GREY, 0.0, ())
+        assert made.search(GREY, 1.0, [found.box]) == []
+        assert witness.asked == 1
+
+    def test_a_poster_is_asked_about_less_and_less_often(self) -> None:
+        witness = Witness()
+        made = proposer(witness, (10, 20))
+        for frame in range(300):
+            made.search(GREY, frame / 30, ())
+        doublings = int(np.log2(LONGEST_WAIT / FIRST_WAIT))
+        assert doublings <= witness.asked <= doublings + 10 / LONGEST_WAIT + 2
+
+    def test_elsewhere_is_asked_at_once(self) -> None:
+        witness = Witness()
+        made = proposer(witness, (10, 20))
+        for frame in range(60):
+            made.search(GREY, frame / 30, ())
+        before = witness.asked
+        made._network = Fire((20, 30))
+        made.search(GREY, 2.1, ())
+        assert witness.asked == before + 1
+
+    def test_the_hottest_few_a_look(self) -> None:
+        witness = Witness(sees=True)
+        cells = [(row, column) for row in (5, 15, 25) for column in (5, 15, 25)]
+        proposer(witness, *cells).search(GREY, 0.0, ())
+        assert witness.asked == MOST
+
+    def test_at_the_edge_and_beyond_the_copies(self) -> None:
+        made = proposer(Witness(sees=True), (0, 0), (58, 35))
+        for found in made.search(GREY, 0.0, ()):
+            assert found.box.x >= 0 and found.box.y >= 0
+
+    def test_a_tiny_picture(self) -> None:
+        made = proposer(Witness(sees=True), (0, 0))
+        tiny = np.zeros((10, 12), np.uint8)
+        made.start_over(tiny)
+        assert made.search(tiny, 1.0, ()) == []
+
+
+class TestLocator:
+    """A detector that sees nothing of its own accord, and a place that is proposed."""
+
+    @staticmethod
+    def located(proposer_: Proposer | None, frames: int) -> list[int]:
+        """How many faces are shown on each frame."""
+        blind = Witness()
+        settings = LocatorSettings(min_face=0.11, rest=0.0, hold=0.0, watch_cuts=False)
+        tracker = FaceTracker(TrackerSettings(confirm=1))
+        locator = FaceLocator(blind, blind, tracker, settings, proposer=proposer_)
+        return [len(locator.locate(GREY, frame / 30)) for frame in range(frames)]
+
+    def test_what_is_found_where_it_was_proposed_is_a_face(self) -> None:
+        assert self.located(None, 4) == [0, 0, 0, 0]
+        assert self.located(Proposer(Fire((10, 20)), Witness(sees=True), 0.11, 0.1), 4) == [1, 1, 1, 1]
+
+    def test_the_detector_has_the_last_word(self) -> None:
+        assert self.located(Proposer(Fire((10, 20)), Witness(sees=False), 0.11, 0.1), 4) == [0, 0, 0, 0]
+
+    def test_the_whole_picture_is_searched_more_seldom(self) -> None:
+        asked = []
+        for proposer_ in (None, Proposer(Fire(), Witness(), 0.11, 0.1)):
+            sweeping = Witness()
+            locator = FaceLocator(sweeping, Witness(), FaceTracker(), LocatorSettings(), proposer=proposer_)
+            for frame in range(90):
+                locator.locate(GREY, frame / 30)
+            asked.append(sweeping.asked)
+        assert 0 < asked[1] < asked[0]
+
+    def test_only_viola_jones_is_told_where_to_look(self) -> None:
+        asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
+        assert asks == {"haar": True, "hog": False}
+        for proposals, there in ((0.1, True), (0.0, False)):
+            made = create_locator(detector_kind("haar"), None, FaceTracker(), LocatorSettings(proposals=proposals))
+            assert (made._proposer is not None) == there
+
+
+class TestShippedNetwork:
+    @pytest.mark.parametrize("side", [60, 100, 180])
+    def test_it_proposes_a_face(self, side: int) -> None:
+        portrait = PORTRAITS[0]
+        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        scale = side / portrait.face
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.full((480, 640), 90, np.uint8)
+        x, y = (round(along * scale) for along in portrait.centre)
+        left, top = max(0, 320 - x), max(0, 240 - y)
+        part = small[max(0, y - 240) : max(0, y - 240) + 480 - top, max(0, x - 320) : max(0, x - 320) + 640 - left]
+        picture[top : top + part.shape[0], left : left + part.shape[1]] = part
+        made = Proposer(shipped_network(), Witness(), 0.11, 0.1)
+        made.start_over(picture)
+        proposed = made.propose(picture, 0.0, ())
+        assert any(
+            abs(box.centre[0] - 320) < 0.35 * side
+            and abs(box.centre[1] - 240) < 0.35 * side
+            and 0.6 < box.width / side < 1.7
+            for box in proposed
+        )
+
+    def test_a_blank_picture_has_none(self) -> None:
+        made = Proposer(shipped_network(), Witness(), 0.11, 0.1)
+        made.start_over(GREY)
+        assert made.propose(GREY, 0.0, ()) == []
+
+    @pytest.mark.parametrize("content", [b"", b"no network", None])
+    def test_a_file_that_is_no_network(self, tmp_path: Path, content: bytes | None) -> None:
+        path = tmp_path / "network.onnx"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UsageError) as caught:
+            ProposalNetwork(path)
+        assert "network.onnx" in str(caught.value)
+        assert "\n" not in str(caught.value)
