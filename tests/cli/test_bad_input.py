@@ -198,7 +198,7 @@ def own_models(here, monkeypatch):
 
 
 def test_a_damaged_model_is_not_loaded(refusal, own_models):
-    model = own_models / "emotion" / "mini-xception.tflite"
+    model = own_models / "emotion" / "mini-xception-int8.tflite"
     model.write_bytes(model.read_bytes() + b"\0")
     for command in (["run", "demo", "--no-show"], ["models", "--check"]):
         complaint = refusal(*command)
@@ -211,15 +211,21 @@ def test_a_missing_model(refusal, own_models):
     assert "landmarks68.dat is missing" in complaint
 
 
-def test_a_model_file_that_is_no_model(refusal, own_models):
+@pytest.mark.parametrize(
+    ("task", "name", "key", "words"),
+    [
+        ("emotion", "mini-xception", "litert-int8", "is no LiteRT model"),
+        ("proposals", "sieve", "onnx", "is no proposing network"),
+    ],
+)
+def test_a_model_file_that_is_no_model(refusal, own_models, task, name, key, words):
     """The sha256 is right, so that only the stage's own thread finds out."""
-    (own_models / "emotion" / "mini-xception.tflite").write_bytes(b"no network")
     index = json.loads((own_models / "index.json").read_text())
-    for model in index["models"]:
-        if (model["task"], model["name"]) == ("emotion", "mini-xception"):
-            model["files"]["litert"]["sha256"] = hashlib.sha256(b"no network").hexdigest()
+    (file,) = [model["files"][key] for model in index["models"] if (model["task"], model["name"]) == (task, name)]
+    (own_models / file["path"]).write_bytes(b"no network")
+    file["sha256"] = hashlib.sha256(b"no network").hexdigest()
     (own_models / "index.json").write_text(json.dumps(index))
-    assert "is no LiteRT model" in refusal("run", "demo", "--no-show")
+    assert words in refusal("run", "demo", "--no-show")
 
 
 @pytest.mark.parametrize(

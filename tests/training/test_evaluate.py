@@ -82,12 +82,13 @@ class TestMeasured:
 class TestReading:
     def test_it_is_what_training_sees(self, smile_model, data_folder, aligner):
         from smiledet.engines.base import load_engine
+        from smiledet.engines.files import model_file
         from smiledet.training.chips import cut_chips
 
         samples = read_samples(f"genki4k:{data_folder / 'genki4k'}")[1][:6]
         (readings,) = read_faces(samples, [smile_model], "litert")
         chips = cut_chips(samples, SMILE.labels, aligner, smile_model.input).chips
-        expected = load_engine("litert", smile_model.file("litert")).predict(chips)
+        expected = load_engine("litert", model_file(smile_model, "litert")).predict(chips)
         assert np.array_equal(readings.scores, expected)
         assert readings.found == tuple(samples) and readings.missed == ()
 
