@@ -157,7 +157,7 @@ class FaceLocator:
         shown = [face.last for face in known if face.shown]
         found = self._sweep.search(grey, time, self._interval(hurried=not known or bool(lost)), shown)
         found += self._look_at_haunts(grey, known, time)
-        if self._proposer:
+        if self._proposer and not cut:  # a photograph of its own has just been searched whole
             # A face that is held by its look alone may have drifted: what is proposed there is looked at, too.
             seen = [face.expected for face in known if face not in missed]
             found += self._proposer.search(grey, time, seen)

@@ -241,6 +241,21 @@ class TestLocator:
             asked.append(sweeping.asked)
         assert 0 < asked[1] < asked[0]
 
+    def test_a_photograph_of_its_own_is_searched_whole_anyway(self) -> None:
+        witness = Witness(sees=True)
+        locator = FaceLocator(
+            Witness(),
+            Witness(),
+            FaceTracker(),
+            LocatorSettings(),
+            proposer=Proposer(Fire((10, 20)), witness, 0.11, 0.1),
+        )
+        for photograph in range(3):
+            locator.locate(GREY, float(photograph), cut=True)
+        assert witness.asked == 0
+        locator.locate(GREY, 3.0)
+        assert witness.asked == 1
+
     def test_only_viola_jones_is_told_where_to_look(self) -> None:
         asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
         assert asks == {"haar": True, "hog": False}
