@@ -6,9 +6,12 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from smiledet.datasets.base import Sample, content_hash
 from smiledet.training.progress import progress
+
+Item = TypeVar("Item")
 
 
 def label_of(sample: Sample) -> str:
@@ -147,3 +150,14 @@ def of_one_mind(samples: Sequence[Sample]) -> list[Sample]:
     return [
         sample for sample, digest in zip(samples, digests, strict=True) if digest is None or len(labels[digest]) == 1
     ]
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """At most so many of the items, evenly spread over their order; all of them for 0.
+
+    >>> spread(range(10), 4), spread(range(3), 0)
+    ([0, 2, 5, 7], [0, 1, 2])
+    """
+    if count == 0 or len(items) <= count:
+        return list(items)
+    return [items[len(items) * place // count] for place in range(count)]

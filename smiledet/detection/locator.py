@@ -98,6 +98,7 @@ class FaceLocator:
         tracker: Gives faces their identity.
         settings: See `LocatorSettings`.
         verifier: Has to agree on a new face; None where the detector's word will do.
+        proposer: Says where new faces may be; None to sweep the picture alone.
     """
 
     def __init__(

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from smiledet.datasets.base import read_samples
 from smiledet.datasets.landmarks68 import read_annotated_faces
+from smiledet.datasets.splits import spread
 from smiledet.detection.base import FaceDetector
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.detection.hog import HogDetector
@@ -27,8 +27,6 @@ from smiledet.training.landmarks import bounds
 from smiledet.training.recipe import ProposalRecipe
 
 log = logging.getLogger(__name__)
-
-Item = TypeVar("Item")
 
 SMALLEST = 0.15
 """Smallest face sought, in the photograph's shorter side."""
@@ -120,9 +118,10 @@ def read_face_pictures(folder: Path, recipe: ProposalRecipe) -> tuple[list[FaceP
     for data in recipe.photographs:
         for split, pictures in (("train", learnt), ("test", held_out)):
             count = recipe.count if split == "train" else min(recipe.count, recipe.measured)
-            pictures += [finder.photograph(grey) for grey, _ in _greys(_files(folder, data, split, count))]
+            if count:
+                pictures += [finder.photograph(grey) for grey, _ in _greys(_files(folder, data, split, count))]
     if recipe.annotated:
-        for face in _spread(read_annotated_faces(folder / recipe.annotated), recipe.count):
+        for face in spread(read_annotated_faces(folder / recipe.annotated), recipe.count):
             around = bounds(face.points)
             learnt += [finder.annotated(grey, _times(around, scale)) for grey, scale in _greys([face.image])]
     for data in recipe.crops:
@@ -135,12 +134,7 @@ def read_face_pictures(folder: Path, recipe: ProposalRecipe) -> tuple[list[FaceP
 def _files(folder: Path, data: str, split: str, count: int) -> Sequence[Path]:
     layout, colon, path = data.partition(":")
     _, samples = read_samples(f"{layout}:{folder / path}" if colon else data)
-    return [sample.image for sample in _spread([each for each in samples if each.split == split], count)]
-
-
-def _spread(items: Sequence[Item], count: int) -> Sequence[Item]:
-    """At most so many of the items, evenly spread over them."""
-    return items if len(items) <= count else [items[number * len(items) // count] for number in range(count)]
+    return [sample.image for sample in spread([each for each in samples if each.split == split], count)]
 
 
 def _greys(paths: Sequence[Path]) -> Iterator[tuple[GreyImage, float]]:

@@ -18,7 +18,7 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.alignment.template import load_template
 from smiledet.datasets.base import Sample, content_hash, read_samples
-from smiledet.datasets.splits import of_one_mind
+from smiledet.datasets.splits import of_one_mind, spread
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.tasks.base import Task
@@ -183,17 +183,6 @@ def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, f
     weights = (counts.mean() / counts) ** power
     weights /= (weights * counts).sum() / counts.sum()
     return {index: float(weight) for index, weight in enumerate(weights)}
-
-
-def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """At most so many of the samples, evenly spread over their order; all of them for 0.
-
-    >>> spread(range(10), 4), spread(range(3), 0)
-    ([0, 2, 5, 7], [0, 1, 2])
-    """
-    if count == 0 or len(samples) <= count:
-        return list(samples)
-    return [samples[len(samples) * place // count] for place in range(count)]
 
 
 def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
