@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from smiledet.benchmark.converted import Counts, keep_counts, kept_file, kept_folder, read_counts
 from smiledet.benchmark.converting import Job, convert
-from smiledet.engines.files import PRECISIONS, exported_file, file_key
+from smiledet.engines.files import exported_file, file_key
 from smiledet.errors import UsageError
 from smiledet.zoo import Model, read_index
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 AT_ONCE = 60_000_000
 """Parameters of the architectures that are held in memory together; a larger one comes alone."""
+
+WHOLE = ("float32", "float16")
+"""Precisions in which engines are held against each other."""
+
+INTEGERS = file_key("litert", "int8")
 
 FIGURES = ("accuracy", "mean_error")
 """What a row repeats of the index, beside the times."""
@@ -34,7 +39,7 @@ class Network:
         files: By format; see `smiledet.engines.files.FORMATS`.
         parameters: All of its weights; None where nobody has counted.
         multiply_adds: For one picture; None without Keras, which counts them.
-        missing: Formats that there is no file of, each with the reason.
+        missing: Formats that there should be a file of and is not, each with the reason.
         figures: What the index says of its accuracy.
     """
 
@@ -94,7 +99,9 @@ def architecture_names() -> list[str]:
 
 
 def shipped_networks(formats: Sequence[str], names: Sequence[str] = (), done: Collection[str] = ()) -> list[Network]:
-    """The shipped classifiers, converted where a format does not ship and Keras is installed.
+    """The shipped classifiers, converted where a format does not ship and Keras is installed; then those in int8.
+
+    The first have whole weights on every engine, float32 or float16, so that engines compare; LiteRT runs the others.
 
     Args:
         formats: Those wanted.
@@ -104,24 +111,35 @@ def shipped_networks(formats: Sequence[str], names: Sequence[str] = (), done: Co
     Raises:
         UsageError: A shipped file is missing or damaged.
     """
-    models = [model for model in classifiers() if _wanted(name_of(model), names, done)]
+    wanted = [model for model in classifiers() if not names or name_of(model) in names]
+    models = [model for model in wanted if name_of(model) not in done]
     found = [_shipped(model, formats) for model in models]
-    if not can_convert():
-        return found
-    folders = [kept_folder(name_of(model), {"keras": model.files["keras"].sha256}) for model in models]
-    return list(_filled(found, [Job(keras=str(model.file("keras"))) for model in models], folders))
+    if can_convert():
+        folders = [kept_folder(name_of(model), {"keras": model.files["keras"].sha256}) for model in models]
+        found = list(_filled(found, [Job(keras=str(model.file("keras"))) for model in models], folders))
+    if "litert" in formats:
+        work = {network.name: network.multiply_adds for network in found}
+        integers = [_in_integers(model, work.get(name_of(model))) for model in wanted if INTEGERS in model.files]
+        found += [network for network in integers if network.name not in done]
+    return found
 
 
 def _wanted(name: str, names: Sequence[str], done: Collection[str]) -> bool:
     return name not in done and (not names or name in names)
 
 
+def _in_integers(model: Model, multiply_adds: int | None) -> Network:
+    """A shipped model's int8 file, which LiteRT takes."""
+    name, files = f"{name_of(model)}, int8", {"litert": model.file(INTEGERS)}
+    return replace(_shipped(model, ()), name=name, files=files, multiply_adds=multiply_adds)
+
+
 def _shipped(model: Model, formats: Sequence[str]) -> Network:
-    """A shipped model with the files that are there: shipped in any precision, or exported on this machine before."""
+    """A shipped model with the files that are there: shipped with whole weights, or exported on this machine before."""
     assert model.input is not None
     files, missing = {}, {}
     for each in formats:
-        shipped = [key for precision in PRECISIONS if (key := file_key(each, precision)) in model.files]
+        shipped = [key for precision in WHOLE if (key := file_key(each, precision)) in model.files]
         if shipped:
             files[each] = model.file(shipped[0])
         elif (path := exported_file(model, each)).exists():

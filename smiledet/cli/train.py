@@ -119,12 +119,13 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     if arguments.study:
         _run_study(arguments, task, recipe)
         return
-    from smiledet.training.export import ship
+    from smiledet.training.export import calibration_chips, ship
     from smiledet.training.train import train_classifier
 
     output = arguments.output or Path("runs") / f"{task.name}-{recipe.name}"
+    calibration = calibration_chips(task, recipe, arguments.data_folder)
     network, _ = train_classifier(task, recipe, arguments.data_folder, output)
-    model = ship(task, recipe, network, models)
+    model = ship(task, recipe, network, models, calibration)
     print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
 
 

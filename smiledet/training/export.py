@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZIP_LZMA, ZipFile
 
 import keras
@@ -15,13 +16,23 @@ from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import read_samples
 from smiledet.engines.files import check_precision, file_key, file_name
 from smiledet.errors import UsageError
+from smiledet.frame import ChipSpec
 from smiledet.tasks.base import Task, get_task
 from smiledet.training.chips import ChipSet, cut_chips
 from smiledet.training.conversion import to_litert, to_onnx, to_savedmodel
 from smiledet.training.recipe import ClassifierRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
-__all__ = ["export", "export_to_index", "labelled_chips", "load_network", "ship", "to_litert"]
+__all__ = [
+    "calibration_chips",
+    "export",
+    "export_to_index",
+    "labelled_chips",
+    "load_network",
+    "ship",
+    "ship_file",
+    "to_litert",
+]
 
 PREPROCESSING = "none: float32 pixels 0 to 255; the network scales them to -1 to 1 itself"
 
@@ -29,7 +40,13 @@ CALIBRATION_CHIPS = 300
 """Faces that int8 ranges are found on; a few hundred are usual."""
 
 
-def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Path) -> Model:
+def ship(
+    task: Task,
+    recipe: ClassifierRecipe,
+    network: keras.Model,
+    folder: Path,
+    calibration: npt.NDArray[np.uint8] | None = None,
+) -> Model:
     """Write a trained network into a models folder: Keras and LiteRT files, and the row of the index.
 
     Args:
@@ -37,9 +54,13 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
         recipe: What it was trained from.
         network: The trained network.
         folder: The models folder.
+        calibration: As in `export`, for a recipe that is stored as int8; see `calibration_chips`.
 
     Returns:
         The new row.
+
+    Raises:
+        UsageError: See `export`.
     """
     (folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{recipe.name}"
@@ -59,7 +80,7 @@ def ship(task: Task, recipe: ClassifierRecipe, network: keras.Model, folder: Pat
         both_views=recipe.both_views,
         folder=folder,
     )
-    return export_to_index(model, network, "litert", recipe.stored)
+    return export_to_index(model, network, "litert", recipe.stored, calibration)
 
 
 def save_half(network: keras.Model, path: Path) -> None:
@@ -183,19 +204,63 @@ def export_to_index(
     Raises:
         UsageError: See `export`.
     """
+    with TemporaryDirectory(prefix="smiledet-export-") as folder:
+        path = Path(folder) / file_name(model, file_format, precision)
+        return ship_file(model, export(network, path, file_format, precision, calibration), file_format, precision)
+
+
+def ship_file(model: Model, path: Path, file_format: str, precision: str) -> Model:
+    """Copy an exported file of a model into its models folder and name it in the index.
+
+    Args:
+        model: A row of the index.
+        path: The file.
+        file_format: As in `export_to_index`.
+        precision: As in `export`.
+
+    Returns:
+        The new row.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
     relative = f"{model.task}/{file_name(model, file_format, precision)}"
-    export(network, model.folder / relative, file_format, precision, calibration)
-    entry = ModelFile(relative, sha256(model.folder / relative))
-    row = replace(model, files={**model.files, file_key(file_format, precision): entry})
+    place = model.folder / relative
+    partial = place.with_name(f".{place.name}.partial")
+    try:
+        shutil.copyfile(path, partial)
+        partial.replace(place)
+    except OSError as problem:
+        raise UsageError(f"cannot write {place}: {problem.strerror}") from problem
+    row = replace(model, files={**model.files, file_key(file_format, precision): ModelFile(relative, sha256(place))})
     write_row(row)
     return row
 
 
-def labelled_chips(model: Model, data: str, split: str, limit: int | None = None) -> ChipSet:
-    """Faces of a data set as a model takes them.
+def calibration_chips(task: Task, recipe: ClassifierRecipe, data_folder: Path) -> npt.NDArray[np.uint8] | None:
+    """The faces that a recipe's int8 file is calibrated on; None where it ships none.
 
     Args:
-        model: A row of the index.
+        task: What the network reads.
+        recipe: What it is trained from; the first of its data sets counts.
+        data_folder: What the recipe's data paths are relative to.
+
+    Raises:
+        UsageError: See `labelled_chips`.
+    """
+    if recipe.stored != "int8":
+        return None
+    layout, _, path = recipe.data[0].partition(":")
+    data = f"{layout}:{data_folder / path}"
+    return labelled_chips(task.name, recipe.input, data, "train", CALIBRATION_CHIPS).chips
+
+
+def labelled_chips(task: str, spec: ChipSpec, data: str, split: str, limit: int | None = None) -> ChipSet:
+    """Faces of a data set as a network takes them.
+
+    Args:
+        task: What it reads.
+        spec: Its chips.
         data: LAYOUT:PATH.
         split: One of the layout's; everything there is where it has no such split.
         limit: Take so many photographs at most, drawn evenly from all; the same ones each time.
@@ -203,16 +268,14 @@ def labelled_chips(model: Model, data: str, split: str, limit: int | None = None
     Raises:
         UsageError: A missing or broken data set, labels of another task, or no face in it.
     """
-    if model.input is None:
-        raise UsageError(f"model {model.task}/{model.name} takes no chips")
-    labels = get_task(model.task).labels
-    _, everything = read_samples(data, model.task)
+    labels = get_task(task).labels
+    _, everything = read_samples(data, task)
     samples = [sample for sample in everything if sample.split == split] or everything
     if unknown := {sample.label for sample in samples} - set(labels):
-        raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {model.task!r}: {', '.join(labels)}")
+        raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {task!r}: {', '.join(labels)}")
     if limit is not None and limit < len(samples):
         samples = [samples[row] for row in np.linspace(0, len(samples) - 1, limit).round().astype(int)]
-    found = cut_chips(samples, labels, shipped_aligner(), model.input)
+    found = cut_chips(samples, labels, shipped_aligner(), spec)
     if not len(found.chips):
         raise UsageError(f"{data}: no face found in its {len(samples)} photographs")
     return found

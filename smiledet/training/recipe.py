@@ -197,8 +197,9 @@ class ClassifierRecipe:
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
         both_views: Whether the trained model is shown a face's mirror image as well (`smiledet.views`): decided on
             photographs that it was validated on.
-        stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; dynamic
-            has int8 in the LiteRT file and float16 in the others.
+        stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; int8
+            makes the LiteRT file one of integers throughout, calibrated on faces of the first data set, and has float16
+            in the others.
     """
 
     name: str
@@ -212,7 +213,7 @@ class ClassifierRecipe:
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
     both_views: bool = False
-    stored: str = field(default="float32", metadata=one_of("float32", "float16", "dynamic"))
+    stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
 
 
 QUICK_FACES = 320

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -263,6 +264,29 @@ def test_names_are_checked(monkeypatch):
     monkeypatch.setattr(networks, "can_convert", lambda: False)
     with pytest.raises(UsageError, match=r"pip install 'smiledet\[train\]'"):
         networks.check_names([], True)
+
+
+def test_int8_is_timed_beside_the_whole_weights(monkeypatch):
+    """Engines are held against each other on whole weights; what LiteRT really runs has a row of its own."""
+    monkeypatch.setattr(networks, "can_convert", lambda: False)
+    model = find_model("smile", "mini-xception")
+    whole, integers = networks.shipped_networks(["litert", "onnx"], ["smile/mini-xception"])
+    assert whole.files == {"litert": model.file("litert"), "onnx": model.file("onnx")}
+    assert (integers.name, integers.files) == ("smile/mini-xception, int8", {"litert": model.file("litert-int8")})
+    assert integers.missing == {}  # no other engine is asked for it, and none is missed
+    assert integers.input_shape == whole.input_shape and integers.figures == whole.figures
+    (left,) = networks.shipped_networks(["litert"], ["smile/mini-xception"], done=["smile/mini-xception"])
+    assert left.name == integers.name
+    assert networks.shipped_networks(["onnx"], ["smile/mini-xception"], done=["smile/mini-xception"]) == []
+
+
+@pytest.mark.parametrize("runner", ["litert", "onnx"])
+def test_a_network_for_another_engine_is_passed_over(runner, smile, quick):
+    """No row and no complaint."""
+    pytest.importorskip("onnxruntime")
+    mine = replace(smile, files={runner: smile.files[runner]}, missing={})
+    rows, missed = measure_networks([mine], ["litert", "onnx"], [1], 1)
+    assert [row.runner for row in rows] == [runner] and missed == []
 
 
 @pytest.fixture

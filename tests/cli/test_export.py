@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from smiledet.engines.files import exported_file, model_file
 from smiledet.errors import UsageError
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.training.backend import prepare
-from smiledet.zoo import Model, find_model, read_index
+from smiledet.zoo import Model, find_model, read_index, write_row
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,26 @@ class TestExporting:
         assert scores == pytest.approx(load_engine("litert", smile.file("litert")).predict(chips), abs=1e-4)
         assert find_model("smile", smile.name) == smile
         assert [path.name for path in tmp_path.iterdir()] == [again.name]
+
+    def test_what_loses_too_much_does_not_ship(self, smile, tmp_path, capfd, monkeypatch):
+        """The index named it already, and LiteRT would have taken it."""
+        from smiledet.training import agreement
+
+        shutil.copytree(smile.folder / "smile", tmp_path / "smile")
+        mine = replace(smile, folder=tmp_path, files={"keras": smile.files["keras"]})
+        write_row(mine)
+        monkeypatch.setattr("smiledet.cli.export._model", lambda wanted: mine)
+        before = sorted(tmp_path.rglob("*"))
+        monkeypatch.setitem(agreement.TOLERANCES, "float16", agreement.Tolerance(0, 0))
+        command = ["export", f"smile/{smile.name}", "--precision", "float16", "--ship", "--check"]
+        assert main(command) == 1
+        assert "ships" not in capfd.readouterr().out
+        assert find_model("smile", smile.name, tmp_path) == mine and sorted(tmp_path.rglob("*")) == before
+        monkeypatch.undo()
+        monkeypatch.setattr("smiledet.cli.export._model", lambda wanted: mine)
+        assert main(command) == 0
+        assert set(find_model("smile", smile.name, tmp_path).files) == {"keras", "litert-float16"}
+        assert "it ships: " in capfd.readouterr().out
 
     def test_int8_from_photographs(self, smile, photographs, cache, capfd):
         data = f"genki4k:{photographs}"

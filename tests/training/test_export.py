@@ -108,6 +108,36 @@ class TestHalf:
         assert np.asarray(load_network(half)(pixels, training=False)) == pytest.approx(expected, abs=5e-3)
 
 
+class TestIntegers:
+    @pytest.fixture
+    def stored(self, recipe):
+        return replace(recipe, name="integers", stored="int8", data=("genki4k:genki4k", "genki4k:elsewhere"))
+
+    def test_they_are_calibrated_on_the_first_data_set_s_training_faces(self, stored, recipe, data_folder):
+        from smiledet.training.export import calibration_chips, labelled_chips
+
+        expected = labelled_chips("smile", recipe.input, f"genki4k:{data_folder / 'genki4k'}", "train").chips
+        assert (calibration_chips(TASK, stored, data_folder) == expected).all()
+        assert calibration_chips(TASK, replace(stored, stored="float16"), data_folder) is None
+
+    def test_the_litert_file_is_of_integers_alone(self, stored, trained, keras, data_folder, chips, tmp_path):
+        from smiledet.training.export import calibration_chips, load_network, ship
+
+        network = keras.saving.load_model(trained.output / "model.keras", compile=False)
+        model = ship(TASK, stored, network, tmp_path, calibration_chips(TASK, stored, data_folder))
+        assert set(model.files) == {"keras", "litert-int8"}
+        path = model_file(model, "litert")
+        assert path == model.file("litert-int8")
+        expected = np.asarray(load_network(model)(chips.astype(np.float32), training=False))
+        assert load_engine("litert", path).predict(chips) == pytest.approx(expected, abs=0.1)
+
+    def test_they_are_refused_without_faces(self, stored, trained, tmp_path, complaint):
+        from smiledet.training.export import ship
+
+        with complaint("int8 needs real faces"):
+            ship(TASK, stored, trained.network, tmp_path)
+
+
 class TestExport:
     @pytest.mark.parametrize(("file_format", "engine"), [("litert", "litert"), ("onnx", "onnx")])
     def test_a_file_is_replaced_once_the_new_one_is_whole(
@@ -181,29 +211,25 @@ class TestExport:
 
 
 class TestLabelledChips:
-    def test_a_limit_is_drawn_from_all(self, models, data_folder):
+    def test_a_limit_is_drawn_from_all(self, recipe, data_folder):
         from smiledet.training.export import labelled_chips
 
-        model = find_model("smile", "tiny", models)
-        found = labelled_chips(model, f"genki4k:{data_folder / 'genki4k'}", "train", 8)
+        found = labelled_chips("smile", recipe.input, f"genki4k:{data_folder / 'genki4k'}", "train", 8)
         assert found.chips.shape == (8, 32, 32, 1)
         assert set(found.classes) == {0, 1}
-        everything = labelled_chips(model, f"genki4k:{data_folder / 'genki4k'}", "train")
+        everything = labelled_chips("smile", recipe.input, f"genki4k:{data_folder / 'genki4k'}", "train")
         assert len(everything.chips) > 8
 
-    def test_what_cannot_be_cut_is_said(self, models, data_folder, tmp_path, complaint):
+    def test_what_cannot_be_cut_is_said(self, recipe, data_folder, tmp_path, complaint):
         from smiledet.training.export import labelled_chips
 
-        data = f"genki4k:{data_folder / 'genki4k'}"
-        with complaint("emotion/other takes no chips"):
-            labelled_chips(find_model("emotion", "other", models), data, "train")
         (tmp_path / "cheese").mkdir()
         portrait = next((data_folder / "genki4k" / "files").iterdir())
         (tmp_path / "cheese" / "a.png").write_bytes(portrait.read_bytes())
         with complaint("'cheese'", "not smiling, smiling"):
-            labelled_chips(find_model("smile", "tiny", models), f"folders:{tmp_path}", "train")
+            labelled_chips("smile", recipe.input, f"folders:{tmp_path}", "train")
 
-    def test_the_labels_are_those_of_the_model_s_task(self, data_folder, tmp_path):
+    def test_the_labels_are_those_of_the_task(self, recipe, data_folder, tmp_path):
         """UTKFace answers two; an age is its class, whatever the layout's usual task."""
         from smiledet.training.export import labelled_chips
 
@@ -213,7 +239,7 @@ class TestLabelledChips:
         for age, gender in ((30, 1), (41, 0)):
             (folder / f"{age}_{gender}_0_20170104200000000.jpg.chip.jpg").write_bytes(portrait.read_bytes())
         ages, genders = (
-            labelled_chips(find_model(task), f"utkface:{tmp_path}", "train").classes for task in ("age", "gender")
+            labelled_chips(task, recipe.input, f"utkface:{tmp_path}", "train").classes for task in ("age", "gender")
         )
         assert sorted(ages) == [30, 41]
         assert sorted(genders) == [0, 1]
