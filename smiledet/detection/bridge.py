@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import cv2
-import numpy as np
 import numpy.typing as npt
 
+from smiledet.detection.shrinking import Corners, evened, shrunk
 from smiledet.frame import Box, GreyImage
 
 SIDE = 32
@@ -76,6 +76,7 @@ class Bridge:
         if look is None or window[2] <= window[0] or window[3] <= window[1]:
             return None
         scale = SIDE / look.side
+        window = evened(window, scale)
         view = _shrunk(grey, window, scale)
         if view.shape[0] < look.core.shape[0] or view.shape[1] < look.core.shape[1]:
             return None
@@ -110,14 +111,13 @@ def _core(grey: GreyImage, box: Box, scale: float, otherwise: GreyImage | None) 
     left, top, right, bottom = corners = whole.clipped(grey.shape[1], grey.shape[0])
     if right - left < 0.95 * whole.width or bottom - top < 0.95 * whole.height:
         return otherwise
-    return _shrunk(grey, corners, scale)
+    return _shrunk(grey, evened(corners, scale), scale)
 
 
-def _shrunk(grey: GreyImage, corners: tuple[int, int, int, int], scale: float) -> GreyImage:
+def _shrunk(grey: GreyImage, corners: Corners, scale: float) -> GreyImage:
     left, top, right, bottom = corners
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey[top:bottom, left:right], size, interpolation=method))
+    return shrunk(grey[top:bottom, left:right], size, scale)
 
 
 def _beside(values: npt.NDArray[Any], peak: int) -> float:
