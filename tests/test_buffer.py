@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from smiledet import buffer as buffer_module
 from smiledet.buffer import AGES_KEPT, Drop, FrameBuffer, Policy, StageCount, StageSpec
 from smiledet.frame import Frame
 
@@ -56,7 +57,7 @@ class Threads:
             raise self._problems[0]
 
     def until_waiting(self) -> None:
-        """Return once every thread waits on a condition (or has ended)."""
+        """Return once every thread waits (or has ended)."""
         deadline = time.monotonic() + LIMIT
         for thread in self._threads:
             while thread.is_alive() and not _waits(thread):
@@ -314,17 +315,16 @@ class TestWaking:
     def test_nobody_is_woken_for_what_it_cannot_take(self, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
         specs = [stage("a"), stage("b"), stage("c", "a", "b"), stage("d", "c")]
         buffer = FrameBuffer(specs, policy)
-        names = {id(condition): name for name, condition in buffer._news.items()}
         woken: list[str] = []
-        notify = threading.Condition.notify
+        wake = buffer_module._wake
 
-        def noting(condition: threading.Condition, n: int = 1) -> None:
-            woken.append(names.get(id(condition), "publisher"))
-            notify(condition, n)
+        def noting(chosen: list[buffer_module._Waiter]) -> None:
+            woken.extend(waiter.stage.name for waiter in chosen)
+            wake(chosen)
 
         threads = Threads(partial(buffer.newest, "c"), partial(buffer.newest, "c"), partial(buffer.newest, "d"))
         threads.until_waiting()
-        monkeypatch.setattr(threading.Condition, "notify", noting)
+        monkeypatch.setattr(buffer_module, "_wake", noting)
         buffer.publish(frame(0))
         buffer.done(claim(buffer, "a"), "a", None)
         assert woken == []  # b's result is missing, and a and b themselves do not wait
@@ -333,6 +333,46 @@ class TestWaking:
         monkeypatch.undo()
         buffer.close()
         threads.join()
+
+    @BOTH
+    def test_who_is_woken_has_its_frame_and_does_without_the_lock(
+        self, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        buffer = FrameBuffer([stage("a")], policy)
+        found: list[Frame | None] = []
+        threads = Threads(lambda: found.append(buffer.newest("a")))
+        threads.until_waiting()
+        wake = buffer_module._wake
+
+        def holding(chosen: list[buffer_module._Waiter]) -> None:
+            with buffer._lock:
+                wake(chosen)
+                threads.join()
+
+        monkeypatch.setattr(buffer_module, "_wake", holding)
+        buffer.publish(published := frame(0))
+        assert found == [published]
+
+    @BOTH
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_a_frame_handed_out_as_the_time_runs_out_is_not_lost(
+        self, policy: Policy, interrupted: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        buffer = FrameBuffer([stage("a")], policy)
+        published = frame(0)
+
+        def too_late(waiter: buffer_module._Waiter, timeout: float | None) -> None:
+            if interrupted:
+                raise KeyboardInterrupt
+            buffer.publish(published)
+
+        monkeypatch.setattr(buffer_module._Waiter, "wait_for", too_late)
+        if interrupted:  # before there was one: it goes to whoever asks next
+            with pytest.raises(KeyboardInterrupt):
+                buffer.newest("a", timeout=1)
+            buffer.publish(published)
+        assert buffer.newest("a", timeout=1) is published
+        assert buffer._waiting["a"] == []
 
     def test_one_result_that_makes_two_frames_ready_sets_two_workers_to_work(self) -> None:
         buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.EVERY_FRAME)
