@@ -13,6 +13,10 @@ Two policies run through the same code:
 A thread that wakes only to find that it must wait costs as much as one that has work, so whoever changes something
 looks first whether that makes a frame ready for a stage on which a worker waits, and claims it for that worker. Only
 then, and with the lock let go of, is it woken: it has its frame, and need not come back for the lock.
+
+Where `at_once` says how many workers may have a frame at once, one that is done goes on as long as there is another
+frame for it, and only then is it the next worker's turn. More workers than processors do not get more done: they take
+the processors, and Python's lock, from each other some forty times a frame.
 """
 
 from __future__ import annotations
@@ -64,11 +68,14 @@ class StageSpec:
         needs: Stages whose results it works from.
         in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
             stage is handed the newest and never goes back.
+        apart: It does not count among those that work at once, and need not wait for them: it has other things to do
+            than frames.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
     in_order: bool = False
+    apart: bool = False
 
 
 @dataclass(slots=True)
@@ -111,14 +118,16 @@ class _Waiter:
 
     Attributes:
         stage: What it asked for.
+        thread: Its thread.
         gate: Locked until it is woken.
         slot: What it was handed, claimed already; None where there is nothing more to come.
     """
 
-    __slots__ = ("gate", "slot", "stage")
+    __slots__ = ("gate", "slot", "stage", "thread")
 
-    def __init__(self, stage: StageSpec) -> None:
+    def __init__(self, stage: StageSpec, thread: int) -> None:
         self.stage = stage
+        self.thread = thread
         self.gate = threading.Lock()
         self.gate.acquire()
         self.slot: _Slot | None = None
@@ -138,9 +147,11 @@ class FrameBuffer:
         clock: Monotonic nanoseconds; tests bring their own.
         on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
             call back.
+        at_once: Workers that may have a frame at once, at least 2; None for all of them. A worker counts from its claim
+            until it asks in vain, or says `step_back`: asking again is what tells that it is ready to go on.
 
     Raises:
-        ValueError: `capacity` is below 2, two stages share a name, or a need names no stage.
+        ValueError: `capacity` or `at_once` is below 2, two stages share a name, or a need names no stage.
     """
 
     def __init__(
@@ -150,6 +161,7 @@ class FrameBuffer:
         capacity: int = 6,
         clock: Callable[[], int] = time.monotonic_ns,
         on_drop: Dropped | None = None,
+        at_once: int | None = None,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -159,10 +171,15 @@ class FrameBuffer:
             self._check_needs(stage)
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
+        if at_once is not None and at_once < 2:
+            raise ValueError(f"at_once is {at_once}, expected at least 2")
         self.policy = policy
         self.capacity = capacity
         self._clock = clock
         self._on_drop = on_drop
+        self._at_once = at_once
+        # Threads of the workers that count as working; none where it does not matter how many do.
+        self._working: set[int] = set()
         self._ring: dict[int, _Slot] = {}
         self._newest_had = dict.fromkeys(self._stages, -1)
         self._counts = {name: StageCount() for name in self._stages}
@@ -234,14 +251,20 @@ class FrameBuffer:
         with self._lock:
             if needs is not None:
                 self._listen(stage)
-            slot = self._choose(stage)
+            thread = threading.get_ident()
+            slot = self._choose(stage) if self._may_work(stage, thread) else None
             if slot is not None:
-                self._claim(stage, slot)
+                self._claim(stage, slot, thread)
                 return slot.frame
-            if self._is_finished(stage):
-                return None
-            waiter = _Waiter(stage)
-            self._waiting[by].append(waiter)
+            finished = self._is_finished(stage)
+            waiter = _Waiter(stage, thread)
+            if not finished:
+                self._waiting[by].append(waiter)
+            self._give_up_turn(thread)
+            chosen = self._take_chosen()
+        _wake(chosen)
+        if finished:
+            return None
         try:
             waiter.wait_for(timeout)
         finally:
@@ -259,6 +282,13 @@ class FrameBuffer:
         The frame goes on with None as the stage's result, so that what needs it is not starved.
         """
         self._finish(frame, by, None, failed=True)
+
+    def step_back(self) -> None:
+        """Say that the calling worker does something else before it asks for its next frame."""
+        with self._lock:
+            self._give_up_turn(threading.get_ident())
+            chosen = self._take_chosen()
+        _wake(chosen)
 
     def end(self) -> None:
         """No more frames will be published; the stages finish those that there are."""
@@ -335,7 +365,19 @@ class FrameBuffer:
         if not stage.needs:
             self._starters.add(stage.name)
 
-    def _claim(self, stage: StageSpec, slot: _Slot) -> None:
+    def _may_work(self, stage: StageSpec, thread: int) -> bool:
+        return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.apart
+
+    def _give_up_turn(self, thread: int) -> None:
+        """Let others work in the place of a worker that does not; whoever comes later in the chain goes first."""
+        if thread in self._working:
+            self._working.remove(thread)
+            for name in reversed(self._waiting):
+                self._tell(name)
+
+    def _claim(self, stage: StageSpec, slot: _Slot, thread: int) -> None:
+        if self._at_once is not None and not stage.apart:
+            self._working.add(thread)
         slot.claimed.add(stage.name)
         self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
 
@@ -345,9 +387,9 @@ class FrameBuffer:
         passed = 0
         while passed < len(waiting):
             waiter = waiting[passed]
-            slot = self._choose(waiter.stage)
+            slot = self._choose(waiter.stage) if self._may_work(waiter.stage, waiter.thread) else None
             if slot is not None:
-                self._claim(waiter.stage, slot)
+                self._claim(waiter.stage, slot, waiter.thread)
                 waiter.slot = slot
             elif not self._is_finished(waiter.stage):
                 passed += 1
