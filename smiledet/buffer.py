@@ -2,7 +2,7 @@
 
 The main thread owns it. The grabber publishes frames; each stage asks for **the newest frame whose prerequisites are
 met and that the stage has not had**, attaches its result and asks again (seed thesis, section 3.3). Nobody sleeps to
-poll: a condition variable a stage, all on one lock, wakes just those for whom something has changed.
+poll: who waits is woken when there is a frame for it, or never will be.
 
 Two policies run through the same code:
 
@@ -11,7 +11,12 @@ Two policies run through the same code:
   that they have not had, and a frame leaves the ring when every stage is done with it.
 
 A thread that wakes only to find that it must wait costs as much as one that has work, so whoever changes something
-looks first whether that makes a frame ready for a stage on which a worker waits, and wakes one worker for it.
+looks first whether that makes a frame ready for a stage on which a worker waits, and claims it for that worker. Only
+then, and with the lock let go of, is it woken: it has its frame, and need not come back for the lock.
+
+Where `at_once` says how many workers may have a frame at once, one that is done goes on as long as there is another
+frame for it, and only then is it the next worker's turn. More workers than processors do not get more done: they take
+the processors, and Python's lock, from each other some forty times a frame.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import islice
@@ -62,11 +68,14 @@ class StageSpec:
         needs: Stages whose results it works from.
         in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
             stage is handed the newest and never goes back.
+        apart: It does not count among those that work at once, and need not wait for them: it has other things to do
+            than frames.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
     in_order: bool = False
+    apart: bool = False
 
 
 @dataclass(slots=True)
@@ -104,6 +113,30 @@ class _Slot:
     done: set[str] = field(default_factory=set)
 
 
+class _Waiter:
+    """A worker that waits: for what, and where it is woken.
+
+    Attributes:
+        stage: What it asked for.
+        thread: Its thread.
+        gate: Locked until it is woken.
+        slot: What it was handed, claimed already; None where there is nothing more to come.
+    """
+
+    __slots__ = ("gate", "slot", "stage", "thread")
+
+    def __init__(self, stage: StageSpec, thread: int) -> None:
+        self.stage = stage
+        self.thread = thread
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.slot: _Slot | None = None
+
+    def wait_for(self, timeout: float | None) -> None:
+        """Wait to be woken, or until the time is over."""
+        self.gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+
+
 class FrameBuffer:
     """A small ring of frames between one publisher and many stages.
 
@@ -114,9 +147,11 @@ class FrameBuffer:
         clock: Monotonic nanoseconds; tests bring their own.
         on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
             call back.
+        at_once: Workers that may have a frame at once, at least 2; None for all of them. A worker counts from its claim
+            until it asks in vain, or says `step_back`: asking again is what tells that it is ready to go on.
 
     Raises:
-        ValueError: `capacity` is below 2, two stages share a name, or a need names no stage.
+        ValueError: `capacity` or `at_once` is below 2, two stages share a name, or a need names no stage.
     """
 
     def __init__(
@@ -126,6 +161,7 @@ class FrameBuffer:
         capacity: int = 6,
         clock: Callable[[], int] = time.monotonic_ns,
         on_drop: Dropped | None = None,
+        at_once: int | None = None,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -135,10 +171,15 @@ class FrameBuffer:
             self._check_needs(stage)
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
+        if at_once is not None and at_once < 2:
+            raise ValueError(f"at_once is {at_once}, expected at least 2")
         self.policy = policy
         self.capacity = capacity
         self._clock = clock
         self._on_drop = on_drop
+        self._at_once = at_once
+        # Threads of the workers that count as working; none where it does not matter how many do.
+        self._working: set[int] = set()
         self._ring: dict[int, _Slot] = {}
         self._newest_had = dict.fromkeys(self._stages, -1)
         self._counts = {name: StageCount() for name in self._stages}
@@ -148,9 +189,10 @@ class FrameBuffer:
         lock = threading.Lock()
         self._lock = lock
         self._room = threading.Condition(lock)
-        self._news = {name: threading.Condition(lock) for name in self._stages}
-        # What the workers that wait now asked for, by stage.
-        self._waiting: dict[str, list[StageSpec]] = {name: [] for name in self._stages}
+        # The workers that wait now, by stage, those first that have waited longest.
+        self._waiting: dict[str, list[_Waiter]] = {name: [] for name in self._stages}
+        # Those to be woken as soon as the lock is free.
+        self._chosen: list[_Waiter] = []
         # Whom a result wakes, and whom a new frame.
         self._followers: dict[str, set[str]] = {name: set() for name in self._stages}
         self._starters: set[str] = set()
@@ -181,7 +223,9 @@ class FrameBuffer:
             self._published += 1
             for name in self._starters:
                 self._tell(name)
-            return True
+            chosen = self._take_chosen()
+        _wake(chosen)
+        return True
 
     def newest(self, by: str, needs: frozenset[str] | None = None, timeout: float | None = None) -> Frame | None:
         """Claim the frame that a stage should work on next, waiting for it.
@@ -207,13 +251,26 @@ class FrameBuffer:
         with self._lock:
             if needs is not None:
                 self._listen(stage)
-            chosen = self._choose(stage) or self._wait_for_one(stage, timeout)
-            if chosen is None:
-                return None
-            chosen.claimed.add(by)
-            self._newest_had[by] = max(self._newest_had[by], chosen.frame.id)
-            self._tell(by)  # one result may have made several frames ready: the next worker is woken for the next one
-            return chosen.frame
+            thread = threading.get_ident()
+            slot = self._choose(stage) if self._may_work(stage, thread) else None
+            if slot is not None:
+                self._claim(stage, slot, thread)
+                return slot.frame
+            finished = self._is_finished(stage)
+            waiter = _Waiter(stage, thread)
+            if not finished:
+                self._waiting[by].append(waiter)
+            self._give_up_turn(thread)
+            chosen = self._take_chosen()
+        _wake(chosen)
+        if finished:
+            return None
+        try:
+            waiter.wait_for(timeout)
+        finally:
+            if waiter.slot is None:
+                self._forget(waiter)
+        return waiter.slot.frame if waiter.slot is not None else None
 
     def done(self, frame: Frame, by: str, result: Any) -> None:
         """Attach a stage's result to a frame that it had claimed, and wake whoever waits for it."""
@@ -226,11 +283,20 @@ class FrameBuffer:
         """
         self._finish(frame, by, None, failed=True)
 
+    def step_back(self) -> None:
+        """Say that the calling worker does something else before it asks for its next frame."""
+        with self._lock:
+            self._give_up_turn(threading.get_ident())
+            chosen = self._take_chosen()
+        _wake(chosen)
+
     def end(self) -> None:
         """No more frames will be published; the stages finish those that there are."""
         with self._lock:
             self._ended = True
-            self._wake_everybody()
+            self._tell_everybody()
+            chosen = self._take_chosen()
+        _wake(chosen)
 
     def close(self) -> None:
         """Stop at once: everybody wakes, and every later `newest` returns None. Closing twice does no harm."""
@@ -240,7 +306,9 @@ class FrameBuffer:
                 for slot in self._ring.values():
                     self._count_unclaimed(slot, Drop.CLOSED)
                 self._ring.clear()
-            self._wake_everybody()
+            self._tell_everybody()
+            chosen = self._take_chosen()
+        _wake(chosen)
 
     @property
     def closed(self) -> bool:
@@ -279,6 +347,11 @@ class FrameBuffer:
                 for name, count in self._counts.items()
             }
 
+    def _forget(self, waiter: _Waiter) -> None:
+        """Hand nothing more to a worker that has stopped waiting."""
+        with self._lock, suppress(ValueError):  # it may have been handed something just now
+            self._waiting[waiter.stage.name].remove(waiter)
+
     def _check_needs(self, stage: StageSpec) -> None:
         if unknown := stage.needs - self._stages.keys():
             raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
@@ -292,36 +365,47 @@ class FrameBuffer:
         if not stage.needs:
             self._starters.add(stage.name)
 
-    def _wait_for_one(self, stage: StageSpec, timeout: float | None) -> _Slot | None:
-        """Wait until there is a frame for a stage, or never will be, or the time is up."""
-        chosen: _Slot | None = None
+    def _may_work(self, stage: StageSpec, thread: int) -> bool:
+        return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.apart
 
-        def settled() -> bool:
-            nonlocal chosen
-            chosen = self._choose(stage)
-            return chosen is not None or self._is_finished(stage)
+    def _give_up_turn(self, thread: int) -> None:
+        """Let others work in the place of a worker that does not; whoever comes later in the chain goes first."""
+        if thread in self._working:
+            self._working.remove(thread)
+            for name in reversed(self._waiting):
+                self._tell(name)
 
-        waiting = self._waiting[stage.name]
-        waiting.append(stage)
-        try:
-            self._news[stage.name].wait_for(settled, timeout)
-        finally:
-            waiting.remove(stage)
-        return chosen
+    def _claim(self, stage: StageSpec, slot: _Slot, thread: int) -> None:
+        if self._at_once is not None and not stage.apart:
+            self._working.add(thread)
+        slot.claimed.add(stage.name)
+        self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
 
     def _tell(self, name: str) -> None:
-        """Wake a worker of a stage if one waits and there is a frame for it; whoever takes one tells the next."""
-        if not (waiting := self._waiting[name]):
-            return
-        asked = dict.fromkeys(waiting)
-        if any(self._choose(stage) is not None for stage in asked):
-            # Only they themselves know which of them can take it, where they asked for different things.
-            self._news[name].notify(1 if len(asked) == 1 else len(waiting))
+        """Hand the workers of a stage that wait what there is for them."""
+        waiting = self._waiting[name]
+        passed = 0
+        while passed < len(waiting):
+            waiter = waiting[passed]
+            slot = self._choose(waiter.stage) if self._may_work(waiter.stage, waiter.thread) else None
+            if slot is not None:
+                self._claim(waiter.stage, slot, waiter.thread)
+                waiter.slot = slot
+            elif not self._is_finished(waiter.stage):
+                passed += 1
+                continue
+            del waiting[passed]
+            self._chosen.append(waiter)
 
-    def _wake_everybody(self) -> None:
+    def _tell_everybody(self) -> None:
         self._room.notify_all()
-        for condition in self._news.values():
-            condition.notify_all()
+        for name in self._waiting:
+            self._tell(name)
+
+    def _take_chosen(self) -> list[_Waiter]:
+        """Who is to be woken, once the lock is free."""
+        chosen, self._chosen = self._chosen, []
+        return chosen
 
     def _goes_in_order(self, stage: StageSpec) -> bool:
         return stage.in_order or self.policy is Policy.EVERY_FRAME
@@ -374,11 +458,11 @@ class FrameBuffer:
                 return  # closed meanwhile
             slot.done.add(by)
             self._retire(slot)
-            if self._ended:
-                self._wake_everybody()
-                return
-            for follower in self._followers[by]:
-                self._tell(follower)
+            # After the end a stage may have nothing more to come because another is done.
+            for name in self._waiting if self._ended else self._followers[by]:
+                self._tell(name)
+            chosen = self._take_chosen()
+        _wake(chosen)
 
     def _retire(self, latest: _Slot) -> None:
         """Let go of the frames that no stage is working on or will ever take.
@@ -417,3 +501,9 @@ class FrameBuffer:
                 self._counts[name].dropped[why] += 1
                 if self._on_drop is not None:
                     self._on_drop(slot.frame, name, why)
+
+
+def _wake(chosen: list[_Waiter]) -> None:
+    """Let workers go; without the lock, which they might want at once."""
+    for waiter in chosen:
+        waiter.gate.release()

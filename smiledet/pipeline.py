@@ -28,7 +28,7 @@ from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.labels import LabelBoard
-from smiledet.process import ProcessorTimes, processor_times, share_heaps
+from smiledet.process import ProcessorTimes, processor_times, share_heaps, usable_processors
 from smiledet.rate import RateMeter
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
@@ -121,7 +121,10 @@ class Pipeline:
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
         sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
         on_drop = _mark_drops(trace) if trace is not None else None
-        self.buffer = FrameBuffer(self._stages(policy, sink_stages), policy, config.buffer.capacity, on_drop=on_drop)
+        # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
+        at_once = max(2, usable_processors()) if policy is Policy.EVERY_FRAME else None
+        stages = self._stages(policy, sink_stages)
+        self.buffer = FrameBuffer(stages, policy, config.buffer.capacity, on_drop=on_drop, at_once=at_once)
         self._grabber = Grabber(
             source,
             self.buffer,
@@ -178,7 +181,7 @@ class Pipeline:
         waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
         watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
         if self._window is not None:
-            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE})))
+            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), apart=True))
         return [
             StageSpec(locator.STAGE),
             StageSpec(aligner.STAGE, frozenset({locator.STAGE})),

@@ -53,6 +53,13 @@ def share_heaps(count: int = 2) -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, count)
 
 
+def usable_processors() -> int:
+    """Processors that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def first_to_go() -> None:
     """Let the system end this process before any other where memory runs out; where it has no such setting, nothing.
 

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from smiledet import buffer as buffer_module
 from smiledet.buffer import AGES_KEPT, Drop, FrameBuffer, Policy, StageCount, StageSpec
 from smiledet.frame import Frame
 
@@ -56,7 +57,7 @@ class Threads:
             raise self._problems[0]
 
     def until_waiting(self) -> None:
-        """Return once every thread waits on a condition (or has ended)."""
+        """Return once every thread waits (or has ended)."""
         deadline = time.monotonic() + LIMIT
         for thread in self._threads:
             while thread.is_alive() and not _waits(thread):
@@ -95,6 +96,10 @@ class TestConstruction:
     def test_nonsense_is_refused(self, stages: list[StageSpec], capacity: int, message: str) -> None:
         with pytest.raises(ValueError, match=message):
             FrameBuffer(stages, Policy.LIVE, capacity)
+
+    def test_one_worker_at_once_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="at_once is 1, expected at least 2"):
+            FrameBuffer([stage("a")], Policy.EVERY_FRAME, at_once=1)
 
     def test_unknown_prerequisites_are_refused_when_asked_for(self) -> None:
         buffer = FrameBuffer([stage("a")], Policy.LIVE)
@@ -314,17 +319,16 @@ class TestWaking:
     def test_nobody_is_woken_for_what_it_cannot_take(self, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
         specs = [stage("a"), stage("b"), stage("c", "a", "b"), stage("d", "c")]
         buffer = FrameBuffer(specs, policy)
-        names = {id(condition): name for name, condition in buffer._news.items()}
         woken: list[str] = []
-        notify = threading.Condition.notify
+        wake = buffer_module._wake
 
-        def noting(condition: threading.Condition, n: int = 1) -> None:
-            woken.append(names.get(id(condition), "publisher"))
-            notify(condition, n)
+        def noting(chosen: list[buffer_module._Waiter]) -> None:
+            woken.extend(waiter.stage.name for waiter in chosen)
+            wake(chosen)
 
         threads = Threads(partial(buffer.newest, "c"), partial(buffer.newest, "c"), partial(buffer.newest, "d"))
         threads.until_waiting()
-        monkeypatch.setattr(threading.Condition, "notify", noting)
+        monkeypatch.setattr(buffer_module, "_wake", noting)
         buffer.publish(frame(0))
         buffer.done(claim(buffer, "a"), "a", None)
         assert woken == []  # b's result is missing, and a and b themselves do not wait
@@ -333,6 +337,46 @@ class TestWaking:
         monkeypatch.undo()
         buffer.close()
         threads.join()
+
+    @BOTH
+    def test_who_is_woken_has_its_frame_and_does_without_the_lock(
+        self, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        buffer = FrameBuffer([stage("a")], policy)
+        found: list[Frame | None] = []
+        threads = Threads(lambda: found.append(buffer.newest("a")))
+        threads.until_waiting()
+        wake = buffer_module._wake
+
+        def holding(chosen: list[buffer_module._Waiter]) -> None:
+            with buffer._lock:
+                wake(chosen)
+                threads.join()
+
+        monkeypatch.setattr(buffer_module, "_wake", holding)
+        buffer.publish(published := frame(0))
+        assert found == [published]
+
+    @BOTH
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_a_frame_handed_out_as_the_time_runs_out_is_not_lost(
+        self, policy: Policy, interrupted: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        buffer = FrameBuffer([stage("a")], policy)
+        published = frame(0)
+
+        def too_late(waiter: buffer_module._Waiter, timeout: float | None) -> None:
+            if interrupted:
+                raise KeyboardInterrupt
+            buffer.publish(published)
+
+        monkeypatch.setattr(buffer_module._Waiter, "wait_for", too_late)
+        if interrupted:  # before there was one: it goes to whoever asks next
+            with pytest.raises(KeyboardInterrupt):
+                buffer.newest("a", timeout=1)
+            buffer.publish(published)
+        assert buffer.newest("a", timeout=1) is published
+        assert buffer._waiting["a"] == []
 
     def test_one_result_that_makes_two_frames_ready_sets_two_workers_to_work(self) -> None:
         buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.EVERY_FRAME)
@@ -441,6 +485,106 @@ class TestWaking:
         buffer.end()
         assert buffer.newest("a") is None
         assert buffer.finished("a")
+
+
+class TestAtOnce:
+    """No more workers than that have a frame; who has had one goes on before another begins."""
+
+    class Other:
+        """A worker on a thread of its own: takes a frame, waits to be let go, and asks again."""
+
+        def __init__(self, buffer: FrameBuffer, by: str) -> None:
+            self._buffer, self._by = buffer, by
+            self.has, self.go_on = threading.Event(), threading.Event()
+            self.had: list[int] = []
+            self.threads = Threads(self._work)
+
+        def _work(self) -> None:
+            while (found := self._buffer.newest(self._by)) is not None:
+                self.had.append(found.id)
+                self.has.set()
+                assert self.go_on.wait(LIMIT)
+                self._buffer.done(found, self._by, None)
+
+        def until_asking(self) -> None:
+            """Return once it waits for a frame."""
+            deadline = time.monotonic() + LIMIT
+            while not self._buffer._waiting[self._by]:
+                assert time.monotonic() < deadline, "it does not come to wait"
+
+        def finish(self) -> None:
+            self.go_on.set()
+            self.threads.join()
+
+    def _two_at_work(self, *specs: StageSpec) -> tuple[FrameBuffer, Frame, Other]:
+        """A buffer for two at once, with this thread at work for stage a, and another for b."""
+        buffer = FrameBuffer(specs, Policy.EVERY_FRAME, at_once=2)
+        buffer.publish(frame(0))
+        buffer.publish(frame(1))
+        mine = claim(buffer, "a")
+        other = self.Other(buffer, "b")
+        assert other.has.wait(LIMIT)
+        return buffer, mine, other
+
+    def test_the_third_waits_until_one_has_nothing_more_to_do(self) -> None:
+        buffer, mine, other = self._two_at_work(stage("a"), stage("b"), stage("c"))
+        third = self.Other(buffer, "c")
+        third.until_asking()
+        buffer.done(mine, "a", None)
+        mine = claim(buffer, "a")  # there is another frame for this thread: it goes on
+        assert mine.id == 1 and not third.has.is_set()
+        buffer.done(mine, "a", None)
+        assert buffer.newest("a", timeout=0) is None
+        assert third.has.wait(LIMIT)
+        buffer.end()
+        other.finish()
+        third.finish()
+        assert other.had == third.had == [0, 1]
+
+    def test_who_steps_back_lets_the_next_one_work(self) -> None:
+        buffer, mine, other = self._two_at_work(stage("a"), stage("b"), stage("c"))
+        third = self.Other(buffer, "c")
+        third.until_asking()
+        buffer.step_back()
+        assert third.has.wait(LIMIT)
+        buffer.done(mine, "a", None)
+        assert buffer.newest("a", timeout=0) is None  # two others are at work, though there is a frame
+        buffer.close()
+        other.finish()
+        third.finish()
+
+    def test_who_has_other_things_to_do_waits_for_nobody(self) -> None:
+        buffer, mine, other = self._two_at_work(
+            stage("a"), stage("b"), StageSpec("show", apart=True), StageSpec("c", frozenset({"show"}))
+        )
+        shown = self.Other(buffer, "show")
+        assert shown.has.wait(LIMIT)
+        buffer.done(mine, "a", None)
+        assert claim(buffer, "a").id == 1  # nor does it take anybody's place
+        buffer.close()
+        other.finish()
+        shown.finish()
+
+    def test_close_ends_those_whose_turn_has_not_come(self) -> None:
+        buffer, _, other = self._two_at_work(stage("a"), stage("b"), stage("c"))
+        third = self.Other(buffer, "c")
+        third.until_asking()
+        buffer.close()
+        third.finish()
+        other.finish()
+        assert third.had == []
+
+    def test_what_is_nearer_to_the_end_goes_first(self) -> None:
+        buffer, mine, other = self._two_at_work(stage("a"), stage("b"), stage("c"), stage("d"))
+        waiting = [self.Other(buffer, name) for name in ("c", "d")]
+        for each in waiting:
+            each.until_asking()
+        buffer.step_back()
+        assert waiting[1].has.wait(LIMIT) and not waiting[0].has.is_set()
+        buffer.close()
+        for each in (other, *waiting):
+            each.finish()
+        assert mine.id == 0
 
 
 class TestBackPressure:
@@ -714,9 +858,12 @@ class TestStress:
     WORKERS = (("locate", 1), ("align", 2), ("smile", 3), ("emotion", 3), ("draw", 1), ("record", 1))
     FAILING = 0.1
 
-    def _run(self, policy: Policy, seed: int, specs: Sequence[StageSpec]) -> tuple[FrameBuffer, dict[str, list[int]]]:
-        buffer = FrameBuffer(specs, policy, capacity=5)
+    def _run(
+        self, policy: Policy, seed: int, specs: Sequence[StageSpec], at_once: int | None = None
+    ) -> tuple[FrameBuffer, dict[str, list[int]]]:
+        buffer = FrameBuffer(specs, policy, capacity=5, at_once=at_once)
         handed: dict[str, list[int]] = {spec.name: [] for spec in specs}
+        working: set[tuple[str, int]] = set()
         needs = {spec.name: spec.needs for spec in specs}
         start = threading.Barrier(1 + sum(workers for _, workers in self.WORKERS))
 
@@ -727,7 +874,10 @@ class TestStress:
                 for need in needs[name]:
                     assert found.results[need] in (None, (need, found.id))
                 handed[name].append(found.id)
+                working.add((name, number))
+                assert len(working) <= (at_once or 100)
                 sum(range(chance.choice((0, 100, 3000))))
+                working.discard((name, number))
                 if chance.random() < self.FAILING:
                     buffer.failed(found, name)
                 else:
@@ -758,11 +908,11 @@ class TestStress:
         # The recorder gets every drawn frame but those that the ring had no room for.
         assert set(handed["record"]) <= set(handed["draw"])
 
-    @pytest.mark.parametrize("seed", [3, 4])
-    def test_every_frame(self, seed: int) -> None:
+    @pytest.mark.parametrize(("seed", "at_once"), [(3, None), (4, None), (3, 2), (4, 3)])
+    def test_every_frame(self, seed: int, at_once: int | None) -> None:
         specs = [spec for spec in PIPELINE if spec.name != "draw"]
         specs.append(stage("draw", "locate", "smile", "emotion"))
-        buffer, handed = self._run(Policy.EVERY_FRAME, seed, specs)
+        buffer, handed = self._run(Policy.EVERY_FRAME, seed, specs, at_once)
         for name, numbers in handed.items():
             assert sorted(numbers) == list(range(self.COUNT)), name
             count = buffer.counts()[name]

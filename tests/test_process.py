@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from smiledet import process
+from smiledet.process import usable_processors
 
 HEAPS = """
 import ctypes, re, threading
@@ -32,6 +34,14 @@ def test_threads_share_heaps(shared: bool) -> None:
         [sys.executable, "-c", HEAPS.format(shared=shared)], capture_output=True, text=True, check=True
     )
     assert (done.stderr.count("Arena ") <= 2) == shared
+
+
+def test_as_many_processors_as_the_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 5, 6}, raising=False)
+    assert usable_processors() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_processors() == 1
 
 
 def test_a_c_library_without_the_setting_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:

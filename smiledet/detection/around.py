@@ -13,6 +13,7 @@ import numpy as np
 
 from smiledet.detection.base import FaceDetector, Needs
 from smiledet.detection.search import DETECTOR_WINDOW
+from smiledet.detection.shrinking import evened, shrunk
 from smiledet.frame import Box, Detection, GreyImage
 
 REGION_SIZES = (0.8, 1.3)
@@ -32,20 +33,17 @@ class Surroundings:
 
     def __init__(self, grey: GreyImage, box: Box, region: float, face: float, needs: Needs) -> None:
         height, width = grey.shape
-        self._left, self._top, right, bottom = box.scaled(region).clipped(width, height)
-        self._needs = needs
-        across, down = right - self._left, bottom - self._top
         # The known face is brought to `face` pixels, so that one a little smaller still fills the detector's window.
         smallest = max(needs.smallest, round(box.width * needs.window / face))
         self._scale = min(needs.window / smallest, needs.enlarge)
+        self._left, self._top, right, bottom = evened(box.scaled(region).clipped(width, height), self._scale)
+        self._needs = needs
+        across, down = right - self._left, bottom - self._top
         self._wanted = box.width
         self._view: GreyImage = np.empty((0, 0), np.uint8)
         if min(across, down) >= needs.smallest:
             size = max(1, round(across * self._scale)), max(1, round(down * self._scale))
-            method = cv2.INTER_AREA if self._scale < 1 else cv2.INTER_LINEAR
-            self._view = np.asarray(
-                cv2.resize(grey[self._top : bottom, self._left : right], size, interpolation=method)
-            )
+            self._view = shrunk(grey[self._top : bottom, self._left : right], size, self._scale)
             self._stretch = across / size[0], down / size[1]
 
     def search(self, detector: FaceDetector, roll: float = 0.0) -> list[Detection]:

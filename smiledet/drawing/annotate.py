@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from smiledet.drawing.face import draw_box, draw_plates
+from smiledet.drawing.grounds import Grounds
 from smiledet.drawing.layout import Seat, arrange
 from smiledet.drawing.stats import StatsLine, draw_stats, lay_out_stats
 from smiledet.drawing.style import Style
@@ -20,6 +21,7 @@ def annotate(
     tasks: Sequence[Task],
     stats: StatsLine | None = None,
     seats: dict[int, Seat] | None = None,
+    grounds: Grounds | None = None,
 ) -> Image:
     """Draw faces, labels and figures on a copy of a picture.
 
@@ -30,6 +32,7 @@ def annotate(
         stats: The line of figures; none by default.
         seats: Where each track's plates stood on the picture before, which is where they stay if that will do. Taken
             over by where they stand now. None for a picture of its own.
+        grounds: How they looked there; the same goes for them.
 
     Returns:
         The annotated copy, contiguous, of the same shape.
@@ -46,7 +49,9 @@ def annotate(
         draw_box(annotated, layout)
     # Plates after all boxes: no box runs through another face's text.
     for layout in layouts:
-        draw_plates(annotated, layout)
+        draw_plates(annotated, layout, grounds)
+    if grounds is not None:
+        grounds.keep_only({layout.track for layout in layouts})
     if figures is not None:
         draw_stats(annotated, figures, style)
     return annotated

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from smiledet.drawing.card import Card
 from smiledet.drawing.geometry import Rect
+from smiledet.drawing.grounds import Draw, Grounds
 from smiledet.drawing.layout import FaceLayout, lay_out_face
-from smiledet.drawing.shapes import bar_radius, draw_bar, draw_corners, fill_plate, fill_rounded
+from smiledet.drawing.shapes import bar_radius, draw_corners, draw_track, fill_plate, fill_rounded, fill_track
 from smiledet.drawing.strip import Strip
 from smiledet.drawing.style import FAINT_INK, INK, SLOT, Style, ink_on, muted
 from smiledet.drawing.text import draw_text
@@ -40,14 +41,37 @@ def draw_box(image: Image, layout: FaceLayout) -> None:
     draw_corners(image, layout.box, layout.style.line, layout.colour)
 
 
-def draw_plates(image: Image, layout: FaceLayout) -> None:
-    """Draw a face's card and strip as laid out."""
-    if layout.strip is not None:
-        _draw_strip(image, layout.strip, layout.style)
-    _draw_card(image, layout.card, layout.colour, layout.style)
+def draw_plates(image: Image, layout: FaceLayout, grounds: Grounds | None = None) -> None:
+    """Draw a face's card and strip as laid out.
+
+    Args:
+        image: BGR (height, width, 3), C-contiguous, written to.
+        layout: Where everything stands.
+        grounds: What was drawn on the picture before; None for a picture of its own.
+    """
+    style, colour, card, strip = layout.style, layout.colour, layout.card, layout.strip
+    look: Hashable
+    if strip is not None:
+        look = strip.classes, strip.plate.width, strip.plate.height, style
+        _ground(grounds, image, (layout.track, "strip"), look, strip.plate, lambda on: _strip_ground(on, strip, style))
+        _draw_bars(image, strip)
+    words = card.number.text, *(row.label.text for row in card.rows)
+    look = words, card.area.width, card.area.height, card.badge.width, colour, style, bool(card.plate)
+    _ground(grounds, image, (layout.track, "card"), look, card.area, lambda on: _card_ground(on, card, colour, style))
+    _draw_figures(image, card, style)
 
 
-def _draw_card(image: Image, card: Card, colour: Colour, style: Style) -> None:
+def _ground(
+    grounds: Grounds | None, image: Image, part: tuple[int, str], look: Hashable, area: Rect, draw: Draw
+) -> None:
+    if grounds is None:
+        draw(image)
+    else:
+        grounds.draw(image, part, look, area, draw)
+
+
+def _card_ground(image: Image, card: Card, colour: Colour, style: Style) -> None:
+    """What of a card stays as it is while scores change."""
     fill_rounded(image, card.badge, style.radius, colour)
     draw_text(image, card.number.text, card.number.x, card.number.baseline, style.cap, ink_on(colour))
     if card.plate is None:
@@ -55,17 +79,26 @@ def _draw_card(image: Image, card: Card, colour: Colour, style: Style) -> None:
     fill_plate(image, card.plate, style.radius)
     for row in card.rows:
         draw_text(image, row.label.text, row.label.x, row.label.baseline, style.cap, INK)
+        draw_track(image, row.bar)
+
+
+def _draw_figures(image: Image, card: Card, style: Style) -> None:
+    for row in card.rows:
         if row.score is not None:
             draw_text(image, row.score.text, row.score.x, row.score.baseline, style.cap, FAINT_INK)
-        draw_bar(image, row.bar, row.share, row.colour)
+        fill_track(image, row.bar, row.share, row.colour)
 
 
-def _draw_strip(image: Image, strip: Strip, style: Style) -> None:
+def _strip_ground(image: Image, strip: Strip, style: Style) -> None:
+    """What of a strip stays as it is while no other class is chosen."""
     fill_plate(image, strip.plate, style.radius)
     for column in strip.columns:
-        colour = column.colour if column.chosen else muted(column.colour)
-        radius = bar_radius(column.track.width // 2)
-        fill_rounded(image, column.track, radius, SLOT)
-        fill_rounded(image, column.bar, radius, colour)
+        fill_rounded(image, column.track, bar_radius(column.track.width // 2), SLOT)
         ink = INK if column.chosen else FAINT_INK
         draw_text(image, column.name, column.name_x, column.baseline, style.small_cap, ink)
+
+
+def _draw_bars(image: Image, strip: Strip) -> None:
+    for column in strip.columns:
+        colour = column.colour if column.chosen else muted(column.colour)
+        fill_rounded(image, column.bar, bar_radius(column.bar.width // 2), colour)

@@ -55,10 +55,11 @@ def fill_rounded(image: Image, rect: Rect, radius: int, colour: Colour) -> None:
     x, y, width, height = rect
     if width < 1 or height < 1:
         return
-    if not radius:
-        cv2.rectangle(image, rect, colour, cv2.FILLED)
-        return
     rect = x, y, width, height = _inside(image, rect)
+    if not radius:
+        # Not by OpenCV: each of its calls lets go of Python's lock, and on a few pixels that costs more than they do.
+        image[y : y + height, x : x + width] = _pixel(colour)
+        return
     radius = min(radius, width // 2, height // 2)
     if radius:
         press_corners(image, rect, _round_corners(radius, colour, 1.0))
@@ -77,12 +78,21 @@ def draw_bar(image: Image, rect: Rect, share: float, colour: Colour) -> None:
         share: How much of it is filled, 0 to 1; taken as 0 or 1 where it is beyond.
         colour: Of the filled part.
     """
-    radius = bar_radius(rect.height)
-    fill_rounded(image, rect, radius, TRACK)
+    draw_track(image, rect)
+    fill_track(image, rect, share, colour)
+
+
+def draw_track(image: Image, rect: Rect) -> None:
+    """Draw the empty bar alone; see `draw_bar`."""
+    fill_rounded(image, rect, bar_radius(rect.height), TRACK)
+
+
+def fill_track(image: Image, rect: Rect, share: float, colour: Colour) -> None:
+    """Fill a bar that is drawn already; see `draw_bar`."""
     filled = round(rect.width * min(1.0, max(0.0, share)))
     if filled > 0:
         width = min(rect.width, max(filled, rect.height))
-        fill_rounded(image, Rect(rect.x, rect.y, width, rect.height), radius, colour)
+        fill_rounded(image, Rect(rect.x, rect.y, width, rect.height), bar_radius(rect.height), colour)
 
 
 def bar_radius(thickness: int) -> int:
@@ -148,6 +158,12 @@ def _round_cover(side: int, radius: int, inset: float) -> npt.NDArray[np.float64
 def _round_corners(radius: int, colour: Colour, opacity: float) -> Corners:
     """The corners of a filled rectangle."""
     return corner_stamps(_round_cover(radius, radius, 0.0), colour, opacity)
+
+
+@lru_cache(maxsize=256)
+def _pixel(colour: Colour) -> npt.NDArray[np.uint8]:
+    """A colour as an array."""
+    return np.array(colour, np.uint8)
 
 
 def _inside(image: Image, rect: Rect) -> Rect:

@@ -28,10 +28,18 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A plate with a column a class; tasks one below the other."""
+    """A plate with a column a class; tasks one below the other.
+
+    Attributes:
+        plate: Under everything.
+        columns: From left to right, task by task.
+        classes: Each task's names, and the one that was chosen: strips of one size and style that have these in common
+            look alike but for how high their bars are.
+    """
 
     plate: Rect
     columns: tuple[Column, ...]
+    classes: tuple[tuple[tuple[str, ...], str], ...]
 
 
 def strip_size(shown: Sequence[tuple[Task, Prediction]], box_width: int, size: Size, style: Style) -> Size | None:
@@ -63,34 +71,47 @@ def fill_strip(shown: Sequence[tuple[Task, Prediction]], plate: Rect, style: Sty
     for task, prediction in shown:
         columns.extend(_columns(task, prediction, plate, top, style))
         top += _row_height(task, plate.width, style) + style.gap
-    return Strip(plate, tuple(columns))
+    return Strip(plate, tuple(columns), tuple((task.labels, prediction.label) for task, prediction in shown))
 
 
 def _columns(task: Task, prediction: Prediction, plate: Rect, top: int, style: Style) -> list[Column]:
-    pitch = _pitch(task, plate.width, style)
-    length = name_length(task.labels, int(pitch), style.small_cap)
-    foot = top + _bar_height(style)
-    bar_width = max(2, min(round(0.5 * pitch), round(1.1 * style.cap)))
+    width, places = _places(task.labels, plate.width, style)
+    highest = _bar_height(style)
+    foot = top + highest
     stub = max(1, style.bar // 2)
+    baseline = foot + style.gap + style.small_cap
     columns = []
-    for index, label in enumerate(task.labels):
-        middle = plate.x + style.pad + pitch * (index + 0.5)
+    for label, (left, name, name_left) in zip(task.labels, places, strict=True):
         share = min(1.0, max(0.0, prediction.scores.get(label, 0.0)))
-        height = max(stub, round(share * _bar_height(style)))
-        name = label[:length]
-        left = round(middle - bar_width / 2)
+        height = max(stub, round(share * highest))
+        x = plate.x + left
         columns.append(
             Column(
-                track=Rect(left, top, bar_width, foot - top),
-                bar=Rect(left, foot - height, bar_width, height),
+                track=Rect(x, top, width, highest),
+                bar=Rect(x, foot - height, width, height),
                 colour=task.colours.get(label, UNKNOWN),
                 chosen=label == prediction.label,
                 name=name,
-                name_x=round(middle - text_width(name, style.small_cap) / 2),
-                baseline=foot + style.gap + style.small_cap,
+                name_x=plate.x + name_left,
+                baseline=baseline,
             )
         )
     return columns
+
+
+@lru_cache(maxsize=64)
+def _places(labels: tuple[str, ...], plate_width: int, style: Style) -> tuple[int, tuple[tuple[int, str, int], ...]]:
+    """Width of the bars; and of each label the bar's left edge, the name, and its left edge, from the plate's."""
+    pitch = _pitch(labels, plate_width, style)
+    length = name_length(labels, int(pitch), style.small_cap)
+    width = max(2, min(round(0.5 * pitch), round(1.1 * style.cap)))
+    places = []
+    for index, label in enumerate(labels):
+        middle = style.pad + pitch * (index + 0.5)
+        name = label[:length]
+        name_left = round(middle - text_width(name, style.small_cap) / 2)
+        places.append((round(middle - width / 2), name, name_left))
+    return width, tuple(places)
 
 
 @lru_cache(maxsize=256)
@@ -117,8 +138,8 @@ def _distinct(labels: Sequence[str]) -> int:
     return next((n for n in range(1, longest) if len({label[:n] for label in labels}) == len(labels)), longest)
 
 
-def _pitch(task: Task, width: int, style: Style) -> float:
-    return (width - 2 * style.pad) / len(task.labels)
+def _pitch(labels: Sequence[str], width: int, style: Style) -> float:
+    return (width - 2 * style.pad) / len(labels)
 
 
 def _bar_height(style: Style) -> int:
@@ -126,5 +147,5 @@ def _bar_height(style: Style) -> int:
 
 
 def _row_height(task: Task, width: int, style: Style) -> int:
-    named = name_length(task.labels, int(_pitch(task, width, style)), style.small_cap) > 0
+    named = name_length(task.labels, int(_pitch(task.labels, width, style)), style.small_cap) > 0
     return _bar_height(style) + (style.gap + style.small_cap if named else 0)

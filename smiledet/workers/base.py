@@ -73,6 +73,12 @@ class Worker(StageThread):
 
     def loop(self) -> None:
         """Claim, process, hand back, until the buffer has nothing more to come."""
+        try:
+            self._loop()
+        finally:
+            self._buffer.step_back()
+
+    def _loop(self) -> None:
         failures = restarts = 0
         while not self.stopping:
             frame = self._buffer.newest(by=self.stage)
@@ -87,6 +93,7 @@ class Worker(StageThread):
                     self._restart(restarts)
                     failures, restarts = 0, restarts + 1
             if self._settings.max_rate > 0:
+                self._buffer.step_back()
                 self.pause(started + 1 / self._settings.max_rate - self._clock())
 
     def _attempt(self, frame: Frame) -> bool:
@@ -120,6 +127,7 @@ class Worker(StageThread):
                 f"after {restarts} restart{'' if restarts == 1 else 's'}; see the log above"
             )
         log.warning("stage %s is restarted (%d of %d)", self.stage, restarts + 1, self._faults.restarts)
+        self._buffer.step_back()
         self.pause(self._faults.back_off * 2**restarts)
         if self.stopping:
             return

@@ -63,8 +63,9 @@ class ClassifierWorker(Worker):
         if not faces or self._engine is None:
             return ()
         shape = (self._spec.size, self._spec.size, self._spec.channels)
-        chips = np.stack([aligned.chips[self._spec].reshape(shape) for _, aligned in faces])
-        predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, chips))
+        chips = [aligned.chips[self._spec].reshape((1, *shape)) for _, aligned in faces]
+        batch = chips[0] if len(chips) == 1 else np.concatenate(chips)
+        predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, batch))
         self._board.post(
             Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
             for (face, _), prediction in zip(faces, predictions, strict=True)

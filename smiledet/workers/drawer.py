@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.drawing.annotate import annotate
+from smiledet.drawing.grounds import Grounds
 from smiledet.drawing.layout import Seat
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, Frame
@@ -50,6 +51,7 @@ class DrawerWorker(Worker):
         self._rate = rate
         self._stats = stats
         self._seats: dict[int, Seat] = {}
+        self._grounds = Grounds()
 
     def process(self, frame: Frame) -> Annotation:
         """Draw one frame."""
@@ -57,6 +59,6 @@ class DrawerWorker(Worker):
         # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
         readings = self._board.read(faces_of(frame), frame.id) if located else ()
         stats = self._stats(len(readings)) if self._stats else None
-        image = annotate(frame.image, readings, self._tasks, stats, self._seats)
+        image = annotate(frame.image, readings, self._tasks, stats, self._seats, self._grounds)
         self._rate.tick()
         return Annotation(image, readings)

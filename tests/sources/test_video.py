@@ -45,6 +45,23 @@ def test_one_source_can_be_opened_again(tmp_path, write_clip, number_of):
             assert number_of(source.read().image) == 0
 
 
+@pytest.mark.parametrize(("size", "alone"), [((64, 48), True), ((854, 480), True), ((1280, 720), False)], ids=str)
+def test_small_pictures_are_decoded_by_one_thread(tmp_path, size, alone):
+    path = tmp_path / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, size)
+    for shade in range(3):
+        writer.write(np.full((size[1], size[0], 3), 80 * shade, np.uint8))
+    writer.release()
+    capture = video._capture(str(path))
+    threads = capture.get(cv2.CAP_PROP_N_THREADS)
+    capture.release()
+    usual = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    assert threads == (1 if alone else usual.get(cv2.CAP_PROP_N_THREADS))
+    usual.release()
+    with VideoSource(path) as source:
+        assert [int(picture.image.mean() + 0.5) // 70 for picture in read_all(source)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("positions", "expected"),
     [

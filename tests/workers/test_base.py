@@ -322,3 +322,38 @@ def test_several_workers_share_a_stage(frame_of: Frames, ends: Any) -> None:
     assert ends.problems == [None] * workers
     assert sorted(seen) == list(range(10 * workers))
     assert results(buffer) == list(range(10 * workers))
+
+
+class TestTakingTurns:
+    """Where only so many workers may have a frame at once, none keeps the others waiting without one."""
+
+    @pytest.mark.parametrize(
+        "common",
+        [{"settings": WorkerSettings(max_rate=10.0)}, {"faults": FaultPolicy(failures=1)}],
+        ids=["rate", "fault"],
+    )
+    def test_a_worker_that_pauses_lets_others_work(self, frame_of: Frames, common: dict[str, Any]) -> None:
+        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=4, at_once=2)
+        for number in range(4):
+            buffer.publish(frame_of(number))
+        buffer.end()
+        working: list[set[int]] = []
+
+        class Watched(Trial):
+            def pause(self, seconds: float) -> None:
+                working.append(set(buffer._working))
+
+        Watched(buffer, failing={1}, **common).loop()
+        assert working and not any(working)
+
+    def test_a_worker_that_ends_does_not_count_any_more(self, frame_of: Frames) -> None:
+        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=2, at_once=2)
+        buffer.publish(frame_of(0))
+
+        class Fatal(Trial):
+            def process(self, frame: Frame) -> str:
+                raise UsageError("no more of this")
+
+        with pytest.raises(UsageError):
+            Fatal(buffer).loop()
+        assert not buffer._working

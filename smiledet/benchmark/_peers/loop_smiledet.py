@@ -58,12 +58,18 @@ class _Handed(Source):
 
 
 class _Found(Sink):
-    """Passes on the boxes that were drawn on each frame."""
+    """Passes on the boxes that were drawn on each frame of a round, at its end: whoever waits is woken once."""
 
     description = "boxes"
 
     def __init__(self) -> None:
-        self.boxes: queue.SimpleQueue[Boxes | BaseException] = queue.SimpleQueue()
+        self.rounds: queue.SimpleQueue[list[Boxes] | BaseException] = queue.SimpleQueue()
+        self._boxes: list[Boxes] = []
+        self._count = 0
+
+    def expect(self, count: int) -> None:
+        """Say how many frames the next round has."""
+        self._boxes, self._count = [], count
 
     @override
     def open(self) -> None:
@@ -72,7 +78,9 @@ class _Found(Sink):
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
         boxes = [reading.face.box for reading in annotation.readings]
-        self.boxes.put([(box.x, box.y, box.width, box.height) for box in boxes])
+        self._boxes.append([(box.x, box.y, box.width, box.height) for box in boxes])
+        if len(self._boxes) == self._count:
+            self.rounds.put(self._boxes)
 
     @override
     def close(self) -> None:
@@ -91,20 +99,20 @@ def prepare(options: dict[str, Any]) -> Callable[[Sequence[Image]], list[Boxes]]
     def work() -> None:
         try:
             pipeline.run()
-            sink.boxes.put(SmiledetError("the pipeline ended early"))
+            sink.rounds.put(SmiledetError("the pipeline ended early"))
         except BaseException as problem:  # raised again where it is waited for
-            sink.boxes.put(problem)
+            sink.rounds.put(problem)
 
     threading.Thread(target=work, name="pipeline", daemon=True).start()
 
     def read(pictures: Sequence[Image]) -> list[Boxes]:
+        if not pictures:
+            return []
+        sink.expect(len(pictures))
         source.hand(pictures)
-        found = []
-        for _ in pictures:
-            boxes = sink.boxes.get()
-            if isinstance(boxes, BaseException):
-                raise boxes
-            found.append(boxes)
+        found = sink.rounds.get()
+        if isinstance(found, BaseException):
+            raise found
         return found
 
     return read
