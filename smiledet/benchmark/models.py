@@ -110,10 +110,10 @@ def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], rounds: int, miss
     place = 0
     for number, network in enumerate(networks):
         try:
-            if file_format in network.missing:
-                raise UsageError(network.missing[file_format] or f"there is no {file_format} file")
             if file_format not in network.files:
-                continue
+                if file_format not in network.missing:
+                    continue
+                raise UsageError(network.missing[file_format] or f"there is no {file_format} file")
             device = stopwatch.load(network.files[file_format], network.input_shape)
         except SmiledetError as problem:
             missed.append(f"{network.name} on {stopwatch.runner}: {problem}")

@@ -63,7 +63,10 @@ def test_models_alone(quick, capsys):
     result = json.loads(capsys.readouterr().out)
     assert {"date", "command", "machine", "models", "floor"} <= set(result)
     assert result["command"] == "smiledet bench models --engine litert --threads 1 --repeats 1"
-    assert len(result["models"]) == len([model for model in read_index() if model.input])
+    shipped = [(f"{model.task}/{model.name}", model.files) for model in read_index() if model.input]
+    names = [name for name, files in shipped if "litert" in files]
+    names += [f"{name}, int8" for name, files in shipped if "litert-int8" in files]
+    assert [row["model"] for row in result["models"]] == names
     assert all(row["to_the_fastest"] == 1 and row["milliseconds"] > 0 for row in result["models"])
     assert result["floor"] is None  # nothing to hold it against
 
@@ -72,7 +75,9 @@ def test_engines_are_held_against_each_other(quick, capsys):
     pytest.importorskip("onnxruntime")
     assert main(["bench", *ONE, "--engine", "onnx", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert sorted(row["engine"] for row in result["models"]) == ["litert", "onnx"]
+    rows = [(row["model"], row["engine"]) for row in result["models"]]
+    name = "smile/mini-xception"
+    assert sorted(rows) == [(name, "litert"), (name, "onnx"), (f"{name}, int8", "litert")]
     assert min(row["to_the_fastest"] for row in result["models"]) == 1
     floor = result["floor"]
     assert (floor["engine"], floor["against"], list(floor["ratios"])) == (
@@ -94,7 +99,7 @@ def test_tables_are_printed_kept_and_drawn(quick, capsys, tmp_path):
     assert main(["bench", *ONE, "--output", str(kept), "--plots", str(drawn)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "cores" in lines[0] and any(line.startswith("model ") and "ms, 1 thread" in line for line in lines)
-    assert any(line.startswith("smile/mini-xception  litert") for line in lines)
+    assert any(line.split()[:2] == ["smile/mini-xception", "litert"] for line in lines)
     assert [path.name for path in kept.iterdir()] == ["models.json"]
     assert {path.name for path in drawn.iterdir()} == {"models-fps.png", "models-accuracy.png"}
     assert lines[-1].startswith("plots: ")

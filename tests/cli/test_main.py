@@ -87,7 +87,7 @@ def test_bench_prints_one_json_object(capfd, write_scenes, tmp_path, monkeypatch
     assert complaints == ""
     result = json.loads(output)
     assert result["rounds"] == 1 and "cores" in result["machine"]
-    assert {row["model"] for row in result["models"]} == {
+    assert {row["model"].removesuffix(", int8") for row in result["models"]} == {
         f"{model.task}/{model.name}" for model in read_index() if model.input
     }
     assert all(row["milliseconds"] > 0 for row in result["models"])
