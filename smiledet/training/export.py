@@ -62,6 +62,7 @@ def ship(
     Raises:
         UsageError: See `export`.
     """
+    _check_calibration(recipe.stored, calibration)  # before anything is written, and the network rounded
     (folder / task.name).mkdir(parents=True, exist_ok=True)
     stem = f"{task.name}/{recipe.name}"
     if recipe.stored == "float32":
@@ -81,6 +82,11 @@ def ship(
         folder=folder,
     )
     return export_to_index(model, network, "litert", recipe.stored, calibration)
+
+
+def _check_calibration(precision: str, calibration: npt.NDArray[np.uint8] | None) -> None:
+    if precision == "int8" and (calibration is None or not len(calibration)):
+        raise UsageError("int8 needs real faces to calibrate on: --data LAYOUT:PATH")
 
 
 def save_half(network: keras.Model, path: Path) -> None:
@@ -138,8 +144,7 @@ def export(
             or the file cannot be written.
     """
     check_precision(file_format, precision)
-    if precision == "int8" and (calibration is None or not len(calibration)):
-        raise UsageError("int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+    _check_calibration(precision, calibration)
     partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -134,8 +134,11 @@ class TestIntegers:
     def test_they_are_refused_without_faces(self, stored, trained, tmp_path, complaint):
         from smiledet.training.export import ship
 
+        before = trained.network.get_weights()
         with complaint("int8 needs real faces"):
             ship(TASK, stored, trained.network, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        assert all(np.array_equal(*pair) for pair in zip(before, trained.network.get_weights(), strict=True))
 
 
 class TestExport:
