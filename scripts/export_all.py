@@ -56,14 +56,16 @@ def main() -> int:
     for model in read_index():
         if "keras" not in model.files:
             continue
-        name, precision = f"{model.task}/{model.name}", as_onnx(model)
+        name = f"{model.task}/{model.name}"
         print(name, flush=True)
-        onnx = ["export", name, "--to", "onnx", "--precision", f"{precision}", "--ship", "--check"]
-        if precision and (code := smiledet(onnx)):
-            return code
-        data = int8_data(model, data_folder) if data_folder else None
-        if data and (code := smiledet(["export", name, "--precision", "int8", "--data", data, "--ship", "--check"])):
-            return code
+        wanted = []
+        if precision := as_onnx(model):
+            wanted.append(["--to", "onnx", "--precision", precision])
+        if data_folder and (data := int8_data(model, data_folder)):
+            wanted.append(["--precision", "int8", "--data", data])
+        for options in wanted:
+            if code := smiledet(["export", name, *options, "--ship", "--check"]):
+                return code
     return 0
 
 
