@@ -26,9 +26,6 @@ EDGE = (WINDOW_SIDE - FACE_SIDE) // 2
 REACH = FACE_SIDE - 1
 """dlib's unit: from the middle of the face box's first pixel to the middle of its last."""
 
-THRESHOLDS = 64
-"""Differences of grey that splits ask about lie within this, as in dlib."""
-
 CANDIDATES = 40
 """Pairs of pixels drawn for each that is tested, so that most of those tested lie near each other."""
 
@@ -210,8 +207,8 @@ class Grower:
         anchors = np.linalg.norm(pixels[:, None] - initial[None], axis=2).argmin(axis=1)
         return Level(anchors, pixels - initial[anchors], [])
 
-    def _draw_splits(self, places: Floats) -> tuple[Whole, Whole, Whole]:
-        """`test_splits` random pairs of pixels, near ones likelier (section 2.3.2 there), and thresholds."""
+    def _draw_pairs(self, places: Floats) -> tuple[Whole, Whole]:
+        """`test_splits` random pairs of pixels, near ones likelier (section 2.3.2 there)."""
         wanted = self._recipe.test_splits
         pairs = self._generator.integers(0, len(places), (wanted * CANDIDATES, 2))
         distances = np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1)
@@ -219,7 +216,15 @@ class Grower:
         clocks = self._generator.exponential(size=len(pairs)) * np.exp(distances / self._recipe.pair_distance)
         clocks[pairs[:, 0] == pairs[:, 1]] = np.inf
         pairs = pairs[np.argpartition(clocks, wanted)[:wanted]]
-        return pairs[:, 0], pairs[:, 1], self._generator.integers(-THRESHOLDS, THRESHOLDS, wanted)
+        return pairs[:, 0], pairs[:, 1]
+
+    def _draw_thresholds(self, differences: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+        """A threshold for each pair of pixels (tests, n): what some sample's difference is, so that none is idle."""
+        tests, count = differences.shape
+        if not count:
+            return np.zeros(tests, np.int16)
+        drawn: npt.NDArray[np.int16] = differences[np.arange(tests), self._generator.integers(0, count, tests)]
+        return drawn
 
     def _grow_tree(
         self, level: Level, initial: Floats, pixels: npt.NDArray[np.int16], residuals: Floats, basis: Floats
@@ -234,9 +239,12 @@ class Grower:
         members: list[Whole] = [np.arange(part)]
         first, second, threshold = (np.zeros(2**recipe.tree_depth - 1, np.int64) for _ in range(3))
         for node in range(len(first)):
-            ones, others, thresholds = self._draw_splits(places)
+            ones, others = self._draw_pairs(places)
             inside = members[node]
-            left = (some[ones] - some[others] > thresholds[:, None])[:, inside]
+            within = some[:, inside] if node else some
+            differences = within[ones] - within[others]
+            thresholds = self._draw_thresholds(differences)
+            left = differences > thresholds[:, None]
             best = _best_split(left, some_residuals[inside])
             first[node], second[node], threshold[node] = ones[best], others[best], thresholds[best]
             members += [inside[left[best]], inside[~left[best]]]

@@ -88,7 +88,7 @@ def build_network(trunk: keras.Model, template: Points) -> keras.Model:
         narrow = keras.layers.Conv2D(channels, 1)(level)
         rows.append(keras.layers.Flatten()(keras.layers.PReLU(shared_axes=[1, 2])(narrow)))
     joined = keras.layers.Dropout(0.1)(keras.layers.Concatenate()(rows))
-    answer = keras.layers.Dense(2 * POINT_COUNT, kernel_initializer=keras.initializers.RandomNormal(stddev=0.002))
+    answer = keras.layers.Dense(2 * POINT_COUNT, kernel_initializer="zeros")
     network = keras.Model(picture, answer(joined))
     answer.bias.assign((placed(template) / VIEW_SIDE - 0.5).ravel().astype(np.float32))
     return network

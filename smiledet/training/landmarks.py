@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -17,13 +19,20 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map
-from smiledet.alignment.similarity import transform
-from smiledet.alignment.template import INNER, symmetrise
+from smiledet.alignment.landmarks import (
+    FACE_SIDE,
+    WINDOW_SIDE,
+    LandmarkPredictor,
+    warp_window,
+    window_map,
+    window_points,
+)
+from smiledet.alignment.similarity import fit_similarity, transform
+from smiledet.alignment.template import INNER, load_template, symmetrise
 from smiledet.datasets.landmarks68 import AnnotatedFace
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.errors import UsageError
-from smiledet.frame import Box, GreyImage, Points
+from smiledet.frame import Box, GreyImage, Matrix, Points
 from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_box, frames, measure_spread
 from smiledet.training.dlib_format import write_forest
 from smiledet.training.forest import Forest, Grower
@@ -31,6 +40,22 @@ from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
 log = logging.getLogger(__name__)
+
+LOOK_TURN, LOOK_ZOOM, LOOK_SHIFT = 0.07, 0.05, 0.035
+"""Standard deviations of a second look's window: radians, share of its scale, face boxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Windows cut of a face beside that of Viola-Jones' own box, and as many of its mirror image.
+
+    Attributes:
+        drawn: By boxes that lie as those of other faces do.
+        upright: As for a second look; see `smiledet.alignment.landmarks.LandmarkPredictor`.
+    """
+
+    drawn: int
+    upright: int
 
 
 def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Box | None]:
@@ -72,29 +97,50 @@ def mean_face(faces: Sequence[FramedFace], spread: BoxSpread) -> Points:
 
 
 def starts(
-    face: FramedFace, spread: BoxSpread, copies: int, generator: np.random.Generator
+    face: FramedFace, spread: BoxSpread, template: Points, copies: Copies, generator: np.random.Generator
 ) -> Iterator[tuple[GreyImage, Points]]:
-    """Windows of a face and of its mirror image, and the points in them: of its own box, if any, and of drawn ones."""
+    """Windows of a face and of its mirror image, and the points in them.
+
+    They are cut by the face's own box, if it has one, by drawn ones, and as for a second look: about points that are
+    nearly right.
+    """
     for view in (face, face.mirrored()):
         own = [view.box] if view.box else []
-        for box in [*own, *(spread.draw(view.points, generator) for _ in range(copies))]:
-            yield cut_window(view.image, box), transform(window_map(box), view.points)
+        maps = [window_map(box) for box in [*own, *(spread.draw(view.points, generator) for _ in range(copies.drawn))]]
+        upright = fit_similarity(view.points[INNER], window_points(template[INNER]))
+        maps += [_off(upright, generator) for _ in range(copies.upright)]
+        for into in maps:
+            yield warp_window(view.image, into), transform(into, view.points)
+
+
+def _off(into: Matrix, generator: np.random.Generator) -> Matrix:
+    """A map to a window, as wrong as the points of a first look make it."""
+    turn, zoom = generator.normal(0, LOOK_TURN), math.exp(generator.normal(0, LOOK_ZOOM))
+    linear = zoom * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    centre = np.array([WINDOW_SIDE / 2, WINDOW_SIDE / 2])
+    moved: Matrix = linear @ into
+    moved[:, 2] += centre - linear @ centre + generator.normal(0, LOOK_SHIFT * FACE_SIDE, 2)
+    return moved
 
 
 def _labelled(
-    faces: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe, folder: Path | None
+    faces: Sequence[FramedFace], spread: BoxSpread, template: Points, recipe: LandmarkRecipe, folder: Path | None
 ) -> list[FramedFace]:
     if recipe.teacher is None or folder is None:
         return []
     from smiledet.training.landmark_labels import label_faces
     from smiledet.training.landmark_teacher import train_teacher
 
-    teacher = train_teacher(faces, mean_face(faces, spread), spread, recipe.teacher, recipe.seed)
+    teacher = train_teacher(faces, template, spread, recipe.teacher, recipe.seed)
     return label_faces(folder, recipe.teacher, teacher)
 
 
 def grow(
-    faces: Sequence[FramedFace], labelled: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe
+    faces: Sequence[FramedFace],
+    labelled: Sequence[FramedFace],
+    spread: BoxSpread,
+    template: Points,
+    recipe: LandmarkRecipe,
 ) -> Forest:
     """Grow the trees.
 
@@ -102,13 +148,15 @@ def grow(
         faces: The annotated faces.
         labelled: Those that the teacher has labelled; each has a box.
         spread: How Viola-Jones' boxes lie.
+        template: (68, 2) in face boxes.
         recipe: Settings.
     """
     boxes, trees = np.random.default_rng(recipe.seed).spawn(2)
-    further = recipe.teacher.copies - 1 if recipe.teacher else 0
+    often = Copies(recipe.jitter_copies, recipe.upright_copies)
+    seldom = Copies(recipe.teacher.jitter_copies, recipe.teacher.upright_copies) if recipe.teacher else often
     cuts = chain(
-        *(starts(face, spread, recipe.jitter_copies, boxes) for face in faces),
-        *(starts(face, spread, further, boxes) for face in labelled),
+        *(starts(face, spread, template, often, boxes) for face in faces),
+        *(starts(face, spread, template, seldom, boxes) for face in labelled),
     )
     windows, points = zip(*cuts, strict=True)
     count = recipe.trees.cascade_depth * recipe.trees.trees_per_level
@@ -171,21 +219,19 @@ def train_landmarks(
     faces, boxes = zip(*(read_face(face, detector) for face in annotated), strict=True)
     held_out, learnt = faces[:: recipe.held_out], [face for n, face in enumerate(faces) if n % recipe.held_out]
     if not any(face.box for face in learnt):
-        raise UsageError(
-            f"Viola-Jones frames none of {len(learnt)} annotated faces: do the points fit the pictures?"
-        )
+        raise UsageError(f"Viola-Jones frames none of {len(learnt)} annotated faces: do the points fit the pictures?")
     spread = measure_spread(learnt)
     detected = sum(face.box is not None for face in faces)
     log.info("Viola-Jones frames %d of %d faces", detected, len(faces))
 
-    labelled = _labelled(learnt, spread, recipe, data_folder)
-    forest = grow(learnt, labelled, spread, recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    path, template = folder / "landmarks68.dat", folder / "template68.json"
-    write_forest(forest, path)
-    if not template.exists():
+    path, template_path = folder / "landmarks68.dat", folder / "template68.json"
+    if not template_path.exists():
         rows = [[round(x, 5), round(y, 5)] for x, y in mean_face(learnt, spread).tolist()]
-        template.write_text(json.dumps({"points": rows}) + "\n")
+        template_path.write_text(json.dumps({"points": rows}) + "\n")
+    template = load_template(template_path)
+    labelled = _labelled(learnt, spread, template, recipe, data_folder)
+    write_forest(grow(learnt, labelled, spread, template, recipe), path)
     figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": len(labelled)}
     figures |= held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
     return figures | {"megabytes": path.stat().st_size / 1e6}

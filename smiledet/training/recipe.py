@@ -50,7 +50,8 @@ class LandmarkTeacherRecipe:
         initial: TASK/NAME of a shipped MobileNet that reads grey faces, whose weights it starts from.
         unlabelled: Data sets, each LAYOUT:PATH with the path under the data folder; their training splits are taken.
         faces: Photographs taken of each at most, evenly spread over it; 0 for all.
-        copies: Windows cut of each face that it labels, and as many of the mirror image.
+        jitter_copies: As in `LandmarkRecipe`, of each face that it labels; those have boxes of their own.
+        upright_copies: Likewise.
         doubt: Faces of which the teacher is less sure are left out: by how much its answers may lie apart, in distances
             between the eyes' outer corners.
         looks: How often it looks at a face, each time where it has placed it.
@@ -63,7 +64,8 @@ class LandmarkTeacherRecipe:
     initial: str
     unlabelled: tuple[str, ...]
     faces: int = field(default=0, metadata=between(0, 1_000_000_000))
-    copies: int = field(default=2, metadata=between(1, 1000))
+    jitter_copies: int = field(default=0, metadata=between(0, 1000))
+    upright_copies: int = field(default=1, metadata=between(0, 1000))
     doubt: float = field(default=0.05, metadata=between(0, 1))
     looks: int = field(default=3, metadata=between(1, 10))
     steps: int = field(default=4000, metadata=between(1, 1_000_000))
@@ -79,6 +81,7 @@ class LandmarkRecipe:
     Attributes:
         trees: The forest.
         jitter_copies: Boxes drawn for each annotated face, and for its mirror image, beside Viola-Jones' own.
+        upright_copies: Windows cut of each as for a second look, about points that are nearly right.
         held_out: Every n-th face is kept back to measure the error.
         seed: Of every random draw.
         data: The annotated photographs, a path under the data folder.
@@ -87,6 +90,7 @@ class LandmarkRecipe:
 
     trees: ForestRecipe = field(default_factory=ForestRecipe)
     jitter_copies: int = field(default=4, metadata=between(0, 1000))
+    upright_copies: int = field(default=2, metadata=between(0, 1000))
     held_out: int = field(default=10, metadata=between(2, 1_000_000))
     seed: int = field(default=1, metadata=between(0, 2**32))
     data: str = "landmarks68.tar.gz"
@@ -275,7 +279,7 @@ QUICK_FACES = 320
 def quick_landmarks(recipe: LandmarkRecipe) -> LandmarkRecipe:
     """The recipe as a trial: seconds instead of minutes, to see that it still works."""
     trees = replace(recipe.trees, cascade_depth=2, trees_per_level=5, oversampling=1, test_splits=5)
-    teacher = recipe.teacher and replace(recipe.teacher, steps=3, batch=8, faces=12, looks=2, copies=1, doubt=1.0)
+    teacher = recipe.teacher and replace(recipe.teacher, steps=3, batch=8, faces=12, looks=2, doubt=1.0)
     return replace(recipe, trees=trees, jitter_copies=1, teacher=teacher)
 
 

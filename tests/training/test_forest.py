@@ -10,6 +10,7 @@ from smiledet.alignment.landmarks import WINDOW_SIDE, window_rectangle
 from smiledet.training.boxes import BoxSpread, FramedFace
 from smiledet.training.dlib_format import fraction, rounded, whole, write_forest
 from smiledet.training.forest import Grower, Tree, fall, place
+from smiledet.training.landmarks import Copies, mean_face
 from smiledet.training.landmarks import starts as windows_of
 from smiledet.training.recipe import ForestRecipe
 
@@ -29,9 +30,9 @@ class Starts:
 def starts(variant):
     faces = [variant(number) for number in range(20)]
     generator = np.random.default_rng(1)
-    cuts = [
-        cut for face in faces for cut in windows_of(FramedFace(face.image, face.points, None), SPREAD, 3, generator)
-    ]
+    framed = [FramedFace(face.image, face.points, None) for face in faces]
+    template = mean_face(framed, SPREAD)
+    cuts = [cut for face in framed for cut in windows_of(face, SPREAD, template, Copies(3, 0), generator)]
     windows, points = zip(*cuts, strict=True)
     return Starts(np.stack(windows), np.stack(points))
 
