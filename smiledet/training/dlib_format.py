@@ -9,6 +9,7 @@ and half as many trees more fit a file.
 
 from __future__ import annotations
 
+import gzip
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def _list(parts: Sequence[bytes]) -> bytes:
 
 
 def write_forest(forest: Forest, path: Path) -> None:
-    """Write a file that `dlib.shape_predictor` reads.
+    """Write a gzipped file that, unpacked, `dlib.shape_predictor` reads.
 
     Args:
         forest: The cascade; its leaves lose all but `MANTISSA_BITS` of their mantissas.
@@ -104,4 +105,5 @@ def write_forest(forest: Forest, path: Path) -> None:
     trees = _list([_list([_tree(tree) for tree in level.trees]) for level in forest.levels])
     anchors = _list([_list([whole(anchor) for anchor in level.anchors.tolist()]) for level in forest.levels])
     deltas = _list([_places(level) for level in forest.levels])
-    path.write_bytes(whole(VERSION) + start + trees + anchors + deltas)
+    # No time in the head: the same trees give the same file.
+    path.write_bytes(gzip.compress(whole(VERSION) + start + trees + anchors + deltas, mtime=0))

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -19,20 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.landmarks import (
-    FACE_SIDE,
-    WINDOW_SIDE,
-    LandmarkPredictor,
-    warp_window,
-    window_map,
-    window_points,
-)
-from smiledet.alignment.similarity import fit_similarity, transform
+from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map
+from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template, symmetrise
 from smiledet.datasets.landmarks68 import AnnotatedFace
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.errors import UsageError
-from smiledet.frame import Box, GreyImage, Matrix, Points
+from smiledet.frame import Box, GreyImage, Points
 from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_box, frames, measure_spread
 from smiledet.training.dlib_format import write_forest
 from smiledet.training.forest import Forest, Grower
@@ -40,22 +31,6 @@ from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
 log = logging.getLogger(__name__)
-
-LOOK_TURN, LOOK_ZOOM, LOOK_SHIFT = 0.07, 0.05, 0.035
-"""Standard deviations of a second look's window: radians, share of its scale, face boxes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Windows cut of a face beside that of Viola-Jones' own box, and as many of its mirror image.
-
-    Attributes:
-        drawn: By boxes that lie as those of other faces do.
-        upright: As for a second look; see `smiledet.alignment.landmarks.LandmarkPredictor`.
-    """
-
-    drawn: int
-    upright: int
 
 
 def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Box | None]:
@@ -97,30 +72,13 @@ def mean_face(faces: Sequence[FramedFace], spread: BoxSpread) -> Points:
 
 
 def starts(
-    face: FramedFace, spread: BoxSpread, template: Points, copies: Copies, generator: np.random.Generator
+    face: FramedFace, spread: BoxSpread, copies: int, generator: np.random.Generator
 ) -> Iterator[tuple[GreyImage, Points]]:
-    """Windows of a face and of its mirror image, and the points in them.
-
-    They are cut by the face's own box, if it has one, by drawn ones, and as for a second look: about points that are
-    nearly right.
-    """
+    """Windows of a face and of its mirror image, and the points in them: of its own box, if any, and of drawn ones."""
     for view in (face, face.mirrored()):
         own = [view.box] if view.box else []
-        maps = [window_map(box) for box in [*own, *(spread.draw(view.points, generator) for _ in range(copies.drawn))]]
-        upright = fit_similarity(view.points[INNER], window_points(template[INNER]))
-        maps += [_off(upright, generator) for _ in range(copies.upright)]
-        for into in maps:
-            yield warp_window(view.image, into), transform(into, view.points)
-
-
-def _off(into: Matrix, generator: np.random.Generator) -> Matrix:
-    """A map to a window, as wrong as the points of a first look make it."""
-    turn, zoom = generator.normal(0, LOOK_TURN), math.exp(generator.normal(0, LOOK_ZOOM))
-    linear = zoom * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    centre = np.array([WINDOW_SIDE / 2, WINDOW_SIDE / 2])
-    moved: Matrix = linear @ into
-    moved[:, 2] += centre - linear @ centre + generator.normal(0, LOOK_SHIFT * FACE_SIDE, 2)
-    return moved
+        for box in [*own, *(spread.draw(view.points, generator) for _ in range(copies))]:
+            yield cut_window(view.image, box), transform(window_map(box), view.points)
 
 
 def _labelled(
@@ -136,11 +94,7 @@ def _labelled(
 
 
 def grow(
-    faces: Sequence[FramedFace],
-    labelled: Sequence[FramedFace],
-    spread: BoxSpread,
-    template: Points,
-    recipe: LandmarkRecipe,
+    faces: Sequence[FramedFace], labelled: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe
 ) -> Forest:
     """Grow the trees.
 
@@ -148,15 +102,13 @@ def grow(
         faces: The annotated faces.
         labelled: Those that the teacher has labelled; each has a box.
         spread: How Viola-Jones' boxes lie.
-        template: (68, 2) in face boxes.
         recipe: Settings.
     """
     boxes, trees = np.random.default_rng(recipe.seed).spawn(2)
-    often = Copies(recipe.jitter_copies, recipe.upright_copies)
-    seldom = Copies(recipe.teacher.jitter_copies, recipe.teacher.upright_copies) if recipe.teacher else often
+    further = recipe.teacher.jitter_copies if recipe.teacher else 0
     cuts = chain(
-        *(starts(face, spread, template, often, boxes) for face in faces),
-        *(starts(face, spread, template, seldom, boxes) for face in labelled),
+        *(starts(face, spread, recipe.jitter_copies, boxes) for face in faces),
+        *(starts(face, spread, further, boxes) for face in labelled),
     )
     windows, points = zip(*cuts, strict=True)
     count = recipe.trees.cascade_depth * recipe.trees.trees_per_level
@@ -231,7 +183,7 @@ def train_landmarks(
         template_path.write_text(json.dumps({"points": rows}) + "\n")
     template = load_template(template_path)
     labelled = _labelled(learnt, spread, template, recipe, data_folder)
-    write_forest(grow(learnt, labelled, spread, template, recipe), path)
+    write_forest(grow(learnt, labelled, spread, recipe), path)
     figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": len(labelled)}
     figures |= held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
     return figures | {"megabytes": path.stat().st_size / 1e6}

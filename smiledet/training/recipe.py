@@ -50,8 +50,7 @@ class LandmarkTeacherRecipe:
         initial: TASK/NAME of a shipped MobileNet that reads grey faces, whose weights it starts from.
         unlabelled: Data sets, each LAYOUT:PATH with the path under the data folder; their training splits are taken.
         faces: Photographs taken of each at most, evenly spread over it; 0 for all.
-        jitter_copies: As in `LandmarkRecipe`, of each face that it labels; those have boxes of their own.
-        upright_copies: Likewise.
+        jitter_copies: As in `LandmarkRecipe`, of each face that it labels, which has a box of its own.
         doubt: Faces of which the teacher is less sure are left out: by how much its answers may lie apart, in distances
             between the eyes' outer corners.
         looks: How often it looks at a face, each time where it has placed it.
@@ -65,7 +64,6 @@ class LandmarkTeacherRecipe:
     unlabelled: tuple[str, ...]
     faces: int = field(default=0, metadata=between(0, 1_000_000_000))
     jitter_copies: int = field(default=0, metadata=between(0, 1000))
-    upright_copies: int = field(default=1, metadata=between(0, 1000))
     doubt: float = field(default=0.05, metadata=between(0, 1))
     looks: int = field(default=3, metadata=between(1, 10))
     steps: int = field(default=4000, metadata=between(1, 1_000_000))
@@ -81,7 +79,6 @@ class LandmarkRecipe:
     Attributes:
         trees: The forest.
         jitter_copies: Boxes drawn for each annotated face, and for its mirror image, beside Viola-Jones' own.
-        upright_copies: Windows cut of each as for a second look, about points that are nearly right.
         held_out: Every n-th face is kept back to measure the error.
         seed: Of every random draw.
         data: The annotated photographs, a path under the data folder.
@@ -90,7 +87,6 @@ class LandmarkRecipe:
 
     trees: ForestRecipe = field(default_factory=ForestRecipe)
     jitter_copies: int = field(default=4, metadata=between(0, 1000))
-    upright_copies: int = field(default=2, metadata=between(0, 1000))
     held_out: int = field(default=10, metadata=between(2, 1_000_000))
     seed: int = field(default=1, metadata=between(0, 2**32))
     data: str = "landmarks68.tar.gz"

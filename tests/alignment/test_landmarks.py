@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import cv2
 import dlib
 import numpy as np
@@ -12,12 +15,13 @@ from smiledet.alignment.landmarks import (
     WINDOW_SIDE,
     LandmarkPredictor,
     astray,
+    read_trees,
     start_points,
     whole_points,
     window_map,
-    window_points,
 )
 from smiledet.alignment.template import MIRRORED, load_template
+from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.zoo import find_model
@@ -37,13 +41,13 @@ def test_dlibs_points_are_read_as_they_are(count: int, reach: tuple[int, int]) -
 def test_the_start_shape_is_read_from_the_file():
     """It is the mean face in its window, so about where the template lies, and mirror-symmetric as that is."""
     model = find_model("landmarks", "ert68")
-    start = start_points(model.file("dlib").read_bytes())
-    assert np.abs(start - window_points(load_template(model.file("template")))).max() < 5
+    start = start_points(read_trees(model.file("dlib")))
+    assert np.abs(start - (load_template(model.file("template")) * 128 + 32)).max() < 5
     assert (WINDOW_SIDE - start[MIRRORED, 0]) == pytest.approx(start[:, 0], abs=2)
 
 
 def test_another_start_shape_is_refused():
-    data = find_model("landmarks", "ert68").file("dlib").read_bytes()
+    data = read_trees(find_model("landmarks", "ert68").file("dlib"))
     with pytest.raises(ValueError, match="start shape"):
         start_points(data[:2] + b"\x81\x0a" + data[4:])
 
@@ -93,3 +97,25 @@ class TestSecondLook:
         eyes = found[36:42].mean(axis=0), found[42:48].mean(axis=0)
         across = np.subtract(eyes[1], eyes[0])
         assert np.degrees(np.arctan2(across[1], across[0])) == pytest.approx(-20, abs=6)
+
+
+class TestFiles:
+    def test_gzipped_or_not_the_trees_are_the_same(self, tmp_path: Path) -> None:
+        trees = read_trees(find_model("landmarks", "ert68").file("dlib"))
+        (tmp_path / "plain.dat").write_bytes(trees)
+        (tmp_path / "small.dat").write_bytes(gzip.compress(trees))
+        picture = np.random.default_rng(1).integers(0, 255, (200, 200), np.uint8)
+        dlibs = dlib.shape_predictor(str(tmp_path / "plain.dat"))(
+            picture[4:196, 4:196].copy(), landmarks.window_rectangle()
+        )
+        for name in ("plain.dat", "small.dat"):
+            found = LandmarkPredictor(tmp_path / name, np.inf).predict(picture, Box(36, 36, 128, 128))
+            assert np.array_equal(found - 4, [(part.x, part.y) for part in dlibs.parts()])
+
+    @pytest.mark.parametrize("left", [1, 3, 100, 5000])
+    def test_a_gzipped_file_that_ends_early_is_refused(self, left: int, tmp_path: Path) -> None:
+        path = tmp_path / "trees.dat"
+        path.write_bytes(gzip.compress(read_trees(find_model("landmarks", "ert68").file("dlib"))[:20000])[:left])
+        with pytest.raises(UsageError, match="cannot read the landmark model") as caught:
+            LandmarkPredictor(path)
+        assert "\n" not in str(caught.value)
