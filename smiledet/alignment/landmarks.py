@@ -26,7 +26,7 @@ WINDOW_SIDE = 192
 FACE_SIDE = 128
 """Side of the face box inside that picture, centred."""
 
-SECOND_LOOK = 0.1
+SECOND_LOOK = 0.08
 """See `LandmarkPredictor`; in face boxes. Of HELEN's and AFW's photographs a third to a half are looked at twice, of
 faces in the clips one in fifty: a frame costs what it did."""
 
