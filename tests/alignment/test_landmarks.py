@@ -90,7 +90,7 @@ class TestSecondLook:
         grey, box = photograph
         tilt = cv2.getRotationMatrix2D(box.centre, 20, 1)
         tilted = cv2.warpAffine(grey, tilt, grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        found = LandmarkPredictor(find_model("landmarks", "ert68").file("dlib")).predict(tilted, box)
+        found = LandmarkPredictor(find_model("landmarks", "ert68").file("dlib"), 0.1).predict(tilted, box)
         first, second = looks
         assert first[0, 1] == 0
         assert np.degrees(np.arctan2(second[1, 0], second[0, 0])) == pytest.approx(20, abs=6)
