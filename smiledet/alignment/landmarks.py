@@ -26,8 +26,9 @@ WINDOW_SIDE = 192
 FACE_SIDE = 128
 """Side of the face box inside that picture, centred."""
 
-SECOND_LOOK = math.inf
-"""See `LandmarkPredictor`; in face boxes. Never: the shipped networks have learnt from the chips of a single look."""
+SECOND_LOOK = 0.08
+"""See `LandmarkPredictor`; in face boxes. Of HELEN's and AFW's photographs more than half are looked at twice, of the
+clips' frames one in ten to one in four."""
 
 GZIP = b"\x1f\x8b"
 """What a gzipped file begins with."""
