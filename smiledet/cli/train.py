@@ -66,6 +66,7 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.datasets.landmarks68 import read_annotated_faces
     from smiledet.resources import configs_folder
     from smiledet.schema import read_dataclass
+    from smiledet.training.backend import prepare
     from smiledet.training.landmarks import ship_landmarks
     from smiledet.training.recipe import LandmarkRecipe, quick_landmarks
 
@@ -74,7 +75,9 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     faces = read_annotated_faces(arguments.data_folder / recipe.data)
     if arguments.quick:
         recipe, faces = quick_landmarks(recipe), faces[::10]
-    model = ship_landmarks(faces, recipe, models)
+    if recipe.teacher:
+        prepare()
+    model = ship_landmarks(faces, recipe, models, arguments.data_folder)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 

@@ -23,7 +23,7 @@ from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.detection.hog import HogDetector
 from smiledet.detection.search import scan, smallest_face
 from smiledet.frame import Box, GreyImage
-from smiledet.training.landmarks import bounds
+from smiledet.training.boxes import bounds
 from smiledet.training.recipe import ProposalRecipe
 
 log = logging.getLogger(__name__)

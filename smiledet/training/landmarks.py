@@ -1,210 +1,199 @@
 """Growing the landmark trees, and the template that goes with them.
 
-Viola-Jones' box is what the trees start from at run time, so it is what they start from here: where the cascade finds
-the annotated face its own box is used, and beside it boxes drawn from the spread of the cascade's boxes about the
-points.
-Mirrored copies double the set.
+Viola-Jones' box is what the trees start from at run time, so it is what they start from here: where the cascade frames
+the annotated face its own box is used, and beside it boxes that lie about the points as those of other faces do.
+Mirrored copies double the set. Where the recipe names a teacher, faces whose points it has told are learnt from too.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map, window_rectangle
+from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map
 from smiledet.alignment.similarity import transform
-from smiledet.alignment.template import MIRRORED, symmetrise
+from smiledet.alignment.template import INNER, load_template, symmetrise
 from smiledet.datasets.landmarks68 import AnnotatedFace
 from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Points
-from smiledet.training.dlib_format import shorten_leaves
+from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_box, frames, measure_spread
+from smiledet.training.dlib_format import write_forest
+from smiledet.training.forest import Forest, Grower
 from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
 log = logging.getLogger(__name__)
 
-LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 
+def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Box | None]:
+    """An annotated face, and the box that Viola-Jones reports on it, be it one that frames it or not.
 
-@dataclass(frozen=True, slots=True)
-class BoxSpread:
-    """How Viola-Jones' boxes lie about the faces' points.
-
-    Attributes:
-        offset: Mean of (box centre - points' centre) / reach, (x, y).
-        side: Mean of box side / reach, where reach is the square root of the points' bounding area.
-        deviation: Standard deviations of offset x, offset y and side.
+    Raises:
+        UsageError: The photograph cannot be read.
     """
-
-    offset: tuple[float, float]
-    side: float
-    deviation: tuple[float, float, float]
-
-
-def bounds(points: Points) -> Box:
-    """The bounding box of the points (n, 2)."""
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
-    return Box(float(left), float(top), float(right - left), float(bottom - top))
-
-
-def found_box(detector: HaarDetector, image: GreyImage, points: Points) -> Box | None:
-    """Viola-Jones' box on an annotated face, or None where it does not find that face."""
-    around = bounds(points)
-    side = max(around.width, around.height)
-    for detection in detector.detect(image, min_size=max(24, int(side * 0.7)), max_size=int(side * 2)):
-        if detection.box.iou(around) > 0.45:
-            return detection.box
-    return None
-
-
-def measure_spread(boxes: Sequence[Box], shapes: Sequence[Points]) -> BoxSpread:
-    """The spread of detected boxes about the points that they frame."""
-    rows = []
-    for box, points in zip(boxes, shapes, strict=True):
-        around = bounds(points)
-        reach = around.area**0.5
-        (box_x, box_y), (points_x, points_y) = box.centre, around.centre
-        rows.append(((box_x - points_x) / reach, (box_y - points_y) / reach, box.width / reach))
-    mean, deviation = np.mean(rows, axis=0), np.std(rows, axis=0)
-    return BoxSpread(
-        (float(mean[0]), float(mean[1])),
-        float(mean[2]),
-        (float(deviation[0]), float(deviation[1]), float(deviation[2])),
-    )
-
-
-def draw_box(spread: BoxSpread, points: Points, generator: np.random.Generator | None) -> Box:
-    """A box such as Viola-Jones would report for these points: the mean one without a generator."""
-    around = bounds(points)
-    reach = around.area**0.5
-    jitter = generator.normal(0, spread.deviation) if generator else np.zeros(3)
-    side = (spread.side + float(jitter[2])) * reach
-    centre_x, centre_y = around.centre
-    centre_x += (spread.offset[0] + float(jitter[0])) * reach
-    centre_y += (spread.offset[1] + float(jitter[1])) * reach
-    return Box(centre_x - side / 2, centre_y - side / 2, side, side)
-
-
-def mirrored(image: GreyImage, points: Points) -> tuple[GreyImage, Points]:
-    """A face as seen in a mirror, its points renamed so that 'left' stays left."""
-    flipped = points[MIRRORED].copy()
-    flipped[:, 0] = image.shape[1] - 1 - flipped[:, 0]
-    return np.ascontiguousarray(image[:, ::-1]), flipped
-
-
-def _annotated_window(image: GreyImage, points: Points, box: Box) -> tuple[GreyImage, dlib.full_object_detection]:
-    inside = transform(window_map(box), points)
-    parts = [dlib.point(round(x), round(y)) for x, y in inside.tolist()]
-    return cut_window(image, box), dlib.full_object_detection(window_rectangle(), parts)
-
-
-def _read_grey(face: AnnotatedFace) -> GreyImage:
     image = cv2.imread(str(face.image), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise UsageError(f"cannot read the photograph {face.image}")
-    return np.asarray(image, np.uint8)
+    grey = np.asarray(image, np.uint8)
+    box = found_box(detector, grey, face.points)
+    return FramedFace(grey, face.points, box if box and frames(box, face.points) else None), box
 
 
-def normalised_error(predictor: LandmarkPredictor, faces: Sequence[tuple[GreyImage, Points, Box]]) -> float:
-    """Mean distance of the 68 points from the annotation, in distances between the eyes' centres."""
-    errors = []
-    for image, points, box in faces:
-        between_eyes = np.linalg.norm(points[LEFT_EYE].mean(axis=0) - points[RIGHT_EYE].mean(axis=0))
-        errors.append(np.linalg.norm(predictor.predict(image, box) - points, axis=1).mean() / between_eyes)
-    return float(np.mean(errors))
-
-
-def train_landmarks(faces: Sequence[AnnotatedFace], recipe: LandmarkRecipe, folder: Path) -> dict[str, float]:
-    """Grow the trees, measure them on the held-out faces and write both files.
-
-    Writes `landmarks68.dat` (dlib shape predictor) and `template68.json` into `folder`.
+def point_errors(predictor: LandmarkPredictor, faces: Sequence[tuple[FramedFace, Box]]) -> npt.NDArray[np.float64]:
+    """Distances of the 68 points from the annotation, in distances between the eyes' outer corners: (n, 68).
 
     Args:
-        faces: The annotated photographs.
+        predictor: Finds the points.
+        faces: Each with the box to start from.
+    """
+    errors = []
+    for face, box in faces:
+        left, right = face.points[list(OUTER_CORNERS)]
+        apart = np.linalg.norm(predictor.predict(face.image, box) - face.points, axis=1)
+        errors.append(apart / np.linalg.norm(right - left))
+    return np.array(errors).reshape(len(faces), -1)
+
+
+def mean_face(faces: Sequence[FramedFace], spread: BoxSpread) -> Points:
+    """The symmetric template: the mean shape in the box that Viola-Jones reports on average, (68, 2)."""
+    shapes = []
+    for face in faces:
+        box = spread.mean_box(face.points)
+        shapes.append((face.points - (box.x, box.y)) / box.width)
+    return symmetrise(np.mean(shapes, axis=0))
+
+
+def starts(
+    face: FramedFace, spread: BoxSpread, copies: int, generator: np.random.Generator
+) -> Iterator[tuple[GreyImage, Points]]:
+    """Windows of a face and of its mirror image, and the points in them: of its own box, if any, and of drawn ones."""
+    for view in (face, face.mirrored()):
+        own = [view.box] if view.box else []
+        for box in [*own, *(spread.draw(view.points, generator) for _ in range(copies))]:
+            yield cut_window(view.image, box), transform(window_map(box), view.points)
+
+
+def _labelled(
+    faces: Sequence[FramedFace], spread: BoxSpread, template: Points, recipe: LandmarkRecipe, folder: Path | None
+) -> list[FramedFace]:
+    if recipe.teacher is None or folder is None:
+        return []
+    from smiledet.training.landmark_labels import label_faces
+    from smiledet.training.landmark_teacher import train_teacher
+
+    teacher = train_teacher(faces, template, spread, recipe.teacher, recipe.seed)
+    return label_faces(folder, recipe.teacher, teacher)
+
+
+def grow(
+    faces: Sequence[FramedFace], labelled: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe
+) -> Forest:
+    """Grow the trees.
+
+    Args:
+        faces: The annotated faces.
+        labelled: Those that the teacher has labelled; each has a box.
+        spread: How Viola-Jones' boxes lie.
+        recipe: Settings.
+    """
+    boxes, trees = np.random.default_rng(recipe.seed).spawn(2)
+    further = recipe.teacher.jitter_copies if recipe.teacher else 0
+    cuts = chain(
+        *(starts(face, spread, recipe.jitter_copies, boxes) for face in faces),
+        *(starts(face, spread, further, boxes) for face in labelled),
+    )
+    windows, points = zip(*cuts, strict=True)
+    count = recipe.trees.cascade_depth * recipe.trees.trees_per_level
+    log.info("growing %d trees on %d windows", count, len(windows))
+
+    def step(level: int, left: float) -> None:
+        log.info("level %d of %d, %.2f %% of a face box", level + 1, recipe.trees.cascade_depth, 100 * left)
+
+    return Grower(recipe.trees, trees).grow(np.stack(windows), np.stack(points), step)
+
+
+def held_out_figures(
+    predictor: LandmarkPredictor, faces: Sequence[FramedFace], boxes: Sequence[Box | None], spread: BoxSpread
+) -> dict[str, float]:
+    """The errors on faces that were not learnt from; see `train_landmarks`."""
+    found = [(face, box) for face, box in zip(faces, boxes, strict=True) if box is not None]
+    missed = [(face, spread.mean_box(face.points)) for face, box in zip(faces, boxes, strict=True) if box is None]
+    errors = point_errors(predictor, found)
+    framed = np.array([face.box is not None for face, _ in found], bool)
+    figures: dict[str, float] = {"held_out": len(faces), "found": len(found), "framed": int(framed.sum())}
+    if framed.any():
+        jaw = np.delete(np.arange(errors.shape[1]), INNER)
+        right = errors[framed]
+        figures |= {"error": float(errors.mean()), "error_framed": float(right.mean())}
+        figures |= {"error_inner": float(right[:, INNER].mean()), "error_jaw": float(right[:, jaw].mean())}
+    if missed:
+        figures["error_missed"] = float(point_errors(predictor, missed).mean())
+    return figures
+
+
+def train_landmarks(
+    annotated: Sequence[AnnotatedFace], recipe: LandmarkRecipe, folder: Path, data_folder: Path | None = None
+) -> dict[str, float]:
+    """Grow the trees, measure them on the held-out faces and write the files.
+
+    Writes `landmarks68.dat` (dlib shape predictor) into `folder`, and `template68.json` where there is none: the
+    networks' chips are cut by the one that is there.
+
+    Args:
+        annotated: The annotated photographs.
         recipe: Settings.
         folder: Where to write; made if it is not there.
+        data_folder: What the paths of the teacher's unlabelled sets are relative to; without it nobody teaches.
 
     Returns:
-        `faces`, `held_out`, `detected` (share of the faces that Viola-Jones found), `error` (see `normalised_error`,
-        on the held-out faces from Viola-Jones' boxes) and `megabytes` of the file.
+        `faces`, `detected` (share of the faces that Viola-Jones frames), `labelled` (faces that the teacher has named
+        the points of); of the `held_out` faces, those that Viola-Jones `found` and those of them that its box `framed`
+        (see `boxes.frames`); mean distances from the annotation in distances between the eyes' outer corners: `error`
+        (of the found faces, from Viola-Jones' own boxes), `error_framed` (of the framed ones), of their points
+        `error_inner` and `error_jaw`, and `error_missed` (of the faces not found, from the mean box); and `megabytes`
+        of the file.
 
     Raises:
-        UsageError: Fewer than two faces, a photograph that cannot be read, or none in which Viola-Jones finds the face.
+        UsageError: Fewer than two faces, a photograph that cannot be read, none in which Viola-Jones frames the face,
+            or the teacher's model or data is missing.
     """
-    if len(faces) < 2:
-        raise UsageError(f"{len(faces)} annotated face is too few: one is held out, the others are learnt from")
-    generator = np.random.default_rng(recipe.seed)
+    if len(annotated) < 2:
+        raise UsageError(f"{len(annotated)} annotated face is too few: one is held out, the others are learnt from")
     detector = HaarDetector(HaarSettings(1.05, 3))
-    images = [_read_grey(face) for face in faces]
-    boxes = [found_box(detector, image, face.points) for image, face in zip(images, faces, strict=True)]
-    if not any(boxes):
-        raise UsageError(f"Viola-Jones finds none of the {len(faces)} annotated faces: do the points fit the pictures?")
-    spread = measure_spread(*zip(*[(b, f.points) for b, f in zip(boxes, faces, strict=True) if b], strict=True))
-    log.info("Viola-Jones found %d of %d faces; %s", sum(b is not None for b in boxes), len(faces), spread)
-
-    windows: list[GreyImage] = []
-    objects: list[list[dlib.full_object_detection]] = []
-    shapes: list[npt.NDArray[np.float64]] = []
-    held_out: list[tuple[GreyImage, Points, Box]] = []
-    for index, (image, face, box) in enumerate(zip(images, faces, boxes, strict=True)):
-        if index % recipe.held_out == 0:
-            held_out.append((image, face.points, box or draw_box(spread, face.points, None)))
-            continue
-        mean_box = draw_box(spread, face.points, None)
-        shapes.append((face.points - (mean_box.x, mean_box.y)) / mean_box.width)
-        for view, points in ((image, face.points), mirrored(image, face.points)):
-            starts = [draw_box(spread, points, generator) for _ in range(recipe.jitter_copies)]
-            if box is not None:
-                left = box.x if view is image else image.shape[1] - box.x - box.width
-                starts.append(Box(left, box.y, box.width, box.height))
-            for start in starts:
-                window, annotation = _annotated_window(view, points, start)
-                windows.append(window)
-                objects.append([annotation])
-
-    options = dlib.shape_predictor_training_options()
-    options.cascade_depth = recipe.cascade_depth
-    options.num_trees_per_cascade_level = recipe.trees_per_level
-    options.tree_depth = recipe.tree_depth
-    options.nu = recipe.nu
-    options.oversampling_amount = recipe.oversampling
-    options.feature_pool_size = recipe.feature_pool_size
-    options.num_test_splits = recipe.test_splits
-    options.random_seed = str(recipe.seed)
-    options.num_threads = cv2.getNumberOfCPUs()
-    options.be_verbose = log.isEnabledFor(logging.INFO)
-    log.info("growing %d trees on %d windows", recipe.cascade_depth * recipe.trees_per_level, len(windows))
-    predictor = dlib.train_shape_predictor(windows, objects, options)
+    faces, boxes = zip(*(read_face(face, detector) for face in annotated), strict=True)
+    held_out, learnt = faces[:: recipe.held_out], [face for n, face in enumerate(faces) if n % recipe.held_out]
+    if not any(face.box for face in learnt):
+        raise UsageError(f"Viola-Jones frames none of {len(learnt)} annotated faces: do the points fit the pictures?")
+    spread = measure_spread(learnt)
+    detected = sum(face.box is not None for face in faces)
+    log.info("Viola-Jones frames %d of %d faces", detected, len(faces))
 
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "landmarks68.dat"
-    predictor.save(str(path))
-    path.write_bytes(shorten_leaves(path.read_bytes()))
-    template = symmetrise(np.mean(shapes, axis=0))
-    rows = [[round(x, 5), round(y, 5)] for x, y in template.tolist()]
-    (folder / "template68.json").write_text(json.dumps({"points": rows}) + "\n")
-    return {
-        "faces": len(faces),
-        "held_out": len(held_out),
-        "detected": sum(box is not None for box in boxes) / len(boxes),
-        "error": normalised_error(LandmarkPredictor(path), held_out),
-        "megabytes": path.stat().st_size / 1e6,
-    }
+    path, template_path = folder / "landmarks68.dat", folder / "template68.json"
+    if not template_path.exists():
+        rows = [[round(x, 5), round(y, 5)] for x, y in mean_face(learnt, spread).tolist()]
+        template_path.write_text(json.dumps({"points": rows}) + "\n")
+    template = load_template(template_path)
+    labelled = _labelled(learnt, spread, template, recipe, data_folder)
+    write_forest(grow(learnt, labelled, spread, recipe), path)
+    figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": len(labelled)}
+    figures |= held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
+    return figures | {"megabytes": path.stat().st_size / 1e6}
 
 
-def ship_landmarks(faces: Sequence[AnnotatedFace], recipe: LandmarkRecipe, models: Path) -> Model:
+def ship_landmarks(
+    faces: Sequence[AnnotatedFace], recipe: LandmarkRecipe, models: Path, data_folder: Path | None = None
+) -> Model:
     """Train into a models folder and write the row of the index; returns the row."""
-    figures = train_landmarks(faces, recipe, models / "landmarks")
+    figures = train_landmarks(faces, recipe, models / "landmarks", data_folder)
     paths = {"dlib": "landmarks/landmarks68.dat", "template": "landmarks/template68.json"}
     model = Model(
         task="landmarks",

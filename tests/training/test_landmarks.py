@@ -9,27 +9,22 @@ from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.template import MIRRORED, load_template
 from smiledet.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
 from smiledet.frame import Box
-from smiledet.training.landmarks import (
-    BoxSpread,
-    bounds,
-    draw_box,
-    measure_spread,
-    mirrored,
-    normalised_error,
-    ship_landmarks,
-    train_landmarks,
-)
-from smiledet.training.recipe import LandmarkRecipe
+from smiledet.training.boxes import FramedFace, measure_spread
+from smiledet.training.landmarks import held_out_figures, point_errors, ship_landmarks, train_landmarks
+from smiledet.training.recipe import ForestRecipe, LandmarkRecipe
 from smiledet.zoo import find_model, sha256
 
 TINY = LandmarkRecipe(
-    cascade_depth=3,
-    trees_per_level=6,
-    tree_depth=2,
-    oversampling=3,
-    feature_pool_size=80,
-    test_splits=8,
-    jitter_copies=1,
+    ForestRecipe(
+        cascade_depth=3,
+        trees_per_level=12,
+        tree_depth=2,
+        oversampling=2,
+        feature_pool_size=80,
+        test_splits=8,
+        shapes=20,
+    ),
+    jitter_copies=2,
     held_out=5,
 )
 
@@ -45,59 +40,37 @@ def faces(variant, tmp_path) -> list[AnnotatedFace]:
     return read_annotated_faces(tmp_path)
 
 
-def test_mirroring_twice_changes_nothing(portraits):
-    image, points = portraits[0].image, portraits[0].points
-    back, placed = mirrored(*mirrored(image, points))
-    assert np.array_equal(back, image)
-    assert placed == pytest.approx(points)
-    assert np.array_equal(MIRRORED[MIRRORED], np.arange(68))
-
-
-def test_left_stays_left_in_the_mirror(portraits):
-    image, points = portraits[0].image, portraits[0].points
-    flipped, placed = mirrored(image, points)
-    assert np.array_equal(flipped, image[:, ::-1])
-    for each in (points, placed):
-        assert each[0, 0] < each[36:42, 0].mean() < each[27, 0] < each[42:48, 0].mean() < each[16, 0]  # eyes and jaw
-        assert each[48, 0] < each[54, 0] and each[17:22, 0].max() < each[22:27, 0].min()  # mouth and brows
-    # A point still lies on the same feature: the left mouth corner becomes the right one.
-    assert placed[54] == pytest.approx((159 - points[48, 0], points[48, 1]))
-
-
-def test_bounds():
-    assert bounds(np.array([[3.0, 9.0], [1.0, 5.0], [2.0, 11.0]])) == Box(1, 5, 2, 6)
-
-
-def test_boxes_are_drawn_as_they_were_measured(portraits, variant):
-    shapes = [variant(seed).points for seed in range(200)]
-    spread = BoxSpread((0.04, -0.11), 1.2, (0.02, 0.03, 0.05))
-    exact = measure_spread([draw_box(spread, points, None) for points in shapes], shapes)
-    assert (*exact.offset, exact.side) == pytest.approx((0.04, -0.11, 1.2))
-    assert exact.deviation == pytest.approx((0, 0, 0), abs=1e-9)
-    generator = np.random.default_rng(1)
-    drawn = measure_spread([draw_box(spread, points, generator) for points in shapes], shapes)
-    assert (*drawn.offset, drawn.side) == pytest.approx((0.04, -0.11, 1.2), abs=0.02)
-    assert drawn.deviation == pytest.approx(spread.deviation, rel=0.2)
-
-
-def test_drawn_boxes_are_square_and_repeat_with_the_seed(portraits):
-    spread = BoxSpread((0.0, -0.1), 1.1, (0.05, 0.05, 0.1))
-    points = portraits[0].points
-    one, again, other = (draw_box(spread, points, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert one == again != other
-    assert one.width == one.height
-
-
-def test_the_error_is_in_distances_between_the_eyes(portraits):
+def test_errors_are_in_distances_between_the_outer_corners_of_the_eyes(portraits):
     class Askew:
         """Sees every point three pixels too far right and four too low."""
 
         def predict(self, image, box):
             return np.add(next(each.points for each in portraits if each.image is image), (3.0, 4.0))
 
-    image, points, box = portraits[0].image, portraits[0].points, portraits[0].box
-    between = np.linalg.norm(points[36:42].mean(axis=0) - points[42:48].mean(axis=0))
-    assert normalised_error(Askew(), [(image, points, box)]) == pytest.approx(5 / between)
+    faces = [(FramedFace(each.image, each.points, each.box), each.box) for each in portraits]
+    errors = point_errors(Askew(), faces)
+    between = [np.linalg.norm(each.points[36] - each.points[45]) for each in portraits]
+    assert errors == pytest.approx(np.repeat(5 / np.array(between)[:, None], 68, axis=1))
+
+
+def test_a_box_that_does_not_frame_the_face_counts_in_one_figure_alone(portraits):
+    class Lost:
+        """Right from the right box, and 50 pixels off from any other."""
+
+        def predict(self, image, box):
+            face = next(each for each in portraits if each.image is image)
+            return face.points + (0 if box == face.box else 50)
+
+    one, other = portraits
+    low = Box(other.box.x, other.box.y + other.box.height / 2, other.box.width, other.box.height)
+    faces = [FramedFace(one.image, one.points, one.box), FramedFace(other.image, other.points, None)]
+    spread = measure_spread(faces)
+    figures = held_out_figures(Lost(), faces, [one.box, low], spread)
+    assert (figures["held_out"], figures["found"], figures["framed"]) == (2, 2, 1)
+    assert figures["error_framed"] == figures["error_inner"] == figures["error_jaw"] == 0 < figures["error"]
+    assert "error_missed" not in figures
+    figures = held_out_figures(Lost(), faces, [one.box, None], spread)
+    assert figures["error"] == 0 < figures["error_missed"]
 
 
 def test_growing_writes_trees_and_a_symmetric_template(faces, portraits, tmp_path):
@@ -120,7 +93,7 @@ def test_growing_writes_trees_and_a_symmetric_template(faces, portraits, tmp_pat
 
 
 def test_the_seed_tells_the_trees(faces, tmp_path):
-    small = replace(TINY, cascade_depth=2, trees_per_level=3)
+    small = replace(TINY, trees=replace(TINY.trees, cascade_depth=2, trees_per_level=3))
     for folder in ("one", "again"):
         train_landmarks(faces, small, tmp_path / folder)
     train_landmarks(faces, replace(small, seed=2), tmp_path / "other")
@@ -130,12 +103,12 @@ def test_the_seed_tells_the_trees(faces, tmp_path):
 
 def test_shipping_writes_a_row_that_checks(faces, tmp_path):
     models = tmp_path / "models"
-    model = ship_landmarks(faces, replace(TINY, cascade_depth=1, trees_per_level=2), models)
+    model = ship_landmarks(faces, replace(TINY, trees=replace(TINY.trees, cascade_depth=1, trees_per_level=2)), models)
     found = find_model("landmarks", "ert68", models)
     assert found == model and found.input is None and found.labels == ()
     for use in ("dlib", "template"):
         assert sha256(found.file(use)) == found.files[use].sha256
-    assert set(found.figures) == {"faces", "held_out", "detected", "error", "megabytes"}
+    assert {"faces", "held_out", "detected", "labelled", "error", "error_framed", "megabytes"} <= set(found.figures)
     assert [row["name"] for row in json.loads((models / "index.json").read_text())["models"]] == ["ert68"]
 
 
@@ -143,7 +116,7 @@ def test_faces_that_viola_jones_does_not_find_are_no_ground_to_start_from(portra
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((160, 160), 128, np.uint8))
     faces = [AnnotatedFace(blank, portraits[0].points)] * 3
-    with complaint("Viola-Jones", "3"):
+    with complaint("Viola-Jones", "2 annotated"):
         train_landmarks(faces, TINY, tmp_path / "grown")
 
 
@@ -157,3 +130,12 @@ def test_a_photograph_that_cannot_be_read_is_named(portraits, tmp_path, complain
     path.write_text("no picture")
     with complaint(str(path)):
         train_landmarks([AnnotatedFace(path, portraits[0].points)] * 2, TINY, tmp_path / "grown")
+
+
+def test_the_template_that_is_there_stays(faces, tmp_path):
+    """The networks' chips are cut by it."""
+    kept = json.dumps({"points": load_template(find_model("landmarks", "ert68").file("template")).tolist()})
+    (tmp_path / "grown").mkdir()
+    (tmp_path / "grown" / "template68.json").write_text(kept)
+    train_landmarks(faces, TINY, tmp_path / "grown")
+    assert (tmp_path / "grown" / "template68.json").read_text() == kept

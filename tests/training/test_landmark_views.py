@@ -1,0 +1,94 @@
+"""What the landmark teacher is shown."""
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet.alignment.similarity import transform
+from smiledet.frame import Box
+from smiledet.training.boxes import BoxSpread, FramedFace
+from smiledet.training.landmark_views import (
+    BOX_SIDE,
+    VIEW_SIDE,
+    cut_view,
+    map_of_box,
+    map_of_points,
+    mirrored_points,
+    placed,
+    random_view,
+    random_views,
+)
+
+SPREAD = BoxSpread(np.array([[0.0, -0.16, 1.17]]))
+
+
+@pytest.fixture
+def face(portraits) -> FramedFace:
+    return FramedFace(portraits[0].image, portraits[0].points, portraits[0].box)
+
+
+@pytest.fixture
+def template(face):
+    return (face.points - (face.box.x, face.box.y)) / face.box.width
+
+
+def test_the_box_lies_in_the_middle_of_its_view():
+    corners = transform(map_of_box(Box(10, 20, 40, 40)), np.array([[10.0, 20.0], [50.0, 60.0]]))
+    edge = (VIEW_SIDE - BOX_SIDE) / 2
+    assert corners == pytest.approx(np.array([[edge, edge], [VIEW_SIDE - edge, VIEW_SIDE - edge]]))
+
+
+def test_a_turned_face_is_turned_back(face, template):
+    turn = cv2.getRotationMatrix2D((70, 60), 20, 1.3)
+    view = map_of_points(transform(turn, face.points), template)
+    assert transform(view, transform(turn, face.points)) == pytest.approx(placed(template), abs=1e-6)
+
+
+@pytest.mark.parametrize("side", [40, 72, 200, 700])
+def test_a_spot_stays_where_its_point_is(side):
+    """However much the photograph is shrunk."""
+    grey = np.zeros((900, 900), np.uint8)
+    cv2.circle(grey, (500, 430), side // 10, 255, -1)
+    box = Box(500 - side / 2, 430 - side / 4, side, side)
+    view = cut_view(grey, map_of_box(box)).astype(float)
+    rows, columns = np.mgrid[:VIEW_SIDE, :VIEW_SIDE]
+    centre = (view * columns).sum() / view.sum(), (view * rows).sum() / view.sum()
+    assert centre == pytest.approx(transform(map_of_box(box), np.array([[500.0, 430.0]]))[0], abs=0.3)
+
+
+def test_mirroring_points_twice_changes_nothing(template):
+    points = placed(template)
+    assert mirrored_points(mirrored_points(points)) == pytest.approx(points)
+    assert mirrored_points(points)[36, 0] == pytest.approx(VIEW_SIDE - 1 - points[45, 0])
+
+
+def test_random_views_differ_and_repeat_with_the_seed(face, template):
+    one, again, other = (random_view(face, template, SPREAD, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one[0], again[0]) and np.array_equal(one[1], again[1])
+    assert not np.array_equal(one[0], other[0])
+    assert one[0].dtype == np.float32 and one[0].min() >= 0 and one[0].max() <= 255
+
+
+def test_the_points_of_random_views_lie_about_the_middle(face, template):
+    views, points = random_views([face] * 40, template, SPREAD, np.random.default_rng(1))
+    assert views.shape == (40, VIEW_SIDE, VIEW_SIDE, 1)
+    assert points.shape == (40, 136) and np.abs(points).max() < 0.75
+    # Left is left, mirrored or not.
+    shapes = points.reshape(40, 68, 2)
+    assert (shapes[:, 36, 0] < shapes[:, 45, 0]).all() and (shapes[:, 48, 0] < shapes[:, 54, 0]).all()
+
+
+def test_eyes_are_where_the_points_say(template):
+    """A dark eye painted at its point stays dark under it, whichever way the view is cut."""
+    grey = np.full((200, 200), 200, np.uint8)
+    points = template * 100 + 50
+    for corner in (36, 45):
+        cv2.circle(grey, tuple(points[corner].round().astype(int).tolist()), 7, 0, -1)
+    face = FramedFace(grey, points, Box(50, 50, 100, 100))
+    dark = []
+    for seed in range(60):
+        view, found = random_view(face, template, SPREAD, np.random.default_rng(seed))
+        for x, y in found[[36, 45]].round().astype(int):
+            if 0 <= x < VIEW_SIDE and 0 <= y < VIEW_SIDE:
+                dark.append(view[y, x] < np.median(view))
+    assert np.mean(dark) > 0.9
