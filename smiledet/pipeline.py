@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 
 from smiledet.alignment.aligner import FaceAligner
+from smiledet.alignment.shipped import closer_engine
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.detection.choose import detector_kind
@@ -196,8 +197,8 @@ class Pipeline:
     def _make_workers(self) -> list[Worker]:
         config = self._config
         models = {task.name: find_model(task.name, _task_settings(task, config).model) for task in self._tasks}
-        trees = find_model("landmarks", "ert68")
-        tree_file, template_file = trees.file("dlib"), trees.file("template")
+        landmarks = find_model("landmarks", "ert68")
+        landmark_files = landmarks.file("dlib"), landmarks.file("template")
         specs = [_input_of(model) for model in models.values()]
         prepared: dict[str, tuple[dict[str, Path], str]] = {}
 
@@ -227,7 +228,7 @@ class Pipeline:
             return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
 
         def create_aligner() -> FaceAligner:
-            return FaceAligner(tree_file, template_file, config.aligner.max_distortion)
+            return FaceAligner(*landmark_files, config.aligner.max_distortion, closer_engine(landmarks))
 
         workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
         for number in range(self._settings(aligner.STAGE).workers):

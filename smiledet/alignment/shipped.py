@@ -1,16 +1,53 @@
-"""The aligner with the landmark model that ships."""
+"""The aligner with the landmark models that ship."""
 
 from __future__ import annotations
 
+import logging
+
 from smiledet.alignment.aligner import MAX_DISTORTION, FaceAligner
-from smiledet.zoo import find_model
+from smiledet.engines.base import Engine, load_engine
+from smiledet.engines.files import file_key, model_file
+from smiledet.errors import UsageError
+from smiledet.zoo import Model, find_model
+
+log = logging.getLogger(__name__)
+
+ENGINES = "litert", "onnx"
+"""What runs the landmark network, the quicker first. It is too small to be worth a GPU."""
+
+
+def closer_engine(model: Model) -> Engine | None:
+    """The network that looks again where the trees have placed a face; see `smiledet.alignment.closer_look`.
+
+    It runs on the processor whatever the classifiers run on. Where neither engine is installed, as on boards whose
+    system is too old for their wheels, faces are aligned by the trees alone.
+
+    Args:
+        model: The landmark models' row of the index.
+
+    Returns:
+        The network, or None where the row has none or nothing here runs it.
+
+    Raises:
+        UsageError: Its file is missing or damaged.
+    """
+    if file_key("onnx") not in model.files:
+        return None
+    for name in ENGINES:
+        path = model_file(model, name)
+        try:
+            return load_engine(name, path)
+        except UsageError as problem:
+            log.info("the landmark network does not run on %s: %s", name, problem)
+    log.warning("faces are aligned by the regression trees alone: neither %s runs here", " nor ".join(ENGINES))
+    return None
 
 
 def shipped_aligner(max_distortion: float = MAX_DISTORTION) -> FaceAligner:
-    """The aligner with the shipped trees and template, both checked against the index.
+    """The aligner with the shipped trees, network and template, all checked against the index.
 
     Raises:
         UsageError: A file is missing or damaged.
     """
     model = find_model("landmarks", "ert68")
-    return FaceAligner(model.file("dlib"), model.file("template"), max_distortion)
+    return FaceAligner(model.file("dlib"), model.file("template"), max_distortion, closer_engine(model))

@@ -75,7 +75,7 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     faces = read_annotated_faces(arguments.data_folder / recipe.data)
     if arguments.quick:
         recipe, faces = quick_landmarks(recipe), faces[::10]
-    if recipe.teacher:
+    if recipe.network:
         prepare()
     model = ship_landmarks(faces, recipe, models, arguments.data_folder)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))

@@ -1,22 +1,13 @@
-"""Writing a forest as dlib's `shape_predictor` file.
+"""dlib's `shape_predictor` file with shorter numbers.
 
-Format: dlib's `serialize.h`, `image_processing/shape_predictor.h` (version 1) and `float_details.h`.
-A whole number is a byte that counts its bytes, its top bit the sign, then the bytes, lowest first. A fraction is
-mantissa and exponent of two, each such a whole number: 6 bytes as dlib writes a float32, 4 with a mantissa that fits a
-byte. Leaves are thousands of small steps that are added up, so a byte's mantissa costs them nothing that can be seen,
-and half as many trees more fit a file.
+Format: dlib's `serialize.h`, `image_processing/shape_predictor.h` (version 1) and `float_details.h`. A whole number is
+a byte that counts its bytes, its top bit the sign, then the bytes, lowest first. A fraction is mantissa and exponent of
+two, each such a whole number: 6 bytes as dlib writes a float32, 4 with a mantissa that fits a byte. What leaves hold
+are thousands of small steps that are added up, so a byte's mantissa costs them nothing that can be seen, and the file
+is a third smaller.
 """
 
 from __future__ import annotations
-
-import gzip
-import math
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
-
-from smiledet.training.forest import Floats, Forest, Level, Tree
 
 VERSION = 1
 SIGN = 0x80
@@ -33,77 +24,80 @@ def whole(value: int) -> bytes:
     return bytes([size | (SIGN if value < 0 else 0)]) + abs(value).to_bytes(size, "little")
 
 
-def fraction(value: float) -> bytes:
-    """A float32, exactly.
+def short(mantissa: int, exponent: int) -> bytes:
+    """The nearest fraction to mantissa * 2 ** exponent with a mantissa of `MANTISSA_BITS`.
 
-    >>> fraction(-0.75).hex()
-    '81038102'
+    >>> short(-3, -2).hex(), short(0x123456, -20).hex()
+    ('81038102', '01928107')
     """
-    numerator, denominator = float(np.float32(value)).as_integer_ratio()
-    return whole(numerator) + whole(1 - denominator.bit_length())
+    surplus = abs(mantissa).bit_length() - MANTISSA_BITS
+    if surplus <= 0:
+        return whole(mantissa) + whole(exponent)
+    near = (abs(mantissa) + (1 << (surplus - 1))) >> surplus
+    if near >> MANTISSA_BITS:  # rounded up to the next power of two
+        near, surplus = near >> 1, surplus + 1
+    return whole(-near if mantissa < 0 else near) + whole(exponent + surplus)
 
 
-def rounded(values: Floats) -> Floats:
-    """The nearest float32 with mantissas of `MANTISSA_BITS`; what is under 2 ** -100 is 0."""
-    mantissas, exponents = np.frexp(values.astype(np.float64))
-    near = np.ldexp(np.round(mantissas * 2**MANTISSA_BITS), exponents - MANTISSA_BITS)
-    return np.where(np.abs(near) < 2.0**-100, 0, near).astype(np.float32)
+class _Reader:
+    """Goes through a file; `place` is where it has come to."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self.place = data, 0
+
+    def whole(self) -> int:
+        head = self._data[self.place]
+        end = self.place + 1 + (head & ~SIGN)
+        if end > len(self._data):
+            raise IndexError(end)
+        value = int.from_bytes(self._data[self.place + 1 : end], "little")
+        self.place = end
+        return -value if head & SIGN else value
+
+    def skip_fraction(self) -> None:
+        for _ in range(2):
+            self.place += 1 + (self._data[self.place] & ~SIGN)
+
+    def skip_column(self) -> int:
+        """Read a column's head, its sizes negated as dlib writes them; returns how many numbers follow."""
+        rows, columns = self.whole(), self.whole()
+        if rows >= 0 or columns != -1:
+            raise ValueError(f"expected a matrix of one column at byte {self.place}")
+        return -rows
 
 
-def _fractions(values: Floats) -> bytes:
-    """Many float32 of `MANTISSA_BITS` in dlib's format, four bytes each."""
-    mantissas, exponents = np.frexp(rounded(values).astype(np.float64).ravel())
-    digits = np.abs(mantissas * 2**MANTISSA_BITS).astype(np.int64)
-    powers = np.where(digits == 0, 0, exponents.astype(np.int64) - MANTISSA_BITS)
-    quads = np.empty((digits.size, 4), np.uint8)
-    quads[:, 0] = np.where(mantissas < 0, 1 | SIGN, 1)
-    quads[:, 1] = digits
-    quads[:, 2] = np.where(powers < 0, 1 | SIGN, 1)
-    quads[:, 3] = np.abs(powers)
-    return quads.tobytes()
-
-
-def _column(values: Floats) -> bytes:
-    """A matrix of one column, as dlib heads them: its sizes negated."""
-    return whole(-values.size) + whole(-1) + _fractions(values)
-
-
-def _tree(tree: Tree) -> bytes:
-    splits = zip(tree.first.tolist(), tree.second.tolist(), tree.threshold.tolist(), strict=True)
-    return b"".join(
-        [
-            whole(len(tree.first)),
-            *(whole(first) + whole(second) + fraction(threshold) for first, second, threshold in splits),
-            whole(len(tree.leaves)),
-            *(_column(leaf) for leaf in tree.leaves),
-        ]
-    )
-
-
-def _places(level: Level) -> bytes:
-    return b"".join([whole(len(level.deltas)), *(fraction(each) for each in level.deltas.ravel().tolist())])
-
-
-def _list(parts: Sequence[bytes]) -> bytes:
-    return whole(len(parts)) + b"".join(parts)
-
-
-def write_forest(forest: Forest, path: Path) -> None:
-    """Write a gzipped file that, unpacked, `dlib.shape_predictor` reads.
+def shorten_leaves(data: bytes) -> bytes:
+    """A shape predictor whose leaves have mantissas of `MANTISSA_BITS`; all else stays byte for byte.
 
     Args:
-        forest: The cascade; its leaves lose all but `MANTISSA_BITS` of their mantissas.
-        path: Where to.
+        data: What `dlib.shape_predictor.save` wrote.
 
     Raises:
-        ValueError: A value is no number, which dlib would read as some other one.
+        ValueError: It is something else.
     """
-    if not all(math.isfinite(float(tree.leaves.sum())) for level in forest.levels for tree in level.trees):
-        raise ValueError("a leaf holds a value that is no number")
-    initial = forest.initial.ravel()
-    start = whole(-initial.size) + whole(-1) + b"".join(fraction(each) for each in initial.tolist())
-    trees = _list([_list([_tree(tree) for tree in level.trees]) for level in forest.levels])
-    anchors = _list([_list([whole(anchor) for anchor in level.anchors.tolist()]) for level in forest.levels])
-    deltas = _list([_places(level) for level in forest.levels])
-    # No time in the head: the same trees give the same file.
-    path.write_bytes(gzip.compress(whole(VERSION) + start + trees + anchors + deltas, mtime=0))
+    reader = _Reader(data)
+    try:
+        return b"".join(_shortened(reader, data))
+    except IndexError:
+        raise ValueError("the file ends before its trees do") from None
+
+
+def _shortened(reader: _Reader, data: bytes) -> list[bytes]:
+    if (version := reader.whole()) != VERSION:
+        raise ValueError(f"a shape predictor of version {version}, expected {VERSION}")
+    for _ in range(reader.skip_column()):
+        reader.skip_fraction()
+    parts, kept = [], 0
+    for _ in range(reader.whole()):  # levels of the cascade
+        for _ in range(reader.whole()):  # trees
+            for _ in range(reader.whole()):  # splits: two pixels and a threshold
+                reader.whole()
+                reader.whole()
+                reader.skip_fraction()
+            for _ in range(reader.whole()):  # leaves
+                count = reader.skip_column()
+                parts.append(data[kept : reader.place])
+                parts += [short(reader.whole(), reader.whole()) for _ in range(count)]
+                kept = reader.place
+    parts.append(data[kept:])
+    return parts

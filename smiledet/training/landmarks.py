@@ -1,8 +1,9 @@
-"""Growing the landmark trees, and the template that goes with them.
+"""Growing the landmark trees and training the network behind them, and the template that goes with both.
 
 Viola-Jones' box is what the trees start from at run time, so it is what they start from here: where the cascade frames
 the annotated face its own box is used, and beside it boxes that lie about the points as those of other faces do.
-Mirrored copies double the set. Where the recipe names a teacher, faces whose points it has told are learnt from too.
+Mirrored copies double the set. The network that looks again learns from views of the same faces, and where the recipe
+names a teacher also from faces whose points it has told.
 """
 
 from __future__ import annotations
@@ -14,23 +15,32 @@ from itertools import chain
 from pathlib import Path
 
 import cv2
+import dlib
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map
+from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map, window_rectangle
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template, symmetrise
 from smiledet.datasets.landmarks68 import AnnotatedFace
 from smiledet.detection.haar import HaarDetector, HaarSettings
+from smiledet.engines.base import load_engine
+from smiledet.engines.files import file_key
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Points
 from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_box, frames, measure_spread
-from smiledet.training.dlib_format import write_forest
-from smiledet.training.forest import Forest, Grower
+from smiledet.training.dlib_format import shorten_leaves
 from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
 
 log = logging.getLogger(__name__)
+
+LITERT, ONNX = "closer68-int8.tflite", "closer68.onnx"
+"""The network's files."""
+
+CALIBRATION = 300
+"""Views that tell the ranges of its integers."""
 
 
 def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Box | None]:
@@ -81,43 +91,75 @@ def starts(
             yield cut_window(view.image, box), transform(window_map(box), view.points)
 
 
-def _labelled(
-    faces: Sequence[FramedFace], spread: BoxSpread, template: Points, recipe: LandmarkRecipe, folder: Path | None
-) -> list[FramedFace]:
-    if recipe.teacher is None or folder is None:
-        return []
+def train_closer(
+    faces: Sequence[FramedFace], spread: BoxSpread, template: Points, recipe: LandmarkRecipe, folder: Path
+) -> tuple[bytes, bytes, int]:
+    """Train the network that looks again, see `smiledet.alignment.closer_look`.
+
+    Args:
+        faces: The annotated faces.
+        spread: How Viola-Jones' boxes lie.
+        template: (68, 2) in face boxes.
+        recipe: Settings; it has a network.
+        folder: What the paths of the teacher's unlabelled sets are relative to.
+
+    Returns:
+        The network for LiteRT in integers and for ONNX in float32, and how many faces the teacher has labelled.
+
+    Raises:
+        UsageError: The teacher's model or data is missing.
+    """
+    from smiledet.training.conversion import to_onnx
     from smiledet.training.landmark_labels import label_faces
-    from smiledet.training.landmark_teacher import train_teacher
+    from smiledet.training.landmark_network import train_network
+    from smiledet.training.landmark_teacher import LandmarkTeacher
+    from smiledet.training.landmark_views import random_views
+    from smiledet.training.quantise import to_litert_int8
 
-    teacher = train_teacher(faces, template, spread, recipe.teacher, recipe.seed)
-    return label_faces(folder, recipe.teacher, teacher)
+    if recipe.network is None:
+        raise ValueError("the recipe has no network")
+    labelled: list[FramedFace] = []
+    if recipe.teacher:
+        teaching = train_network(faces, (), template, spread, recipe.teacher.network, recipe.seed)
+        teacher = LandmarkTeacher(teaching, template, recipe.teacher.looks)
+        labelled = label_faces(folder, recipe.teacher, teacher)
+    network = train_network(faces, labelled, template, spread, recipe.network, recipe.seed)
+    generator = np.random.default_rng(recipe.seed)
+    some = [faces[number] for number in generator.choice(len(faces), min(CALIBRATION, len(faces)), replace=False)]
+    views, _ = random_views(some, template, spread, generator)
+    return to_litert_int8(network, views.astype(np.uint8), real_answers=True), to_onnx(network), len(labelled)
 
 
-def grow(
-    faces: Sequence[FramedFace], labelled: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe
-) -> Forest:
+def grow(faces: Sequence[FramedFace], spread: BoxSpread, recipe: LandmarkRecipe) -> dlib.shape_predictor:
     """Grow the trees.
 
     Args:
         faces: The annotated faces.
-        labelled: Those that the teacher has labelled; each has a box.
         spread: How Viola-Jones' boxes lie.
         recipe: Settings.
     """
-    boxes, trees = np.random.default_rng(recipe.seed).spawn(2)
-    further = recipe.teacher.jitter_copies if recipe.teacher else 0
-    cuts = chain(
-        *(starts(face, spread, recipe.jitter_copies, boxes) for face in faces),
-        *(starts(face, spread, further, boxes) for face in labelled),
+    generator = np.random.default_rng(recipe.seed)
+    windows, points = zip(
+        *chain(*(starts(face, spread, recipe.jitter_copies, generator) for face in faces)), strict=True
     )
-    windows, points = zip(*cuts, strict=True)
-    count = recipe.trees.cascade_depth * recipe.trees.trees_per_level
-    log.info("growing %d trees on %d windows", count, len(windows))
+    options = dlib.shape_predictor_training_options()
+    options.cascade_depth = recipe.cascade_depth
+    options.num_trees_per_cascade_level = recipe.trees_per_level
+    options.tree_depth = recipe.tree_depth
+    options.nu = recipe.nu
+    options.oversampling_amount = recipe.oversampling
+    options.feature_pool_size = recipe.feature_pool_size
+    options.num_test_splits = recipe.test_splits
+    options.random_seed = str(recipe.seed)
+    options.num_threads = cv2.getNumberOfCPUs()
+    options.be_verbose = log.isEnabledFor(logging.INFO)
+    log.info("growing %d trees on %d windows", recipe.cascade_depth * recipe.trees_per_level, len(windows))
+    return dlib.train_shape_predictor(list(windows), [[_annotation(each)] for each in points], options)
 
-    def step(level: int, left: float) -> None:
-        log.info("level %d of %d, %.2f %% of a face box", level + 1, recipe.trees.cascade_depth, 100 * left)
 
-    return Grower(recipe.trees, trees).grow(np.stack(windows), np.stack(points), step)
+def _annotation(points: Points) -> dlib.full_object_detection:
+    parts = [dlib.point(round(x), round(y)) for x, y in points.tolist()]
+    return dlib.full_object_detection(window_rectangle(), parts)
 
 
 def held_out_figures(
@@ -142,24 +184,25 @@ def held_out_figures(
 def train_landmarks(
     annotated: Sequence[AnnotatedFace], recipe: LandmarkRecipe, folder: Path, data_folder: Path | None = None
 ) -> dict[str, float]:
-    """Grow the trees, measure them on the held-out faces and write the files.
+    """Grow the trees, train the network, measure both on the held-out faces and write the files.
 
-    Writes `landmarks68.dat` (dlib shape predictor) into `folder`, and `template68.json` where there is none: the
-    networks' chips are cut by the one that is there.
+    Writes `landmarks68.dat` (dlib shape predictor) into `folder`, `closer68-int8.tflite` and `closer68.onnx`
+    where the recipe has a network, and `template68.json` where there is none: the networks' chips are cut by the one
+    that is there.
 
     Args:
         annotated: The annotated photographs.
         recipe: Settings.
         folder: Where to write; made if it is not there.
-        data_folder: What the paths of the teacher's unlabelled sets are relative to; without it nobody teaches.
+        data_folder: What the paths of the teacher's unlabelled sets are relative to; None for the working directory.
 
     Returns:
         `faces`, `detected` (share of the faces that Viola-Jones frames), `labelled` (faces that the teacher has named
         the points of); of the `held_out` faces, those that Viola-Jones `found` and those of them that its box `framed`
         (see `boxes.frames`); mean distances from the annotation in distances between the eyes' outer corners: `error`
         (of the found faces, from Viola-Jones' own boxes), `error_framed` (of the framed ones), of their points
-        `error_inner` and `error_jaw`, and `error_missed` (of the faces not found, from the mean box); and `megabytes`
-        of the file.
+        `error_inner` and `error_jaw`, and `error_missed` (of the faces not found, from the mean box); `error_trees`, as
+        `error_framed` but of the trees alone; and `megabytes` of the files.
 
     Raises:
         UsageError: Fewer than two faces, a photograph that cannot be read, none in which Viola-Jones frames the face,
@@ -182,11 +225,20 @@ def train_landmarks(
         rows = [[round(x, 5), round(y, 5)] for x, y in mean_face(learnt, spread).tolist()]
         template_path.write_text(json.dumps({"points": rows}) + "\n")
     template = load_template(template_path)
-    labelled = _labelled(learnt, spread, template, recipe, data_folder)
-    write_forest(grow(learnt, labelled, spread, recipe), path)
-    figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": len(labelled)}
-    figures |= held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
-    return figures | {"megabytes": path.stat().st_size / 1e6}
+    grow(learnt, spread, recipe).save(str(path))
+    path.write_bytes(shorten_leaves(path.read_bytes()))
+    trees = held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
+    figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": 0} | trees
+    files = [path]
+    if recipe.network:
+        files += [folder / LITERT, folder / ONNX]
+        *networks, figures["labelled"] = train_closer(learnt, spread, template, recipe, data_folder or Path())
+        for file, network in zip(files[1:], networks, strict=True):
+            file.write_bytes(network)
+        closer = CloserLook(load_engine("litert", folder / LITERT), template)
+        figures |= held_out_figures(LandmarkPredictor(path, closer), held_out, boxes[:: recipe.held_out], spread)
+        figures |= {"error_trees": trees["error_framed"]} if "error_framed" in trees else {}
+    return figures | {"megabytes": sum(file.stat().st_size for file in files) / 1e6}
 
 
 def ship_landmarks(
@@ -195,13 +247,15 @@ def ship_landmarks(
     """Train into a models folder and write the row of the index; returns the row."""
     figures = train_landmarks(faces, recipe, models / "landmarks", data_folder)
     paths = {"dlib": "landmarks/landmarks68.dat", "template": "landmarks/template68.json"}
+    if recipe.network:
+        paths |= {file_key("litert", "int8"): f"landmarks/{LITERT}", file_key("onnx"): f"landmarks/{ONNX}"}
     model = Model(
         task="landmarks",
         name="ert68",
-        architecture="ensemble of regression trees",
+        architecture="ensemble of regression trees" + (", MobileNet 0.25" if recipe.network else ""),
         labels=(),
         input=None,
-        preprocessing="grey window of 192x192 about the face box, see smiledet.alignment.landmarks",
+        preprocessing="grey window of 192x192 about the face box, then a chip of 96x96; see smiledet.alignment",
         files={use: ModelFile(path, sha256(models / path)) for use, path in paths.items()},
         figures={name: round(value, 4) for name, value in figures.items()},
         card="landmarks/ert68.md",

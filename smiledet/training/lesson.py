@@ -233,7 +233,8 @@ def load_lesson(
     count = recipe.schedule.faces
     train, held = split_validation(read_training(task, data, data_folder, count), recipe.schedule.validation)
     aligner = preparation.aligner()
-    digest = find_model("landmarks", "ert68").files["dlib"].sha256 + preparation.name
+    landmarks = find_model("landmarks", "ert68")
+    digest = "".join(file.sha256 for _, file in sorted(landmarks.files.items())) + preparation.name
     teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
 
     def cut(samples: Sequence[Sample], spec: ChipSpec, jitter: int | None = None) -> ChipSet:

@@ -24,12 +24,13 @@ Chips = npt.NDArray[np.uint8]
 """(n, height, width, channels), pixels 0 … 255."""
 
 
-def to_litert_int8(network: keras.Model, chips: Chips) -> bytes:
+def to_litert_int8(network: keras.Model, chips: Chips, real_answers: bool = False) -> bytes:
     """The network as a LiteRT model of integers throughout, uint8 pixels in and uint8 probabilities out.
 
     Args:
         network: From pixels to class probabilities.
         chips: To calibrate on.
+        real_answers: Its answers are no probabilities: they come out as float32.
     """
     import tensorflow as tf
 
@@ -38,7 +39,8 @@ def to_litert_int8(network: keras.Model, chips: Chips) -> bytes:
     seen = full_range(chips)
     converter.representative_dataset = lambda: ([chip[None]] for chip in seen)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.float32 if real_answers else tf.uint8
     return converted(converter)
 
 

@@ -10,62 +10,28 @@ from smiledet.schema import between, one_of
 
 
 @dataclass(frozen=True, slots=True)
-class ForestRecipe:
-    """How a cascade of regression trees is grown; dlib's own names where it has them.
-
-    Attributes:
-        cascade_depth: Regressors in a row.
-        trees_per_level: Trees in each; the file grows with cascade_depth x trees_per_level x 2 ** tree_depth.
-        tree_depth: Splits from root to leaf.
-        nu: Shrinkage, above 0 to 1; smaller regularises more.
-        oversampling: Start shapes for each training window: the mean face and such as lie between two faces.
-        feature_pool_size: Pixels that a level may compare.
-        test_splits: Random splits of which the best is taken.
-        pair_distance: Face boxes over which the chance falls to a third that two pixels are compared (dlib's lambda).
-        split_samples: Samples that the splits of a tree are chosen on; its leaves are filled from all.
-        shapes: Main shapes that the leaves are combinations of.
-        split_shapes: The first of them, that the splits are judged by.
-        leaf_weight: Samples' worth of 'stay as it is' that every leaf holds; more regularises more.
-    """
-
-    cascade_depth: int = field(default=10, metadata=between(1, 1_000))
-    trees_per_level: int = field(default=60, metadata=between(1, 100_000))
-    tree_depth: int = field(default=3, metadata=between(1, 10))
-    nu: float = field(default=0.1, metadata=between(0.001, 1))
-    oversampling: int = field(default=1, metadata=between(1, 100))
-    feature_pool_size: int = field(default=400, metadata=between(2, 100_000))
-    test_splits: int = field(default=60, metadata=between(1, 10_000))
-    pair_distance: float = field(default=0.1, metadata=between(0.01, 10))
-    split_samples: int = field(default=4000, metadata=between(2, 1_000_000))
-    shapes: int = field(default=50, metadata=between(1, 136))
-    split_shapes: int = field(default=16, metadata=between(1, 136))
-    leaf_weight: float = field(default=0.0, metadata=between(0, 1000))
-
-
-@dataclass(frozen=True, slots=True)
-class LandmarkTeacherRecipe:
-    """The network that names the points of unlabelled faces; see `smiledet.training.landmark_teacher`.
+class LandmarkNetworkRecipe:
+    """How a network is trained that places landmarks; see `smiledet.training.landmark_network`.
 
     Attributes:
         initial: TASK/NAME of a shipped MobileNet that reads grey faces, whose weights it starts from.
-        unlabelled: Data sets, each LAYOUT:PATH with the path under the data folder; their training splits are taken.
-        faces: Photographs taken of each at most, evenly spread over it; 0 for all.
-        jitter_copies: As in `LandmarkRecipe`, of each face that it labels, which has a box of its own.
-        doubt: Faces of which the teacher is less sure are left out: by how much its answers may lie apart, in distances
-            between the eyes' outer corners.
-        looks: How often it looks at a face, each time where it has placed it.
-        steps: Of its training.
+        fine: Channels kept of the network's last maps at a sixteenth of its input's side.
+        coarse: And of those at a thirty-second.
+        frozen: Whether the first layers stay as they are, and the statistics of all normalisations.
+        dropout: Share of what was kept that is dropped in training.
+        annotated: Share of the views that show annotated faces, where there are faces that a teacher has labelled.
+        steps: Of the training.
         batch: Views a step.
         learning_rate: Peak of the cosine.
         weight_average: Decay of the running mean of the weights that is kept.
     """
 
     initial: str
-    unlabelled: tuple[str, ...]
-    faces: int = field(default=0, metadata=between(0, 1_000_000_000))
-    jitter_copies: int = field(default=0, metadata=between(0, 1000))
-    doubt: float = field(default=0.05, metadata=between(0, 1))
-    looks: int = field(default=3, metadata=between(1, 10))
+    fine: int = field(default=64, metadata=between(1, 4096))
+    coarse: int = field(default=128, metadata=between(1, 4096))
+    frozen: bool = False
+    dropout: float = field(default=0.0, metadata=between(0, 0.9))
+    annotated: float = field(default=0.35, metadata=between(0, 1))
     steps: int = field(default=4000, metadata=between(1, 1_000_000))
     batch: int = field(default=32, metadata=between(1, 100_000))
     learning_rate: float = field(default=1e-3, metadata=between(0, 1))
@@ -73,23 +39,57 @@ class LandmarkTeacherRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class LandmarkRecipe:
-    """How the landmark trees are grown.
+class LandmarkTeacherRecipe:
+    """The network that names the points of unlabelled faces; see `smiledet.training.landmark_teacher`.
 
     Attributes:
-        trees: The forest.
-        jitter_copies: Boxes drawn for each annotated face, and for its mirror image, beside Viola-Jones' own.
+        network: How it is trained, on the annotated faces alone.
+        unlabelled: Data sets, each LAYOUT:PATH with the path under the data folder; their training splits are taken.
+        faces: Photographs taken of each at most, evenly spread over it; 0 for all.
+        doubt: Faces of which the teacher is less sure are left out: by how much its answers may lie apart, in distances
+            between the eyes' outer corners.
+        looks: How often it looks at a face, each time where it has placed it.
+    """
+
+    network: LandmarkNetworkRecipe
+    unlabelled: tuple[str, ...]
+    faces: int = field(default=0, metadata=between(0, 1_000_000_000))
+    doubt: float = field(default=0.05, metadata=between(0, 1))
+    looks: int = field(default=3, metadata=between(1, 10))
+
+
+@dataclass(frozen=True, slots=True)
+class LandmarkRecipe:
+    """How the landmark trees are grown, dlib's own names where it has them, and the network behind them is trained.
+
+    Attributes:
+        cascade_depth: Regressors in a row.
+        trees_per_level: Trees in each; the file grows with cascade_depth x trees_per_level x 2 ** tree_depth.
+        tree_depth: Splits from root to leaf.
+        nu: Shrinkage, above 0 to 1; smaller regularises more.
+        oversampling: Start shapes drawn for each training picture.
+        feature_pool_size: Pixels that a level may compare.
+        test_splits: Random splits of which the best is taken.
+        jitter_copies: Boxes drawn for each face beside Viola-Jones' own, which lie as those of other faces do.
         held_out: Every n-th face is kept back to measure the error.
         seed: Of every random draw.
         data: The annotated photographs, a path under the data folder.
-        teacher: Who names the points of further faces; None to learn from the annotated ones alone.
+        network: The network of `smiledet.alignment.closer_look`; None to leave it at the trees.
+        teacher: Who names the points of further faces for that network; None for the annotated ones alone.
     """
 
-    trees: ForestRecipe = field(default_factory=ForestRecipe)
-    jitter_copies: int = field(default=4, metadata=between(0, 1000))
+    cascade_depth: int = 12
+    trees_per_level: int = 60
+    tree_depth: int = 4
+    nu: float = field(default=0.1, metadata=between(0.001, 1))
+    oversampling: int = 5
+    feature_pool_size: int = 500
+    test_splits: int = 60
+    jitter_copies: int = 2
     held_out: int = field(default=10, metadata=between(2, 1_000_000))
-    seed: int = field(default=1, metadata=between(0, 2**32))
+    seed: int = 1
     data: str = "landmarks68.tar.gz"
+    network: LandmarkNetworkRecipe | None = None
     teacher: LandmarkTeacherRecipe | None = None
 
 
@@ -275,9 +275,14 @@ QUICK_FACES = 320
 
 def quick_landmarks(recipe: LandmarkRecipe) -> LandmarkRecipe:
     """The recipe as a trial: seconds instead of minutes, to see that it still works."""
-    trees = replace(recipe.trees, cascade_depth=2, trees_per_level=5, oversampling=1, test_splits=5)
-    teacher = recipe.teacher and replace(recipe.teacher, steps=3, batch=8, faces=12, looks=2, doubt=1.0)
-    return replace(recipe, trees=trees, jitter_copies=1, teacher=teacher)
+    teacher = recipe.teacher and replace(recipe.teacher, network=_few(recipe.teacher.network), faces=12, doubt=1.0)
+    network = recipe.network and _few(recipe.network)
+    trees = replace(recipe, cascade_depth=2, trees_per_level=5, jitter_copies=1, oversampling=1, test_splits=5)
+    return replace(trees, network=network, teacher=teacher)
+
+
+def _few(network: LandmarkNetworkRecipe) -> LandmarkNetworkRecipe:
+    return replace(network, steps=3, batch=8)
 
 
 def quick_proposals(recipe: ProposalRecipe) -> ProposalRecipe:

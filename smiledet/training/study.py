@@ -16,7 +16,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from smiledet.alignment.aligner import MAX_DISTORTION, FaceAligner
-from smiledet.alignment.shipped import shipped_aligner
+from smiledet.alignment.shipped import closer_engine, shipped_aligner
 from smiledet.alignment.similarity import fit_affine
 from smiledet.datasets.base import read_samples
 from smiledet.errors import UsageError
@@ -46,9 +46,9 @@ class AffineAligner(FaceAligner):
 
 
 def affine_aligner() -> FaceAligner:
-    """The shipped trees, with the affine map."""
+    """The shipped landmark models, with the affine map."""
     trees = find_model("landmarks", "ert68")
-    return AffineAligner(trees.file("dlib"), trees.file("template"), MAX_DISTORTION)
+    return AffineAligner(trees.file("dlib"), trees.file("template"), MAX_DISTORTION, closer_engine(trees))
 
 
 def upright() -> FaceAligner:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from smiledet.alignment import aligner as aligner_module
-from smiledet.alignment.aligner import FaceAligner, box_map, chip_map, cut_chip
+from smiledet.alignment.aligner import FaceAligner
+from smiledet.alignment.chips import box_map, chip_map, cut_chip
+from smiledet.alignment.closer_look import CloserLook
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.shipped import shipped_aligner
 from smiledet.alignment.similarity import transform
@@ -250,8 +252,8 @@ class TestDistortionLimit:
         points: Points = (load_template(template) - 0.5) * (stretch, 1) @ tilt.T * 120 + (160, 120)
 
         class FakePredictor:
-            def __init__(self, path: Path) -> None:
-                assert path == trees
+            def __init__(self, path: Path, closer: CloserLook | None) -> None:
+                assert path == trees and closer is None
 
             def predict(self, image: GreyImage, box: Box) -> Points:
                 return points

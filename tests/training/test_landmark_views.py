@@ -4,20 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.alignment.chips import chip_map
+from smiledet.alignment.closer_look import VIEW, as_points
 from smiledet.alignment.similarity import transform
 from smiledet.frame import Box
 from smiledet.training.boxes import BoxSpread, FramedFace
-from smiledet.training.landmark_views import (
-    BOX_SIDE,
-    VIEW_SIDE,
-    cut_view,
-    map_of_box,
-    map_of_points,
-    mirrored_points,
-    placed,
-    random_view,
-    random_views,
-)
+from smiledet.training.landmark_views import mirrored_points, random_view, random_views
 
 SPREAD = BoxSpread(np.array([[0.0, -0.16, 1.17]]))
 
@@ -32,34 +24,10 @@ def template(face):
     return (face.points - (face.box.x, face.box.y)) / face.box.width
 
 
-def test_the_box_lies_in_the_middle_of_its_view():
-    corners = transform(map_of_box(Box(10, 20, 40, 40)), np.array([[10.0, 20.0], [50.0, 60.0]]))
-    edge = (VIEW_SIDE - BOX_SIDE) / 2
-    assert corners == pytest.approx(np.array([[edge, edge], [VIEW_SIDE - edge, VIEW_SIDE - edge]]))
-
-
-def test_a_turned_face_is_turned_back(face, template):
-    turn = cv2.getRotationMatrix2D((70, 60), 20, 1.3)
-    view = map_of_points(transform(turn, face.points), template)
-    assert transform(view, transform(turn, face.points)) == pytest.approx(placed(template), abs=1e-6)
-
-
-@pytest.mark.parametrize("side", [40, 72, 200, 700])
-def test_a_spot_stays_where_its_point_is(side):
-    """However much the photograph is shrunk."""
-    grey = np.zeros((900, 900), np.uint8)
-    cv2.circle(grey, (500, 430), side // 10, 255, -1)
-    box = Box(500 - side / 2, 430 - side / 4, side, side)
-    view = cut_view(grey, map_of_box(box)).astype(float)
-    rows, columns = np.mgrid[:VIEW_SIDE, :VIEW_SIDE]
-    centre = (view * columns).sum() / view.sum(), (view * rows).sum() / view.sum()
-    assert centre == pytest.approx(transform(map_of_box(box), np.array([[500.0, 430.0]]))[0], abs=0.3)
-
-
 def test_mirroring_points_twice_changes_nothing(template):
-    points = placed(template)
+    points = transform(chip_map(np.eye(2, 3), VIEW), template)
     assert mirrored_points(mirrored_points(points)) == pytest.approx(points)
-    assert mirrored_points(points)[36, 0] == pytest.approx(VIEW_SIDE - 1 - points[45, 0])
+    assert mirrored_points(points)[36, 0] == pytest.approx(VIEW.size - 1 - points[45, 0])
 
 
 def test_random_views_differ_and_repeat_with_the_seed(face, template):
@@ -71,10 +39,10 @@ def test_random_views_differ_and_repeat_with_the_seed(face, template):
 
 def test_the_points_of_random_views_lie_about_the_middle(face, template):
     views, points = random_views([face] * 40, template, SPREAD, np.random.default_rng(1))
-    assert views.shape == (40, VIEW_SIDE, VIEW_SIDE, 1)
+    assert views.shape == (40, VIEW.size, VIEW.size, 1)
     assert points.shape == (40, 136) and np.abs(points).max() < 0.75
     # Left is left, mirrored or not.
-    shapes = points.reshape(40, 68, 2)
+    shapes = np.stack([as_points(each, template) for each in points])
     assert (shapes[:, 36, 0] < shapes[:, 45, 0]).all() and (shapes[:, 48, 0] < shapes[:, 54, 0]).all()
 
 
@@ -89,6 +57,6 @@ def test_eyes_are_where_the_points_say(template):
     for seed in range(60):
         view, found = random_view(face, template, SPREAD, np.random.default_rng(seed))
         for x, y in found[[36, 45]].round().astype(int):
-            if 0 <= x < VIEW_SIDE and 0 <= y < VIEW_SIDE:
+            if 0 <= x < VIEW.size and 0 <= y < VIEW.size:
                 dark.append(view[y, x] < np.median(view))
     assert np.mean(dark) > 0.9

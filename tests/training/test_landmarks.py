@@ -6,24 +6,22 @@ import numpy as np
 import pytest
 
 from smiledet.alignment.landmarks import LandmarkPredictor
+from smiledet.alignment.shipped import closer_engine
 from smiledet.alignment.template import MIRRORED, load_template
 from smiledet.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
 from smiledet.frame import Box
 from smiledet.training.boxes import FramedFace, measure_spread
 from smiledet.training.landmarks import held_out_figures, point_errors, ship_landmarks, train_landmarks
-from smiledet.training.recipe import ForestRecipe, LandmarkRecipe
+from smiledet.training.recipe import LandmarkNetworkRecipe, LandmarkRecipe
 from smiledet.zoo import find_model, sha256
 
 TINY = LandmarkRecipe(
-    ForestRecipe(
-        cascade_depth=3,
-        trees_per_level=12,
-        tree_depth=2,
-        oversampling=2,
-        feature_pool_size=80,
-        test_splits=8,
-        shapes=20,
-    ),
+    cascade_depth=3,
+    trees_per_level=12,
+    tree_depth=2,
+    oversampling=2,
+    feature_pool_size=80,
+    test_splits=8,
     jitter_copies=2,
     held_out=5,
 )
@@ -93,7 +91,7 @@ def test_growing_writes_trees_and_a_symmetric_template(faces, portraits, tmp_pat
 
 
 def test_the_seed_tells_the_trees(faces, tmp_path):
-    small = replace(TINY, trees=replace(TINY.trees, cascade_depth=2, trees_per_level=3))
+    small = replace(TINY, cascade_depth=2, trees_per_level=3)
     for folder in ("one", "again"):
         train_landmarks(faces, small, tmp_path / folder)
     train_landmarks(faces, replace(small, seed=2), tmp_path / "other")
@@ -103,13 +101,25 @@ def test_the_seed_tells_the_trees(faces, tmp_path):
 
 def test_shipping_writes_a_row_that_checks(faces, tmp_path):
     models = tmp_path / "models"
-    model = ship_landmarks(faces, replace(TINY, trees=replace(TINY.trees, cascade_depth=1, trees_per_level=2)), models)
+    model = ship_landmarks(faces, replace(TINY, cascade_depth=1, trees_per_level=2), models)
     found = find_model("landmarks", "ert68", models)
     assert found == model and found.input is None and found.labels == ()
     for use in ("dlib", "template"):
         assert sha256(found.file(use)) == found.files[use].sha256
     assert {"faces", "held_out", "detected", "labelled", "error", "error_framed", "megabytes"} <= set(found.figures)
     assert [row["name"] for row in json.loads((models / "index.json").read_text())["models"]] == ["ert68"]
+
+
+def test_a_network_ships_beside_the_trees(keras, faces, tmp_path):
+    network = LandmarkNetworkRecipe("smile/mobilenet-025", fine=4, coarse=4, steps=2, batch=4)
+    recipe = replace(TINY, cascade_depth=1, trees_per_level=2, network=network)
+    models = tmp_path / "models"
+    model = ship_landmarks(faces, recipe, models)
+    assert set(model.files) == {"dlib", "template", "litert-int8", "onnx"}
+    assert 0 < model.figures["error_trees"] != model.figures["error_framed"] > 0
+    engine = closer_engine(find_model("landmarks", "ert68", models))
+    assert engine is not None
+    assert engine.predict(np.zeros((2, 96, 96, 1), np.uint8)).shape == (2, 136)
 
 
 def test_faces_that_viola_jones_does_not_find_are_no_ground_to_start_from(portraits, tmp_path, complaint):

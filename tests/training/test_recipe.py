@@ -5,6 +5,7 @@ from smiledet.schema import read_dataclass
 from smiledet.tasks.base import task_names
 from smiledet.training.recipe import (
     ClassifierRecipe,
+    LandmarkNetworkRecipe,
     LandmarkRecipe,
     LandmarkTeacherRecipe,
     ProposalRecipe,
@@ -26,9 +27,13 @@ size = 32
 
 def test_the_landmark_recipe_reads():
     recipe = read_dataclass(LandmarkRecipe, configs_folder() / "train" / "landmarks.toml")
-    trees = recipe.trees.cascade_depth * recipe.trees.trees_per_level
-    assert trees * 2**recipe.trees.tree_depth < 30_000  # the file stays below ten megabytes
-    assert recipe.teacher is not None and all(":" in source for source in recipe.teacher.unlabelled)
+    trees = recipe.cascade_depth * recipe.trees_per_level
+    assert trees * 2**recipe.tree_depth < 20_000  # the file stays below ten megabytes
+    assert (
+        recipe.network is not None
+        and recipe.teacher is not None
+        and all(":" in source for source in recipe.teacher.unlabelled)
+    )
 
 
 def test_the_proposals_recipe_reads():
@@ -131,9 +136,11 @@ def test_a_trial_has_an_epoch_of_each_phase(path):
 
 def test_a_trial_of_the_trees_is_small():
     quick = quick_landmarks(LandmarkRecipe())
-    assert quick.trees.cascade_depth * quick.trees.trees_per_level < 20
-    assert quick.teacher is None
-    taught = LandmarkRecipe(teacher=LandmarkTeacherRecipe("emotion/mobilenet-075", ("genki4k:genki4k",)))
-    trial = quick_landmarks(taught).teacher
-    assert trial.steps * trial.batch < 100 and 0 < trial.faces < 100
-    assert (trial.initial, trial.unlabelled) == (taught.teacher.initial, taught.teacher.unlabelled)
+    assert quick.cascade_depth * quick.trees_per_level < 20
+    assert quick.network is None and quick.teacher is None
+    network = LandmarkNetworkRecipe("emotion/mobilenet-075", frozen=True)
+    taught = LandmarkRecipe(network=network, teacher=LandmarkTeacherRecipe(network, ("genki4k:genki4k",)))
+    trial = quick_landmarks(taught)
+    for each in (trial.network, trial.teacher.network):
+        assert each.steps * each.batch < 100 and each.frozen and each.initial == network.initial
+    assert 0 < trial.teacher.faces < 100 and trial.teacher.unlabelled == taught.teacher.unlabelled
