@@ -25,10 +25,6 @@ VIEW = ChipSpec(size=96, margin=96 / 72, channels=1)
 """What the network sees: chin and ears stand out of Viola-Jones' box, so it is shown a third more."""
 
 
-TRUST = 0.7
-"""How far a point moves from where the trees have it to where the network does. Anything from 0.6 to 0.8 is as good."""
-
-
 def view_of_points(points: Points, template: Points) -> Matrix | None:
     """The 2x3 similarity from the frame to face boxes that brings brows, eyes, nose and mouth to the template's.
 
@@ -66,8 +62,6 @@ def as_answer(points: Points, template: Points) -> npt.NDArray[np.float32]:
 class CloserLook:
     """Places points that trees have found, more exactly.
 
-    Trees and network err in different ways, so the answer lies between theirs.
-
     Args:
         engine: The network: from views (n, 96, 96, 1) to `as_points`' answers. Its owner closes it.
         template: (68, 2), face boxes.
@@ -91,5 +85,4 @@ class CloserLook:
             return points
         view = cut_chip(image, into, VIEW)
         (answer,) = self._engine.predict(view[None, :, :, None])
-        found = transform(cv2.invertAffineTransform(chip_map(into, VIEW)), as_points(answer, self._template))
-        return points + TRUST * (found - points)
+        return transform(cv2.invertAffineTransform(chip_map(into, VIEW)), as_points(answer, self._template))

@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.alignment import shipped
 from smiledet.alignment.chips import chip_map
-from smiledet.alignment.closer_look import TRUST, VIEW, CloserLook, as_answer, as_points, view_of_points
+from smiledet.alignment.closer_look import VIEW, CloserLook, as_answer, as_points, view_of_points
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.shipped import closer_engine
 from smiledet.alignment.similarity import transform
@@ -68,13 +68,13 @@ def test_an_answer_of_nothing_leaves_the_template_where_it_lies(template: Points
     assert [each.shape for each in engine.shown] == [(1, 96, 96, 1)]
 
 
-def test_points_move_the_trusted_share_of_the_way(template: Points) -> None:
+def test_points_move_as_far_as_the_answer_says(template: Points) -> None:
     """Nine pixels of the view to the right are, of a face turned by 90 degrees, so many pixels of the frame down."""
     answer = np.zeros((68, 2), np.float32)
     answer[:, 0] = 9 / VIEW.size
     points = turned(template, 90, 144)
     found = CloserLook(Saying(answer.ravel()), template).refine(np.zeros((300, 300), np.uint8), points)
-    assert found - points == pytest.approx(np.tile([0, TRUST * 9 * 144 / 72], (68, 1)), abs=1e-5)
+    assert found - points == pytest.approx(np.tile([0, 9 * 144 / 72], (68, 1)), abs=1e-5)
 
 
 def test_points_that_coincide_stay(template: Points) -> None:
