@@ -34,9 +34,12 @@ class AlignerSettings:
     Attributes:
         max_distortion: Largest over smallest singular value of the fitted affine map above which a face is not aligned;
             1 never aligns.
+        at_once: Faces of a video's frame that are aligned and read at most. Where there are more, each has its turn in
+            every second frame, or third …; their labels are averaged over time anyway. Of a photograph all are read.
     """
 
     max_distortion: float = field(default=2.0, metadata=between(1, 100))
+    at_once: int = field(default=8, metadata=between(1, 10_000))
 
 
 @dataclass(frozen=True, slots=True)

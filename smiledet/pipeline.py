@@ -233,7 +233,8 @@ class Pipeline:
         workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
         for number in range(self._settings(aligner.STAGE).workers):
             name = f"{aligner.STAGE} {number + 1}"
-            workers.append(AlignerWorker(create_aligner, specs, name=name, **common(aligner.STAGE)))
+            at_once = config.aligner.at_once
+            workers.append(AlignerWorker(create_aligner, specs, at_once, name=name, **common(aligner.STAGE)))
         for task, spec in zip(self._tasks, specs, strict=True):
             threads, precision = config.engine.threads, config.engine.precision
             create = partial(load_engine, engine, files[task.name], threads, precision)

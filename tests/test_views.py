@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from smiledet.engines.base import Engine
-from smiledet.views import mirror_turn, mirrored, read
+from smiledet.views import group_turn, mirror_turn, mirrored, read
 
 
 class LeftEdge(Engine):
@@ -60,3 +61,19 @@ def test_turns_are_fair_whatever_frames_are_read(every: int) -> None:
 def test_no_view_has_three_turns_in_a_row() -> None:
     turns = [mirror_turn(frame) for frame in range(500)]
     assert all(len(set(turns[start : start + 3])) == 2 for start in range(len(turns) - 2))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_groups_of_faces_take_fair_turns_and_each_is_seen_both_ways(every: int, groups: int) -> None:
+    frames = range(0, 1200 * every, every)
+    counts = Counter((group_turn(frame, groups), mirror_turn(frame)) for frame in frames)
+    assert len(counts) == 2 * groups
+    assert min(counts.values()) > 0.9 * max(counts.values())
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_no_group_waits_for_long(groups: int) -> None:
+    turns = [group_turn(frame, groups) for frame in range(500)]
+    longest = 2 * groups
+    assert all(len(set(turns[start : start + longest])) == groups for start in range(len(turns) - longest))

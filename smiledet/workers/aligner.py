@@ -6,15 +6,39 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner
+from smiledet.config import AlignerSettings
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
+from smiledet.views import group_turn
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
 
 STAGE = "align"
 
 
+def whose_turn(faces: Sequence[Face], frame: int, at_once: int) -> tuple[Face, ...]:
+    """The faces of a video's frame that are read in it: all, or where they are too many, those whose turn it is.
+
+    Labels are averaged over time, so a face that is read in every second or third frame keeps its own as well.
+
+    Args:
+        faces: All of the frame.
+        frame: The frame's number. The turns hang on nothing else, so that a clip is read alike every time.
+        at_once: Faces read in one frame at most.
+
+    Returns:
+        Some of the faces, in their order.
+    """
+    groups = -(-len(faces) // at_once)
+    if groups <= 1:
+        return tuple(faces)
+    turn = group_turn(frame, groups)
+    # By rank, not by number: the tracks that are left after a while may be the odd ones alone.
+    rank = {track: place for place, track in enumerate(sorted(face.track for face in faces))}
+    return tuple(face for face in faces if rank[face.track] % groups == turn)
+
+
 def aligned_faces_of(frame: Frame) -> tuple[tuple[Face, AlignedFace], ...]:
-    """A frame's faces with their chips; none where an earlier stage failed on it."""
+    """The faces of a frame whose turn it was, with their chips; none where an earlier stage failed on it."""
     return frame.results.get(STAGE) or ()
 
 
@@ -24,24 +48,32 @@ class AlignerWorker(Worker):
     Args:
         create: Makes the aligner, in the thread.
         specs: Geometries of the chips that the classifiers take.
+        at_once: Faces of a video's frame that are aligned at most, see `whose_turn`; of a photograph all are.
         common: See `Worker`.
     """
 
-    def __init__(self, create: Callable[[], FaceAligner], specs: Sequence[ChipSpec], **common: Any) -> None:
+    def __init__(
+        self,
+        create: Callable[[], FaceAligner],
+        specs: Sequence[ChipSpec],
+        at_once: int = AlignerSettings().at_once,
+        **common: Any,
+    ) -> None:
         super().__init__(STAGE, **common)
+        self._at_once = at_once
         self._create = create
         self._specs = list(dict.fromkeys(specs))
 
     def setup(self) -> None:
-        """Load the landmark trees."""
+        """Load the landmark models."""
         self._aligner = self._create()
 
     def process(self, frame: Frame) -> tuple[tuple[Face, AlignedFace], ...]:
-        """Align every face."""
+        """Align the faces whose turn it is."""
         located: locator.Located | None = frame.results[locator.STAGE]
         if located is None:
             return ()
+        faces = located.faces if frame.cut else whose_turn(located.faces, frame.id, self._at_once)
         return tuple(
-            (face, self._aligner.align(frame.image, located.grey, face.search_box, self._specs))
-            for face in located.faces
+            (face, self._aligner.align(frame.image, located.grey, face.search_box, self._specs)) for face in faces
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame, GreyImage, Image
 from smiledet.sources.demo import PORTRAITS
 from smiledet.workers import locator
-from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of
+from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of, whose_turn
 from smiledet.workers.locator import Located
 
 LIMIT = 20.0
@@ -67,6 +68,33 @@ def test_the_detectors_own_box_is_what_is_aligned(frame_of: Callable[..., Frame]
     run(frame, Fake, ends)
     assert asked == [(Box(track, 0, 8, 8), [ChipSpec(64), ChipSpec(96, 0.8, 3)]) for track in (1, 2)]
     assert [face.track for face, _ in aligned_faces_of(frame)] == [1, 2]
+
+
+def faces_of(count: int) -> list[Face]:
+    """Tracks 3, 5, 7 …: what is left of a crowd may well be the odd ones alone."""
+    return [Face(Box(0, 0, 9, 9), 9.0, 3 + 2 * number, Box(0, 0, 8, 8)) for number in range(count)]
+
+
+@pytest.mark.parametrize(("count", "at_once", "most"), [(8, 8, 8), (9, 8, 5), (16, 8, 8), (17, 8, 6), (5, 1, 1)])
+def test_too_many_faces_take_turns(count: int, at_once: int, most: int) -> None:
+    faces = faces_of(count)
+    read = [whose_turn(faces, frame, at_once) for frame in range(60)]
+    assert max(map(len, read)) == most
+    assert {face.track for frame in read for face in frame} == {face.track for face in faces}
+    assert all([face.track for face in frame] == sorted(face.track for face in frame) for frame in read)
+
+
+def test_of_a_photograph_all_faces_are_aligned(frame_of: Callable[..., Frame], ends: Any) -> None:
+    class Fake:
+        def align(self, image: Image, grey: GreyImage, box: Box, specs: Sequence[ChipSpec]) -> AlignedFace:
+            return AlignedFace(None, False, {})
+
+    counts = []
+    for cut in (True, False):
+        frame = located(dataclasses.replace(frame_of(), cut=cut), *faces_of(12))
+        run(frame, Fake, ends)
+        counts.append(len(aligned_faces_of(frame)))
+    assert counts == [12, 6]
 
 
 @pytest.mark.parametrize("result", [None, "no faces"])
