@@ -36,7 +36,7 @@ __all__ = [
 
 PREPROCESSING = "none: float32 pixels 0 to 255; the network scales them to -1 to 1 itself"
 
-CALIBRATION_CHIPS = 300
+CALIBRATION_CHIPS = 100
 """Faces that int8 ranges are found on; a few hundred are usual."""
 
 
