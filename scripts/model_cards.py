@@ -138,7 +138,7 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words:
     return f"""# {model.task}: {model.name}
 
 {recipe.architecture} reading {len(model.labels)} classes{classes} from a {spec.size}x{spec.size} {"grey" if spec.channels == 1 else "colour"}
-chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark trees.{views}{parameters} Preprocessing: {model.preprocessing}.
+chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark models.{views}{parameters} Preprocessing: {model.preprocessing}.
 
 {files}
 
