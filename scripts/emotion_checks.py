@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.alignment.template import load_template
 from smiledet.datasets.base import Sample, read_samples
 from smiledet.engines.base import Engine, load_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.shipped import shipped_aligner
 from smiledet.tasks.base import get_task
 from smiledet.training.chips import ChipSet, cut_chips
 from smiledet.training.glasses import Glasses, put_on

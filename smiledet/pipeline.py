@@ -16,7 +16,6 @@ from pathlib import Path
 import cv2
 
 from smiledet.alignment.aligner import FaceAligner
-from smiledet.alignment.shipped import closer_engine
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.detection.choose import detector_kind
@@ -32,6 +31,7 @@ from smiledet.labels import LabelBoard
 from smiledet.process import ProcessorTimes, processor_times, share_heaps, usable_processors
 from smiledet.rate import RateMeter
 from smiledet.report import RunReport, summarise
+from smiledet.shipped import make_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
@@ -198,7 +198,8 @@ class Pipeline:
         config = self._config
         models = {task.name: find_model(task.name, _task_settings(task, config).model) for task in self._tasks}
         landmarks = find_model("landmarks", "ert68")
-        landmark_files = landmarks.file("dlib"), landmarks.file("template")
+        for use in ("dlib", "template"):
+            landmarks.file(use)  # what is missing or damaged is said before any thread starts
         specs = [_input_of(model) for model in models.values()]
         prepared: dict[str, tuple[dict[str, Path], str]] = {}
 
@@ -228,7 +229,7 @@ class Pipeline:
             return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
 
         def create_aligner() -> FaceAligner:
-            return FaceAligner(*landmark_files, config.aligner.max_distortion, closer_engine(landmarks))
+            return make_aligner(landmarks, config.aligner.max_distortion)
 
         workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
         for number in range(self._settings(aligner.STAGE).workers):

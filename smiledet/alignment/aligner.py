@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.chips import box_map, cut_chip
-from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.closer_look import CloserLook, Network
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template
-from smiledet.engines.base import Engine
 from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix, Points
 
 MAX_DISTORTION = 2.0
@@ -39,7 +38,7 @@ class FaceAligner:
     """
 
     def __init__(
-        self, landmarks: Path, template: Path, max_distortion: float = MAX_DISTORTION, closer: Engine | None = None
+        self, landmarks: Path, template: Path, max_distortion: float = MAX_DISTORTION, closer: Network | None = None
     ) -> None:
         points = load_template(template)
         self._predictor = LandmarkPredictor(landmarks, CloserLook(closer, points) if closer else None)

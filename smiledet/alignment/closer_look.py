@@ -11,6 +11,8 @@ was trained here (`smiledet train landmarks`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +20,10 @@ import numpy.typing as npt
 from smiledet.alignment.chips import chip_map, cut_chip
 from smiledet.alignment.similarity import match, similarity_of, transform
 from smiledet.alignment.template import INNER, POINT_COUNT
-from smiledet.engines.base import Engine
 from smiledet.frame import ChipSpec, GreyImage, Matrix, Points
+
+Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+"""From views (n, 96, 96, 1), grey, to `as_points`' answers (n, 136): the `predict` of an engine."""
 
 VIEW = ChipSpec(size=96, margin=96 / 72, channels=1)
 """What the network sees: chin and ears stand out of Viola-Jones' box, so it is shown a third more."""
@@ -63,12 +67,12 @@ class CloserLook:
     """Places points that trees have found, more exactly.
 
     Args:
-        engine: The network: from views (n, 96, 96, 1) to `as_points`' answers. Its owner closes it.
+        network: What looks.
         template: (68, 2), face boxes.
     """
 
-    def __init__(self, engine: Engine, template: Points) -> None:
-        self._engine, self._template = engine, template
+    def __init__(self, network: Network, template: Points) -> None:
+        self._network, self._template = network, template
 
     def refine(self, image: GreyImage, points: Points) -> Points:
         """The points of a face.
@@ -84,5 +88,5 @@ class CloserLook:
         if into is None:
             return points
         view = cut_chip(image, into, VIEW)
-        (answer,) = self._engine.predict(view[None, :, :, None])
+        (answer,) = self._network(view[None, :, :, None])
         return transform(cv2.invertAffineTransform(chip_map(into, VIEW)), as_points(answer, self._template))

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.benchmark.stopwatch import time_calls
 from smiledet.datasets.base import Sample
 from smiledet.engines.base import Engine, load_engine
 from smiledet.engines.files import FLOAT32, FORMATS, size_of
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
+from smiledet.shipped import shipped_aligner
 from smiledet.tasks.base import get_task
 from smiledet.training.chips import LabelledFaceLocator, align_sample
 from smiledet.training.evaluate import measured, samples_of

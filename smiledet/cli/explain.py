@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     prepare()
     import cv2
 
-    from smiledet.alignment.shipped import shipped_aligner
     from smiledet.explain.explainer import Explainer, cut_face, display_spec, shown_face
     from smiledet.explain.sheet import ExplainedFace, caption, grid, side_by_side
+    from smiledet.shipped import shipped_aligner
 
     specs = [spec for model in models if model.input for spec in (model.input, display_spec(model.input))]
     aligner = shipped_aligner()

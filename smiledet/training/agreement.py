@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
+from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.training.chips import LabelledFaceLocator
 

@@ -12,11 +12,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import read_samples
 from smiledet.engines.files import check_precision, file_key, file_name
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
+from smiledet.shipped import shipped_aligner
 from smiledet.tasks.base import Task, get_task
 from smiledet.training.chips import ChipSet, cut_chips
 from smiledet.training.conversion import to_litert, to_onnx, to_savedmodel

@@ -235,7 +235,7 @@ def train_landmarks(
         *networks, figures["labelled"] = train_closer(learnt, spread, template, recipe, data_folder or Path())
         for file, network in zip(files[1:], networks, strict=True):
             file.write_bytes(network)
-        closer = CloserLook(load_engine("litert", folder / LITERT), template)
+        closer = CloserLook(load_engine("litert", folder / LITERT).predict, template)
         figures |= held_out_figures(LandmarkPredictor(path, closer), held_out, boxes[:: recipe.held_out], spread)
         figures |= {"error_trees": trees["error_framed"]} if "error_framed" in trees else {}
     return figures | {"megabytes": sum(file.stat().st_size for file in files) / 1e6}

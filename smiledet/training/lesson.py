@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.aligner import FaceAligner
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.alignment.template import load_template
 from smiledet.datasets.base import Sample, content_hash, read_samples
 from smiledet.datasets.splits import of_one_mind, spread
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
+from smiledet.shipped import shipped_aligner
 from smiledet.tasks.base import Task
 from smiledet.training.augment import augment, centre
 from smiledet.training.chips import ChipSet, cached_chips

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.base import Sample
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
+from smiledet.shipped import shipped_aligner
 from smiledet.training.chips import LabelledFaceLocator, align_sample
 from smiledet.training.progress import progress
 from smiledet.views import read

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from smiledet.alignment.aligner import MAX_DISTORTION, FaceAligner
-from smiledet.alignment.shipped import closer_engine, shipped_aligner
+from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.similarity import fit_affine
 from smiledet.datasets.base import read_samples
 from smiledet.errors import UsageError
 from smiledet.frame import Matrix, Points
+from smiledet.shipped import make_aligner, shipped_aligner
 from smiledet.tasks.base import Task
 from smiledet.training.chips import cut_chips
 from smiledet.training.lesson import Preparation
@@ -47,8 +47,7 @@ class AffineAligner(FaceAligner):
 
 def affine_aligner() -> FaceAligner:
     """The shipped landmark models, with the affine map."""
-    trees = find_model("landmarks", "ert68")
-    return AffineAligner(trees.file("dlib"), trees.file("template"), MAX_DISTORTION, closer_engine(trees))
+    return make_aligner(find_model("landmarks", "ert68"), kind=AffineAligner)
 
 
 def upright() -> FaceAligner:

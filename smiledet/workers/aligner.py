@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner
-from smiledet.config import AlignerSettings
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.views import group_turn
 from smiledet.workers import locator
@@ -48,7 +47,8 @@ class AlignerWorker(Worker):
     Args:
         create: Makes the aligner, in the thread.
         specs: Geometries of the chips that the classifiers take.
-        at_once: Faces of a video's frame that are aligned at most, see `whose_turn`; of a photograph all are.
+        at_once: Faces of a video's frame that are aligned at most, see `whose_turn`; of a photograph all are. None for
+            no limit.
         common: See `Worker`.
     """
 
@@ -56,7 +56,7 @@ class AlignerWorker(Worker):
         self,
         create: Callable[[], FaceAligner],
         specs: Sequence[ChipSpec],
-        at_once: int = AlignerSettings().at_once,
+        at_once: int | None = None,
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
@@ -73,7 +73,9 @@ class AlignerWorker(Worker):
         located: locator.Located | None = frame.results[locator.STAGE]
         if located is None:
             return ()
-        faces = located.faces if frame.cut else whose_turn(located.faces, frame.id, self._at_once)
+        faces = located.faces
+        if self._at_once is not None and not frame.cut:
+            faces = whose_turn(faces, frame.id, self._at_once)
         return tuple(
             (face, self._aligner.align(frame.image, located.grey, face.search_box, self._specs)) for face in faces
         )

@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smiledet.alignment import shipped
+from smiledet import shipped
 from smiledet.alignment.chips import chip_map
 from smiledet.alignment.closer_look import VIEW, CloserLook, as_answer, as_points, view_of_points
 from smiledet.alignment.landmarks import LandmarkPredictor
-from smiledet.alignment.shipped import closer_engine
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template
-from smiledet.engines.base import Engine
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Points
+from smiledet.shipped import closer_engine
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.zoo import find_model
 
@@ -28,16 +27,13 @@ def template() -> Points:
     return load_template(find_model("landmarks", "ert68").file("template"))
 
 
-class Saying(Engine):
-    """An engine that answers what it was told, and keeps what it was shown."""
-
-    name = "saying"
-    file_format = "litert"
+class Saying:
+    """A network that answers what it was told, and keeps what it was shown."""
 
     def __init__(self, answer: npt.NDArray[np.float32]) -> None:
-        self.answer, self.shown, self.device = answer, [], "a test"
+        self.answer, self.shown = answer, []
 
-    def predict(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def __call__(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         self.shown.append(chips)
         return self.answer[None]
 
@@ -63,9 +59,9 @@ def test_a_turned_face_is_seen_upright(template: Points) -> None:
 
 def test_an_answer_of_nothing_leaves_the_template_where_it_lies(template: Points) -> None:
     points = turned(template, 20, 90)
-    closer = CloserLook(engine := Saying(np.zeros(136, np.float32)), template)
+    closer = CloserLook(network := Saying(np.zeros(136, np.float32)), template)
     assert closer.refine(np.zeros((300, 300), np.uint8), points) == pytest.approx(points, abs=1e-6)
-    assert [each.shape for each in engine.shown] == [(1, 96, 96, 1)]
+    assert [each.shape for each in network.shown] == [(1, 96, 96, 1)]
 
 
 def test_points_move_as_far_as_the_answer_says(template: Points) -> None:
@@ -79,9 +75,9 @@ def test_points_move_as_far_as_the_answer_says(template: Points) -> None:
 
 def test_points_that_coincide_stay(template: Points) -> None:
     points = np.full((68, 2), 50.0)
-    engine = Saying(np.zeros(136, np.float32))
-    assert CloserLook(engine, template).refine(np.zeros((100, 100), np.uint8), points) is points
-    assert not engine.shown
+    network = Saying(np.zeros(136, np.float32))
+    assert CloserLook(network, template).refine(np.zeros((100, 100), np.uint8), points) is points
+    assert not network.shown
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +86,8 @@ def predictors(template: Points) -> tuple[LandmarkPredictor, LandmarkPredictor]:
     model = find_model("landmarks", "ert68")
     engine = closer_engine(model)
     assert engine is not None
-    return LandmarkPredictor(model.file("dlib")), LandmarkPredictor(model.file("dlib"), CloserLook(engine, template))
+    closer = CloserLook(engine.predict, template)
+    return LandmarkPredictor(model.file("dlib")), LandmarkPredictor(model.file("dlib"), closer)
 
 
 class TestShipped:
@@ -123,7 +120,7 @@ class TestShipped:
         for name in ("litert", "onnx"):
             pytest.importorskip({"litert": "ai_edge_litert", "onnx": "onnxruntime"}[name])
             engine = shipped.load_engine(name, shipped.model_file(model, name))
-            found.append(CloserLook(engine, template).refine(grey, points))
+            found.append(CloserLook(engine.predict, template).refine(grey, points))
         assert np.linalg.norm(found[0] - found[1], axis=1).mean() < 0.01 * side
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.alignment.shipped import shipped_aligner
+from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.zoo import find_model
 

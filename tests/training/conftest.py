@@ -14,9 +14,9 @@ import pytest
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.landmarks import LandmarkPredictor
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.datasets.smiles import LOCATED
 from smiledet.frame import Box, ChipSpec, Points
+from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.tasks.base import get_task
 from smiledet.training.chips import LabelledFaceLocator

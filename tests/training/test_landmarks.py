@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from smiledet.alignment.landmarks import LandmarkPredictor
-from smiledet.alignment.shipped import closer_engine
 from smiledet.alignment.template import MIRRORED, load_template
 from smiledet.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
 from smiledet.frame import Box
+from smiledet.shipped import closer_engine
 from smiledet.training.boxes import FramedFace, measure_spread
 from smiledet.training.landmarks import held_out_figures, point_errors, ship_landmarks, train_landmarks
 from smiledet.training.recipe import LandmarkNetworkRecipe, LandmarkRecipe

@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import pytest
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame, GreyImage, Image
+from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS
 from smiledet.workers import locator
 from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of, whose_turn
@@ -22,11 +22,11 @@ LIMIT = 20.0
 SPECS = (ChipSpec(64), ChipSpec(96, 0.8, 3), ChipSpec(64))
 
 
-def run(frame: Frame, make: Callable[[], Any], ends: Any) -> FrameBuffer:
+def run(frame: Frame, make: Callable[[], Any], ends: Any, at_once: int | None = None) -> FrameBuffer:
     buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME)
     buffer.publish(frame)
     buffer.end()
-    worker = AlignerWorker(make, SPECS, buffer=buffer, on_end=ends)
+    worker = AlignerWorker(make, SPECS, at_once, buffer=buffer, on_end=ends)
     worker.start()
     assert worker.join(LIMIT)
     return buffer
@@ -84,17 +84,17 @@ def test_too_many_faces_take_turns(count: int, at_once: int, most: int) -> None:
     assert all([face.track for face in frame] == sorted(face.track for face in frame) for frame in read)
 
 
-def test_of_a_photograph_all_faces_are_aligned(frame_of: Callable[..., Frame], ends: Any) -> None:
+def test_of_a_photograph_and_without_a_limit_all_faces_are_aligned(frame_of: Callable[..., Frame], ends: Any) -> None:
     class Fake:
         def align(self, image: Image, grey: GreyImage, box: Box, specs: Sequence[ChipSpec]) -> AlignedFace:
             return AlignedFace(None, False, {})
 
     counts = []
-    for cut in (True, False):
+    for cut, at_once in ((True, 8), (False, 8), (False, None)):
         frame = located(dataclasses.replace(frame_of(), cut=cut), *faces_of(12))
-        run(frame, Fake, ends)
+        run(frame, Fake, ends, at_once)
         counts.append(len(aligned_faces_of(frame)))
-    assert counts == [12, 6]
+    assert counts == [12, 6, 12]
 
 
 @pytest.mark.parametrize("result", [None, "no faces"])

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from smiledet.alignment.shipped import shipped_aligner
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.detection.haar import FOLLOWING, HaarDetector
 from smiledet.detection.locator import FaceLocator
@@ -21,6 +20,7 @@ from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, ChipSpec, Frame, Image
 from smiledet.labels import LabelBoard
 from smiledet.rate import RateMeter
+from smiledet.shipped import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.tasks.smile import TASK

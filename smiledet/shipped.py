@@ -1,4 +1,4 @@
-"""The aligner with the landmark models that ship."""
+"""The aligner with the landmark models that ship: trees, and a network that an engine runs."""
 
 from __future__ import annotations
 
@@ -43,11 +43,23 @@ def closer_engine(model: Model) -> Engine | None:
     return None
 
 
-def shipped_aligner(max_distortion: float = MAX_DISTORTION) -> FaceAligner:
-    """The aligner with the shipped trees, network and template, all checked against the index.
+def make_aligner(
+    model: Model, max_distortion: float = MAX_DISTORTION, kind: type[FaceAligner] = FaceAligner
+) -> FaceAligner:
+    """The aligner with a row's trees, template and network, all checked against the index.
+
+    Args:
+        model: The landmark models' row of the index.
+        max_distortion: See `smiledet.alignment.aligner.MAX_DISTORTION`.
+        kind: What to make: an aligner of another method is one of its subclasses.
 
     Raises:
         UsageError: A file is missing or damaged.
     """
-    model = find_model("landmarks", "ert68")
-    return FaceAligner(model.file("dlib"), model.file("template"), max_distortion, closer_engine(model))
+    engine = closer_engine(model)
+    return kind(model.file("dlib"), model.file("template"), max_distortion, engine.predict if engine else None)
+
+
+def shipped_aligner(max_distortion: float = MAX_DISTORTION) -> FaceAligner:
+    """The aligner with the landmark models that ship, see `make_aligner`."""
+    return make_aligner(find_model("landmarks", "ert68"), max_distortion)
