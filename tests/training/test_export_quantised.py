@@ -66,6 +66,29 @@ def test_int8_litert_takes_pixels_as_they_are(trained, faces, tmp_path):
     assert (rounded == engine.predict(faces)).all()
 
 
+def test_coarse_layers_stay_in_float32(trained, faces, tmp_path, monkeypatch):
+    from smiledet.training import quantise
+
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    expected = np.asarray(trained.network(faces.astype(np.float32), training=False))
+    measured, real, off = {}, [], []
+
+    def first(errors, kept):
+        measured.update(errors)
+        return list(errors)[:kept]
+
+    for kept in (0, 20):
+        monkeypatch.setattr(quantise, "coarse_layers", lambda errors, kept=kept: first(errors, kept))
+        (tmp_path / "a.tflite").write_bytes(model := quantise.to_litert_int8(trained.network, faces))
+        tensors = interpreter.Interpreter(model_content=model).get_tensor_details()
+        real.append(sum(tensor["dtype"] == np.float32 for tensor in tensors))
+        off.append(np.abs(load_engine("litert", tmp_path / "a.tflite").predict(faces) - expected).mean())
+    assert real[0] == 0 < real[1]
+    assert max(off) < 0.01
+    assert len(measured) > 20
+    assert 0.2 < np.median(list(measured.values())) < 0.4  # integers suit this network: rounding alone
+
+
 def test_onnx_is_opset_13_with_a_fixed_batch(trained, faces, tmp_path):
     pytest.importorskip("onnxruntime")
     from smiledet.training.conversion import to_onnx
