@@ -34,6 +34,9 @@ DUPLICATE_OVERLAP = 0.3
 """Intersection over union from which two detections are one face."""
 
 
+AT_ONCE = 4
+"""Searches around known faces that one picture is always good for; of more that are due, half is put off."""
+
 STILL_FACTOR = 4
 """How much more seldom what has not changed is searched where a network looks at it anyway."""
 
@@ -119,6 +122,7 @@ class FaceLocator:
         self._scenes = SceneWatch()
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
+        self._searched: dict[int, float] = {}
         self._lost: set[int] = set()
         self._before: GreyImage | None = None
         still = self._settings.still_interval * (STILL_FACTOR if proposer else 1)
@@ -144,9 +148,13 @@ class FaceLocator:
         if fresh:
             self._start_over(grey)
         known = self._tracker.known(time)
-        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
+        numbers = {face.number for face in known}
+        self._rolls = {number: roll for number, roll in self._rolls.items() if number in numbers}
+        self._searched = {number: when for number, when in self._searched.items() if number in numbers}
         guesses = self._glance(grey, known, time)
-        detections, missed = self._search_around(grey, [face for face in known if face.number not in guesses])
+        due = [face for face in known if face.number not in guesses]
+        self._searched |= {face.number: time for face in due}
+        detections, missed = self._search_around(grey, due)
         guesses |= self._hold(grey, missed, time)
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
@@ -224,9 +232,18 @@ class FaceLocator:
         return Surroundings(grey, box, self._settings.region, shrunk, self._needs)
 
     def _glance(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> dict[int, Box]:
-        """Where the faces are by their look that the detector saw a moment ago; the others have to be searched for."""
-        recent = [face for face in known if time - face.seen < self._settings.rest]
-        return self._by_look(grey, recent)
+        """Where the faces are by their look that need not be searched for yet.
+
+        Those are the ones that the detector saw a moment ago. Where many are due at once, those that were searched for
+        last wait as well: faces that one scan has found would else be due together ever after, and their pictures late.
+        """
+        spared = [face for face in known if time - face.seen < self._settings.rest]
+        due = [face for face in known if time - face.seen >= self._settings.rest]
+        if len(due) > AT_ONCE:
+            due.sort(key=lambda face: self._searched.get(face.number, face.seen))
+            late = due[max(AT_ONCE, len(due) // 2) :]
+            spared += [face for face in late if time - face.seen <= self._settings.hold]
+        return self._by_look(grey, spared)
 
     def _hold(self, grey: GreyImage, missed: Sequence[KnownFace], time: float) -> dict[int, Box]:
         """Where the missed faces are by their look, for a while."""

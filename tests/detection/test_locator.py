@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection import locator
 from smiledet.detection.base import FaceDetector
 from smiledet.detection.haar import FOLLOWING, HaarDetector
-from smiledet.detection.locator import FaceLocator, LocatorSettings, distinct
+from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, distinct
 from smiledet.detection.search import smallest_face
 from smiledet.detection.slices import plan_slices
 from smiledet.detection.tracker import FaceTracker, TrackerSettings
@@ -109,6 +110,22 @@ def test_moving_faces_are_followed_with_few_scans(show):
             assert max(abs(face.box.centre[0] - x), abs(face.box.centre[1] - y)) < 0.25 * FACE
     assert abs(eyes.scans.taken() - SLICES * frames / FPS / INTERVAL) <= 1
     assert abs(eyes.follows.taken() - 2 * frames / 3) <= 2  # on the other frames by their look alone
+
+
+@pytest.mark.parametrize("at_once", [AT_ONCE, 100])
+def test_a_crowd_that_one_scan_has_found_is_not_searched_for_at_once_ever_after(show, at_once, monkeypatch):
+    monkeypatch.setattr(locator, "AT_ONCE", at_once)
+    crowd = np.tile(show(LEFT, RIGHT), (2, 2))
+    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0))
+    for _ in range(CONFIRM):
+        eyes.see(crowd)
+    asked = []
+    for _ in range(30):
+        eyes.follows.taken()
+        assert len(eyes.see(crowd)) == 8
+        asked.append(eyes.follows.taken())
+    assert max(asked) == min(at_once, 8)
+    assert sum(asked) == pytest.approx(8 * 30 / 3, abs=8)  # no fewer searches, but spread
 
 
 def test_without_faces_the_picture_is_searched_more_often(show):
