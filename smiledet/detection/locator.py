@@ -35,7 +35,10 @@ DUPLICATE_OVERLAP = 0.3
 
 
 AT_ONCE = 4
-"""Searches around known faces that one picture is always good for; of more that are due, half is put off."""
+"""Searches around known faces that one picture is always good for; where more are due, up to half may wait."""
+
+PUT_OFF = 2.0
+"""How long they may wait, counted from when the detector saw them, in `LocatorSettings.rest`."""
 
 STILL_FACTOR = 4
 """How much more seldom what has not changed is searched where a network looks at it anyway."""
@@ -58,7 +61,8 @@ class LocatorSettings:
         region_face: Size in pixels to which a known face is shrunk for the search around it; larger is steadier and
             slower. It is in the cascade's pixels: a detector that needs larger faces gets them so much larger.
         rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
-            25 and at 30 frames a second the cascade is run on every third frame. 0 runs it on every one.
+            25 and at 30 frames a second the cascade is run on every third frame. 0 runs it on every one. Of more than
+            four faces that are due at once, up to half may wait, for as long again at most.
         hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
             0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
         haunt: Seconds that a place is looked at, ten times a second, where a face was seen that is not followed any
@@ -122,7 +126,6 @@ class FaceLocator:
         self._scenes = SceneWatch()
         self._bridge = Bridge()
         self._rolls: dict[int, float] = {}
-        self._searched: dict[int, float] = {}
         self._lost: set[int] = set()
         self._before: GreyImage | None = None
         still = self._settings.still_interval * (STILL_FACTOR if proposer else 1)
@@ -148,13 +151,9 @@ class FaceLocator:
         if fresh:
             self._start_over(grey)
         known = self._tracker.known(time)
-        numbers = {face.number for face in known}
-        self._rolls = {number: roll for number, roll in self._rolls.items() if number in numbers}
-        self._searched = {number: when for number, when in self._searched.items() if number in numbers}
+        self._rolls = {face.number: self._rolls[face.number] for face in known if face.number in self._rolls}
         guesses = self._glance(grey, known, time)
-        due = [face for face in known if face.number not in guesses]
-        self._searched |= {face.number: time for face in due}
-        detections, missed = self._search_around(grey, due)
+        detections, missed = self._search_around(grey, [face for face in known if face.number not in guesses])
         guesses |= self._hold(grey, missed, time)
         self._bridge.keep_only(guesses)
         lost = {face.number for face in missed if face.shown and face.number not in guesses}
@@ -234,16 +233,15 @@ class FaceLocator:
     def _glance(self, grey: GreyImage, known: Sequence[KnownFace], time: float) -> dict[int, Box]:
         """Where the faces are by their look that need not be searched for yet.
 
-        Those are the ones that the detector saw a moment ago. Where many are due at once, those that were searched for
-        last wait as well: faces that one scan has found would else be due together ever after, and their pictures late.
+        Those are the ones that the detector saw a moment ago. Where many are due at once, those that it saw last wait
+        a little longer: faces that one scan has found would else be due together ever after, and their pictures late.
         """
-        spared = [face for face in known if time - face.seen < self._settings.rest]
-        due = [face for face in known if time - face.seen >= self._settings.rest]
-        if len(due) > AT_ONCE:
-            due.sort(key=lambda face: self._searched.get(face.number, face.seen))
-            late = due[max(AT_ONCE, len(due) // 2) :]
-            spared += [face for face in late if time - face.seen <= self._settings.hold]
-        return self._by_look(grey, spared)
+        rest = self._settings.rest
+        recent = [face for face in known if time - face.seen < rest]
+        due = sorted((face for face in known if time - face.seen >= rest), key=lambda face: face.seen)
+        late = due[max(AT_ONCE, len(due) // 2) :]
+        recent += [face for face in late if time - face.seen < PUT_OFF * rest]
+        return self._by_look(grey, recent)
 
     def _hold(self, grey: GreyImage, missed: Sequence[KnownFace], time: float) -> dict[int, Box]:
         """Where the missed faces are by their look, for a while."""

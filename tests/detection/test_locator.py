@@ -128,6 +128,17 @@ def test_a_crowd_that_one_scan_has_found_is_not_searched_for_at_once_ever_after(
     assert sum(asked) == pytest.approx(8 * 30 / 3, abs=8)  # no fewer searches, but spread
 
 
+def test_without_rest_a_crowd_is_searched_for_on_every_picture(show):
+    crowd = np.tile(show(LEFT, RIGHT), (2, 2))
+    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0, rest=0.0))
+    for _ in range(CONFIRM):
+        eyes.see(crowd)
+    for _ in range(6):
+        eyes.follows.taken()
+        assert len(eyes.see(crowd)) == 8
+        assert eyes.follows.taken() == 8
+
+
 def test_without_faces_the_picture_is_searched_more_often(show):
     eyes = Eyes()
     eyes.see(show())
