@@ -104,15 +104,19 @@ def schedule_words(recipe: ClassifierRecipe) -> str:
     schedule = recipe.schedule
     small = f", the first {schedule.small_epochs} of them on chips of {schedule.small_side} pixels"
     words = [
-        f"{schedule.epochs} epochs{small if schedule.small_epochs else ''}; Adam on a cosine from "
+        f"{_epochs(schedule.epochs)}{small if schedule.small_epochs else ''}; Adam on a cosine from "
         f"{schedule.learning_rate:g}, label smoothing {schedule.label_smoothing:g}, weights averaged."
     ]
     for finish in recipe.finish:
         sets = ", ".join(dict.fromkeys(source.partition(":")[0] for source in finish.data))
-        words.append(f"Then {finish.epochs} epochs on {sets} from {finish.learning_rate:g}.")
+        words.append(f"Then {_epochs(finish.epochs)} on {sets} from {finish.learning_rate:g}.")
     if recipe.initial:
         words.append(f"It started from the weights of {recipe.initial}, and so from that model's data as well.")
     return " ".join(words)
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def opening_comment(recipe: Path) -> str:
@@ -126,7 +130,9 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words:
     """The model's card, Markdown."""
     held_out, figures, spec = HELD_OUT[model.task], model.figures, recipe.input
     sources = [DATA.get(name, name) for name in dict.fromkeys(source.partition(":")[0] for source in used(recipe))]
-    sources += [IMAGENET] if "ImageNet" in recipe_words else []
+    # What earlier editions learnt from is in no setting any more, but in the recipe's words.
+    named = [source for source in [*DATA.values(), IMAGENET] if source.partition(" (")[0] in recipe_words]
+    sources += [source for source in named if source not in sources]
     views = " It is shown each face and its mirror image." if model.both_views else ""
     classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
     parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
