@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import dlib
 import numpy as np
 
+from smiledet.alignment.chips import warp_square
 from smiledet.alignment.closer_look import CloserLook
 from smiledet.alignment.template import POINT_COUNT
 from smiledet.errors import UsageError
@@ -42,10 +42,7 @@ def window_map(box: Box) -> Matrix:
 
 def cut_window(image: GreyImage, box: Box) -> GreyImage:
     """What the trees see of a face: grey uint8 (WINDOW_SIDE, WINDOW_SIDE), the picture's edge repeated outwards."""
-    window: GreyImage = cv2.warpAffine(
-        image, window_map(box), (WINDOW_SIDE, WINDOW_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return window
+    return warp_square(image, window_map(box), WINDOW_SIDE)
 
 
 def window_rectangle() -> dlib.rectangle:

@@ -16,7 +16,7 @@ ARM_CORES = {
 }  # fmt: skip
 """By implementer and part, as ARM's and NVIDIA's main ID registers number them."""
 
-NOTED = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "asimd", "asimddp", "fphp", "i8mm")
+NOTED = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "fphp", "i8mm")
 """The flags that inference libraries choose their kernels by."""
 
 
