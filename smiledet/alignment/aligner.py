@@ -7,13 +7,10 @@ the similarity is applied, straight from the full frame in one warp a chip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from smiledet.alignment.chips import box_map, cut_chip
+from smiledet.alignment.chips import Halves, box_map, cut_chip
 from smiledet.alignment.closer_look import CloserLook, Network
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import affine_of, distortion, match, similarity_of
@@ -22,6 +19,9 @@ from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix,
 
 MAX_DISTORTION = 2.0
 """Largest over smallest singular value of the affine map, above which a face is not aligned (the thesis' limit)."""
+
+AROUND = 2.0
+"""What is halved of a picture for all the chips of a face, in sides of its box."""
 
 
 class FaceAligner:
@@ -54,11 +54,14 @@ class FaceAligner:
             box: The face as Viola-Jones framed it.
             specs: Geometries of the chips to cut.
         """
-        points = self._predictor.predict(grey, box)
+        around = box.scaled(AROUND)
+        halves = Halves(grey, around)
+        points = self._predictor.predict(halves, box)
         fitted = self.fit(points[INNER], self._template)
         aligned = fitted is not None
         to_template = box_map(box) if fitted is None else fitted
-        chips = {spec: cut_chip(_plane(image, grey, spec), to_template, spec) for spec in specs}
+        planes = {1: halves, 3: Halves(image, around) if image is not None else None}
+        chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
 
     def fit(self, inner: Points, template: Points) -> Matrix | None:
@@ -74,9 +77,8 @@ class FaceAligner:
         return similarity_of(matched)
 
 
-def _plane(image: Image | None, grey: GreyImage, spec: ChipSpec) -> npt.NDArray[np.uint8]:
-    if spec.channels == 1:
-        return grey
-    if image is None:
+def _plane(planes: Mapping[int, Halves | None], spec: ChipSpec) -> Halves:
+    plane = planes[spec.channels]
+    if plane is None:
         raise ValueError(f"a chip with {spec.channels} channels needs the colour frame")
-    return image
+    return plane

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.chips import chip_map, cut_chip
+from smiledet.alignment.chips import Halves, chip_map, cut_chip
 from smiledet.alignment.similarity import match, similarity_of, transform
 from smiledet.alignment.template import INNER, POINT_COUNT
 from smiledet.frame import ChipSpec, GreyImage, Matrix, Points
@@ -74,11 +74,11 @@ class CloserLook:
     def __init__(self, network: Network, template: Points) -> None:
         self._network, self._template = network, template
 
-    def refine(self, image: GreyImage, points: Points) -> Points:
+    def refine(self, image: GreyImage | Halves, points: Points) -> Points:
         """The points of a face.
 
         Args:
-            image: Grey uint8 (height, width).
+            image: Grey uint8 (height, width), or its halves.
             points: As the trees found them, (68, 2), pixels of the image.
 
         Returns:

@@ -11,7 +11,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from smiledet.alignment.chips import warp_square
+from smiledet.alignment.chips import Halves, halves_of
 from smiledet.alignment.closer_look import CloserLook
 from smiledet.alignment.template import POINT_COUNT
 from smiledet.errors import UsageError
@@ -40,9 +40,9 @@ def window_map(box: Box) -> Matrix:
     )
 
 
-def cut_window(image: GreyImage, box: Box) -> GreyImage:
+def cut_window(image: GreyImage | Halves, box: Box) -> GreyImage:
     """What the trees see of a face: grey uint8 (WINDOW_SIDE, WINDOW_SIDE), the picture's edge repeated outwards."""
-    return warp_square(image, window_map(box), WINDOW_SIDE)
+    return halves_of(image).square(window_map(box), WINDOW_SIDE)
 
 
 def window_rectangle() -> dlib.rectangle:
@@ -89,11 +89,11 @@ class LandmarkPredictor:
         if found != POINT_COUNT:
             raise UsageError(f"the landmark model {path} has {found} points, expected {POINT_COUNT}")
 
-    def predict(self, image: GreyImage, box: Box) -> Points:
+    def predict(self, image: GreyImage | Halves, box: Box) -> Points:
         """The points of the face in `box`.
 
         Args:
-            image: Grey uint8 (height, width).
+            image: Grey uint8 (height, width), or its halves.
             box: The face, square, framed as Viola-Jones does; may overlap the picture's edge.
 
         Returns:

@@ -56,17 +56,14 @@ def fill_rounded(image: Image, rect: Rect, radius: int, colour: Colour) -> None:
     if width < 1 or height < 1:
         return
     rect = x, y, width, height = _inside(image, rect)
-    if not radius:
-        # Not by OpenCV: each of its calls lets go of Python's lock, and on a few pixels that costs more than they do.
-        image[y : y + height, x : x + width] = _pixel(colour)
-        return
     radius = min(radius, width // 2, height // 2)
     if radius:
         press_corners(image, rect, _round_corners(radius, colour, 1.0))
-    if width > 2 * radius and height:
-        cv2.rectangle(image, (x + radius, y, width - 2 * radius, height), colour, cv2.FILLED)
-    if height > 2 * radius and width:
-        cv2.rectangle(image, (x, y + radius, width, height - 2 * radius), colour, cv2.FILLED)
+    # Not by OpenCV: each of its calls lets go of Python's lock, and on a few pixels that costs more than they do.
+    if width > 2 * radius:
+        image[y : y + height, x + radius : x + width - radius] = _pixel(colour)
+    if radius and height > 2 * radius:
+        image[y + radius : y + height - radius, x : x + width] = _pixel(colour)
 
 
 def draw_bar(image: Image, rect: Rect, share: float, colour: Colour) -> None:
