@@ -13,7 +13,7 @@ from pathlib import Path
 from smiledet.alignment.chips import Halves, box_map, cut_chip
 from smiledet.alignment.closer_look import CloserLook, Network
 from smiledet.alignment.landmarks import LandmarkPredictor
-from smiledet.alignment.similarity import affine_of, distortion, match, similarity_of
+from smiledet.alignment.similarity import Target, affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template
 from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix, Points
 
@@ -42,7 +42,7 @@ class FaceAligner:
     ) -> None:
         points = load_template(template)
         self._predictor = LandmarkPredictor(landmarks, CloserLook(closer, points) if closer else None)
-        self._template = points[INNER]
+        self._target = Target.of(points[INNER])
         self._max_distortion = max_distortion
 
     def align(self, image: Image | None, grey: GreyImage, box: Box, specs: Sequence[ChipSpec]) -> AlignedFace:
@@ -57,21 +57,21 @@ class FaceAligner:
         around = box.scaled(AROUND)
         halves = Halves(grey, around)
         points = self._predictor.predict(halves, box)
-        fitted = self.fit(points[INNER], self._template)
+        fitted = self.fit(points[INNER], self._target)
         aligned = fitted is not None
         to_template = box_map(box) if fitted is None else fitted
         planes = {1: halves, 3: Halves(image, around) if image is not None else None}
         chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
 
-    def fit(self, inner: Points, template: Points) -> Matrix | None:
+    def fit(self, inner: Points, target: Target) -> Matrix | None:
         """The 2x3 map from the frame to face-box coordinates; None where the landmarks do not fit.
 
         Args:
             inner: Brows, nose, eyes and mouth, (51, 2), pixels of the frame.
-            template: The same points of the template.
+            target: The same points of the template.
         """
-        matched = match(inner, template)
+        matched = match(inner, target)
         if distortion(affine_of(matched)) > self._max_distortion:
             return None
         return similarity_of(matched)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, hypot
+from math import ceil, floor, hypot
 
 import cv2
 import numpy as np
@@ -52,7 +52,7 @@ class Halves:
         if around is not None:
             left, top, right, bottom = around.clipped(image.shape[1], image.shape[0])
             if right > left and bottom > top:
-                self._kept.append(_Part(image[top:bottom, left:right], left, top, 1))
+                self._kept.append(_Part(image[top:bottom, left:right], left, top))
 
     def square(self, matrix: Matrix, side: int) -> npt.NDArray[np.uint8]:
         """A square of the picture, warped without skipping any of its pixels.
@@ -64,29 +64,42 @@ class Halves:
         Returns:
             uint8 (side, side) or (side, side, 3). What lies outside the picture repeats its edge.
         """
-        scale = hypot(matrix[0, 0], matrix[1, 0])
+        (a, b, x), (c, d, y) = matrix.tolist()
+        scale = hypot(a, c)
         halvings = 0
-        while scale * 2**halvings < 0.5 and halvings < MAX_HALVINGS and min(self._image.shape[:2]) >> (halvings + 1):
-            halvings += 1
-        part = self._part(matrix, side, halvings) if halvings else None
-        square = cv2.warpAffine(
-            self._image if part is None else part.pixels,
-            matrix if part is None else part.map_to(matrix),
-            (side, side),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        while scale < 0.5 and halvings < MAX_HALVINGS and min(self._image.shape[:2]) >> (halvings + 1):
+            scale, halvings = 2 * scale, halvings + 1
+        pixels = self._image
+        if halvings:
+            part, step = self._part(a, b, c, d, x, y, side, halvings), 1 << halvings
+            # A pixel's value is that of its middle; that of a halved one lies between those that it is the mean of.
+            right, down = part.left + (step - 1) / 2, part.top + (step - 1) / 2
+            x, y = a * right + b * down + x, c * right + d * down + y
+            matrix = np.array([[a * step, b * step, x], [c * step, d * step, y]])
+            pixels = part.pixels
+        square = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(square, np.uint8)
 
-    def _part(self, matrix: Matrix, side: int, halvings: int) -> _Part:
-        """What a square shows, halved: of what is kept where that will do."""
-        step = 2**halvings
-        left, top, right, bottom = _shown(matrix, side, self._image.shape, step)
-        if self._kept and self._kept[0].shows(left, top, right, bottom, step):
-            while len(self._kept) <= halvings:
-                self._kept.append(self._kept[-1].halved())
-            return self._kept[halvings]
-        part = _Part(self._image[top:bottom, left:right], left, top, 1)
+    def _part(self, a: float, b: float, c: float, d: float, x: float, y: float, side: int, halvings: int) -> _Part:
+        """What a square shows of the picture, halved: of what is kept where that will do."""
+        height, width = self._image.shape[:2]
+        determinant = a * d - b * c
+        half, over = side / 2 / abs(determinant), 2 << halvings  # bilinear warping reads neighbours, too
+        middle_x = (d * (side / 2 - x) - b * (side / 2 - y)) / determinant
+        middle_y = (a * (side / 2 - y) - c * (side / 2 - x)) / determinant
+        across, down = (abs(d) + abs(b)) * half + over, (abs(a) + abs(c)) * half + over
+        left, right = max(middle_x - across, 0.0), min(middle_x + across, width)
+        top, bottom = max(middle_y - down, 0.0), min(middle_y + down, height)
+        kept = self._kept
+        if kept and kept[0].left <= left and kept[0].top <= top:
+            rows, columns = kept[0].pixels.shape[:2]
+            if right <= kept[0].left + columns and bottom <= kept[0].top + rows:
+                while len(kept) <= halvings:
+                    kept.append(kept[-1].halved())
+                return kept[halvings]
+        first_x, last_x = _whole(left, right, width, 1 << halvings)
+        first_y, last_y = _whole(top, bottom, height, 1 << halvings)
+        part = _Part(self._image[first_y:last_y, first_x:last_x], first_x, first_y)
         for _ in range(halvings):
             part = part.halved()
         return part
@@ -94,72 +107,30 @@ class Halves:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a picture, halved so many times.
+    """A part of a picture, halved or not.
 
     Attributes:
         pixels: What is left of it.
         left: Of the picture's columns, where it begins.
         top: And of its rows.
-        step: The picture's pixels that one of its own is the mean of, along a side.
     """
 
     pixels: npt.NDArray[np.uint8]
     left: int
     top: int
-    step: int
 
     def halved(self) -> _Part:
         """Half of it; an odd last row or column is left out."""
         height, width = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
         even = self.pixels[: 2 * height, : 2 * width]
         half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        return _Part(np.asarray(half, np.uint8), self.left, self.top, 2 * self.step)
-
-    def shows(self, left: int, top: int, right: int, bottom: int, step: int) -> bool:
-        """Whether all of that is seen in it, halved until `step` pixels are one."""
-        height, width = self.pixels.shape[0] // step * step, self.pixels.shape[1] // step * step
-        return self.left <= left and self.top <= top and right <= self.left + width and bottom <= self.top + height
-
-    def map_to(self, matrix: Matrix) -> Matrix:
-        """The map from its pixels, given that from the picture's."""
-        # A pixel's value is that of its middle; that of a halved one lies between the pixels that it is the mean of.
-        middle_x, middle_y = self.left + (self.step - 1) / 2, self.top + (self.step - 1) / 2
-        (a, b, x), (c, d, y) = matrix.tolist()
-        step = self.step
-        return np.array(
-            [
-                [a * step, b * step, a * middle_x + b * middle_y + x],
-                [c * step, d * step, c * middle_x + d * middle_y + y],
-            ]
-        )
+        return _Part(np.asarray(half, np.uint8), self.left, self.top)
 
 
-def _shown(matrix: Matrix, side: int, shape: tuple[int, ...], step: int) -> tuple[int, int, int, int]:
-    """What a square shows of a picture: left, top, right and bottom, width and height divisible by `step`."""
-    (a, b, x), (c, d, y) = matrix.tolist()
-    determinant = a * d - b * c
-    half = side / 2 / abs(determinant)
-    middle_x, middle_y = side / 2 - x, side / 2 - y
-    left, right = _reach((d * middle_x - b * middle_y) / determinant, (abs(d) + abs(b)) * half, shape[1], step)
-    top, bottom = _reach((a * middle_y - c * middle_x) / determinant, (abs(a) + abs(c)) * half, shape[0], step)
-    return left, top, right, bottom
-
-
-def _reach(middle: float, half: float, length: int, step: int) -> tuple[int, int]:
-    """From where to where a picture is needed along one axis, a multiple of `step` and at least that.
-
-    Args:
-        middle: Of what is shown, in pixels.
-        half: Half of how much is shown.
-        length: Of the picture, at least `step`.
-        step: Pixels that become one.
-    """
-    # More on either side: bilinear warping reads the neighbour, and its coordinates are rounded.
-    first = min(max(floor(middle - half) - 2 * step, 0), length - step)
-    last = max(min(floor(middle + half) + 2 * step, length), first + step)
-    if last == length:  # what does not divide is left out where it is seen least
-        return last - (last - first) // step * step, last
-    return first, first + (last - first) // step * step
+def _whole(first: float, last: float, length: int, step: int) -> tuple[int, int]:
+    """The whole pixels of a picture, along one axis, that hold what is needed of it; at least `step` of them."""
+    start = max(0, min(floor(first), length - step))
+    return start, min(length, max(ceil(last), start + step))
 
 
 def cut_chip(source: npt.NDArray[np.uint8] | Halves, to_template: Matrix, spec: ChipSpec) -> npt.NDArray[np.uint8]:

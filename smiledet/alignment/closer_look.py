@@ -13,54 +13,58 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.chips import Halves, chip_map, cut_chip
-from smiledet.alignment.similarity import match, similarity_of, transform
+from smiledet.alignment.similarity import Target, inverse, match, similarity_of, transform
 from smiledet.alignment.template import INNER, POINT_COUNT
 from smiledet.frame import ChipSpec, GreyImage, Matrix, Points
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-"""From views (n, 96, 96, 1), grey, to `as_points`' answers (n, 136): the `predict` of an engine."""
+"""From views (n, 96, 96, 1), grey, to answers (n, 136), see `MeanFace.points`: the `predict` of an engine."""
 
 VIEW = ChipSpec(size=96, margin=96 / 72, channels=1)
 """What the network sees: chin and ears stand out of Viola-Jones' box, so it is shown a third more."""
 
 
-def view_of_points(points: Points, template: Points) -> Matrix | None:
-    """The 2x3 similarity from the frame to face boxes that brings brows, eyes, nose and mouth to the template's.
+class MeanFace:
+    """The template as the network sees it: what faces are brought to, and what its answers are counted from.
 
     Args:
-        points: (68, 2), pixels of the frame.
         template: (68, 2), face boxes.
-
-    Returns:
-        The map, or None where all those points coincide.
     """
-    matched = match(points[INNER], template[INNER])
-    return similarity_of(matched) if matched.spread[0] + matched.spread[2] > 0 else None
 
+    def __init__(self, template: Points) -> None:
+        self._inner = Target.of(template[INNER])
+        self._seen = transform(chip_map(np.eye(2, 3), VIEW), template)
 
-def as_points(answer: npt.NDArray[np.float32], template: Points) -> Points:
-    """What the network answers, as points.
+    def view_of(self, points: Points) -> Matrix | None:
+        """The 2x3 similarity from the frame to face boxes that brings brows, eyes, nose and mouth to the template's.
 
-    Args:
-        answer: (136,), x and y in turn: how far each point lies from the template's, in sides of the view.
-        template: (68, 2), face boxes.
+        Args:
+            points: (68, 2), pixels of the frame.
 
-    Returns:
-        (68, 2), pixels of the view.
-    """
-    moved = answer.reshape(POINT_COUNT, 2).astype(np.float64) * VIEW.size
-    return transform(chip_map(np.eye(2, 3), VIEW), template) + moved
+        Returns:
+            The map, or None where all those points coincide.
+        """
+        matched = match(points[INNER], self._inner)
+        return similarity_of(matched) if matched.spread[0] + matched.spread[2] > 0 else None
 
+    def points(self, answer: npt.NDArray[np.float32]) -> Points:
+        """What the network answers, as points.
 
-def as_answer(points: Points, template: Points) -> npt.NDArray[np.float32]:
-    """What the network should answer, (136,): the inverse of `as_points`."""
-    moved = (points - transform(chip_map(np.eye(2, 3), VIEW), template)) / VIEW.size
-    return moved.ravel().astype(np.float32)
+        Args:
+            answer: (136,), x and y in turn: how far each point lies from the template's, in sides of the view.
+
+        Returns:
+            (68, 2), pixels of the view.
+        """
+        return self._seen + answer.reshape(POINT_COUNT, 2).astype(np.float64) * VIEW.size
+
+    def answer(self, points: Points) -> npt.NDArray[np.float32]:
+        """What the network should answer, (136,): the inverse of `points`."""
+        return ((points - self._seen) / VIEW.size).ravel().astype(np.float32)
 
 
 class CloserLook:
@@ -72,7 +76,7 @@ class CloserLook:
     """
 
     def __init__(self, network: Network, template: Points) -> None:
-        self._network, self._template = network, template
+        self._network, self._mean_face = network, MeanFace(template)
 
     def refine(self, image: GreyImage | Halves, points: Points) -> Points:
         """The points of a face.
@@ -84,9 +88,9 @@ class CloserLook:
         Returns:
             (68, 2) float64, pixels of the image.
         """
-        into = view_of_points(points, self._template)
+        into = self._mean_face.view_of(points)
         if into is None:
             return points
         view = cut_chip(image, into, VIEW)
         (answer,) = self._network(view[None, :, :, None])
-        return transform(cv2.invertAffineTransform(chip_map(into, VIEW)), as_points(answer, self._template))
+        return transform(inverse(chip_map(into, VIEW)), self._mean_face.points(answer))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import hypot, inf
 
 import numpy as np
+import numpy.typing as npt
 
 from smiledet.frame import Matrix, Points
 
@@ -39,16 +40,41 @@ class Match:
     shared: tuple[float, float, float, float]
 
 
-def match(source: Points, target: Points) -> Match:
-    """The moments of two sets of points (n, 2)."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Points that others are matched to, prepared once for many of them.
+
+    Attributes:
+        mean: Their mean, (x, y).
+        weights: (3, n): x and y of each without the mean, and 1.
+    """
+
+    mean: tuple[float, float]
+    weights: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: Points) -> Target:
+        """Of points (n, 2)."""
+        x, y = points.mean(axis=0).tolist()
+        return cls((x, y), np.vstack([points[:, 0] - x, points[:, 1] - y, np.ones(len(points))]))
+
+
+def match(source: Points, target: Target) -> Match:
+    """The moments of two sets of points.
+
+    Args:
+        source: (n, 2).
+        target: As many.
+    """
     count = len(source)
-    source_mean, target_mean = np.add.reduce(source) / count, np.add.reduce(target) / count
-    from_centred, to_centred = source - source_mean, target - target_mean
-    (xx, xy), (_, yy) = (from_centred.T @ from_centred).tolist()
-    first, second = (from_centred.T @ to_centred).tolist()
-    from_x, from_y = source_mean.tolist()
-    to_x, to_y = target_mean.tolist()
-    return Match((from_x, from_y), (to_x, to_y), (xx, xy, yy), (*first, *second))
+    # Seen from one of them, so that points far from the picture's corner lose no digits; from their mean costs more.
+    moved = source - source[0]
+    # The target's coordinates sum to zero, so it does not matter where the source is seen from.
+    (a, c), (b, d), (sum_x, sum_y) = (target.weights @ moved).tolist()
+    (xx, xy), (_, yy) = (moved.T @ moved).tolist()
+    first_x, first_y = source[0].tolist()
+    spread = xx - sum_x * sum_x / count, xy - sum_x * sum_y / count, yy - sum_y * sum_y / count
+    return Match((first_x + sum_x / count, first_y + sum_y / count), target.mean, spread, (a, b, c, d))
 
 
 def fit_affine(source: Points, target: Points) -> Matrix:
@@ -58,7 +84,7 @@ def fit_affine(source: Points, target: Points) -> Matrix:
         source: (n, 2), n of at least 3 and not all on a line, else the map is the least-norm one.
         target: (n, 2).
     """
-    return affine_of(match(source, target))
+    return affine_of(match(source, Target.of(target)))
 
 
 def affine_of(matched: Match) -> Matrix:
@@ -98,7 +124,7 @@ def fit_similarity(source: Points, target: Points) -> Matrix:
     Raises:
         ValueError: All the source points coincide.
     """
-    return similarity_of(match(source, target))
+    return similarity_of(match(source, Target.of(target)))
 
 
 def similarity_of(matched: Match) -> Matrix:
@@ -129,6 +155,22 @@ def distortion(matrix: Matrix) -> float:
     largest = (hypot(a + d, c - b) + hypot(a - d, b + c)) / 2
     product = abs(a * d - b * c)
     return largest * largest / product if product > 0 else inf
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """The 2x3 map back.
+
+    >>> inverse(np.array([[0.0, -2.0, 5.0], [2.0, 0.0, 1.0]]))
+    array([[ 0. ,  0.5, -0.5],
+           [-0.5,  0. ,  2.5]])
+
+    Raises:
+        ZeroDivisionError: There is none.
+    """
+    (a, b, x), (c, d, y) = matrix.tolist()
+    determinant = a * d - b * c
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def transform(matrix: Matrix, points: Points) -> Points:

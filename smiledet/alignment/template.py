@@ -30,7 +30,7 @@ MIRRORED = np.concatenate(
 )
 """`points[MIRRORED]` with x negated is the same face seen in a mirror."""
 
-INNER = np.arange(17, POINT_COUNT)
+INNER = slice(17, POINT_COUNT)
 """Brows, nose, eyes and mouth: the jaw line is left out of the fit, because beards and profiles move it most."""
 
 

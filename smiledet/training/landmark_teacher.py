@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.chips import box_map, chip_map, cut_chip
-from smiledet.alignment.closer_look import VIEW, as_points, view_of_points
+from smiledet.alignment.closer_look import VIEW, MeanFace
 from smiledet.alignment.similarity import transform
 from smiledet.frame import Box, GreyImage, Matrix, Points
 from smiledet.training.boxes import OUTER_CORNERS
@@ -34,7 +34,7 @@ class LandmarkTeacher:
     """
 
     def __init__(self, network: keras.Model, template: Points, looks: int) -> None:
-        self._network, self._template, self._looks = network, template, looks
+        self._network, self._mean_face, self._looks = network, MeanFace(template), looks
 
     def place(self, images: Sequence[GreyImage], boxes: Sequence[Box]) -> tuple[Points, npt.NDArray[np.float64]]:
         """The points of some faces.
@@ -62,7 +62,7 @@ class LandmarkTeacher:
             direct, other = self._look(images, maps)
             points = (direct + other) / 2
             if look + 1 < self._looks:
-                seen = [view_of_points(each, self._template) for each in points]
+                seen = [self._mean_face.view_of(each) for each in points]
                 before, maps = points, [old if new is None else new for old, new in zip(maps, seen, strict=True)]
         across = np.linalg.norm(points[:, OUTER_CORNERS[1]] - points[:, OUTER_CORNERS[0]], axis=1)
         doubt = np.linalg.norm(direct - other, axis=2).mean(axis=1) / 2
@@ -76,7 +76,7 @@ class LandmarkTeacher:
         answers = []
         for seen in (views, views[:, :, ::-1]):
             said = self._network.predict(np.ascontiguousarray(seen[..., None], np.float32), verbose=0, batch_size=64)
-            answers.append([as_points(each, self._template) for each in np.asarray(said)])
+            answers.append([self._mean_face.points(each) for each in np.asarray(said)])
         answers[1] = [mirrored_points(each) for each in answers[1]]
         back = [cv2.invertAffineTransform(chip_map(into, VIEW)) for into in maps]
         direct, other = (

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.chips import box_map, chip_map, cut_chip
-from smiledet.alignment.closer_look import VIEW, as_answer, view_of_points
+from smiledet.alignment.closer_look import VIEW, MeanFace
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import MIRRORED
 from smiledet.frame import Matrix, Points
@@ -37,7 +37,7 @@ def random_map(face: FramedFace, template: Points, spread: BoxSpread, generator:
 
     From a box, or from points that are nearly right.
     """
-    matrix = None if generator.random() < SHARE_OF_BOXES else view_of_points(face.points, template)
+    matrix = None if generator.random() < SHARE_OF_BOXES else MeanFace(template).view_of(face.points)
     if matrix is None:
         own = face.box if generator.random() < 0.4 else None
         matrix = box_map(own or spread.draw(face.points, generator))
@@ -99,4 +99,5 @@ def random_views(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """A view of each face: float32 (n, VIEW.size, VIEW.size, 1), and what a network should answer, float32 (n, 136)."""
     views, points = zip(*(random_view(face, template, spread, generator) for face in faces), strict=True)
-    return np.stack(views)[..., None], np.stack([as_answer(each, template) for each in points])
+    mean_face = MeanFace(template)
+    return np.stack(views)[..., None], np.stack([mean_face.answer(each) for each in points])

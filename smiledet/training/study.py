@@ -16,7 +16,7 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from smiledet.alignment.aligner import FaceAligner
-from smiledet.alignment.similarity import fit_affine
+from smiledet.alignment.similarity import Target, affine_of, match
 from smiledet.datasets.base import read_samples
 from smiledet.errors import UsageError
 from smiledet.frame import Matrix, Points
@@ -41,8 +41,8 @@ class AffineAligner(FaceAligner):
     """Applies the affine map itself, shear and all."""
 
     @override
-    def fit(self, inner: Points, template: Points) -> Matrix | None:
-        return fit_affine(inner, template)
+    def fit(self, inner: Points, target: Target) -> Matrix | None:
+        return affine_of(match(inner, target))
 
 
 def affine_aligner() -> FaceAligner:

@@ -11,7 +11,7 @@ import pytest
 
 from smiledet import shipped
 from smiledet.alignment.chips import chip_map
-from smiledet.alignment.closer_look import VIEW, CloserLook, as_answer, as_points, view_of_points
+from smiledet.alignment.closer_look import VIEW, CloserLook, MeanFace
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template
@@ -47,13 +47,14 @@ def turned(template: Points, degrees: float, side: float) -> Points:
 
 def test_answers_and_points_are_each_others_inverse(template: Points) -> None:
     points = transform(chip_map(np.eye(2, 3), VIEW), template) + np.random.default_rng(1).normal(0, 3, (68, 2))
-    assert as_points(as_answer(points, template), template) == pytest.approx(points, abs=1e-4)
-    assert not as_answer(transform(chip_map(np.eye(2, 3), VIEW), template), template).any()
+    mean_face = MeanFace(template)
+    assert mean_face.points(mean_face.answer(points)) == pytest.approx(points, abs=1e-4)
+    assert not mean_face.answer(transform(chip_map(np.eye(2, 3), VIEW), template)).any()
 
 
 def test_a_turned_face_is_seen_upright(template: Points) -> None:
     points = turned(template, 30, 80)
-    into = view_of_points(points, template)
+    into = MeanFace(template).view_of(points)
     assert transform(into, points) == pytest.approx(template, abs=1e-9)
 
 

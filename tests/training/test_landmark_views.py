@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from smiledet.alignment.chips import chip_map
-from smiledet.alignment.closer_look import VIEW, as_points
+from smiledet.alignment.closer_look import VIEW, MeanFace
 from smiledet.alignment.similarity import transform
 from smiledet.frame import Box
 from smiledet.training.boxes import BoxSpread, FramedFace
@@ -42,7 +42,8 @@ def test_the_points_of_random_views_lie_about_the_middle(face, template):
     assert views.shape == (40, VIEW.size, VIEW.size, 1)
     assert points.shape == (40, 136) and np.abs(points).max() < 0.75
     # Left is left, mirrored or not.
-    shapes = np.stack([as_points(each, template) for each in points])
+    mean_face = MeanFace(template)
+    shapes = np.stack([mean_face.points(each) for each in points])
     assert (shapes[:, 36, 0] < shapes[:, 45, 0]).all() and (shapes[:, 48, 0] < shapes[:, 54, 0]).all()
 
 
