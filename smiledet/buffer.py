@@ -418,6 +418,11 @@ class FrameBuffer:
 
     def _choose(self, stage: StageSpec) -> _Slot | None:
         """What the stage should be handed now: the oldest ready frame where it goes in order, else the newest."""
+        if self.policy is Policy.EVERY_FRAME:  # the general case comes to this, and would cost as much as the drawing
+            for slot in self._ring.values():
+                if stage.name not in slot.claimed:
+                    return slot if stage.needs <= slot.done else None
+            return None
         in_order = self._goes_in_order(stage)
         for slot in self._ring.values() if in_order else reversed(self._ring.values()):
             if self._wants(stage, slot):
@@ -468,15 +473,21 @@ class FrameBuffer:
         """Let go of the frames that no stage is working on or will ever take.
 
         Args:
-            latest: The one with which a stage was done just now. Where nothing is overtaken, only that one can leave.
+            latest: The one with which a stage was done just now. Where nothing is overtaken, only that one can leave,
+                and only once all are done with it.
         """
-        for slot in [latest] if self.policy is Policy.EVERY_FRAME else list(self._ring.values()):
-            if slot.claimed == slot.done and not any(
-                self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values()
-            ):
-                self._count_unclaimed(slot, Drop.EVICTED)
-                del self._ring[slot.frame.id]
-                self._room.notify()
+        if self.policy is Policy.EVERY_FRAME:
+            leaving = [latest] if len(latest.done) == len(self._stages) else []
+        else:
+            leaving = [slot for slot in self._ring.values() if slot.claimed == slot.done and not self._is_wanted(slot)]
+        for slot in leaving:
+            self._count_unclaimed(slot, Drop.EVICTED)
+            del self._ring[slot.frame.id]
+            self._room.notify()
+
+    def _is_wanted(self, slot: _Slot) -> bool:
+        """Whether any stage will still take the frame."""
+        return any(self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values())
 
     def _make_room(self) -> None:
         """Live: drop the frame in which the least work has been put, the oldest of those.
