@@ -20,9 +20,6 @@ from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix,
 MAX_DISTORTION = 2.0
 """Largest over smallest singular value of the affine map, above which a face is not aligned (the thesis' limit)."""
 
-AROUND = 2.0
-"""What is halved of a picture for all the chips of a face, in sides of its box."""
-
 
 class FaceAligner:
     """Finds the landmarks of a face and cuts its chips.
@@ -54,13 +51,12 @@ class FaceAligner:
             box: The face as Viola-Jones framed it.
             specs: Geometries of the chips to cut.
         """
-        around = box.scaled(AROUND)
-        halves = Halves(grey, around)
+        halves = Halves(grey, box)
         points = self._predictor.predict(halves, box)
         fitted = self.fit(points[INNER], self._target)
         aligned = fitted is not None
         to_template = box_map(box) if fitted is None else fitted
-        planes = {1: halves, 3: Halves(image, around) if image is not None else None}
+        planes = {1: halves, 3: Halves(image, box) if image is not None else None}
         chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, hypot
+from math import ceil, floor, hypot, log2
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from smiledet.frame import Box, ChipSpec, Matrix
+
+AROUND = 2.0
+"""What is halved of a picture for all the squares of a face, in sides of its box."""
 
 MAX_HALVINGS = 5
 """How often a picture is halved at most before a chip is cut out of it: a face may be 32 chips wide."""
@@ -34,6 +37,40 @@ def box_map(box: Box) -> Matrix:
     return np.array([[scale, 0.0, 0.5 - centre_x * scale], [0.0, scale, 0.5 - centre_y * scale]])
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a picture, halved or not.
+
+    Attributes:
+        pixels: What is left of it.
+        left: Of the picture's columns, where it begins.
+        top: And of its rows.
+        step: The picture's pixels that one of its own is the mean of, along a side.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    left: int
+    top: int
+    step: int
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Where the middle of its first pixel lies, in pixels of the picture: between those that it is the mean of."""
+        return self.left + (self.step - 1) / 2, self.top + (self.step - 1) / 2
+
+    def shows(self, left: float, top: float, right: float, bottom: float) -> bool:
+        """Whether all of that is seen in it, given in pixels of the picture, of one that is not halved."""
+        height, width = self.pixels.shape[:2]
+        return self.left <= left and self.top <= top and right <= self.left + width and bottom <= self.top + height
+
+    def halved(self) -> Part:
+        """Half of it; an odd last row or column is left out."""
+        height, width = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
+        even = self.pixels[: 2 * height, : 2 * width]
+        half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
+        return Part(np.asarray(half, np.uint8), self.left, self.top, 2 * self.step)
+
+
 class Halves:
     """A picture and what is left of it when it is halved, and halved again: squares are warped out of it.
 
@@ -43,16 +80,42 @@ class Halves:
 
     Args:
         image: Grey (height, width) or BGR (height, width, 3), uint8, not empty.
-        around: What most squares show, in pixels: that is halved once for all of them. None to halve what each shows.
+        face: Of whom most squares are, in pixels: what is around it is halved once for all of them. None to halve what
+            each shows.
     """
 
-    def __init__(self, image: npt.NDArray[np.uint8], around: Box | None = None) -> None:
+    def __init__(self, image: npt.NDArray[np.uint8], face: Box | None = None) -> None:
         self._image = image
-        self._kept: list[_Part] = []
-        if around is not None:
-            left, top, right, bottom = around.clipped(image.shape[1], image.shape[0])
+        self._kept: list[Part] = []
+        if face is not None:
+            left, top, right, bottom = face.scaled(AROUND).clipped(image.shape[1], image.shape[0])
             if right > left and bottom > top:
-                self._kept.append(_Part(image[top:bottom, left:right], left, top))
+                self._kept.append(Part(image[top:bottom, left:right], left, top, 1))
+
+    def part(self, box: Box, side: float, margin: float) -> Part | None:
+        """What is around a box, halved as often as leaves the box at least so many pixels wide.
+
+        Args:
+            box: In pixels of the picture.
+            side: How wide, in pixels of the part.
+            margin: What has to be seen, in sides of the box.
+
+        Returns:
+            None where the box is smaller in the picture as it is, or not all of that is seen.
+        """
+        wanted = box.scaled(margin)
+        if (
+            not self._kept
+            or box.width < side
+            or not self._kept[0].shows(wanted.x, wanted.y, wanted.x + wanted.width, wanted.y + wanted.height)
+        ):
+            return None
+        return self._halved(min(MAX_HALVINGS, floor(log2(box.width / side))))
+
+    def _halved(self, halvings: int) -> Part:
+        while len(self._kept) <= halvings:
+            self._kept.append(self._kept[-1].halved())
+        return self._kept[halvings]
 
     def square(self, matrix: Matrix, side: int) -> npt.NDArray[np.uint8]:
         """A square of the picture, warped without skipping any of its pixels.
@@ -71,16 +134,15 @@ class Halves:
             scale, halvings = 2 * scale, halvings + 1
         pixels = self._image
         if halvings:
-            part, step = self._part(a, b, c, d, x, y, side, halvings), 1 << halvings
-            # A pixel's value is that of its middle; that of a halved one lies between those that it is the mean of.
-            right, down = part.left + (step - 1) / 2, part.top + (step - 1) / 2
+            part = self._part(a, b, c, d, x, y, side, halvings)
+            (right, down), step = part.origin, part.step
             x, y = a * right + b * down + x, c * right + d * down + y
             matrix = np.array([[a * step, b * step, x], [c * step, d * step, y]])
             pixels = part.pixels
         square = cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(square, np.uint8)
 
-    def _part(self, a: float, b: float, c: float, d: float, x: float, y: float, side: int, halvings: int) -> _Part:
+    def _part(self, a: float, b: float, c: float, d: float, x: float, y: float, side: int, halvings: int) -> Part:
         """What a square shows of the picture, halved: of what is kept where that will do."""
         height, width = self._image.shape[:2]
         determinant = a * d - b * c
@@ -90,41 +152,14 @@ class Halves:
         across, down = (abs(d) + abs(b)) * half + over, (abs(a) + abs(c)) * half + over
         left, right = max(middle_x - across, 0.0), min(middle_x + across, width)
         top, bottom = max(middle_y - down, 0.0), min(middle_y + down, height)
-        kept = self._kept
-        if kept and kept[0].left <= left and kept[0].top <= top:
-            rows, columns = kept[0].pixels.shape[:2]
-            if right <= kept[0].left + columns and bottom <= kept[0].top + rows:
-                while len(kept) <= halvings:
-                    kept.append(kept[-1].halved())
-                return kept[halvings]
+        if self._kept and self._kept[0].shows(left, top, right, bottom):
+            return self._halved(halvings)
         first_x, last_x = _whole(left, right, width, 1 << halvings)
         first_y, last_y = _whole(top, bottom, height, 1 << halvings)
-        part = _Part(self._image[first_y:last_y, first_x:last_x], first_x, first_y)
+        part = Part(self._image[first_y:last_y, first_x:last_x], first_x, first_y, 1)
         for _ in range(halvings):
             part = part.halved()
         return part
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A part of a picture, halved or not.
-
-    Attributes:
-        pixels: What is left of it.
-        left: Of the picture's columns, where it begins.
-        top: And of its rows.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    left: int
-    top: int
-
-    def halved(self) -> _Part:
-        """Half of it; an odd last row or column is left out."""
-        height, width = self.pixels.shape[0] // 2, self.pixels.shape[1] // 2
-        even = self.pixels[: 2 * height, : 2 * width]
-        half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
-        return _Part(np.asarray(half, np.uint8), self.left, self.top)
 
 
 def _whole(first: float, last: float, length: int, step: int) -> tuple[int, int]:

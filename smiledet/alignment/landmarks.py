@@ -23,6 +23,9 @@ WINDOW_SIDE = 192
 FACE_SIDE = 128
 """Side of the face box inside that picture, centred."""
 
+REACH = 1.25
+"""How much of a picture the trees look at, in sides of the face box: hardly more than the points' bounds."""
+
 
 def window_map(box: Box) -> Matrix:
     """The 2x3 map from the frame to the trees' window, in which `box` has a fixed place and size.
@@ -99,7 +102,20 @@ class LandmarkPredictor:
         Returns:
             (68, 2) float64, pixels of `image`; points may lie outside of it.
         """
-        points = whole_points(self._predictor(cut_window(image, box), self._rectangle).parts())
-        into = window_map(box)
-        placed: Points = (points - into[:, 2]) / into[0, 0]
-        return self._closer.refine(image, placed) if self._closer else placed
+        halves = image if isinstance(image, Halves) else Halves(image, box)
+        points = self._trees(halves, box)
+        return self._closer.refine(halves, points) if self._closer else points
+
+    def _trees(self, halves: Halves, box: Box) -> Points:
+        part = halves.part(box, FACE_SIDE, REACH)
+        if part is None:
+            found = self._predictor(cut_window(halves, box), self._rectangle)
+            into = window_map(box)
+            placed: Points = (whole_points(found.parts()) - into[:, 2]) / into[0, 0]
+            return placed
+        # A large face need not be brought to the window's size: whole pixels are fine enough there.
+        (x, y), step = part.origin, part.step
+        left, top, side = round((box.x - x) / step), round((box.y - y) / step), round(box.width / step)
+        found = self._predictor(part.pixels, dlib.rectangle(left, top, left + side - 1, top + side - 1))
+        points: Points = whole_points(found.parts()) * step + np.array([x, y])
+        return points
