@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smiledet.alignment.similarity import distortion, fit_affine, fit_similarity, transform
+from smiledet.alignment.similarity import distortion, fit_affine, fit_similarity, inverse, transform
 from smiledet.frame import Matrix, Points
 
 SQUARE: Points = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
@@ -16,6 +16,25 @@ CLOUD: Points = np.random.default_rng(7).normal(size=(30, 2)) * (40, 25) + (300,
 
 
 ROOT = 2**0.5
+
+
+@pytest.mark.parametrize("fit", [fit_similarity, fit_affine])
+def test_points_far_from_the_corner_lose_no_digits(fit):
+    target = CLOUD * 3 + 1
+    far = np.array([1e6, -2e6])
+    found = fit(CLOUD + far, target)
+    assert transform(found, CLOUD + far) == pytest.approx(target, abs=1e-6)
+
+
+@pytest.mark.parametrize("matrix", [[[3, 1, -4], [0.5, 2, 7]], [[0, -1, 0], [1, 0, 2]]])
+def test_a_map_and_its_inverse_lead_back(matrix):
+    matrix = np.array(matrix, float)
+    assert transform(inverse(matrix), transform(matrix, CLOUD)) == pytest.approx(CLOUD)
+
+
+def test_a_map_onto_a_line_has_no_inverse():
+    with pytest.raises(ZeroDivisionError):
+        inverse(np.array([[1.0, 1.0, 0.0], [2.0, 2.0, 0.0]]))
 
 
 @pytest.mark.parametrize("fit", [fit_similarity, fit_affine])
