@@ -42,7 +42,7 @@ def test_a_square_shows_what_its_map_says(box: Box, degrees: float, spec: ChipSp
         found = cut_chip(halves, into, spec).astype(float)
         assert found.shape == expected.shape
         # At the picture's lower edge up to seven rows are left out.
-        assert np.percentile(np.abs(found - expected), 95) <= 5 and np.abs(found - expected).max() <= 15
+        assert np.abs(found - expected).mean() <= 2
         assert abs((found - expected).mean()) < 1.3  # each halving rounds up
 
 
