@@ -418,7 +418,7 @@ class FrameBuffer:
 
     def _choose(self, stage: StageSpec) -> _Slot | None:
         """What the stage should be handed now: the oldest ready frame where it goes in order, else the newest."""
-        if self.policy is Policy.EVERY_FRAME:  # the general case comes to this, and would cost as much as the drawing
+        if self.policy is Policy.EVERY_FRAME:  # what follows comes to this, at more cost
             for slot in self._ring.values():
                 if stage.name not in slot.claimed:
                     return slot if stage.needs <= slot.done else None

@@ -152,7 +152,9 @@ class Halves:
         across, down = (abs(d) + abs(b)) * half + over, (abs(a) + abs(c)) * half + over
         left, right = max(middle_x - across, 0.0), min(middle_x + across, width)
         top, bottom = max(middle_y - down, 0.0), min(middle_y + down, height)
-        if self._kept and self._kept[0].shows(left, top, right, bottom):
+        # Of a face that is mostly outside too little is kept to be halved so often.
+        enough = self._kept and min(self._kept[0].pixels.shape[:2]) >> halvings
+        if enough and self._kept[0].shows(left, top, right, bottom):
             return self._halved(halvings)
         first_x, last_x = _whole(left, right, width, 1 << halvings)
         first_y, last_y = _whole(top, bottom, height, 1 << halvings)

@@ -72,6 +72,17 @@ def test_a_picture_too_small_to_be_halved_often(shape: tuple[int, int]) -> None:
     assert (cut_chip(picture, box_map(box), ChipSpec(16)) == 77).all()
 
 
+def test_wherever_a_face_is_there_is_a_chip() -> None:
+    """A box that has drifted out of the picture, all but a strip of it; what is kept may be a pixel wide."""
+    chance = np.random.default_rng(3)
+    for _ in range(3000):
+        height, width = chance.integers(1, 90, 2)
+        side = float(np.exp(chance.uniform(1, 8)))
+        box = Box(*chance.uniform(-1.2 * side, 1.2 * side + 90, 2), side, side)
+        halves = Halves(np.full((height, width), 50, np.uint8), box)
+        assert (cut_chip(halves, tilted(box, chance.uniform(-60, 60)), ChipSpec(24, 1.2)) == 50).all()
+
+
 def test_what_is_kept_is_halved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     resize = cv2.resize
