@@ -29,6 +29,10 @@ Chips = npt.NDArray[np.uint8]
 MAX_ERROR = 1.0
 """Error of a layer's answers, in steps of its integers, above which integers are too coarse. Rounding alone is 0.29."""
 
+NOT_INHERITED = "MEAN", "SOFTMAX", "LOGISTIC"
+"""What comes last, by TensorFlow's names: no layer inherits its errors, and to keep it in float32 all would have to be.
+After few faces the mean of a map spans so little that its integers' steps are finer than the map's own."""
+
 MEASURED_CHIPS = 10
 """Faces that layers' errors are measured on."""
 
@@ -81,13 +85,16 @@ def layer_errors(debugger: Any) -> dict[str, float]:
 
     Returns:
         Root mean square error of the layer's answers in steps of its integers, by the name of what it answers, first
-        layer first.
+        layer first; but for `NOT_INHERITED`.
     """
     debugger.run()
     table = StringIO()
     debugger.layer_statistics_dump(table)
-    rows = csv.DictReader(table.getvalue().splitlines())
-    return {row["tensor_name"]: float(row["mean_squared_error"]) ** 0.5 / float(row["scale"]) for row in rows}
+    return {
+        row["tensor_name"]: float(row["mean_squared_error"]) ** 0.5 / float(row["scale"])
+        for row in csv.DictReader(table.getvalue().splitlines())
+        if row["op_name"] not in NOT_INHERITED
+    }
 
 
 def coarse_layers(errors: Mapping[str, float], limit: float = MAX_ERROR) -> list[str]:

@@ -66,6 +66,25 @@ def test_int8_litert_takes_pixels_as_they_are(trained, faces, tmp_path):
     assert (rounded == engine.predict(faces)).all()
 
 
+def test_what_comes_last_keeps_no_layer_in_float32():
+    """No layer inherits the error of the mean of the maps, nor that of the probabilities."""
+    from smiledet.training import quantise
+
+    class Debugger:
+        def run(self):
+            self.ran = True
+
+        def layer_statistics_dump(self, file):
+            assert self.ran
+            file.write("op_name,mean_squared_error,scale,tensor_name\n")
+            rows = ("CONV_2D", 0.04, 0.1, "first"), ("MEAN", 9, 0.1, "mean"), ("SOFTMAX", 9, 0.1, "answers")
+            file.writelines(f"{','.join(map(str, row))}\n" for row in rows)
+
+    errors = quantise.layer_errors(Debugger())
+    assert errors == {"first": pytest.approx(2.0)}
+    assert quantise.coarse_layers(errors) == ["first"]
+
+
 def test_coarse_layers_stay_in_float32(trained, faces, tmp_path, monkeypatch):
     from smiledet.training import quantise
 
