@@ -56,7 +56,9 @@ class FaceAligner:
         fitted = self.fit(points[INNER], self._target)
         aligned = fitted is not None
         to_template = box_map(box) if fitted is None else fitted
-        planes = {1: halves, 3: Halves(image, box) if image is not None else None}
+        planes = {1: halves}
+        if image is not None and any(spec.channels == 3 for spec in specs):
+            planes[3] = Halves(image, box)
         chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
 
@@ -73,8 +75,8 @@ class FaceAligner:
         return similarity_of(matched)
 
 
-def _plane(planes: Mapping[int, Halves | None], spec: ChipSpec) -> Halves:
-    plane = planes[spec.channels]
+def _plane(planes: Mapping[int, Halves], spec: ChipSpec) -> Halves:
+    plane = planes.get(spec.channels)
     if plane is None:
         raise ValueError(f"a chip with {spec.channels} channels needs the colour frame")
     return plane
