@@ -144,6 +144,8 @@ class FrameBuffer:
         stages: Every stage that will ask, and what it needs.
         policy: See `Policy`.
         capacity: Frames held at most; raise it where stages take turns of very different length.
+        roomy: Where nothing is dropped, up to twice as many frames are held while their pictures come to no more than
+            so many bytes: the longer the ring, the longer the turns of who works, and the fewer of them.
         clock: Monotonic nanoseconds; tests bring their own.
         on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
             call back.
@@ -162,6 +164,7 @@ class FrameBuffer:
         clock: Callable[[], int] = time.monotonic_ns,
         on_drop: Dropped | None = None,
         at_once: int | None = None,
+        roomy: int = 0,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -178,6 +181,7 @@ class FrameBuffer:
         self._clock = clock
         self._on_drop = on_drop
         self._at_once = at_once
+        self._roomy = roomy
         # Threads of the workers that count as working; none where it does not matter how many do.
         self._working: set[int] = set()
         self._ring: dict[int, _Slot] = {}
@@ -213,12 +217,12 @@ class FrameBuffer:
         """
         with self._lock:
             if self.policy is Policy.EVERY_FRAME:
-                self._room.wait_for(lambda: self._closed or len(self._ring) < self.capacity, timeout)
-                if not self._closed and len(self._ring) >= self.capacity:
+                if not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
                     return False
             if self._closed:
                 return False
-            self._make_room()
+            if self.policy is Policy.LIVE:
+                self._make_room()
             self._ring[frame.id] = _Slot(frame)
             self._published += 1
             for name in self._starters:
@@ -489,8 +493,15 @@ class FrameBuffer:
         """Whether any stage will still take the frame."""
         return any(self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values())
 
+    def _has_room(self, frame: Frame) -> bool:
+        """Whether a further frame may come into the ring before another leaves it."""
+        held = len(self._ring)
+        if held < self.capacity or held >= 2 * self.capacity:
+            return held < self.capacity
+        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes <= self._roomy
+
     def _make_room(self) -> None:
-        """Live: drop the frame in which the least work has been put, the oldest of those.
+        """Drop the frame in which the least work has been put, the oldest of those.
 
         A frame that a stage is working on stays, so a stage slower than the whole ring still sees its frame through to
         the stages after it; the ring may then exceed its capacity, by at most the number of workers.

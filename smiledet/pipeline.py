@@ -125,7 +125,10 @@ class Pipeline:
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         at_once = max(2, usable_processors()) if policy is Policy.EVERY_FRAME else None
         stages = self._stages(policy, sink_stages)
-        self.buffer = FrameBuffer(stages, policy, config.buffer.capacity, on_drop=on_drop, at_once=at_once)
+        ring = config.buffer
+        self.buffer = FrameBuffer(
+            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, roomy=round(1e6 * ring.megabytes)
+        )
         self._grabber = Grabber(
             source,
             self.buffer,

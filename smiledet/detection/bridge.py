@@ -32,6 +32,9 @@ ALIKE = 0.7
 CONTRAST = 0.5
 """Share of the look's contrast that the face must have: a smooth wall correlates with a face lit from one side."""
 
+CALM = 0.9
+"""Correlation from which the face has hardly turned, grown or shrunk since the detector saw it."""
+
 CHANGED = 0.85
 """Correlation below which the look is taken anew, as the head goes on turning; else it is kept: nothing drifts."""
 
@@ -44,11 +47,13 @@ class _Look:
         core: Its middle, uint8 (n, n).
         contrast: Of the core.
         side: The whole face's, in the picture that it is from.
+        likeness: The correlation with it of what was found last.
     """
 
     core: GreyImage
     contrast: float
     side: float
+    likeness: float = 1.0
 
 
 class Bridge:
@@ -65,7 +70,14 @@ class Bridge:
         for number in [known for known in self._looks if known not in numbers]:
             del self._looks[number]
 
-    def follow(self, number: int, before: GreyImage, was: Box, grey: GreyImage, expected: Box) -> Box | None:
+    def is_calm(self, number: int) -> bool:
+        """Whether a face that is being followed still looked the same on the picture before, or nearly so."""
+        look = self._looks.get(number)
+        return look is not None and look.likeness >= CALM
+
+    def follow(
+        self, number: int, before: GreyImage, was: Box, grey: GreyImage, expected: Box, alike: float = ALIKE
+    ) -> Box | None:
         """Where the face is now.
 
         Args:
@@ -74,6 +86,7 @@ class Bridge:
             was: Where it was then.
             grey: This picture, of the same shape.
             expected: Where it should be now.
+            alike: Correlation below which what is there is another thing.
 
         Returns:
             Its box, of the size it had; None where nothing there looks like it.
@@ -89,9 +102,10 @@ class Bridge:
             return None
         match = cv2.matchTemplate(view, look.core, cv2.TM_CCOEFF_NORMED)
         _, likeness, _, (right, down) = cv2.minMaxLoc(match)
+        look.likeness = likeness
         rows, columns = look.core.shape
         there = view[down : down + rows, right : right + columns]
-        if not likeness >= ALIKE or _contrast(there) < CONTRAST * look.contrast:
+        if not likeness >= alike or _contrast(there) < CONTRAST * look.contrast:
             return None
         x = window[0] + (right + _beside(match[down, :], right) + columns / 2) / scale
         y = window[1] + (down + _beside(match[:, right], down) + rows / 2) / scale

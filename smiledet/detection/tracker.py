@@ -60,6 +60,7 @@ class KnownFace:
         seen: When the detector last saw it, seconds on the source's line.
         placed: When it was last known where it is, by the detector or by its look.
         shown: Whether it is confirmed.
+        settled: Whether it is so beyond doubt: nobody is going to be asked about it any more.
     """
 
     number: int
@@ -68,6 +69,7 @@ class KnownFace:
     seen: float
     placed: float
     shown: bool
+    settled: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class FaceTracker:
         self._settings = settings or TrackerSettings()
         self._tracks: list[_Track] = []
         self._next = 1
+        self._asks = False
         self.refuted: set[int] = set()
         """Tracks that the last update took back: no faces, by the second detector's word."""
 
@@ -122,7 +125,15 @@ class FaceTracker:
     def known(self, now: float) -> list[KnownFace]:
         """The known faces at a time, seconds on the source's line."""
         return [
-            KnownFace(track.number, track.detected, track.expected(now), track.seen, track.placed, track.confirmed)
+            KnownFace(
+                track.number,
+                track.detected,
+                track.expected(now),
+                track.seen,
+                track.placed,
+                track.confirmed,
+                track.confirmed and (track.words if self._asks else track.hits) >= WORDS,
+            )
             for track in self._tracks
         ]
 
@@ -160,6 +171,7 @@ class FaceTracker:
             if guesses and track.seen != now and track.number in guesses:
                 self._place(track, guesses[track.number], now)
         self.refuted = set()
+        self._asks = believe is not None
         if believe is not None:
             self._ask(believe, now)
         self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]

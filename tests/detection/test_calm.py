@@ -1,0 +1,122 @@
+"""Large faces that look the same from picture to picture are searched for less often; no others are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet.detection.base import FaceDetector
+from smiledet.detection.bridge import CALM, Bridge
+from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.locator import LARGE, FaceLocator, LocatorSettings
+from smiledet.detection.tracker import WORDS, FaceTracker
+from smiledet.frame import Box, Detection, Face, GreyImage
+from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
+
+FPS = 30
+
+Draw = Callable[..., GreyImage]
+
+
+@pytest.fixture(scope="module")
+def show() -> Draw:
+    """Makes grey pictures of a portrait: how much enlarged, how far to the right, and with how much of it covered."""
+    patch = cut_out(PORTRAITS[0])
+    background = backdrop()[:, :640]
+
+    def draw(size: float = 1.5, right: float = 0.0, covered: int = 0) -> GreyImage:
+        height, width = patch.shape[:2]
+        matrix = np.array([[size, 0, 320 + right - size * width / 2], [0, size, 240 - size * height / 2]])
+        drawn = cv2.warpAffine(patch, matrix, (640, 480)).astype(np.float32)
+        image = background * (1 - drawn[..., 3:] / 255) + drawn[..., :3]
+        grey = np.asarray(cv2.cvtColor(image.round().astype(np.uint8), cv2.COLOR_BGR2GRAY))
+        grey[480 - covered :] = 90
+        return grey
+
+    return draw
+
+
+class Searches(FaceDetector):
+    """Notes on which pictures it is asked."""
+
+    def __init__(self) -> None:
+        self.detector = HaarDetector(FOLLOWING)
+        self.now = 0
+        self.on: list[int] = []
+
+    def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+        if self.now not in self.on:
+            self.on.append(self.now)
+        return self.detector.detect(image, min_size, max_size)
+
+
+class Eyes:
+    """A locator that follows one face; its searches around it are noted."""
+
+    def __init__(self, calm_rest: float = 0.19) -> None:
+        self.searches = Searches()
+        # After the first picture nothing is searched but what is around the face.
+        settings = LocatorSettings(scan_interval=60.0, search_interval=60.0, haunt=0.0, calm_rest=calm_rest)
+        self.locator = FaceLocator(HaarDetector(), self.searches, FaceTracker(), settings)
+
+    def see(self, picture: GreyImage) -> tuple[Face, ...]:
+        faces = self.locator.locate(picture, self.searches.now / FPS)
+        self.searches.now += 1
+        return faces
+
+    def pauses(self) -> list[int]:
+        """Pictures from one search to the next."""
+        return np.diff(self.searches.on).tolist()
+
+
+SETTLING = 3 * WORDS + 6
+"""Pictures after which the detector has seen a face often enough, on every third."""
+
+
+@pytest.mark.parametrize(("calm_rest", "expected"), [(0.19, 6), (0.0, 3), (0.05, 3)])
+def test_a_large_face_that_stays_as_it_is_is_seldom_searched_for(show: Draw, calm_rest: float, expected: int) -> None:
+    eyes = Eyes(calm_rest)
+    for number in range(SETTLING + 3 * FPS):
+        faces = eyes.see(show(right=number / 2))
+        assert number < 2 or [face.track for face in faces] == [1]
+    assert set(eyes.pauses()[-8:]) == {expected}
+    (face,) = faces
+    (seen,) = HaarDetector().detect(show(right=number / 2), LARGE)[:1]
+    assert face.box.iou(seen.box) > 0.8
+
+
+def test_a_new_one_has_to_be_seen_often_before(show: Draw) -> None:
+    eyes = Eyes()
+    for _ in range(SETTLING):
+        eyes.see(show())
+    assert set(eyes.pauses()[2 : WORDS - 2]) == {3}
+
+
+def test_a_small_one_is_searched_for_as_ever(show: Draw) -> None:
+    eyes = Eyes()
+    for _ in range(SETTLING + 2 * FPS):
+        (*_, face) = eyes.see(show(size=0.8)) or [None]
+    assert face is not None and face.box.width < LARGE
+    assert set(eyes.pauses()[-8:]) == {3}
+
+
+def test_one_that_changes_is_searched_for_as_ever(show: Draw) -> None:
+    """It nods, here by being covered from below to its mouth, and back."""
+    eyes = Eyes()
+    for number in range(SETTLING + 3 * FPS):
+        eyes.see(show(covered=0 if number < SETTLING else 150 + 10 * (number % 7)))
+    assert np.mean(eyes.pauses()[-10:]) <= 3
+
+
+def test_a_look_can_be_asked_to_be_more_alike(show: Draw) -> None:
+    bridge, box = Bridge(), Box(200, 110, 240, 240)
+    before, other = show(), show(size=1.4, covered=140)
+    assert not bridge.is_calm(1)
+    assert bridge.follow(1, before, box, before, box) is not None
+    assert bridge.is_calm(1)
+    assert bridge.follow(1, before, box, other, box, CALM) is None
+    bridge.keep_only(())
+    assert not bridge.is_calm(1)
