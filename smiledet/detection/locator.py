@@ -209,7 +209,7 @@ class FaceLocator:
 
     def _remember_haunts(self, known: Sequence[KnownFace], time: float) -> None:
         """Note where the faces were that are not followed any more; not those that the second look has taken back."""
-        elsewhere = {face.number for face in self._tracker.known(time)} | self._tracker.refuted
+        elsewhere = self._tracker.numbers | self._tracker.refuted
         for face in known:
             if face.number not in elsewhere:
                 self._haunts.remember(face.last, time)

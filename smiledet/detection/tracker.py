@@ -138,6 +138,11 @@ class FaceTracker:
         ]
 
     @property
+    def numbers(self) -> set[int]:
+        """The known faces' tracks."""
+        return {track.number for track in self._tracks}
+
+    @property
     def shown(self) -> list[Box]:
         """The detector's last boxes of the shown faces."""
         return [track.detected for track in self._tracks if track.confirmed]

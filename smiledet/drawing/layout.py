@@ -152,13 +152,13 @@ def _place_card(
     number = f"#{track}"
     best, best_cost, found = Rect(0, 0, 0, 0), float("inf"), (Detail.FULL, 0)
     details = (*Detail,) if shown else (Detail.FULL,)
-    choices = [(detail, rank) for detail in details for rank in range(AROUND)]
+    choices = [(detail, rank) for detail in details for rank in range(AROUND)]  # in the order of what each costs bare
     stay = (seat.detail, seat.card) if seat is not None else None
     places: dict[Detail, tuple[Size, tuple[tuple[int, int], ...]]] = {}
     for detail, rank in _first(stay, choices):
         cost = (0.4 * rank + 2.5 * detail + (STAY if stay not in (None, (detail, rank)) else 0.0)) * style.cap**2
         if cost >= best_cost:
-            continue  # whatever it covers
+            break  # whatever it covers, and so do all that come after
         if detail not in places:
             needed = card_size(number, rows_of(shown, detail, size, style), detail, box, size, style)
             places[detail] = needed, _around(box, *needed, style.gap)
@@ -177,8 +177,8 @@ Choice = TypeVar("Choice")
 def _first(one: Choice | None, choices: Sequence[Choice]) -> Iterator[Choice]:
     """Choices in their order, but for one of them, which comes first.
 
-    That is what was chosen on the picture before. It is seldom left, and what it costs tells at once that most others
-    cost more.
+    That is what was chosen on the picture before. It is seldom left, and what it costs tells at once that others, the
+    cheapest of which comes next, cost more.
     """
     if one is not None and one in choices:
         yield one
@@ -231,7 +231,7 @@ def _place_strip(
     for rank in _first(last, range(len(places))):
         cost = (0.4 * rank + (STAY if last not in (None, rank) else 0.0)) * style.cap**2
         if cost >= best_cost:
-            continue  # whatever it covers
+            break  # whatever it covers, and so do all that come after
         area = Rect(*places[rank], width, height).kept_in(size, style.margin)
         cost += _covered(area, hindrances)
         if cost < best_cost:
