@@ -216,13 +216,12 @@ class FrameBuffer:
             True if the frame is in; False if the buffer was closed or the time ran out.
         """
         with self._lock:
-            if self.policy is Policy.EVERY_FRAME:
-                if not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
-                    return False
-            if self._closed:
-                return False
             if self.policy is Policy.LIVE:
                 self._make_room()
+            elif not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
+                return False
+            if self._closed:
+                return False
             self._ring[frame.id] = _Slot(frame)
             self._published += 1
             for name in self._starters:

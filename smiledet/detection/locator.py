@@ -67,9 +67,9 @@ class LocatorSettings:
         rest: Seconds after the detector saw a face in which it is followed by its look alone, which costs a quarter; at
             25 and at 30 frames a second the cascade is run on every third frame. 0 runs it on every one. Of more than
             four faces that are due at once, up to half may wait, for as long again at most.
-        calm_rest: The same for a face of 160 pixels and more, of which the second look has been sure for a while, as long
-            as it looks the same: every sixth frame at 30 a second, and a fifth off what one face before a camera
-            costs. 0 for no such patience.
+        calm_rest: The same for a face of 160 pixels and more, of which the second look has been sure for a while, as
+            long as it looks the same: every sixth frame at 30 a second, and a fifth off what locating one face before a
+            camera costs. 0 for no such patience.
         hold: Seconds that a face is followed by its look while the detector misses it, as it does a head that turns;
             0 leaves it where it was last, for as long as the tracker keeps it, and searches the picture meanwhile.
         haunt: Seconds that a place is looked at, ten times a second, where a face was seen that is not followed any
@@ -242,15 +242,18 @@ class FaceLocator:
         """Where the faces are by their look that need not be searched for yet.
 
         Those are the ones that the detector saw a moment ago, or a little longer ago where they are large and look as
-        they did then. Where many are due at once, those that it saw last wait
-        a little longer: faces that one scan has found would else be due together ever after, and their pictures late.
+        they did then. Where many are due at once, those that it saw last wait a little longer: faces that one scan has
+        found would else be due together ever after, and their pictures late.
         """
         rest, calm_rest = self._settings.rest, self._settings.calm_rest
         guesses = self._by_look(grey, [face for face in known if time - face.seen < rest])
         calm = [
             face
             for face in known
-            if rest <= time - face.seen < calm_rest and face.last.width >= LARGE and face.settled and self._bridge.is_calm(face.number)
+            if rest <= time - face.seen < calm_rest
+            and face.last.width >= LARGE
+            and face.settled
+            and self._bridge.is_calm(face.number)
         ]
         guesses |= self._by_look(grey, calm, CALM)
         due = [face for face in known if time - face.seen >= rest and face.number not in guesses]

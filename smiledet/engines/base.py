@@ -34,6 +34,9 @@ class Engine(ABC):
     auto_precisions: ClassVar[tuple[str, ...]] = ("float32",)
     """Of the files that will do where nobody asks for one, the best first."""
 
+    prefers_int8: ClassVar[bool] = False
+    """Whether it is best at files of integers throughout, where one ships: none does that loses half a point."""
+
     device: str
     """What really runs it, in words for the stats line; asked of the library, not assumed."""
 
@@ -53,11 +56,6 @@ class Engine(ABC):
             wanted: One of `smiledet.engines.files.PRECISIONS`, or `auto`.
         """
         return cls.auto_precisions if wanted == "auto" else (wanted,)
-
-    @classmethod
-    def prefers_int8(cls) -> bool:
-        """Whether it is best here at files of integers throughout, where they ship: none loses half a point."""
-        return False
 
     @classmethod  # noqa: B027 - an engine may need nothing beyond this package
     def check(cls) -> None:

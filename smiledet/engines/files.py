@@ -118,10 +118,8 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
     """
     file_format = engine_class(engine).file_format
     will_do = engine_class(engine).file_precisions(precision)
-    int8 = file_key(file_format, "int8")
-    ships_in_others = any(file_key(file_format, each) in model.files for each in will_do)
-    if precision == AUTO and int8 in model.files and (engine_class(engine).prefers_int8() or not ships_in_others):
-        return model.file(int8)
+    if precision == AUTO and engine_class(engine).prefers_int8 and file_key(file_format, "int8") in model.files:
+        return model.file(file_key(file_format, "int8"))
     for each in will_do:
         check_precision(file_format, each)
         path = file_there(model, file_format, each)

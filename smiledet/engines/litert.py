@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine, check_chips
+from smiledet.engines.tiles import without_tiles
 from smiledet.errors import UsageError
 from smiledet.standard_error import standard_error_without
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
 ANNOUNCEMENT = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
 """What native code writes to stderr when the first network of a process gets its memory; no setting keeps it quiet."""
-
-CPUINFO = Path("/proc/cpuinfo")
-"""Where Linux says what the processor can do."""
-
-AMX = "amx_int8"
-"""What it calls instructions that multiply matrices of integers in tiles."""
 
 _first = threading.Lock()
 _announced = False
@@ -40,17 +35,15 @@ class LiteRTEngine(Engine):
 
     name: ClassVar[str] = "litert"
     file_format: ClassVar[str] = "litert"
+    prefers_int8: ClassVar[bool] = True
     auto_precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "dynamic")
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            interpreter = _opened(path, threads)
         except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
             raise UsageError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
-        try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            _allocate(interpreter)
         except (OSError, RuntimeError, ValueError) as problem:
             raise UsageError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
@@ -67,19 +60,6 @@ class LiteRTEngine(Engine):
         """See `Engine.check`."""
         if find_spec("ai_edge_litert") is None:
             raise UsageError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
-
-    @classmethod
-    def prefers_int8(cls) -> bool:
-        """See `Engine.prefers_int8`.
-
-        Integers take 0.3 to 0.8 of the time, but not on a processor with AMX: XNNPACK multiplies them there in tiles of
-        16 by 64, which the 8 to 128 channels of small networks leave nearly empty (mini-Xception 0.62 ms, 0.36 in
-        float32; Intel Xeon with AMX, XNNPACK of ai-edge-litert 2.3.0).
-        """
-        try:
-            return AMX not in CPUINFO.read_text(errors="replace").split()
-        except OSError:  # off Linux there is no such file
-            return True
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""
@@ -127,16 +107,24 @@ def _first_line(problem: Exception) -> str:
     return (str(problem) or repr(problem)).splitlines()[0]
 
 
-def _allocate(interpreter: Interpreter) -> None:
-    """Give a network its memory, without a word on stderr."""
+def _opened(path: Path, threads: int) -> Interpreter:
+    """A network with its memory, without a word on stderr.
+
+    The first one of a process decides for all which kernels there are: those without tiles.
+    """
     global _announced
+    from ai_edge_litert.interpreter import Interpreter
+
     with _first:
         if not _announced:
-            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT):
-                interpreter.allocate_tensors()
+            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT), without_tiles():
+                first = Interpreter(model_path=str(path), num_threads=threads)
+                first.allocate_tensors()
             _announced = True
-            return
+            return first
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
+    return interpreter
 
 
 ENGINE = LiteRTEngine

@@ -194,8 +194,6 @@ def own_models(here, monkeypatch):
     folder = here / "models"
     shutil.copytree(models_folder(), folder)
     monkeypatch.setattr("smiledet.zoo.models_folder", lambda: folder)
-    # Which of the files is loaded depends on the processor otherwise.
-    monkeypatch.setattr("smiledet.engines.litert.LiteRTEngine.prefers_int8", lambda: True)
     return folder
 
 

@@ -75,44 +75,13 @@ class TestFinding:
         assert model_file(model, "litert", "float32") == model.file("litert")
         assert model_file(model, "litert", "int8") == model.file("litert-int8")
 
-    @pytest.fixture
-    def processor(self, tmp_path, monkeypatch):
-        """Says which flags the processor has."""
-
-        def has(flags: str) -> None:
-            path = tmp_path / "cpuinfo"
-            path.write_text(f"processor : 0\nmodel name : Any\nflags : {flags}\n")
-            monkeypatch.setattr("smiledet.engines.litert.CPUINFO", path)
-
-        has("avx2 avx512f")
-        return has
-
-    def test_int8_that_ships_is_what_litert_takes_by_itself(self, model, cache, processor):
-        assert model_file(model, "litert", "auto") == model.file("litert-int8")
-        processor("avx2 avx512f avx512_vnni amx_bf16 amx_tile")
+    def test_int8_that_ships_is_what_litert_takes_by_itself(self, model, cache):
         assert model_file(model, "litert", "auto") == model.file("litert-int8")
         without = replace(model, files={key: file for key, file in model.files.items() if key != "litert-int8"})
         path = exported_file(without, "litert", "int8")
         path.parent.mkdir(parents=True)
         path.write_text("somebody tried")
         assert model_file(without, "litert", "auto") == model.file("litert")
-
-    def test_float32_is_taken_where_tiles_make_integers_slow(self, model, cache, processor):
-        processor("avx2 avx512f avx512_vnni amx_bf16 amx_tile amx_int8")
-        assert model_file(model, "litert", "auto") == model.file("litert")
-        assert model_file(model, "litert", "int8") == model.file("litert-int8")
-
-    def test_where_nothing_tells_the_processor_integers_are_taken(self, model, cache, monkeypatch, tmp_path):
-        monkeypatch.setattr("smiledet.engines.litert.CPUINFO", tmp_path / "none")
-        assert model_file(model, "litert", "auto") == model.file("litert-int8")
-
-    def test_what_ships_in_int8_alone_is_taken_anywhere(self, model, cache, processor):
-        processor("avx2 amx_int8")
-        alone = replace(model, files={key: file for key, file in model.files.items() if key != "litert"})
-        path = exported_file(alone, "litert")
-        path.parent.mkdir(parents=True)
-        path.write_text("somebody tried")
-        assert model_file(alone, "litert", "auto") == model.file("litert-int8")
 
     def test_exported_ones_are_found(self, model, cache):
         for engine, file_format, precision in (("onnx", "onnx", "int8"), ("tensorflow", "savedmodel", "float32")):

@@ -126,8 +126,7 @@ class TestPlan:
         assert plan["threads of an inference"].reason == "set by flag engine.threads"
         assert "index" in plan["emotion model"].reason
 
-    def test_a_platform_s_model_has_its_reason(self, monkeypatch):
-        monkeypatch.setattr("smiledet.engines.litert.LiteRTEngine.prefers_int8", lambda: True)
+    def test_a_platform_s_model_has_its_reason(self):
         loaded = load_config("jetson-tx2", None, {"engine.name": "litert"})
         decision = decided(plan_run(HERE, loaded))["smile model"]
         assert decision.value == "mini-xception"
