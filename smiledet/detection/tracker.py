@@ -33,13 +33,17 @@ class TrackerSettings:
     smoothing: float = field(default=0.06, metadata=between(0, 10))
 
 
-WORDS = 12
-"""Pictures on which a second detector has to see a new face before it is asked no more. The first shows the face."""
+WORDS = 6
+"""By how many the pictures on which a second detector sees a new face have to outnumber those on which it does not,
+before it is asked no more. The first shows the face."""
 
 DOUBTS = 3
-"""By how many the pictures on which it does not see a shown face may outnumber those on which it does, before the face
-is taken back (a sequential test; Wald, 1945). Of faces at a table, while they were new, it saw nine in ten; a relief on
-the wall that the first cascade takes for a face on every picture it saw on one in five."""
+"""By how many the latter may outnumber the former, before a shown face is taken back.
+
+With `WORDS` the bounds of a sequential test (A. Wald: Sequential tests of statistical hypotheses, 1945). Of faces at a
+table, while they were new, it saw nine in ten; a relief on the wall that the first cascade takes for a face on every
+picture it saw on one in five. Of what is shown for a first word and then seen on one in five, one in a thousand gets
+beyond doubt; of what is seen on nine in ten, one in six thousand is taken back."""
 
 HARDLY = 2
 """Words up to which the second detector is asked on pictures, too, on which the first does not see the face; later that
@@ -132,7 +136,7 @@ class FaceTracker:
                 track.seen,
                 track.placed,
                 track.confirmed,
-                track.confirmed and (track.words if self._asks else track.hits) >= WORDS,
+                track.confirmed and (track.words - track.doubts if self._asks else track.hits) >= WORDS,
             )
             for track in self._tracks
         ]
@@ -193,7 +197,7 @@ class FaceTracker:
         """Ask the second detector about the faces that have not convinced it yet; those that it takes back are gone."""
         for track in self._tracks:
             hardly_seen = track.confirmed and track.words <= HARDLY and track.placed == now
-            if track.words < WORDS and (track.seen == now or hardly_seen):
+            if track.words - track.doubts < WORDS and (track.seen == now or hardly_seen):
                 word = believe(track.number, Detection(track.detected, track.score))
                 if word:
                     track.hits += track.words == 0
