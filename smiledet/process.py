@@ -47,8 +47,7 @@ def peak_memory() -> int:
 
 
 def share_heaps(count: int = 2) -> None:
-    """Let all threads take their memory from so many heaps, and pictures too; where the C library has no such
-    settings, do nothing.
+    """Let all threads, for pictures too, take their memory from so many heaps; if the C library has none, do nothing.
 
     glibc gives each thread a heap of its own, up to eight a core. A picture that one thread lets go of is then of no
     use to another, and each heap keeps the most that its thread ever held at once: a few pictures each, which it

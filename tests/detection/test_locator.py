@@ -18,9 +18,9 @@ from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 
-SETTINGS = LocatorSettings(min_face=0.1, still_interval=0.0)
-"""The smaller portrait is just over a tenth of the picture's height. What has not changed is searched too, so that
-turns can be counted; `test_sweep.py` has the rest."""
+SETTINGS = LocatorSettings(min_face=0.1, still_interval=0.0, calm_rest=0.0)
+"""The smaller portrait is just over a tenth of the picture's height. What has not changed is searched too, and calm
+faces as often as others, so that turns can be counted; `test_sweep.py` and `test_calm.py` have the rest."""
 
 INTERVAL = SETTINGS.scan_interval
 HURRIED = SETTINGS.search_interval
