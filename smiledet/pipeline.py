@@ -28,7 +28,7 @@ from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.labels import LabelBoard
-from smiledet.process import ProcessorTimes, processor_times, share_heaps, usable_processors
+from smiledet.process import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
 from smiledet.rate import RateMeter
 from smiledet.report import RunReport, summarise
 from smiledet.shipped import make_aligner
@@ -55,6 +55,8 @@ WINDOW = "window"
 STOP_WITHIN = 1.5
 """Seconds that the threads get to end after a stop; the promise is 2 for everything."""
 
+TIDY_EVERY = 60.0
+"""Seconds after which memory that is free goes back to the system."""
 
 LATENCIES_SHOWN = 64
 """Frames over which the stats line takes the median latency."""
@@ -269,10 +271,14 @@ class Pipeline:
     def _watch(self) -> Stop:
         """Wait for what ends the run, and show frames meanwhile."""
         running: set[StageThread] = {self._grabber, *self._workers}
+        tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             message = self._next_message()
+            if time.monotonic() - tidied >= TIDY_EVERY:
+                hand_back_memory()
+                tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
             if message is not None:
@@ -310,8 +316,8 @@ class Pipeline:
 
     def _next_message(self) -> Stop | tuple[StageThread, SmiledetError | None] | None:
         try:
-            # With a window the wait was for its next frame; without one there is nothing else to do here.
-            return self._mailbox.get(block=self._window is None)
+            # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
+            return self._mailbox.get(block=self._window is None, timeout=TIDY_EVERY)
         except queue.Empty:
             return None
 

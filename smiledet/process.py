@@ -62,6 +62,16 @@ def share_heaps(count: int = 2) -> None:
         settings(M_TRIM_THRESHOLD, KEPT)
 
 
+def hand_back_memory() -> None:
+    """Let the system have what is free in the heaps, wherever it lies; a millisecond or two, off glibc nothing.
+
+    Once in a while more pictures are held at once than ever before. What that took stays with the process otherwise:
+    two to three MB in half an hour before a camera.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def usable_processors() -> int:
     """Processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):

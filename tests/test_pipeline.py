@@ -220,6 +220,18 @@ def test_the_window_shows_every_frame_of_a_file(config):
     assert all(np.array_equal(one, two) for one, two in zip(window.shown, collector.images, strict=True))
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_free_memory_is_handed_back_now_and_then(config, monkeypatch, shown):
+    """The sink does not end before it was."""
+    handed = threading.Semaphore(0)
+    monkeypatch.setattr("smiledet.pipeline.TIDY_EVERY", 0.01)
+    monkeypatch.setattr("smiledet.pipeline.hand_back_memory", handed.release)
+    collector = Collector(on_frame=lambda number: number < 3 or handed.acquire(timeout=LIMIT) or pytest.fail("never"))
+    window = FakeWindow(10**6) if shown else None
+    why, _ = Pipeline(config, demo(5), [collector], window).run()
+    assert why is Stop.END
+
+
 @pytest.mark.parametrize("how", [Stop.KEY, Stop.SIGNAL])
 def test_the_last_photograph_stays_until_a_key_or_a_signal(config, how):
     class PatientWindow(FakeWindow):

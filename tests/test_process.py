@@ -65,6 +65,29 @@ def test_threads_share_heaps(shared: bool) -> None:
     assert (done.stderr.count("Arena ") <= 2) == shared
 
 
+@glibc
+def test_free_memory_goes_back_wherever_it_lies() -> None:
+    """Below a block that is still held, where glibc itself hands nothing back."""
+    script = """
+import ctypes
+from smiledet.process import hand_back_memory, share_heaps
+share_heaps()
+c = ctypes.CDLL(None)
+c.malloc.restype, c.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def resident():
+    return int(open("/proc/self/status").read().split("RssAnon:")[1].split()[0])
+pictures = [c.malloc(700_000) for _ in range(30)]
+for each in pictures: ctypes.memset(each, 1, 700_000)
+most = resident()
+for each in pictures[:-1]: c.free(each)
+kept = resident()
+hand_back_memory()
+print(most - kept < 1000, most - resident() > 15000)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_as_many_processors_as_the_process_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {1, 5, 6}, raising=False)
     assert usable_processors() == 3
@@ -76,3 +99,4 @@ def test_as_many_processors_as_the_process_may_run_on(monkeypatch: pytest.Monkey
 def test_a_c_library_without_the_setting_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process.ctypes, "CDLL", lambda name: object())
     process.share_heaps()
+    process.hand_back_memory()
