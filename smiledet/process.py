@@ -65,8 +65,7 @@ def share_heaps(count: int = 2) -> None:
 def hand_back_memory() -> None:
     """Let the system have what is free in the heaps, wherever it lies; a millisecond or two, off glibc nothing.
 
-    Once in a while more pictures are held at once than ever before. What that took stays with the process otherwise:
-    two to three MB in half an hour before a camera.
+    Once in a while more pictures are held at once than ever before; what that took stays with the process otherwise.
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
