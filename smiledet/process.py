@@ -15,8 +15,11 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Of glibc's `mallopt`: how much of a heap's free end is kept, the size from which memory comes from outside the heaps,
 and the most heaps."""
 
-KEPT = 16 << 20
-"""Bytes of a heap's free end that are kept: some pictures."""
+LARGEST = 32 << 20
+"""Bytes of what comes from a heap at most: what glibc goes to by itself. A picture of 3840x2160 has 25 million."""
+
+KEPT = 2 * LARGEST
+"""Bytes of a heap's free end that are kept; twice, as where glibc finds the sizes out by itself."""
 
 
 def process_start_ns() -> int | None:
@@ -58,7 +61,7 @@ def share_heaps(count: int = 2) -> None:
         settings = ctypes.CDLL(None).mallopt
         settings(M_ARENA_MAX, count)
         # Both: setting either keeps glibc from adapting the other.
-        settings(M_MMAP_THRESHOLD, KEPT)
+        settings(M_MMAP_THRESHOLD, LARGEST)
         settings(M_TRIM_THRESHOLD, KEPT)
 
 
