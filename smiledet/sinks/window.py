@@ -15,7 +15,7 @@ import cv2
 from typing_extensions import Self
 
 from smiledet.frame import Image
-from smiledet.sinks.xserver import x_server_problem
+from smiledet.sinks.xserver import staying, x_server_problem
 
 QUIT_KEYS = (ord("q"), ord("Q"), 27)
 """q and Esc."""
@@ -82,7 +82,8 @@ class Window:
         if not self._open:
             # Qt complains of missing fonts and plug-ins, which are no concern of the user's.
             os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-            cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            with staying(os.environ.get("DISPLAY", ""), os.environ):
+                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
             self._open = True
         cv2.imshow(self._title, image)

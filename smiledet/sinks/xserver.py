@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 X_BASE_PORT = 6000
@@ -13,6 +14,9 @@ COOKIE = b"MIT-MAGIC-COOKIE-1"
 
 ANSWER_WITHIN = 2.0
 """Seconds that a server, perhaps on another machine, may take to answer."""
+
+KNOCKS = 3
+"""How often a server that hangs up without a word is tried: one that starts over drops who is waiting, then answers."""
 
 
 def x_server_problem(display: str, environment: Mapping[str, str]) -> str | None:
@@ -22,20 +26,54 @@ def x_server_problem(display: str, environment: Mapping[str, str]) -> str | None
         display: As in DISPLAY: ':0', ':0.0', 'unix:0', 'localhost:10.0' or '/path/to/socket:0'.
         environment: Environment variables, for the file of cookies.
     """
+    try:
+        _enter(display, environment).close()
+    except _NotLetInError as problem:
+        return str(problem)
+    return None
+
+
+@contextmanager
+def staying(display: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """Be a client of an X server meanwhile, where it lets one in.
+
+    A server whose last client leaves starts over (Xserver(1), -noreset), and drops those who are just coming: Qt, which
+    then aborts the process. On a desktop there are always others; under Xvfb, or on a board that shows nothing else,
+    knocking at the door may itself have been the last client's visit.
+    """
+    with ExitStack() as visit:
+        with suppress(_NotLetInError):
+            visit.enter_context(_enter(display, environment))
+        yield
+
+
+class _NotLetInError(Exception):
+    """Why not, in one line."""
+
+
+def _enter(display: str, environment: Mapping[str, str]) -> socket.socket:
+    """A connection over which the server has let this process in; raises _NotLetInError."""
     found = re.fullmatch(r"(.*):(\d+)(?:\.\d+)?", display)
     if found is None:
-        return f"DISPLAY is {display!r}, expected something like ':0'"
+        raise _NotLetInError(f"DISPLAY is {display!r}, expected something like ':0'")
     host, number = found[1], int(found[2])
     refusal = None
     for cookie in [*find_cookies(number, environment), None]:
-        connection = _connect(display, host, number)
-        if connection is None:
-            return f"DISPLAY is {display}, and no X server answers there"
-        with connection:
-            refusal = _say_hello(connection, cookie)
-        if refusal is None:
-            return None
-    return f"DISPLAY is {display}, and the X server there refuses this user: {refusal}"
+        for _ in range(KNOCKS):
+            connection = _connect(display, host, number)
+            if connection is None:
+                raise _NotLetInError(f"DISPLAY is {display}, and no X server answers there")
+            try:
+                refusal = _say_hello(connection, cookie)
+            except ConnectionError:
+                refusal = "it hangs up"
+                connection.close()
+                continue
+            if refusal is None:
+                return connection
+            connection.close()
+            break
+    raise _NotLetInError(f"DISPLAY is {display}, and the X server there refuses this user: {refusal}")
 
 
 def find_cookies(number: int, environment: Mapping[str, str]) -> Iterator[bytes]:
@@ -84,7 +122,7 @@ def _connect(display: str, host: str, number: int) -> socket.socket | None:
 
 
 def _say_hello(connection: socket.socket, cookie: bytes | None) -> str | None:
-    """Ask to be let in, X11 protocol 11.0; None if granted, else the server's reason."""
+    """Ask to be let in, X11 protocol 11.0; None if granted, else why not. Raises ConnectionError where it hangs up."""
     name, data = (COOKIE, cookie) if cookie else (b"", b"")
     hello = struct.pack("<BxHHHHxx", ord("l"), 11, 0, len(name), len(data))
     for text in (name, data):
@@ -92,8 +130,12 @@ def _say_hello(connection: socket.socket, cookie: bytes | None) -> str | None:
     try:
         connection.sendall(hello)
         answer = connection.recv(1024)
+    except ConnectionError:
+        raise
     except OSError as problem:
         return problem.strerror or "it does not answer"
+    if not answer:
+        raise ConnectionResetError
     if answer[:1] == b"\x01":
         return None
     reason = answer[8 : 8 + answer[1]] if len(answer) > 8 and answer[0] == 0 else b""

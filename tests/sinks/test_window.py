@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from smiledet.sinks import window
-from smiledet.sinks.window import display_problem
-from smiledet.sinks.xserver import find_cookies, x_server_problem
+from smiledet.sinks.window import Window, display_problem
+from smiledet.sinks.xserver import find_cookies, staying, x_server_problem
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the X server is probed on Linux alone")
 needs_xdotool = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
@@ -60,10 +61,12 @@ def test_wayland_alone_needs_a_plug_in(monkeypatch, platforms, allowed):
 
 
 class FakeServer:
-    """An X server that lets in those who show the cookie."""
+    """An X server that lets in those who show the cookie, after having dropped some as real ones do that start over."""
 
-    def __init__(self, path, cookie=b""):
+    def __init__(self, path, cookie=b"", dropped=0):
         self.cookie = cookie
+        self.dropped = dropped
+        self.clients = 0
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(path))
         self.listener.listen()
@@ -81,15 +84,54 @@ class FakeServer:
                 order, major, _, name, data = struct.unpack_from("<BxHHHH", hello)
                 assert (order, major) == (ord("l"), 11)
                 place = 12 + name + -name % 4
-                granted = not self.cookie or hello[place : place + data] == self.cookie
-                reason = b"No protocol specified\n"
-                refusal = struct.pack("<BBHHH", 0, len(reason), 11, 0, 6) + reason + b"\0\0"
-                connection.sendall(b"\x01" + b"\0" * 39 if granted else refusal)
+                if self.dropped:
+                    self.dropped -= 1
+                    continue
+                if self.cookie and hello[place : place + data] != self.cookie:
+                    reason = b"No protocol specified\n"
+                    connection.sendall(struct.pack("<BBHHH", 0, len(reason), 11, 0, 6) + reason + b"\0\0")
+                    continue
+                self.clients += 1
+                connection.sendall(b"\x01" + b"\0" * 39)
+                assert connection.recv(1) == b""  # until the client leaves
+                self.clients -= 1
 
     def close(self):
+        if not self.thread.is_alive():
+            return
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.thread.join(10)
+
+
+@linux
+@pytest.mark.parametrize(("dropped", "complaint"), [(1, None), (2, None), (99, "refuses this user: it hangs up")])
+def test_a_server_that_starts_over_is_asked_again(serve, dropped, complaint):
+    """Xvfb does when its last client leaves, and drops those who are just coming."""
+    problem = x_server_problem(serve(dropped=dropped), {"HOME": "/nonexistent"})
+    assert (problem is None) if complaint is None else problem.endswith(complaint)
+
+
+@linux
+def test_the_server_has_a_client_while_qt_comes(serve, monkeypatch):
+    """Else it may start over just then, since the knock at its door was its last client's visit, and Qt aborts."""
+    monkeypatch.setenv("DISPLAY", serve(dropped=1))
+    clients = []
+    monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
+    for name in ("resizeWindow", "imshow"):
+        monkeypatch.setattr(window.cv2, name, lambda *_: None)
+    shown = Window()
+    assert display_problem() is None
+    shown.show(np.zeros((4, 4, 3), np.uint8))
+    shown.show(np.zeros((4, 4, 3), np.uint8))
+    serve.servers[0].close()
+    assert clients == [1] and serve.servers[0].clients == 0
+
+
+@pytest.mark.parametrize("display", ["", "nonsense", f":{FREE_DISPLAY}"])
+def test_staying_where_there_is_no_server_stands_in_nobodys_way(display):
+    with staying(display, {}):
+        pass
 
 
 def xauthority(number, cookie, name=b"MIT-MAGIC-COOKIE-1"):
@@ -103,10 +145,11 @@ def xauthority(number, cookie, name=b"MIT-MAGIC-COOKIE-1"):
 def serve(tmp_path):
     servers = []
 
-    def start(cookie=b""):
-        servers.append(FakeServer(tmp_path / "x", cookie))
+    def start(cookie=b"", dropped=0):
+        servers.append(FakeServer(tmp_path / "x", cookie, dropped))
         return f"{tmp_path / 'x'}:0"
 
+    start.servers = servers
     yield start
     for server in servers:
         server.close()
