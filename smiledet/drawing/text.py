@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from smiledet.drawing.stamps import press, stamp
 from smiledet.frame import Image
@@ -93,9 +94,19 @@ def draw_text(image: Image, text: str, x: int, baseline: int, cap: int, colour: 
         press(image, ink, keep, x, baseline - ascent)
 
 
-@lru_cache(maxsize=384)
+@lru_cache(maxsize=64)
 def _stamp(text: str, cap: int, colour: Colour) -> tuple[Image, Image, int]:
     """A line of text as `press` takes it, and how many of its rows lie above the baseline."""
+    cover, ascent = _cover(text, cap)
+    return *stamp(cover, colour), ascent
+
+
+@lru_cache(maxsize=384)
+def _cover(text: str, cap: int) -> tuple[npt.NDArray[np.uint8], int]:
+    """How much a line of text covers of each pixel, 255 for all of it, and how many rows lie above the baseline.
+
+    Kept for longer than stamps are, which are six times as large: every score at every size comes up by and by.
+    """
     oversize = _oversize(cap)
     rows, ascent = cap * 2, round(cap * 1.3)
     cover = np.zeros((rows * oversize, text_width(text, cap) * oversize), np.uint8)
@@ -106,8 +117,8 @@ def _stamp(text: str, cap: int, colour: Colour) -> tuple[Image, Image, int]:
         thickness = max(1, round(shrink * weight))
         cv2.putText(cover, run, (x, baseline - lift), FONT, scale * shrink, 255, thickness, cv2.LINE_AA)
         x += _advance(run, scale)
-    cover = cv2.resize(cover, (cover.shape[1] // oversize, rows), interpolation=cv2.INTER_AREA)
-    return *stamp(cover, colour), ascent
+    shrunk = cv2.resize(cover, (cover.shape[1] // oversize, rows), interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, np.uint8), ascent
 
 
 def _pen(cap: int) -> tuple[int, float]:

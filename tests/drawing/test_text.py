@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from smiledet.drawing import text as texts
 from smiledet.drawing.text import draw_text, shorten, text_width, to_ascii
 
 
@@ -62,3 +65,19 @@ def test_shortened_text_fits(room) -> None:
 def test_room_for_more_shows_more() -> None:
     lengths = [len(shorten("not smiling at all today", 11, room)) for room in range(30, 200, 10)]
     assert lengths == sorted(lengths) and lengths[0] < lengths[-1]
+
+
+def test_the_scores_of_all_sizes_are_kept_small() -> None:
+    """Every score comes up by and by, at every size: in half an hour a camera's process must not grow by a megabyte."""
+    for cache in [cache for cache in vars(texts).values() if hasattr(cache, "cache_clear")]:
+        cache.cache_clear()
+    image = np.zeros((40, 200, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        for cap in (8, 9, 10, 11):
+            for score in range(101):
+                draw_text(image, f"{score / 100:.2f}", 2, 30, cap, (255, 255, 255))
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0 < kept < 1_000_000
