@@ -42,7 +42,7 @@ def to_ascii(text: str) -> str:
     return "".join(letter if " " <= letter <= "~" else " " if letter.isspace() else "?" for letter in plain)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def text_width(text: str, cap: int) -> int:
     """Width of a line of text in pixels.
 
