@@ -6,6 +6,7 @@ import threading
 
 from typing_extensions import override
 
+from smiledet.errors import SmiledetError
 from smiledet.sources.base import Picture, Source
 
 
@@ -39,7 +40,12 @@ class Looped(Source):
         cut = False
         if picture is None and not self._ending.is_set():
             self._source.close()
-            self._source.open()
+            try:
+                self._source.open()
+            except SmiledetError:
+                if self._ending.is_set():  # what was being opened was closed by another thread, and looks broken
+                    return None
+                raise
             if self._ending.is_set():  # meanwhile, by another thread
                 self._source.close()
             picture, cut = self._source.read(), True

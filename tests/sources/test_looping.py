@@ -47,6 +47,28 @@ def test_one_closed_while_it_opens_anew_stays_closed():
     assert source.read() is None
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_one_closed_in_the_middle_of_opening_anew_has_ended_and_is_not_broken(closed):
+    class Broken(DemoSource):
+        def open(self):
+            super().open()
+            if rounds:
+                if closed:
+                    source.close()  # what it reads next to see what it is comes from a released file
+                raise UsageError("no video")
+            rounds.append(1)
+
+    rounds = []
+    source = Looped(Broken(1 / 30))
+    source.open()
+    assert source.read() is not None
+    if closed:
+        assert source.read() is None
+    else:
+        with pytest.raises(UsageError, match="no video"):
+            source.read()
+
+
 def test_another_rate_is_another_time_line():
     waited = []
     paced = Paced(DemoSource(4 / 30), rate=60, clock=lambda: 5.0, wait=lambda s: waited.append(s) or False)
