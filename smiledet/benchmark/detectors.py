@@ -28,7 +28,7 @@ from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.choose import create_source
-from smiledet.training.chips import LabelledFaceLocator
+from smiledet.training.labelled_faces import LabelledFaceLocator
 from smiledet.training.progress import progress
 
 AGREE = 0.4

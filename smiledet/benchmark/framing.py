@@ -13,7 +13,7 @@ from smiledet.detection.framing import Framing
 from smiledet.detection.search import scan
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage
-from smiledet.training.chips import LabelledFaceLocator
+from smiledet.training.labelled_faces import LabelledFaceLocator
 
 SAME_FACE = 0.3
 """Intersection over union of a raw box and Viola-Jones' from which they frame one face."""

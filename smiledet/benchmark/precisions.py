@@ -25,9 +25,10 @@ from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.shipped import shipped_aligner
 from smiledet.tasks.base import get_task
-from smiledet.training.chips import LabelledFaceLocator, align_sample
+from smiledet.training.chips import align_sample
 from smiledet.training.evaluate import measured, samples_of
 from smiledet.training.held_out import HeldOut
+from smiledet.training.labelled_faces import LabelledFaceLocator
 from smiledet.training.progress import progress
 from smiledet.training.readings import Readings
 from smiledet.views import read

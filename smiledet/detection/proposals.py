@@ -214,6 +214,29 @@ def peaks(heat: Heat, threshold: float) -> list[tuple[int, int]]:
     return [(int(rows[number]), int(columns[number])) for number in order]
 
 
+def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], smallest: int) -> list[Box]:
+    """Those of some boxes where a network proposes a face of about that size, the hottest first.
+
+    Args:
+        network: Proposes.
+        grey: Grey uint8 (height, width).
+        boxes: In its pixels.
+        smallest: Side of the smallest face sought, in pixels.
+    """
+    mosaic = Mosaic(grey.shape[1], grey.shape[0], smallest)
+    if not mosaic.copies:
+        return []
+    agreed: list[Box] = []
+    for row, column in peaks(network.heat(mosaic.paint(grey)), network.threshold):
+        place = mosaic.box(row, column)
+        if place is None:
+            continue
+        low, high = (share * place.width for share in SIZES)
+        here = [box for box in boxes if low <= box.width <= high and same_place(place, box)]
+        agreed += [box for box in sorted(here, key=place.iou, reverse=True) if box not in agreed]
+    return agreed
+
+
 def same_place(proposed: Box, other: Box) -> bool:
     """Whether a proposal means what lies in another box: their middles are near, and their sizes not far apart."""
     (x, y), (other_x, other_y) = proposed.centre, other.centre

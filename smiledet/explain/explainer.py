@@ -16,7 +16,8 @@ from smiledet.datasets.base import Sample
 from smiledet.errors import UsageError
 from smiledet.explain.gradients import grad_cam, guided_backpropagation, without_softmax
 from smiledet.frame import Box, ChipSpec, Image
-from smiledet.training.chips import LabelledFaceLocator, align_sample
+from smiledet.training.chips import align_sample
+from smiledet.training.labelled_faces import LabelledFaceLocator
 from smiledet.zoo import Model
 
 SHOWN = 256

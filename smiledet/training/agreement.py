@@ -17,7 +17,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
-from smiledet.training.chips import LabelledFaceLocator
+from smiledet.training.labelled_faces import LabelledFaceLocator
 
 Chips = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]

@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.datasets.base import Sample
-from smiledet.detection.choose import detector_kind
-from smiledet.detection.search import scan, smallest_face
-from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage
+from smiledet.frame import AlignedFace, Box, ChipSpec
+from smiledet.training.labelled_faces import SEARCH_EDITION, LabelledFaceLocator, find_face
 from smiledet.training.progress import progress
 
 log = logging.getLogger(__name__)
@@ -25,12 +24,6 @@ JITTER = (0.04, 0.04, 0.086)
 """Standard deviations of Viola-Jones' boxes about the face, in box sides: centre x, centre y, side. Measured on every
 fourth of the annotated faces of HELEN and AFW (`smiledet.training.landmarks.measure_spread`): 0.078, 0.040 and 0.086,
 where the first is mostly turned heads, whose points move and not the box; hence y's value for x."""
-
-FACE_SHARE = 0.15
-"""Smallest face sought in a labelled photograph, as a share of its shorter side."""
-
-AROUND = 1.6
-"""How far around a data set's own box the face is searched for, in its sides: little more than the one face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,64 +43,12 @@ class ChipSet:
     unaligned: int
 
 
-class LabelledFaceLocator:
-    """Finds the one face that a labelled photograph is about: the largest that the detector reports.
-
-    Where the usual search finds none, a finer and more credulous one is tried, since every photograph is known to show
-    a face.
-
-    Args:
-        detector: One of `smiledet.detection`; Viola-Jones by default, as at deployment.
-
-    Raises:
-        UsageError: There is no such detector, or it is not installed.
-    """
-
-    def __init__(self, detector: str = "haar") -> None:
-        self._kind = detector_kind(detector)
-        self._passes = [self._kind.labelled[0]()]
-
-    def locate(self, grey: GreyImage) -> Box | None:
-        """The face's box in pixels, or None."""
-        for number, create in enumerate(self._kind.labelled):
-            if number == len(self._passes):  # the further ones are seldom needed, and cost time and memory
-                self._passes.append(create())
-            detector = self._passes[number]
-            found = scan(detector, grey, smallest_face(grey, FACE_SHARE, detector.needs))
-            if found:
-                return max((detection.box for detection in found), key=lambda box: box.area)
-        return None
-
-
-def pixels_of(fractions: Box, grey: GreyImage) -> Box:
-    """A box given in fractions of the picture, in its pixels."""
-    height, width = grey.shape
-    return Box(fractions.x * width, fractions.y * height, fractions.width * width, fractions.height * height)
-
-
 def jittered(box: Box, generator: np.random.Generator) -> Box:
     """Another box that Viola-Jones might have reported for the same face."""
     right, down, larger = generator.normal(0, JITTER) * box.width
     side = box.width + larger
     centre_x, centre_y = box.centre
     return Box(centre_x + right - side / 2, centre_y + down - side / 2, side, side)
-
-
-def find_face(locator: LabelledFaceLocator, sample: Sample, grey: GreyImage, locate: bool) -> Box | None:
-    """The sample's face, in pixels: where its data set says, or searched for (always, if `locate`).
-
-    A data set's own box only says where to search: each frames faces in its own way. Where nothing is found there, the
-    box itself is taken.
-    """
-    if sample.located is not None and not locate:
-        return pixels_of(sample.located, grey)
-    if sample.box is None:
-        return locator.locate(grey)
-    left, top, right, bottom = sample.box.scaled(AROUND).clipped(grey.shape[1], grey.shape[0])
-    if right <= left or bottom <= top:
-        return None
-    found = locator.locate(np.ascontiguousarray(grey[top:bottom, left:right]))
-    return sample.box if found is None else Box(found.x + left, found.y + top, found.width, found.height)
 
 
 def align_sample(
@@ -197,9 +138,8 @@ def cached_chips(
 ) -> ChipSet:
     """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks, geometry and detector stay so."""
     named = "\n".join(f"{sample.image}|{sample.label}|{sample.located or sample.box}" for sample in samples)
-    # Viola-Jones goes unnamed, so that chips cut before there was a choice stay good.
-    finder = "" if detector == "haar" else f"|{detector}"
-    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}{finder}".encode()).hexdigest()[:16]
+    finder = f"{detector}, {SEARCH_EDITION}"
+    key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}|{finder}".encode()).hexdigest()[:16]
     path = folder / f"chips-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:

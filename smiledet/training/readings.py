@@ -14,7 +14,8 @@ from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.shipped import shipped_aligner
-from smiledet.training.chips import LabelledFaceLocator, align_sample
+from smiledet.training.chips import align_sample
+from smiledet.training.labelled_faces import LabelledFaceLocator
 from smiledet.training.progress import progress
 from smiledet.views import read
 from smiledet.zoo import Model

@@ -20,6 +20,7 @@ from smiledet.detection.proposals import (
     Heat,
     ProposalNetwork,
     Proposer,
+    also_proposed,
     peaks,
     shipped_network,
 )
@@ -107,6 +108,29 @@ class Fire:
         for number, cell in enumerate(self.cells):
             heat[cell] = 0.9 - 0.01 * number
         return heat
+
+
+class TestAlsoProposed:
+    SMALLEST = 40
+
+    def place(self, cell: tuple[int, int]) -> Box:
+        box = Mosaic(GREY.shape[1], GREY.shape[0], self.SMALLEST).box(*cell)
+        assert box is not None
+        return box
+
+    def test_boxes_at_hot_places_the_hottest_first(self) -> None:
+        first, second = (10, 20), (20, 8)
+        there, loose, close = self.place(second), self.place(first).scaled(1.3), self.place(first).scaled(0.9)
+        boxes = [there, loose, close]
+        assert also_proposed(Fire((5, 5), first, second), GREY, boxes, self.SMALLEST) == [close, loose, there]
+        assert also_proposed(Fire(second, first), GREY, boxes, self.SMALLEST) == [there, close, loose]
+
+    def test_not_those_where_none_is_hot_or_of_another_size(self) -> None:
+        box = self.place((10, 20))
+        assert also_proposed(Fire(), GREY, [box], self.SMALLEST) == []
+        assert also_proposed(Fire((20, 8)), GREY, [box], self.SMALLEST) == []
+        assert also_proposed(Fire((10, 20)), GREY, [box.scaled(2)], self.SMALLEST) == []
+        assert also_proposed(Fire((0, 0)), np.zeros((20, 20), np.uint8), [box], self.SMALLEST) == []
 
 
 class Witness(FaceDetector):

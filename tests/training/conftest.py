@@ -19,7 +19,7 @@ from smiledet.frame import Box, ChipSpec, Points
 from smiledet.shipped import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.tasks.base import get_task
-from smiledet.training.chips import LabelledFaceLocator
+from smiledet.training.labelled_faces import LabelledFaceLocator
 from smiledet.training.recipe import Augmentation, ClassifierRecipe, Schedule
 from smiledet.zoo import find_model
 

@@ -8,7 +8,8 @@ import pytest
 from smiledet.datasets.base import Sample, read_samples
 from smiledet.frame import Box, ChipSpec
 from smiledet.training import chips as module
-from smiledet.training.chips import LabelledFaceLocator, cached_chips, cut_chips, find_face, pixels_of
+from smiledet.training.chips import cached_chips, cut_chips
+from smiledet.training.labelled_faces import LabelledFaceLocator, find_face, pixels_of
 
 LABELS = ("not smiling", "smiling")
 SPEC = ChipSpec(32)
