@@ -102,3 +102,11 @@ def test_the_program_says_so_on_one_line(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "none.json" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", sorted((SCRIPT.parents[1] / "docs" / "benchmarks").glob("*.json")), ids=lambda path: path.stem
+)
+def test_the_figures_in_the_documents_are_shown(benchmark_table, path):
+    shown = "\n".join(benchmark_table.render(path, brief=True))
+    assert json.loads(path.read_text())["command"] in shown and shown.count("\n") > 4
