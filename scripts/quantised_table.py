@@ -2,7 +2,7 @@
 
 Accuracy is that of the task's held-out photographs (age: the mean error in years), through the preprocessing of
 `smiledet evaluate`; the time is one inference on one thread, the precisions in turn. Files are made anew from the Keras
-file that ships, int8 after 300 faces of the training split, and are not kept.
+file that ships, int8 after a hundred faces of the training split, and are not kept.
 
 Example:
   python scripts/quantised_table.py --data-folder ../shared/data

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from types import TracebackType
 
 import cv2
@@ -82,7 +83,8 @@ class Window:
         if not self._open:
             # Qt complains of missing fonts and plug-ins, which are no concern of the user's.
             os.environ.setdefault("QT_LOGGING_RULES", "*.warning=false")
-            with staying(os.environ.get("DISPLAY", ""), os.environ):
+            # Elsewhere it is not Qt that comes, and on a Mac a knock at DISPLAY starts XQuartz.
+            with staying(os.environ.get("DISPLAY", ""), os.environ) if sys.platform == "linux" else nullcontext():
                 cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
             self._open = True

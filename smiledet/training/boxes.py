@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from smiledet.alignment.template import MIRRORED
 from smiledet.detection.haar import HaarDetector
-from smiledet.frame import Box, GreyImage, Points
+from smiledet.frame import Box, Detection, GreyImage, Points
 
 EYES = slice(36, 48)
 
@@ -34,13 +34,13 @@ def bounds(points: Points) -> Box:
     return Box(float(left), float(top), float(right - left), float(bottom - top))
 
 
-def found_box(detector: HaarDetector, image: GreyImage, points: Points) -> Box | None:
-    """Viola-Jones' box on an annotated face, or None where it does not find that face."""
+def found_face(detector: HaarDetector, image: GreyImage, points: Points) -> Detection | None:
+    """What Viola-Jones reports on an annotated face, or None where it does not find that face."""
     around = bounds(points)
     side = max(around.width, around.height)
     for detection in detector.detect(image, min_size=max(24, int(side * 0.7)), max_size=int(side * 2)):
         if detection.box.iou(around) > OVERLAP:
-            return detection.box
+            return detection
     return None
 
 

@@ -15,11 +15,10 @@ from smiledet.detection.second_look import SecondLook
 from smiledet.frame import Box, Detection, GreyImage
 
 FACE_SHARES = (0.15, 0.11)
-"""Smallest face sought in a labelled photograph, as a share of its shorter side, and where none is found."""
+"""Smallest face sought in a labelled photograph, as a share of its shorter side: at first, and if that does not do."""
 
 AROUND = 1.6
 """How far around a data set's own box the face is searched for, in its sides: little more than the one face."""
-
 
 SEARCH_EDITION = 2
 """Counted up where other faces are found than before: chips that were kept are cut anew."""

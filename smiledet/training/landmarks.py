@@ -28,8 +28,8 @@ from smiledet.detection.haar import HaarDetector, HaarSettings
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import file_key
 from smiledet.errors import UsageError
-from smiledet.frame import Box, GreyImage, Points
-from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_box, frames, measure_spread
+from smiledet.frame import Box, Detection, GreyImage, Points
+from smiledet.training.boxes import OUTER_CORNERS, BoxSpread, FramedFace, found_face, frames, measure_spread
 from smiledet.training.dlib_format import shorten_leaves
 from smiledet.training.recipe import LandmarkRecipe
 from smiledet.zoo import Model, ModelFile, sha256, write_row
@@ -43,8 +43,12 @@ CALIBRATION = 300
 """Views that tell the ranges of its integers."""
 
 
-def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Box | None]:
-    """An annotated face, and the box that Viola-Jones reports on it, be it one that frames it or not.
+SEARCH = HaarSettings(1.05, 3)
+"""How Viola-Jones looks for annotated faces."""
+
+
+def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, Detection | None]:
+    """An annotated face, and what Viola-Jones reports on it, be it a box that frames it or not.
 
     Raises:
         UsageError: The photograph cannot be read.
@@ -53,8 +57,8 @@ def read_face(face: AnnotatedFace, detector: HaarDetector) -> tuple[FramedFace, 
     if image is None:
         raise UsageError(f"cannot read the photograph {face.image}")
     grey = np.asarray(image, np.uint8)
-    box = found_box(detector, grey, face.points)
-    return FramedFace(grey, face.points, box if box and frames(box, face.points) else None), box
+    found = found_face(detector, grey, face.points)
+    return FramedFace(grey, face.points, found.box if found and frames(found.box, face.points) else None), found
 
 
 def point_errors(predictor: LandmarkPredictor, faces: Sequence[tuple[FramedFace, Box]]) -> npt.NDArray[np.float64]:
@@ -210,8 +214,9 @@ def train_landmarks(
     """
     if len(annotated) < 2:
         raise UsageError(f"{len(annotated)} annotated face is too few: one is held out, the others are learnt from")
-    detector = HaarDetector(HaarSettings(1.05, 3))
-    faces, boxes = zip(*(read_face(face, detector) for face in annotated), strict=True)
+    detector = HaarDetector(SEARCH)
+    faces, found = zip(*(read_face(face, detector) for face in annotated), strict=True)
+    boxes = [each and each.box for each in found]
     held_out, learnt = faces[:: recipe.held_out], [face for n, face in enumerate(faces) if n % recipe.held_out]
     if not any(face.box for face in learnt):
         raise UsageError(f"Viola-Jones frames none of {len(learnt)} annotated faces: do the points fit the pictures?")

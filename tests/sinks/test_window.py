@@ -128,6 +128,19 @@ def test_the_server_has_a_client_while_qt_comes(serve, monkeypatch):
     assert clients == [1] and serve.servers[0].clients == 0
 
 
+@linux
+def test_elsewhere_qt_is_not_what_comes_and_nobody_knocks(serve, monkeypatch):
+    """On a Mac, knocking at DISPLAY would start XQuartz."""
+    monkeypatch.setenv("DISPLAY", serve())
+    monkeypatch.setattr(window.sys, "platform", "darwin")
+    clients = []
+    monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
+    for name in ("resizeWindow", "imshow"):
+        monkeypatch.setattr(window.cv2, name, lambda *_: None)
+    Window().show(np.zeros((4, 4, 3), np.uint8))
+    assert clients == [0]
+
+
 @pytest.mark.parametrize("display", ["", "nonsense", f":{FREE_DISPLAY}"])
 def test_staying_where_there_is_no_server_stands_in_nobodys_way(display):
     with staying(display, {}):

@@ -1,0 +1,94 @@
+"""Print how far off the shipped landmarks are, on the faces of HELEN and AFW that they did not learn from.
+
+From Viola-Jones' own boxes: all that lie on the face, those that the second cascade agrees with, as it has to before a
+face is shown at deployment, and those that frame the face (`smiledet.training.boxes.frames`). Distances from the
+annotation are in distances between the eyes' outer corners.
+
+Example:
+  python scripts/landmark_table.py --data-folder ../shared/data
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.landmarks import LandmarkPredictor
+from smiledet.alignment.template import load_template
+from smiledet.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
+from smiledet.detection.choose import detector_kind
+from smiledet.detection.haar import HaarDetector
+from smiledet.detection.second_look import SecondLook
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.frame import Detection
+from smiledet.resources import configs_folder
+from smiledet.schema import read_dataclass
+from smiledet.shipped import closer_engine
+from smiledet.training.boxes import FramedFace
+from smiledet.training.landmarks import SEARCH, point_errors, read_face
+from smiledet.training.recipe import LandmarkRecipe
+from smiledet.training.tables import markdown, percent
+from smiledet.zoo import find_model
+
+
+def predictors() -> dict[str, LandmarkPredictor]:
+    """The shipped trees alone, and with the network that looks again, where something here runs it."""
+    model = find_model("landmarks", "ert68")
+    named = {"trees": LandmarkPredictor(model.file("dlib"))}
+    if engine := closer_engine(model):
+        closer = CloserLook(engine.predict, load_template(model.file("template")))
+        named["trees and network"] = LandmarkPredictor(model.file("dlib"), closer)
+    return named
+
+
+def table(annotated: Sequence[AnnotatedFace]) -> str:
+    """Mean errors by box and by who is in the photographs, Markdown.
+
+    Raises:
+        UsageError: Viola-Jones finds none of the faces.
+    """
+    kind = detector_kind("haar")
+    assert kind.verifying is not None
+    detector, second_look = HaarDetector(SEARCH), SecondLook(kind.verifying())
+    found: list[tuple[FramedFace, Detection, Path]] = []
+    for face in annotated:
+        framed, detection = read_face(face, detector)
+        if detection is not None:
+            found.append((framed, detection, face.image))
+    if not found:
+        raise UsageError(f"Viola-Jones finds none of {len(annotated)} annotated faces")
+    rows = {
+        "found": np.ones(len(found), bool),
+        "second cascade agrees": np.array([second_look.agrees(face.image, each) for face, each, _ in found]),
+        "framed": np.array([face.box is not None for face, _, _ in found]),
+    }
+    for name in ("helen", "afw"):
+        rows[f"framed, {name}"] = rows["framed"] & np.array([name in image.parts for _, _, image in found])
+    named = predictors()
+    errors = [point_errors(each, [(face, found.box) for face, found, _ in found]) for each in named.values()]
+    cells = [
+        [name, str(chosen.sum()), *(percent(float(each[chosen].mean()), 2) if chosen.any() else "-" for each in errors)]
+        for name, chosen in rows.items()
+    ]
+    return markdown([f"boxes, of {len(annotated)} faces", "boxes", *named], cells)
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-folder", type=Path, required=True, metavar="FOLDER", help="holds landmarks68.tar.gz")
+    arguments = parser.parse_args()
+    recipe = read_dataclass(LandmarkRecipe, configs_folder() / "train" / "landmarks.toml")
+    print(table(read_annotated_faces(arguments.data_folder / recipe.data)[:: recipe.held_out]))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SmiledetError as problem:
+        print(f"landmark_table: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)
