@@ -88,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("smiledet:", *str(problem).splitlines(), file=sys.stderr)  # on one line, even if a file's name is not
         return problem.exit_code
     except KeyboardInterrupt:
+        # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would
+        # end by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
+        exec("")
         print("smiledet: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

@@ -6,10 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
+import smiledet
 from smiledet.cli import main
 from smiledet.interrupts import SIGNALS, get_handlers, interrupt, on_signals, set_handlers
 
@@ -79,6 +82,24 @@ def test_a_second_signal_changes_nothing(start_smiledet, events, count_frames, t
     assert process.returncode == 130, complaints
     assert complaints.count("smiledet: interrupted") == 1
     assert count_frames(tmp_path / "out.mp4") > 0
+
+
+def test_an_interrupt_while_text_is_executed_ends_with_130_as_well(tmp_path):
+    """As in `exec` while a dataclass is made: Python notes it, and at its end would send itself SIGINT."""
+    program = """
+import sys
+from smiledet import cli
+def interrupted(wanted):
+    exec("raise KeyboardInterrupt")
+cli.build_parser = interrupted
+sys.exit(cli.main([]))
+"""
+    (tmp_path / "interrupted.py").write_text(program)
+    folders = [str(tmp_path), str(Path(smiledet.__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "smiledet: interrupted\n")
 
 
 def test_a_signal_while_the_models_are_loaded(start_smiledet, tmp_path):
