@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -36,28 +37,46 @@ def set_handlers(handlers: Handlers) -> None:
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+@dataclass(slots=True)
+class Heard:
+    """Whether a signal has come; see `on_signals`."""
+
+    yes: bool = False
+
+
+_enclosing: list[Heard] = []
+"""Of each `on_signals` that the main thread is in, the outermost first."""
+
+
 @contextmanager
-def on_signals(action: Callable[[], None]) -> Iterator[None]:
+def on_signals(action: Callable[[], None]) -> Iterator[Heard]:
     """Have the first SIGINT or SIGTERM do something; main thread only.
 
     Further ones change nothing, even after the end: all is over within two seconds of the first, and to cut that short
     would cost the outputs their last frames. Without a signal the handlers are given back.
 
+    An exception that the action raises can be lost, or become another: native modules that are just being imported
+    do that. So one that was heard outside of this is heard here, too, and whoever sees another exception can ask.
+
     Args:
         action: Called between two instructions of the main thread; must not wait.
     """
     before = get_handlers()
-    heard = False
+    heard = Heard()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        nonlocal heard
-        if not heard:
-            heard = True
+        if not heard.yes:
+            heard.yes = True
             action()
 
+    _enclosing.append(heard)
     try:
         set_handlers(dict.fromkeys(SIGNALS, handle))
-        yield
+        if any(outer.yes for outer in _enclosing) and not heard.yes:
+            heard.yes = True
+            action()
+        yield heard
     finally:
-        if not heard:  # else this handler stays, which from now on does nothing
+        _enclosing.pop()
+        if not heard.yes:  # else this handler stays, which from now on does nothing
             set_handlers(before)

@@ -14,7 +14,7 @@ from pkgutil import iter_modules
 from typing import NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.interrupts import IGNORED, get_handlers, interrupt, on_signals, set_handlers
+from smiledet.interrupts import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 
 INTERRUPTED = 130
 
@@ -76,27 +76,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no terminal's encoding may end a run
     before = get_handlers()
+    heard = Heard()
     if arguments is None:
         # What `on_signals` gives back: as a process nothing follows but its end, which a signal would litter.
         set_handlers(IGNORED)
     try:
-        with on_signals(interrupt):
+        with on_signals(interrupt) as heard:
             parsed = build_parser(wanted).parse_args(words)
             code: int = parsed.run(parsed)
         sys.stdout.flush()
-    except SmiledetError as problem:
+    except Exception as problem:
+        if heard.yes:  # it is what an import made of the interrupt, or came of its being half done
+            return _interrupted()
+        if isinstance(problem, BrokenPipeError):
+            # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if not isinstance(problem, SmiledetError):
+            raise
         print("smiledet:", *str(problem).splitlines(), file=sys.stderr)  # on one line, even if a file's name is not
         return problem.exit_code
     except KeyboardInterrupt:
-        # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would
-        # end by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
-        exec("")
-        print("smiledet: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _interrupted()
     finally:
         set_handlers(IGNORED if arguments is None else before)
     return code
@@ -106,3 +107,11 @@ def _version() -> str:
     from smiledet import __version__
 
     return f"smiledet {__version__}"
+
+
+def _interrupted() -> int:
+    # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would end
+    # by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
+    exec("")
+    print("smiledet: interrupted", file=sys.stderr)
+    return INTERRUPTED

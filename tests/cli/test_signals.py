@@ -102,6 +102,41 @@ sys.exit(cli.main([]))
     assert (done.returncode, done.stderr) == (130, "smiledet: interrupted\n")
 
 
+def test_an_interrupt_that_was_lost_is_heard_by_whoever_listens_next():
+    """Native modules that are being imported swallow what is raised meanwhile."""
+    before, acted = get_handlers(), []
+    try:
+        with on_signals(interrupt) as outer:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+            with on_signals(lambda: acted.append("inner")) as inner:
+                signal.raise_signal(signal.SIGTERM)
+        assert acted == ["inner"] and outer.yes and inner.yes
+        set_handlers(before)
+        with on_signals(lambda: acted.append("later")) as later:
+            pass
+        assert acted == ["inner"] and not later.yes
+    finally:
+        set_handlers(before)
+
+
+def test_what_an_import_makes_of_an_interrupt_is_one(monkeypatch, capsys):
+    before = get_handlers()
+
+    def imported(_wanted):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr("smiledet.cli.build_parser", imported)
+    try:
+        assert main([]) == 130
+    finally:
+        set_handlers(before)
+    assert capsys.readouterr().err == "smiledet: interrupted\n"
+
+
 def test_a_signal_while_the_models_are_loaded(start_smiledet, tmp_path):
     process = start_smiledet("run", "demo", "--realtime", "--no-show", "--record", "out.mp4")
     while "source: " not in process.stderr.readline():
