@@ -14,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from smiledet.benchmark.keeping import read_kept
 from smiledet.cli.bench import target, target_names
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.training.tables import markdown
+from smiledet.lab.benchmark.records import read_kept
+from smiledet.lab.training.evaluation.tables import markdown
 
 
 def as_markdown(name: str, kept: Mapping[str, Any], path: Path, brief: bool) -> list[str]:

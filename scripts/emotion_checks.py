@@ -18,18 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.template import load_template
-from smiledet.datasets.base import Sample, read_samples
 from smiledet.engines.base import Engine, load_engine
 from smiledet.engines.files import model_file
+from smiledet.engines.mirror_averaging import read
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.shipped import shipped_aligner
+from smiledet.lab.datasets.base import Sample, read_samples
+from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.tables import markdown, percent
+from smiledet.lab.training.faces.chips import ChipSet, cut_chips
+from smiledet.lab.training.faces.glasses import Glasses, put_on
+from smiledet.model_index import Model, find_model, read_index
+from smiledet.shipped_models import shipped_aligner
 from smiledet.tasks.base import get_task
-from smiledet.training.chips import ChipSet, cut_chips
-from smiledet.training.glasses import Glasses, put_on
-from smiledet.training.held_out import HELD_OUT
-from smiledet.training.tables import markdown, percent
-from smiledet.views import read
-from smiledet.zoo import Model, find_model, read_index
 
 ENGINE = "litert"
 

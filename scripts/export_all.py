@@ -16,8 +16,8 @@ from pathlib import Path
 
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError
+from smiledet.model_index import Model, read_index
 from smiledet.schema import read_toml
-from smiledet.zoo import Model, read_index
 
 RECIPES = Path(__file__).parents[1] / "configs" / "train"
 

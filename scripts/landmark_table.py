@@ -1,7 +1,7 @@
 """Print how far off the shipped landmarks are, on the faces of HELEN and AFW that they did not learn from.
 
 From Viola-Jones' own boxes: all that lie on the face, those that the second cascade agrees with, as it has to before a
-face is shown at deployment, and those that frame the face (`smiledet.training.boxes.frames`). Distances from the
+face is shown at deployment, and those that frame the face (`frames`). Distances from the
 annotation are in distances between the eyes' outer corners.
 
 Example:
@@ -15,23 +15,23 @@ from pathlib import Path
 
 import numpy as np
 
-from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.landmark_refiner import CloserLook
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.template import load_template
-from smiledet.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
-from smiledet.detection.choose import detector_kind
-from smiledet.detection.haar import HaarDetector
-from smiledet.detection.second_look import SecondLook
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.detectors.haar import HaarDetector
+from smiledet.detection.following.verifier import SecondLook
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Detection
-from smiledet.resources import configs_folder
+from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
+from smiledet.lab.training.evaluation.tables import markdown, percent
+from smiledet.lab.training.landmarks.boxes import FramedFace
+from smiledet.lab.training.landmarks.train import SEARCH, point_errors, read_face
+from smiledet.lab.training.recipe import LandmarkRecipe
+from smiledet.model_index import find_model
 from smiledet.schema import read_dataclass
-from smiledet.shipped import closer_engine
-from smiledet.training.boxes import FramedFace
-from smiledet.training.landmarks import SEARCH, point_errors, read_face
-from smiledet.training.recipe import LandmarkRecipe
-from smiledet.training.tables import markdown, percent
-from smiledet.zoo import find_model
+from smiledet.shipped_models import closer_engine
+from smiledet.system.resources import configs_folder
 
 
 def predictors() -> dict[str, LandmarkPredictor]:

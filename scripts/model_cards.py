@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.resources import configs_folder
+from smiledet.lab.training.evaluation.about import parameters_of
+from smiledet.lab.training.evaluation.evaluate import evaluate_models
+from smiledet.lab.training.evaluation.held_out import HELD_OUT, HeldOut
+from smiledet.lab.training.evaluation.tables import group_table, headline, markdown, percent
+from smiledet.lab.training.recipe import ClassifierRecipe
+from smiledet.model_index import Model, read_index, write_row
 from smiledet.schema import read_dataclass
+from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import get_task
-from smiledet.training.about import parameters_of
-from smiledet.training.evaluate import evaluate_models
-from smiledet.training.held_out import HELD_OUT, HeldOut
-from smiledet.training.recipe import ClassifierRecipe
-from smiledet.training.tables import group_table, headline, markdown, percent
-from smiledet.zoo import Model, read_index, write_row
 
 DATA = {
     "fer2013": "FER-2013 (Goodfellow et al., 2013); research use. People agree with its labels on about 65 % of the images.",

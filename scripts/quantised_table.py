@@ -13,11 +13,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from smiledet.benchmark.machine import describe_machine
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.training.held_out import HELD_OUT
-from smiledet.training.tables import markdown
-from smiledet.zoo import Model, read_index
+from smiledet.lab.machine import describe_machine
+from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.tables import markdown
+from smiledet.model_index import Model, read_index
 
 
 def chosen_models(only: list[str] | None) -> list[Model]:
@@ -43,7 +43,7 @@ def main() -> int:
     if arguments.limit is not None and arguments.limit < 1:
         raise UsageError(f"--limit {arguments.limit}: expected at least 1")
     models = chosen_models(arguments.only)
-    from smiledet.benchmark.precisions import HEADER, cells, measure_precisions
+    from smiledet.lab.benchmark.models.precisions import HEADER, cells, measure_precisions
 
     rows = []
     for model in models:

@@ -21,9 +21,9 @@ from typing import Any
 
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.training.held_out import HELD_OUT
-from smiledet.training.tables import markdown, percent
-from smiledet.zoo import read_index
+from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.tables import markdown, percent
+from smiledet.model_index import read_index
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from smiledet.cli import main
-from smiledet.resources import configs_folder
+from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.schema import read_dataclass
-from smiledet.training.recipe import ClassifierRecipe
+from smiledet.system.resources import configs_folder
 
 
 def in_order(recipes: list[Path]) -> list[Path]:

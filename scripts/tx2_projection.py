@@ -19,8 +19,13 @@ from functools import partial
 
 import numpy as np
 
-from smiledet.benchmark.pipeline import measure_run
-from smiledet.benchmark.projection import (
+from smiledet.config import Config
+from smiledet.engines.base import load_engine
+from smiledet.engines.files import model_file
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.lab.backend import prepare
+from smiledet.lab.benchmark.pipeline.measure import measure_run
+from smiledet.lab.benchmark.projection import (
     THESIS_FPS,
     TX2,
     Frame,
@@ -30,13 +35,8 @@ from smiledet.benchmark.projection import (
     roofline_ms,
     without_networks,
 )
-from smiledet.config import Config
-from smiledet.engines.base import load_engine
-from smiledet.engines.files import model_file
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.model_index import Model, find_model, read_index
 from smiledet.report import table
-from smiledet.training.backend import prepare
-from smiledet.zoo import Model, find_model, read_index
 
 HALF = 2
 """Bytes of a number in half precision, which TensorRT runs on a TX2."""
@@ -61,9 +61,9 @@ THESIS_MODEL = ("smile", "mobilenet-025")
 def counted(models: Sequence[Model]) -> list[Network]:
     """The networks' work and their time here."""
     prepare()
-    from smiledet.networks.flops import count_flops
-    from smiledet.networks.traffic import count_traffic
-    from smiledet.training.export import load_network
+    from smiledet.lab.networks.flops import count_flops
+    from smiledet.lab.networks.traffic import count_traffic
+    from smiledet.lab.training.export.export import load_network
 
     found = []
     for model in models:
@@ -103,9 +103,9 @@ def scan_ms() -> float:
     """Processor time of a Viola-Jones scan of the demo's whole picture, 640x480, as `smiledet run` would have it."""
     import cv2
 
-    from smiledet.detection.haar import HaarDetector
-    from smiledet.opencv import import_opencv
+    from smiledet.detection.detectors.haar import HaarDetector
     from smiledet.sources.demo import scene
+    from smiledet.system.opencv import import_opencv
 
     import_opencv()
     detector = HaarDetector()

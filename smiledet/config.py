@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smiledet.detection.choose import DETECTORS
-from smiledet.detection.haar import HaarSettings
+from smiledet.detection.detectors.choose import DETECTORS
+from smiledet.detection.detectors.haar import HaarSettings
+from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
-from smiledet.detection.tracker import TrackerSettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import UsageError
-from smiledet.resources import configs_folder
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
+from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import task_names
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.thread import WorkerSettings

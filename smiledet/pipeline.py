@@ -18,25 +18,25 @@ import cv2
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config, EngineSettings, TaskSettings
-from smiledet.detection.choose import detector_kind
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
-from smiledet.detection.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
 from smiledet.engines.base import load_engine
 from smiledet.engines.choice import AUTO, choose_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
-from smiledet.labels import LabelBoard
-from smiledet.process import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
-from smiledet.rate import RateMeter
+from smiledet.model_index import Model, find_model
 from smiledet.report import RunReport, summarise
-from smiledet.shipped import make_aligner
+from smiledet.shipped_models import make_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
+from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
 from smiledet.tasks.base import Task, get_task
-from smiledet.trace import Trace
+from smiledet.telemetry.rate import RateMeter
+from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
@@ -46,7 +46,7 @@ from smiledet.workers.grabber import Grabber
 from smiledet.workers.locator import LocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
-from smiledet.zoo import Model, find_model
+from smiledet.workers.track_labels import LabelBoard
 
 log = logging.getLogger(__name__)
 

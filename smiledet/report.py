@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from smiledet.buffer import FrameBuffer, StageCount
-from smiledet.process import ProcessorTimes, process_start_ns
+from smiledet.system.processes import ProcessorTimes, process_start_ns
 from smiledet.workers import drawer
 
 Section: TypeAlias = "tuple[str, Sequence[str], Sequence[Sequence[str]]]"

@@ -17,8 +17,8 @@ import pytest
 
 import smiledet
 from smiledet.errors import UsageError
+from smiledet.lab.backend import prepare
 from smiledet.sources.demo import scene
-from smiledet.training.backend import prepare
 
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""

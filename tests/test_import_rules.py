@@ -19,11 +19,11 @@ HEAVY = ("tensorflow", "keras", "matplotlib", "skimage", "sklearn")
 
 RUN_PATH_ROOMS = ("alignment", "detection", "drawing", "engines", "sinks", "sources", "tasks", "workers")
 
-TRAINING_ROOMS = ("networks", "datasets", "training", "explain")
-"""Never needed to run: they, and the commands that call for them, may load the frameworks."""
+LAB = "lab"
+"""Never needed to run: it, and the commands that call for it, may load the frameworks."""
 
-COMMANDS = ("train", "evaluate", "export", "datasets", "explain", "models")
-TRAINERS = (*TRAINING_ROOMS, "benchmark", *(f"cli.{command}" for command in COMMANDS))
+COMMANDS = ("train", "evaluate", "export", "datasets", "explain", "models", "bench", "_bench")
+TRAINERS = (LAB, *(f"cli.{command}" for command in COMMANDS))
 
 LAZY_USERS = ("engines.tensorflow",)
 """Run on a framework where the user asks for it: inside functions alone."""
@@ -120,7 +120,7 @@ class TestTheParserItself:
         assert Import("buffer", "smiledet.frame", True) in imports()
         assert Import("pipeline", "smiledet.workers.grabber", True) in imports()
         assert Import("engines.litert", "ai_edge_litert.interpreter", False) in imports()
-        assert Import("networks.base", "keras", True) in imports()
+        assert Import("lab.networks.base", "keras", True) in imports()
 
     def test_it_tells_when_an_import_runs(self) -> None:
         source = (
@@ -136,7 +136,7 @@ class TestTheParserItself:
 
     def test_every_room_is_there(self) -> None:
         rooms = {name.partition(".")[0] for name in modules()}
-        assert {*RUN_PATH_ROOMS, "networks", "datasets", "training", "cli", "pipeline", "buffer"} <= rooms
+        assert {*RUN_PATH_ROOMS, "lab", "system", "cli", "pipeline", "buffer"} <= rooms
 
 
 class TestDirections:
@@ -151,7 +151,7 @@ class TestDirections:
 
     def test_what_the_workers_call_does_not_call_back(self) -> None:
         below = tuple(room for room in RUN_PATH_ROOMS if room != "workers")
-        above = ("workers", "buffer", "pipeline", "config", "report", "cli", "benchmark", *TRAINING_ROOMS)
+        above = ("workers", "buffer", "pipeline", "config", "report", "cli", LAB)
         assert offences(below, above) == []
 
     def test_the_rooms_below_the_workers_stand_side_by_side(self) -> None:
@@ -172,11 +172,11 @@ class TestDirections:
         assert offences(("drawing",), others, but=(("drawing", "tasks.base"),)) == []
 
     def test_workers_know_nothing_of_the_pipeline(self) -> None:
-        assert offences(("workers",), ("pipeline", "config", "report", "cli", "benchmark", *TRAINING_ROOMS)) == []
+        assert offences(("workers",), ("pipeline", "config", "report", "cli", LAB)) == []
 
     def test_the_pipeline_knows_nothing_of_the_commands(self) -> None:
-        above = ("cli", "benchmark", *TRAINING_ROOMS)
-        assert offences(("pipeline", "config", "report", "buffer", "labels", "zoo"), above) == []
+        above = ("cli", LAB)
+        assert offences(("pipeline", "config", "report", "buffer", "model_index", "shipped_models"), above) == []
 
     def test_only_the_commands_know_of_the_commands(self) -> None:
         everybody = tuple(name for name in modules() if name and not within(name, "cli", "__main__"))
@@ -209,7 +209,7 @@ class TestFrameworks:
         guilty = [
             str(found)
             for found in imports()
-            if found.own is not None and within(found.own, *TRAINING_ROOMS) and not within(found.by, *TRAINERS)
+            if found.own is not None and within(found.own, LAB) and not within(found.by, *TRAINERS)
         ]
         assert guilty == []
 
@@ -220,7 +220,7 @@ class TestFrameworks:
             for found in imports()
             if found.at_once
             and within(found.by, "cli")
-            and (within(found.of, *HEAVY) or (found.own is not None and within(found.own, *TRAINING_ROOMS)))
+            and (within(found.of, *HEAVY) or (found.own is not None and within(found.own, LAB)))
         ]
         assert guilty == []
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from smiledet.config import BufferSettings, TaskSettings, load_config
-from smiledet.detection.haar import HaarDetector
+from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.engines.base import load_engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.pipeline import Limits, Pipeline, Stop

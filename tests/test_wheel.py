@@ -47,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 PLACES = """
 import json, smiledet
-from smiledet.resources import configs_folder, models_folder
+from smiledet.system.resources import configs_folder, models_folder
 print(json.dumps([smiledet.__file__, str(models_folder()), str(configs_folder())]))
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smiledet.alignment.chips import Halves, box_map, cut_chip
-from smiledet.alignment.closer_look import CloserLook, Network
+from smiledet.alignment.landmark_refiner import CloserLook, Network
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import Target, affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template

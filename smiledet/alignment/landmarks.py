@@ -12,7 +12,7 @@ import dlib
 import numpy as np
 
 from smiledet.alignment.chips import Halves, halves_of
-from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.landmark_refiner import CloserLook
 from smiledet.alignment.template import POINT_COUNT
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Matrix, Points

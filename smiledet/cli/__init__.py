@@ -14,7 +14,7 @@ from pkgutil import iter_modules
 from typing import NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.interrupts import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
+from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 
 INTERRUPTED = 130
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import SmiledetError
-from smiledet.process import peak_memory
 from smiledet.report import RunReport, stage_table, table
+from smiledet.system.processes import peak_memory
 
 if TYPE_CHECKING:
     from smiledet.sinks.tally import Tally
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def figures(report: RunReport, tally: Tally, source: Source, telemetry: Telemetry | None = None) -> dict[str, Any]:
-    """What `--report` writes; `smiledet.benchmark.pipeline.PipelineRun` reads it and says what each figure is."""
+    """What `--report` writes; `PipelineRun` reads it and says what each figure is."""
     user, system, share = report.processor
     frames = max(1, tally.frames)
     values = {

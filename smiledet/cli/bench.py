@@ -80,7 +80,7 @@ def _keep_what_came_before(chosen: argparse.ArgumentParser, parser: argparse.Arg
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, keep, draw and print."""
-    from smiledet.benchmark.keeping import check_output, check_plots, circumstances, keep
+    from smiledet.lab.benchmark.records import check_output, check_plots, circumstances, keep
 
     names = [arguments.target] if arguments.target else list(USUAL)
     modules = {name: target(name) for name in names}
@@ -121,7 +121,7 @@ def _measure(
     before: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """What a target measures; of one that grows, all of it is kept as it comes, with that of the targets before."""
-    from smiledet.benchmark.keeping import begun, keep
+    from smiledet.lab.benchmark.records import begun, keep
 
     if not hasattr(module, "grow"):
         whole: dict[str, Any] = module.measure(arguments)

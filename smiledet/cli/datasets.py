@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import SmiledetError, UsageError
 
 if TYPE_CHECKING:
-    from smiledet.datasets.base import Sample
-    from smiledet.datasets.census import Census
+    from smiledet.lab.datasets.base import Sample
+    from smiledet.lab.datasets.census import Census
 
 PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.data:
         print(_layouts(arguments.json))
         return 0
-    from smiledet.datasets.base import read_samples
-    from smiledet.datasets.census import take_census
+    from smiledet.lab.datasets.base import read_samples
+    from smiledet.lab.datasets.census import take_census
 
     read: list[tuple[str, list[Sample]]] = []
     for data in arguments.data:
@@ -85,7 +85,7 @@ def _total(census: Census, label: str) -> int:
 
 
 def _layouts(as_json: bool) -> str:
-    from smiledet.datasets.base import find_layout, layout_names
+    from smiledet.lab.datasets.base import find_layout, layout_names
     from smiledet.report import table
 
     layouts = [find_layout(name) for name in layout_names()]
@@ -121,7 +121,7 @@ def _check_sheet(arguments: argparse.Namespace) -> None:
 def _write_sheet(path: Path, read: list[tuple[str, list[Sample]]], columns: int) -> None:
     import cv2
 
-    from smiledet.datasets.sheet import class_sheet
+    from smiledet.lab.datasets.sheet import class_sheet
 
     encoded: Any = cv2.imencode(path.suffix.lower(), class_sheet(read, columns))[1]
     try:

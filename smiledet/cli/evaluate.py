@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smiledet.training.evaluate import Evaluation
-    from smiledet.zoo import Model
+    from smiledet.lab.training.evaluation.evaluate import Evaluation
+    from smiledet.model_index import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print, and write the report."""
+    from smiledet.lab.training.evaluation.evaluate import default_model, evaluate_models, models_of
+    from smiledet.model_index import find_model
     from smiledet.tasks.base import get_task
-    from smiledet.training.evaluate import default_model, evaluate_models, models_of
-    from smiledet.zoo import find_model
 
     task = get_task(arguments.task)
     if arguments.all_models:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         models = [find_model(task.name, arguments.model) if arguments.model else default_model(task)]
     if arguments.report is not None:
-        from smiledet.training.report_folder import prepare_folder
+        from smiledet.lab.training.evaluation.report_folder import prepare_folder
 
         prepare_folder(arguments.report)
     evaluations = evaluate_models(task, models, arguments.data, arguments.split, arguments.engine, arguments.locate)
@@ -63,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(evaluations: list[Evaluation], models: list[Model], arguments: argparse.Namespace) -> None:
-    from smiledet.training.about import describe_models
-    from smiledet.training.report_folder import prepare_folder, write_comparison, write_report
+    from smiledet.lab.training.evaluation.about import describe_models
+    from smiledet.lab.training.evaluation.report_folder import prepare_folder, write_comparison, write_report
 
     abouts = describe_models(models, arguments.engine)
     for evaluation, about in zip(evaluations, abouts, strict=True):
@@ -90,7 +90,7 @@ def _command(figures: dict[str, Any], locate: bool) -> str:
 
 def describe(result: dict[str, Any]) -> str:
     """The result as a person reads it."""
-    from smiledet.training.tables import headline
+    from smiledet.lab.training.evaluation.tables import headline
 
     lines = [
         f"{result['task']}/{result['model']} on {result['data']} ({result['split']}): {headline(result)}",

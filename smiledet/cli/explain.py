@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smiledet.model_index import Model
     from smiledet.tasks.base import Task
-    from smiledet.zoo import Model
 
 DEFAULT_TASK = "emotion"
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain, write the picture, and say what was read."""
-    from smiledet.training.backend import prepare
+    from smiledet.lab.backend import prepare
 
     if arguments.label and arguments.grid:
         from smiledet.errors import UsageError
@@ -47,9 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     prepare()
     import cv2
 
-    from smiledet.explain.explainer import Explainer, cut_face, display_spec, shown_face
-    from smiledet.explain.sheet import ExplainedFace, caption, grid, side_by_side
-    from smiledet.shipped import shipped_aligner
+    from smiledet.lab.explain.explainer import Explainer, cut_face, display_spec, shown_face
+    from smiledet.lab.explain.sheet import ExplainedFace, caption, grid, side_by_side
+    from smiledet.shipped_models import shipped_aligner
 
     specs = [spec for model in models if model.input for spec in (model.input, display_spec(model.input))]
     aligner = shipped_aligner()
@@ -83,9 +83,9 @@ def _writable(output: Path) -> Path:
 def _models(arguments: argparse.Namespace) -> tuple[Task, list[Model]]:
     """The task and the models to explain; for a grid without names all of the task's that have a Keras file."""
     from smiledet.errors import UsageError
+    from smiledet.lab.training.evaluation.evaluate import default_model, models_of
+    from smiledet.model_index import find_model, read_index
     from smiledet.tasks.base import get_task
-    from smiledet.training.evaluate import default_model, models_of
-    from smiledet.zoo import find_model, read_index
 
     holders = {model.task for model in read_index() if model.input and model.name in (arguments.model or [])}
     only = next(iter(holders)) if len(holders) == 1 else DEFAULT_TASK

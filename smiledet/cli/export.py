@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from smiledet.engines.base import Engine
     from smiledet.frame import ChipSpec
-    from smiledet.training.agreement import Agreement
-    from smiledet.zoo import Model
+    from smiledet.lab.training.export.agreement import Agreement
+    from smiledet.model_index import Model
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         raise UsageError(f"--output {arguments.output}: no such folder")
     name = file_name(model, arguments.to, precision, free)
     network, calibration = _network(arguments, model, precision)
-    from smiledet.training.export import export, ship_file
+    from smiledet.lab.training.export.export import export, ship_file
 
     with TemporaryDirectory(prefix="smiledet-export-") as elsewhere:
         if arguments.ship:
@@ -133,7 +133,7 @@ def _make_plan(arguments: argparse.Namespace, model: Model) -> None:
 
     def export_onnx(path: Path, precision: str) -> None:
         network, calibration = _network(arguments, model, precision)
-        from smiledet.training.export import export
+        from smiledet.lab.training.export.export import export
 
         export(network, path, "onnx", precision, calibration, None if free else 1)
 
@@ -153,10 +153,10 @@ def _network(
     arguments: argparse.Namespace, model: Model, precision: str
 ) -> tuple[keras.Model, npt.NDArray[np.uint8] | None]:
     """The Keras network, and the faces that int8 is calibrated on."""
-    from smiledet.training.backend import prepare
+    from smiledet.lab.backend import prepare
 
     prepare()
-    from smiledet.training.export import CALIBRATION_CHIPS, labelled_chips, load_network
+    from smiledet.lab.training.export.export import CALIBRATION_CHIPS, labelled_chips, load_network
 
     network = load_network(model)
     if precision != "int8":
@@ -165,7 +165,7 @@ def _network(
 
 
 def _model(wanted: str) -> Model:
-    from smiledet.zoo import find_model
+    from smiledet.model_index import find_model
 
     task, slash, name = wanted.partition("/")
     if not slash:
@@ -186,11 +186,11 @@ def _check(arguments: argparse.Namespace, model: Model, engine: Engine, precisio
     Raises:
         SmiledetError: It differs by more than its precision may.
     """
-    from smiledet.training.backend import prepare
+    from smiledet.lab.backend import prepare
 
     prepare()
-    from smiledet.training.agreement import check, compare, portrait_chips
-    from smiledet.training.export import labelled_chips, load_network
+    from smiledet.lab.training.export.agreement import check, compare, portrait_chips
+    from smiledet.lab.training.export.export import labelled_chips, load_network
 
     if arguments.data is not None:
         tested = labelled_chips(model.task, _spec(model), arguments.data, "test")

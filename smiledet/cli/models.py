@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
-    from smiledet.networks.listing import Listed
-    from smiledet.zoo import Model
+    from smiledet.lab.networks.listing import Listed
+    from smiledet.model_index import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_models(check: bool, as_json: bool) -> None:
+    from smiledet.model_index import read_index
     from smiledet.report import table
-    from smiledet.zoo import read_index
 
     models = read_index()
     sizes = [_sizes(model, check) for model in models]
@@ -89,13 +89,13 @@ def _shape(sides: Sequence[int]) -> str:
 
 
 def _print_architectures(as_json: bool) -> None:
-    from smiledet.training.backend import prepare
+    from smiledet.lab.backend import prepare
 
     prepare()
     from tqdm import tqdm
 
-    from smiledet.networks.base import architectures
-    from smiledet.networks.listing import outline
+    from smiledet.lab.networks.base import architectures
+    from smiledet.lab.networks.listing import outline
     from smiledet.report import table
 
     rows = tqdm(architectures().values(), unit="network", leave=False, disable=None)

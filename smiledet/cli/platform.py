@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, and print what was found."""
-    from smiledet.opencv import import_opencv
+    from smiledet.system.opencv import import_opencv
 
     import_opencv()
     from smiledet.config import load_config

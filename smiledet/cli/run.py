@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from smiledet.sinks.base import Sink
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
+    from smiledet.telemetry.trace import Trace
     from smiledet.telemetry.watch import Telemetry
-    from smiledet.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the pipeline."""
-    from smiledet.opencv import import_opencv
+    from smiledet.system.opencv import import_opencv
 
     import_opencv()
     from smiledet.config import load_config
@@ -119,10 +119,10 @@ def _run_open(
     arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
 ) -> int:
     from smiledet.cli._figures import figures, print_tables, write_report
-    from smiledet.interrupts import on_signals
     from smiledet.pipeline import Limits, Pipeline, Stop
     from smiledet.report import summary_line
     from smiledet.sinks.tally import Tally
+    from smiledet.system.signals import on_signals
 
     duration = arguments.duration
     if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
@@ -163,7 +163,7 @@ def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
     """The trace file, open; none where nobody wants it."""
     if arguments.trace is None:
         return None
-    from smiledet.trace import Trace
+    from smiledet.telemetry.trace import Trace
     from smiledet.workers import drawer
     from smiledet.workers.locator import faces_of
 
@@ -225,7 +225,7 @@ def _written_files(arguments: argparse.Namespace) -> list[Path]:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
-    from smiledet.sinks.output import claim_file, is_same_file
+    from smiledet.system.output_files import claim_file, is_same_file
 
     for path in _written_files(arguments):
         if arguments.source is not None and is_same_file(path, Path(arguments.source)):

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
+    from smiledet.lab.training.recipe import ClassifierRecipe
     from smiledet.tasks.base import Task
-    from smiledet.training.recipe import ClassifierRecipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train."""
     if not arguments.data_folder.is_dir():
         raise UsageError(f"--data-folder {arguments.data_folder}: no such folder")
-    from smiledet.resources import models_folder
+    from smiledet.system.resources import models_folder
 
     if arguments.quick and arguments.models is None and not arguments.study:
         raise UsageError("--quick makes models that are worth nothing: --models FOLDER says where they may go")
@@ -63,12 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
-    from smiledet.datasets.landmarks68 import read_annotated_faces
-    from smiledet.resources import configs_folder
+    from smiledet.lab.backend import prepare
+    from smiledet.lab.datasets.landmarks68 import read_annotated_faces
+    from smiledet.lab.training.landmarks.train import ship_landmarks
+    from smiledet.lab.training.recipe import LandmarkRecipe, quick_landmarks
     from smiledet.schema import read_dataclass
-    from smiledet.training.backend import prepare
-    from smiledet.training.landmarks import ship_landmarks
-    from smiledet.training.recipe import LandmarkRecipe, quick_landmarks
+    from smiledet.system.resources import configs_folder
 
     path = arguments.recipe or configs_folder() / "train" / "landmarks.toml"
     recipe = read_dataclass(LandmarkRecipe, path)
@@ -82,30 +82,30 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
 
 
 def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
-    from smiledet.resources import configs_folder
+    from smiledet.lab.backend import prepare
+    from smiledet.lab.training.recipe import ProposalRecipe, quick_proposals
     from smiledet.schema import read_dataclass
-    from smiledet.training.backend import prepare
-    from smiledet.training.recipe import ProposalRecipe, quick_proposals
+    from smiledet.system.resources import configs_folder
 
     path = arguments.recipe or configs_folder() / "train" / "proposals.toml"
     recipe = read_dataclass(ProposalRecipe, path)
     if arguments.quick:
         recipe = quick_proposals(recipe)
-    from smiledet.training.face_pictures import read_face_pictures
+    from smiledet.lab.training.proposals.pictures import read_face_pictures
 
     pictures, held_out = read_face_pictures(arguments.data_folder, recipe)
     prepare()
-    from smiledet.training.proposals import ship_proposals
+    from smiledet.lab.training.proposals.train import ship_proposals
 
     model = ship_proposals(pictures, held_out, recipe, models)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 
 def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
-    from smiledet.resources import configs_folder
+    from smiledet.lab.training.recipe import ClassifierRecipe, quick_classifier
     from smiledet.schema import read_dataclass
+    from smiledet.system.resources import configs_folder
     from smiledet.tasks.base import get_task
-    from smiledet.training.recipe import ClassifierRecipe, quick_classifier
 
     task = get_task(arguments.task)
     path = arguments.recipe
@@ -116,14 +116,14 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     recipe = read_dataclass(ClassifierRecipe, path)
     if arguments.quick:
         recipe = quick_classifier(recipe)
-    from smiledet.training.backend import prepare
+    from smiledet.lab.backend import prepare
 
     prepare()
     if arguments.study:
         _run_study(arguments, task, recipe)
         return
-    from smiledet.training.export import calibration_chips, ship
-    from smiledet.training.train import train_classifier
+    from smiledet.lab.training.classifiers.train import train_classifier
+    from smiledet.lab.training.export.export import calibration_chips, ship
 
     output = arguments.output or Path("runs") / f"{task.name}-{recipe.name}"
     calibration = calibration_chips(task, recipe, arguments.data_folder)
@@ -133,7 +133,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
 
 
 def _run_study(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:
-    from smiledet.training.study import run_study, shortened
+    from smiledet.lab.training.classifiers.study import run_study, shortened
 
     output = arguments.output or Path("runs") / f"study-{arguments.study}-{task.name}-{recipe.name}"
     recipe = shortened(recipe, arguments.epochs)

@@ -11,9 +11,9 @@ from math import cos, radians, sin
 import cv2
 import numpy as np
 
-from smiledet.detection.base import FaceDetector, Needs
+from smiledet.detection.detectors.base import FaceDetector, Needs
+from smiledet.detection.image_pyramid import evened, shrunk
 from smiledet.detection.search import DETECTOR_WINDOW
-from smiledet.detection.shrinking import evened, shrunk
 from smiledet.frame import Box, Detection, GreyImage
 
 REGION_SIZES = (0.8, 1.3)

@@ -4,9 +4,9 @@ A scan of the whole picture costs tens of milliseconds, a search around a known 
 surroundings of the known faces are searched, where each is expected and at about its known size, and between two
 searches the face is followed by its look. Where the detector misses it, it is sought tilted, then held by its look for
 a while, and its place is looked at for some seconds more. The whole picture is searched a slice at a time (see
-`smiledet.detection.sweep`): what has changed of it within `scan_interval`, or within `search_interval` while no face is
+`sweep`): what has changed of it within `scan_interval`, or within `search_interval` while no face is
 known or one is lost, the rest within `still_interval`; and whole on the first picture, after a cut, and as soon as a
-face is lost. Where a network proposes places (see `smiledet.detection.proposals`), new and lost faces are searched for
+face is lost. Where a network proposes places (see `proposal_network`), new and lost faces are searched for
 there, several times a second, and the whole picture is searched much more seldom. A new face has to convince a second
 detector.
 """
@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from smiledet.detection.around import Surroundings, shrunk_face
-from smiledet.detection.base import DetectorKind, FaceDetector
-from smiledet.detection.bridge import ALIKE, CALM, Bridge
-from smiledet.detection.haunts import PAUSE, Haunts
-from smiledet.detection.proposals import Proposer, shipped_network
-from smiledet.detection.scenes import SceneWatch
+from smiledet.detection.detectors.base import DetectorKind, FaceDetector
+from smiledet.detection.following.scene_cuts import SceneWatch
+from smiledet.detection.following.template_follower import ALIKE, CALM, Bridge
+from smiledet.detection.following.tracker import FaceTracker, KnownFace
+from smiledet.detection.following.verifier import SecondLook
+from smiledet.detection.scheduling.lost_places import PAUSE, Haunts
+from smiledet.detection.scheduling.proposal_network import Proposer, shipped_network
+from smiledet.detection.scheduling.sweep import Sweep
 from smiledet.detection.search import DETECTOR_WINDOW
-from smiledet.detection.second_look import SecondLook
-from smiledet.detection.sweep import Sweep
-from smiledet.detection.tracker import FaceTracker, KnownFace
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
 
@@ -79,7 +79,7 @@ class LocatorSettings:
         second_look: Whether a new face has to convince the detector's second cascade as well, before it is shown, and
             goes on convincing it while it is new; drops false alarms, and delays a faint face.
         proposals: Seconds between two looks of a tiny network that proposes where new faces may be, for Viola-Jones to
-            search there at once (see `smiledet.detection.proposals`): a new face appears that late, not `scan_interval`
+            search there at once (see `proposal_network`): a new face appears that late, not `scan_interval`
             late. Other detectors do without. 0 for never.
         proposed_interval: What takes the place of `scan_interval` and `search_interval` where faces are proposed: the
             whole picture is searched that seldom then, for what the network does not see.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from smiledet.detection.base import FaceDetector, Needs
+from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.frame import Box, Detection, GreyImage
 
 DETECTOR_WINDOW = Needs().window

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from smiledet.drawing.face import draw_box, draw_plates
-from smiledet.drawing.grounds import Grounds
 from smiledet.drawing.layout import Seat, arrange
+from smiledet.drawing.sprite_cache import Grounds
 from smiledet.drawing.stats import StatsLine, draw_stats, lay_out_stats
 from smiledet.drawing.style import Style
 from smiledet.frame import FaceReading, Image

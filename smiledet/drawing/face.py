@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 
 from smiledet.drawing.card import Card
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.grounds import Draw, Grounds
 from smiledet.drawing.layout import FaceLayout, lay_out_face
 from smiledet.drawing.shapes import bar_radius, draw_corners, draw_track, fill_plate, fill_rounded, fill_track
+from smiledet.drawing.sprite_cache import Draw, Grounds
 from smiledet.drawing.strip import Strip
 from smiledet.drawing.style import FAINT_INK, INK, SLOT, Style, ink_on, muted
 from smiledet.drawing.text import draw_text

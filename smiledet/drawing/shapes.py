@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.stamps import Corners, corner_stamps, layered, press_corners
+from smiledet.drawing.sprites import Corners, corner_stamps, layered, press_corners
 from smiledet.drawing.style import DARK_INK, PLATE, PLATE_OPACITY, TRACK
 from smiledet.frame import Image
 from smiledet.tasks.base import Colour

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.drawing.stamps import press, stamp
+from smiledet.drawing.sprites import press, stamp
 from smiledet.frame import Image
 from smiledet.tasks.base import Colour
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from smiledet.engines.base import engine_class
 from smiledet.errors import UsageError
-from smiledet.resources import cache_folder
-from smiledet.zoo import Model
+from smiledet.model_index import Model
+from smiledet.system.resources import cache_folder
 
 FLOAT32 = "float32"
 AUTO = "auto"

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from smiledet.engines.base import Engine, check_chips
 from smiledet.engines.tiles import without_tiles
 from smiledet.errors import UsageError
-from smiledet.standard_error import standard_error_without
+from smiledet.system.standard_streams import standard_error_without
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from smiledet.engines.base import Engine, check_chips, in_batches
 from smiledet.errors import UsageError
-from smiledet.standard_error import TENSORFLOW_GREETING, standard_error_without
+from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
 
 SIGNATURE = "serving_default"
 

@@ -12,9 +12,9 @@ from smiledet.config import Config, LoadedConfig, TaskSettings
 from smiledet.engines.choice import AUTO, EngineChoice, choose_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
+from smiledet.model_index import Model, find_model
 from smiledet.platform.choice import PlatformChoice
-from smiledet.resources import configs_folder
-from smiledet.zoo import Model, find_model
+from smiledet.system.resources import configs_folder
 
 
 @dataclass(frozen=True, slots=True)

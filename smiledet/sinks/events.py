@@ -21,7 +21,7 @@ from typing_extensions import override
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Annotation, FaceReading, Frame, Prediction
 from smiledet.sinks.base import Sink
-from smiledet.sinks.output import check_suffix, claim_file
+from smiledet.system.output_files import check_suffix, claim_file
 from smiledet.tasks.base import Task, get_task
 
 SUFFIXES = (".jsonl", ".csv")

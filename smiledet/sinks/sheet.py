@@ -11,7 +11,7 @@ from smiledet.drawing.contact_sheet import contact_sheet
 from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
-from smiledet.sinks.output import check_suffix, claim_file
+from smiledet.system.output_files import check_suffix, claim_file
 
 CELL_WIDTH = 480
 

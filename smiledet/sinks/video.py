@@ -15,10 +15,10 @@ from typing_extensions import override
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Annotation, Frame, Image
-from smiledet.opencv import file_name
 from smiledet.sinks.base import Sink
-from smiledet.sinks.output import check_suffix, claim_file
 from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.system.opencv import file_name
+from smiledet.system.output_files import check_suffix, claim_file
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from typing_extensions import Self, override
 
 from smiledet.errors import UsageError
 from smiledet.frame import Image
-from smiledet.opencv import file_name
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture, quieten_opencv
 from smiledet.sources.images import is_image_name
+from smiledet.system.opencv import file_name
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner
+from smiledet.engines.mirror_averaging import group_turn
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
-from smiledet.views import group_turn
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
 

@@ -13,7 +13,7 @@ from smiledet.buffer import FrameBuffer
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
-from smiledet.trace import Trace
+from smiledet.telemetry.trace import Trace
 from smiledet.workers.thread import Ended, StageThread, WorkerSettings
 
 log = logging.getLogger(__name__)

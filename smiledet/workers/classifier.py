@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine
+from smiledet.engines.mirror_averaging import mirror_turn, mirrored, read
 from smiledet.frame import ChipSpec, Frame, Prediction
-from smiledet.labels import LabelBoard, Reading
 from smiledet.tasks.base import Task
-from smiledet.views import mirror_turn, mirrored, read
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
+from smiledet.workers.track_labels import LabelBoard, Reading
 
 
 class ClassifierWorker(Worker):

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.drawing.annotate import annotate
-from smiledet.drawing.grounds import Grounds
 from smiledet.drawing.layout import Seat
+from smiledet.drawing.sprite_cache import Grounds
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, Frame
-from smiledet.labels import LabelBoard
-from smiledet.rate import RateMeter
 from smiledet.tasks.base import Task
+from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
 from smiledet.workers.locator import faces_of
+from smiledet.workers.track_labels import LabelBoard
 
 STAGE = "draw"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smiledet.errors import SmiledetError
 from smiledet.schema import between
-from smiledet.trace import Trace
+from smiledet.telemetry.trace import Trace
 
 log = logging.getLogger(__name__)
 

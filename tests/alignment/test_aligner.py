@@ -11,16 +11,16 @@ import pytest
 from smiledet.alignment import aligner as aligner_module
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.chips import box_map, chip_map, cut_chip
-from smiledet.alignment.closer_look import CloserLook
+from smiledet.alignment.landmark_refiner import CloserLook
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import load_template
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, GreyImage, Image, Points
-from smiledet.shipped import shipped_aligner
+from smiledet.model_index import find_model
+from smiledet.shipped_models import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, Portrait, locate
 from smiledet.sources.images import read_image
-from smiledet.zoo import find_model
 
 GREY, COLOUR = ChipSpec(64), ChipSpec(96, 0.8, 3)
 

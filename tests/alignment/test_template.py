@@ -11,7 +11,7 @@ import pytest
 from smiledet.alignment.template import INNER, MIRRORED, POINT_COUNT, load_template, symmetrise
 from smiledet.errors import UsageError
 from smiledet.frame import Points
-from smiledet.zoo import find_model
+from smiledet.model_index import find_model
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
-from smiledet.resources import models_folder
+from smiledet.system.resources import models_folder
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc and /dev/full are Linux's")
 
@@ -193,7 +193,7 @@ def own_models(here, monkeypatch):
     """A copy of the shipped models, which a test may damage."""
     folder = here / "models"
     shutil.copytree(models_folder(), folder)
-    monkeypatch.setattr("smiledet.zoo.models_folder", lambda: folder)
+    monkeypatch.setattr("smiledet.model_index.models_folder", lambda: folder)
     return folder
 
 

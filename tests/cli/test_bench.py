@@ -10,24 +10,24 @@ from pathlib import Path
 import cv2
 import pytest
 
-from smiledet.benchmark.keeping import read_kept
-from smiledet.benchmark.models import measure_networks
-from smiledet.benchmark.networks import shipped_networks
-from smiledet.benchmark.peer_environment import PeerEnvironment
-from smiledet.benchmark.peer_list import Peer
-from smiledet.benchmark.peer_worker import PeerError
 from smiledet.cli import main
 from smiledet.cli.bench import target, target_names
-from smiledet.detection import packages
-from smiledet.detection.choose import installed_detectors
-from smiledet.zoo import find_model, read_index
+from smiledet.detection.detectors import packages
+from smiledet.detection.detectors.choose import installed_detectors
+from smiledet.lab.benchmark.models.measure import measure_networks
+from smiledet.lab.benchmark.models.networks import shipped_networks
+from smiledet.lab.benchmark.peers.environment import PeerEnvironment
+from smiledet.lab.benchmark.peers.programs import Peer
+from smiledet.lab.benchmark.peers.worker import PeerError
+from smiledet.lab.benchmark.records import read_kept
+from smiledet.model_index import find_model, read_index
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Few inferences, and no Keras, which would convert and count first."""
-    monkeypatch.setattr("smiledet.benchmark.pacing.ROUND_SECONDS", 0.0)
-    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.pacing.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.networks.can_convert", lambda: False)
 
 
 def refused(capsys, *arguments):
@@ -126,7 +126,7 @@ def groups(quick, monkeypatch):
         return measure_networks(networks, *settings)
 
     monkeypatch.setattr("smiledet.cli._bench.models._groups", made_up)
-    monkeypatch.setattr("smiledet.benchmark.models.measure_networks", timing)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.measure.measure_networks", timing)
     return timed
 
 
@@ -153,7 +153,7 @@ def test_an_interrupted_run_keeps_what_it_has_and_goes_on(groups, capsys, tmp_pa
 
 
 def test_converting_alone_measures_nothing(groups, capsys, monkeypatch):
-    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: True)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.networks.can_convert", lambda: True)
     assert main(["bench", "models", "--convert-only", "--engine", "litert"]) == 0
     assert groups == []
     out = capsys.readouterr().out
@@ -293,8 +293,8 @@ def stand_in(monkeypatch, tmp_path):
         Peer(name, f"the peer {name}", loop, packages=((package,),), large=name == "huge")
         for name, package in (("runs", "there"), ("breaks", "missing"), ("huge", "there"))
     )
-    monkeypatch.setattr("smiledet.benchmark.peer_list.PEERS", peers)
-    monkeypatch.setattr("smiledet.benchmark.peer_list.SMILEDET", Peer("smiledet", "in its place", loop))
+    monkeypatch.setattr("smiledet.lab.benchmark.peers.programs.PEERS", peers)
+    monkeypatch.setattr("smiledet.lab.benchmark.peers.programs.SMILEDET", Peer("smiledet", "in its place", loop))
     monkeypatch.setattr(PeerEnvironment, "python", Path(sys.executable))
 
     def call(self, what, command):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from smiledet.benchmark import locating
 from smiledet.cli import main
-from smiledet.detection import packages
+from smiledet.detection.detectors import packages
+from smiledet.lab.benchmark.locator import measure as locating
 
 QUICK = ("bench", "locator", "--frames", "3", "--references", "hog", "--every", "2")
 

@@ -9,10 +9,10 @@ import cv2
 import pytest
 
 from smiledet.cli import main
+from smiledet.lab.training.evaluation.evaluate import default_model
+from smiledet.model_index import read_index
 from smiledet.sources.demo import PORTRAITS, locate
 from smiledet.tasks.base import get_task
-from smiledet.training.evaluate import default_model
-from smiledet.zoo import read_index
 
 SMILE = get_task("smile")
 

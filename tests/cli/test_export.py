@@ -21,9 +21,9 @@ from smiledet.cli import main
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import exported_file, model_file
 from smiledet.errors import UsageError
+from smiledet.lab.backend import prepare
+from smiledet.model_index import Model, find_model, read_index, write_row
 from smiledet.sources.demo import PORTRAITS, locate
-from smiledet.training.backend import prepare
-from smiledet.zoo import Model, find_model, read_index, write_row
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ class TestExporting:
 
     def test_what_loses_too_much_does_not_ship(self, smile, tmp_path, capfd, monkeypatch):
         """The index named it already, and LiteRT would have taken it."""
-        from smiledet.training import agreement
+        from smiledet.lab.training.export import agreement
 
         shutil.copytree(smile.folder / "smile", tmp_path / "smile")
         mine = replace(smile, folder=tmp_path, files={"keras": smile.files["keras"]})
@@ -192,7 +192,7 @@ class TestExporting:
         assert exported_file(smile, "litert", "int8").stat().st_size < smile.file("litert").stat().st_size / 2
 
     def test_a_difference_is_a_fault(self, smile, tmp_path, capfd, monkeypatch):
-        from smiledet.training import agreement
+        from smiledet.lab.training.export import agreement
 
         monkeypatch.setitem(agreement.TOLERANCES, "float16", agreement.Tolerance(1e-9, 1e-9))
         command = ["export", f"smile/{smile.name}", "--precision", "float16", "--output", str(tmp_path), "--check"]
@@ -203,7 +203,7 @@ class TestExporting:
     def test_a_free_batch(self, smile, cache, capfd):
         """ONNX Runtime takes 1, 3 and 16 faces at once, and says what Keras does of each."""
         onnxruntime = pytest.importorskip("onnxruntime")
-        from smiledet.training.export import load_network
+        from smiledet.lab.training.export.export import load_network
 
         assert main(["export", f"smile/{smile.name}", "--to", "onnx", "--batch", "any", "--check"]) == 0
         output, complaints = capfd.readouterr()

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import smiledet
-from smiledet.benchmark.pipeline import measure_run
 from smiledet.cli import command_names, main
 from smiledet.errors import UsageError
+from smiledet.lab.benchmark.pipeline.measure import measure_run
+from smiledet.model_index import read_index
 from smiledet.platform import choose_platform, platform_names
-from smiledet.process import peak_memory, process_start_ns, processor_time
-from smiledet.zoo import read_index
+from smiledet.system.processes import peak_memory, process_start_ns, processor_time
 
 
 def helped(capsys, *arguments):
@@ -65,7 +65,7 @@ def test_a_complaint_is_on_one_line_whatever_it_quotes(capsys, monkeypatch):
     def complain(*_):
         raise UsageError("a name of\ntwo lines")
 
-    monkeypatch.setattr("smiledet.zoo.read_index", complain)
+    monkeypatch.setattr("smiledet.model_index.read_index", complain)
     assert main(["models"]) == 2
     assert capsys.readouterr().err == "smiledet: a name of two lines\n"
 
@@ -78,8 +78,8 @@ def test_models_lists_every_row_of_the_index(capsys):
 
 
 def test_bench_prints_one_json_object(capfd, write_scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr("smiledet.benchmark.pacing.ROUND_SECONDS", 0.0)
-    monkeypatch.setattr("smiledet.benchmark.networks.can_convert", lambda: False)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.pacing.ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("smiledet.lab.benchmark.models.networks.can_convert", lambda: False)
     clip = write_scenes(tmp_path / "clip.mp4", 4)
     arguments = ["--engine", "litert", "--threads", "1", "--repeats", "1", "--rounds", "1", "--clip", str(clip)]
     assert main(["bench", *arguments, "--json"]) == 0
@@ -113,7 +113,7 @@ def test_peak_memory_is_this_process_own():
     """Linux lets a child inherit its parent's in getrusage, as `smiledet bench` would in each of its runs."""
     ballast = bytearray(400 * 2**20)
     ballast[:: 2**12] = b"x" * (len(ballast) >> 12)  # touched, so that it is resident
-    program = "from smiledet.process import peak_memory; print(peak_memory())"
+    program = "from smiledet.system.processes import peak_memory; print(peak_memory())"
     environment = {"PYTHONPATH": str(Path(smiledet.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert peak_memory() > len(ballast)

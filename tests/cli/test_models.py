@@ -7,8 +7,8 @@ import json
 import pytest
 
 from smiledet.cli import main
-from smiledet.training import backend
-from smiledet.zoo import read_index
+from smiledet.lab import backend
+from smiledet.model_index import read_index
 
 
 def test_trained_models_as_a_table_and_as_json(capsys):
@@ -47,7 +47,7 @@ class TestArchitectures:
             backend.prepare()
         except Exception as problem:
             pytest.skip(str(problem))
-        base = pytest.importorskip("smiledet.networks.base")
+        base = pytest.importorskip("smiledet.lab.networks.base")
         rows = base.architectures()
         monkeypatch.setattr(base, "architectures", lambda: {name: rows[name] for name in self.NAMES})
 

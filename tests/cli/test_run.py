@@ -98,7 +98,7 @@ def test_nothing_heavy_is_imported(tmp_path):
     assert code == 0
     assert "smiledet.engines.litert" in modules
     assert not {name.partition(".")[0] for name in modules} & set(HEAVY)
-    assert not [name for name in modules if name.startswith(("smiledet.training", "smiledet.networks"))]
+    assert not [name for name in modules if name.startswith(("smiledet.lab.training", "smiledet.lab.networks"))]
 
 
 def test_photographs_are_searched_one_by_one(run_smiledet, count_frames, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 
 import smiledet
 from smiledet.cli import main
-from smiledet.interrupts import SIGNALS, get_handlers, interrupt, on_signals, set_handlers
+from smiledet.system.signals import SIGNALS, get_handlers, interrupt, on_signals, set_handlers
 
 ENDS_WITHIN = 10.0
 """Seconds until the process is gone: five times what is promised, for a machine that is busy."""
@@ -210,7 +210,7 @@ def test_unheard_the_handlers_are_given_back_one_by_one():
 
 def test_ctrl_c_outside_a_run(monkeypatch, capfd):
     before = get_handlers()
-    monkeypatch.setattr("smiledet.zoo.read_index", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("smiledet.model_index.read_index", lambda: signal.raise_signal(signal.SIGINT))
     assert main(["models"]) == 130
     assert get_handlers() == before
     assert capfd.readouterr().err == "smiledet: interrupted\n"

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
-from smiledet.resources import configs_folder
+from smiledet.model_index import Model, read_index
 from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import get_task
-from smiledet.zoo import Model, read_index
 
 LABELS = get_task("smile").labels
 

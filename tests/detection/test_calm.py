@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.bridge import CALM, Bridge
-from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
+from smiledet.detection.following.template_follower import CALM, Bridge
+from smiledet.detection.following.tracker import WORDS, FaceTracker
 from smiledet.detection.locator import LARGE, FaceLocator, LocatorSettings
-from smiledet.detection.tracker import WORDS, FaceTracker
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
 

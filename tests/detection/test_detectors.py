@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import smiledet.detection
-from smiledet.detection import packages
-from smiledet.detection.base import DetectorKind
-from smiledet.detection.choose import DETECTORS, detector_kind, installed_detectors
-from smiledet.detection.framing import Framing, framed
+from smiledet.detection.detectors import packages
+from smiledet.detection.detectors.base import DetectorKind
+from smiledet.detection.detectors.choose import DETECTORS, detector_kind, installed_detectors
+from smiledet.detection.detectors.framing import Framing, framed
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, LocatorSettings
+from smiledet.detection.scheduling.slices import plan_slices
 from smiledet.detection.search import scan, smallest_face
-from smiledet.detection.slices import plan_slices
-from smiledet.detection.tracker import FaceTracker
 from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.sources.demo import PORTRAITS, locate
@@ -53,7 +53,7 @@ def portrait_and_box(portrait, face=100):
 
 
 def test_every_detector_of_the_folder_is_named():
-    package = smiledet.detection
+    package = smiledet.detection.detectors
     modules = [importlib.import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
     there = {module.__name__.rpartition(".")[2] for module in modules if hasattr(module, "DETECTOR")}
     assert there == set(DETECTORS)
@@ -88,7 +88,7 @@ def test_raw_boxes_differ_from_those_reported_by_the_framing_alone(name, kind):
         # The cascade is the measure.
         assert own == reported
         return
-    framing = importlib.import_module(f"smiledet.detection.{name}").FRAMING
+    framing = importlib.import_module(f"smiledet.detection.detectors.{name}").FRAMING
     if name == "mtcnn":  # its pyramid starts at the smallest face sought, which the framing makes another
         assert framing.apply(own.box).iou(reported.box) > 0.85
         return
@@ -161,7 +161,7 @@ def test_small_faces_are_enlarged_for_those_who_need_it():
 
 
 def test_whoever_searches_slowly_searches_at_once_and_seldom():
-    needs = importlib.import_module("smiledet.detection.mmod").MmodDetector.needs
+    needs = importlib.import_module("smiledet.detection.detectors.mmod").MmodDetector.needs
     (whole,) = plan_slices(640, 480, 132, needs)
     assert (whole.left, whole.right, whole.min_face, whole.max_face) == (0, 640, 132, None)
     assert needs.patience > 1 and needs.min_face > 1
@@ -180,7 +180,7 @@ def test_framing_is_measured_from_centre_and_size():
 @pytest.mark.parametrize("name", ["hog", "mmod", "mtcnn"])
 def test_framings_are_those_of_faces(name):
     """Constants that nobody measured are 0, 0, 1; a slip of the sign or scale goes beyond these."""
-    framing = importlib.import_module(f"smiledet.detection.{name}").FRAMING
+    framing = importlib.import_module(f"smiledet.detection.detectors.{name}").FRAMING
     assert framing != Framing()
     assert abs(framing.right) < 0.05 and abs(framing.down) < 0.15 and 1.0 < framing.side < 1.3
 
@@ -220,7 +220,8 @@ def test_damaged_files_are_told(name, kind, monkeypatch, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.write_bytes(b"no weights")
     monkeypatch.setattr(
-        f"smiledet.detection.{'mmod' if name == 'mmod' else 'mtcnn_networks'}.package_file", lambda *_: damaged
+        f"smiledet.detection.detectors.{'mmod' if name == 'mmod' else 'mtcnn_networks'}.package_file",
+        lambda *_: damaged,
     )
     with pytest.raises(UsageError, match=rf"cannot read {damaged}: reinstall 'smiledet\[{name}\]'"):
         kind.scanning(None)

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.bridge import Bridge
-from smiledet.detection.choose import detector_kind
-from smiledet.detection.haar import HaarDetector, HaarSettings
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
+from smiledet.detection.following.scene_cuts import SceneWatch
+from smiledet.detection.following.template_follower import Bridge
+from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
+from smiledet.detection.following.verifier import SecondLook
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
-from smiledet.detection.scenes import SceneWatch
 from smiledet.detection.search import scan
-from smiledet.detection.second_look import SecondLook
-from smiledet.detection.tracker import FaceTracker, TrackerSettings
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 

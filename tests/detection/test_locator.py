@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from smiledet.detection import locator
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
+from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, distinct
+from smiledet.detection.scheduling.slices import plan_slices
 from smiledet.detection.search import smallest_face
-from smiledet.detection.slices import plan_slices
-from smiledet.detection.tracker import FaceTracker, TrackerSettings
 from smiledet.frame import Box, Detection
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smiledet.detection.choose import installed_detectors
-from smiledet.detection.mtcnn import cut_patch, square, suppress
-from smiledet.detection.mtcnn_networks import (
+from smiledet.detection.detectors.choose import installed_detectors
+from smiledet.detection.detectors.mtcnn import cut_patch, square, suppress
+from smiledet.detection.detectors.mtcnn_networks import (
     _number,
     _read_weights,
     output_network,

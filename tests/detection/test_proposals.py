@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.choose import detector_kind
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
-from smiledet.detection.mosaic import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
-from smiledet.detection.proposals import (
+from smiledet.detection.scheduling.proposal_network import (
     FIRST_WAIT,
     LONGEST_WAIT,
     MOST,
@@ -24,7 +24,7 @@ from smiledet.detection.proposals import (
     peaks,
     shipped_network,
 )
-from smiledet.detection.tracker import FaceTracker, TrackerSettings
+from smiledet.detection.scheduling.pyramid_canvas import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, locate

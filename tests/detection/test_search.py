@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.haar import HaarDetector
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, Portrait, locate

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.detection.base import FaceDetector
-from smiledet.detection.changes import CELLS, ENOUGH, NOISE, ChangeWatch, cells_of
-from smiledet.detection.choose import detector_kind
-from smiledet.detection.haunts import MOST, Haunts
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import LocatorSettings, create_locator
-from smiledet.detection.slices import Slice, plan_slices
-from smiledet.detection.sweep import SETTLE, Sweep
-from smiledet.detection.tracker import FaceTracker
+from smiledet.detection.scheduling.changes import CELLS, ENOUGH, NOISE, ChangeWatch, cells_of
+from smiledet.detection.scheduling.lost_places import MOST, Haunts
+from smiledet.detection.scheduling.slices import Slice, plan_slices
+from smiledet.detection.scheduling.sweep import SETTLE, Sweep
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from smiledet.detection.tracker import DOUBTS, HARDLY, UNCONFIRMED_SHARE, WORDS, FaceTracker, TrackerSettings
+from smiledet.detection.following.tracker import DOUBTS, HARDLY, UNCONFIRMED_SHARE, WORDS, FaceTracker, TrackerSettings
 from smiledet.frame import Box, Detection, Face
 
 FPS = 30

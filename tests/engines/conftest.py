@@ -16,7 +16,7 @@ import pytest
 
 from smiledet.engines._tensorrt import board, finding, helper
 from smiledet.engines.files import file_key, file_name
-from smiledet.zoo import Model
+from smiledet.model_index import Model
 
 Chips = np.ndarray
 
@@ -80,7 +80,7 @@ def fake_gpu(fake_tensorrt: Callable[..., None], fake_cuda: Path) -> Iterator[Ca
 @pytest.fixture(scope="session")
 def network(keras: ModuleType) -> Callable[[Model], Any]:
     """The Keras network of a model, loaded once."""
-    from smiledet.training.export import load_network
+    from smiledet.lab.training.export.export import load_network
 
     loaded: dict[str, Any] = {}
 
@@ -96,7 +96,7 @@ def network(keras: ModuleType) -> Callable[[Model], Any]:
 @pytest.fixture(scope="session")
 def faces(keras: ModuleType) -> Callable[[Model], Chips]:
     """Real faces as a model takes them: both portraits of the demo, turned and lit."""
-    from smiledet.training.agreement import portrait_chips
+    from smiledet.lab.training.export.agreement import portrait_chips
 
     cut: dict[Any, Chips] = {}
 
@@ -112,7 +112,7 @@ def faces(keras: ModuleType) -> Callable[[Model], Chips]:
 @pytest.fixture(scope="session")
 def keras_scores(network: Callable[[Model], Any], faces: Callable[[Model], Chips]) -> Callable[[Model], np.ndarray]:
     """What the Keras network says of `faces`."""
-    from smiledet.training.agreement import keras_scores
+    from smiledet.lab.training.export.agreement import keras_scores
 
     found: dict[str, np.ndarray] = {}
 
@@ -133,7 +133,7 @@ def exported(
     folder = tmp_path_factory.mktemp("exported")
 
     def get(model: Model, file_format: str, precision: str = "float32") -> Path:
-        from smiledet.training.export import export
+        from smiledet.lab.training.export.export import export
 
         key = file_key(file_format, precision)
         if key in model.files:

@@ -1,7 +1,7 @@
 """Every engine, with every precision of its files: the same scores as Keras, and the same manners.
 
 The scores of every shipped model are compared in float32 (1e-4 at most); in the smaller precisions those of the
-smallest one, and of every file that ships in one, within `smiledet.training.agreement.TOLERANCES`.
+smallest one, and of every file that ships in one, within `smiledet.lab.training.export.agreement.TOLERANCES`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 from smiledet.engines.base import Engine, engine_class, engine_names, load_engine
 from smiledet.engines.files import FORMATS, file_key
 from smiledet.errors import UsageError
-from smiledet.zoo import Model, read_index
+from smiledet.model_index import Model, read_index
 
 pytestmark = pytest.mark.train
 
@@ -101,7 +101,7 @@ def test_scores_are_those_of_keras(case, load, faces, keras_scores):
 
 @pytest.mark.parametrize("case", SMALLER, ids=str)
 def test_smaller_numbers_come_close(case, load, faces, keras_scores):
-    from smiledet.training.agreement import TOLERANCES
+    from smiledet.lab.training.export.agreement import TOLERANCES
 
     difference = np.abs(load(case).predict(faces(case.model)) - keras_scores(case.model))
     assert difference.max() <= TOLERANCES[case.precision].largest

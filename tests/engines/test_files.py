@@ -22,8 +22,8 @@ from smiledet.engines.files import (
 )
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
-from smiledet.resources import cache_folder
-from smiledet.zoo import Model, ModelFile, sha256
+from smiledet.model_index import Model, ModelFile, sha256
+from smiledet.system.resources import cache_folder
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import smiledet
-from smiledet.zoo import Model, read_index
+from smiledet.model_index import Model, read_index
 
 PYTHON = os.environ.get("SMILEDET_OLD_TENSORFLOW", "")
 

@@ -22,7 +22,7 @@ from smiledet.engines.files import exported_file, model_file
 from smiledet.engines.tensorrt import TensorRTEngine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
-from smiledet.zoo import Model, ModelFile, sha256
+from smiledet.model_index import Model, ModelFile, sha256
 
 BATCHES = (-1, 3, 1, 20, 1)
 VERSIONS = ("8.2.1.8", "8.5.2.2", "8.6.1", "10.3.0", "11.4.0.106")

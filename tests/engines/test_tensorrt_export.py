@@ -13,7 +13,7 @@ from smiledet.cli import main
 from smiledet.engines._tensorrt import finding, making
 from smiledet.engines._tensorrt.finding import find_tensorrt
 from smiledet.engines.files import exported_file, model_file
-from smiledet.zoo import Model, read_index
+from smiledet.model_index import Model, read_index
 
 
 @pytest.fixture(scope="module")

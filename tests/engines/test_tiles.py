@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from smiledet.engines.tiles import _Stack, without_tiles
-from smiledet.zoo import find_model
+from smiledet.model_index import find_model
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="only Linux on x86-64 has tiles to refuse"

@@ -10,6 +10,7 @@ from smiledet.config import TaskSettings, load_config, platform_names
 from smiledet.engines.base import Engine, engine_class, engine_names
 from smiledet.engines.choice import ENGINES, choose_engine
 from smiledet.errors import UsageError
+from smiledet.model_index import find_model
 from smiledet.platform.advice import advise
 from smiledet.platform.cameras import Camera, CameraFormat
 from smiledet.platform.choice import Machine, PlatformChoice, read_machine
@@ -18,7 +19,6 @@ from smiledet.platform.plan import flatten, plan_run, reason_of, settings_of
 from smiledet.platform.power import Power, PowerMode
 from smiledet.platform.survey import as_json, as_text, survey
 from smiledet.tasks.base import task_names
-from smiledet.zoo import find_model
 
 HERE = PlatformChoice("jetson-tx2", "tegra186")
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.datasets.landmarks68 import AnnotatedFace
-from smiledet.detection.haar import HaarDetector
+from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.errors import UsageError
-from smiledet.shipped import shipped_aligner
+from smiledet.lab.datasets.landmarks68 import AnnotatedFace
+from smiledet.lab.training.landmarks.train import SEARCH
+from smiledet.shipped_models import shipped_aligner
 from smiledet.sources.demo import PORTRAITS, locate
-from smiledet.training.landmarks import SEARCH
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smiledet.errors import UsageError
-from smiledet.resources import configs_folder
+from smiledet.system.resources import configs_folder
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_all.py"
 

@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame, GreyImage, Image
-from smiledet.shipped import shipped_aligner
+from smiledet.shipped_models import shipped_aligner
 from smiledet.sources.demo import PORTRAITS
 from smiledet.workers import locator
 from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of, whose_turn

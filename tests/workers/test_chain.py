@@ -12,18 +12,17 @@ import pytest
 from typing_extensions import override
 
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
-from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator
-from smiledet.detection.tracker import FaceTracker
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, ChipSpec, Frame, Image
-from smiledet.labels import LabelBoard
-from smiledet.rate import RateMeter
-from smiledet.shipped import shipped_aligner
+from smiledet.shipped_models import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.tasks.smile import TASK
+from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import aligner, drawer, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
@@ -33,6 +32,7 @@ from smiledet.workers.grabber import Grabber
 from smiledet.workers.locator import LocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
+from smiledet.workers.track_labels import LabelBoard
 
 LIMIT = 60.0
 

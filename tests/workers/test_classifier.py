@@ -16,10 +16,10 @@ from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.engines.base import Engine
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Face, Frame, Prediction
-from smiledet.labels import LabelBoard
 from smiledet.tasks.base import Task
 from smiledet.workers import aligner
 from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.track_labels import LabelBoard
 
 LIMIT = 20.0
 

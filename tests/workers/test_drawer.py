@@ -11,11 +11,11 @@ import pytest
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, ChipSpec, Frame, Prediction
-from smiledet.labels import LabelBoard, Reading
-from smiledet.rate import RateMeter
 from smiledet.tasks.smile import TASK
+from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import drawer as drawer_module
 from smiledet.workers.drawer import STAGE, DrawerWorker, annotation_of
+from smiledet.workers.track_labels import LabelBoard, Reading
 
 LIMIT = 20.0
 

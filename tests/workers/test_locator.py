@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
-from smiledet.detection.haar import FOLLOWING, HaarDetector
+from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator
-from smiledet.detection.tracker import FaceTracker
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Face, Frame, GreyImage
 from smiledet.sources.demo import PORTRAITS

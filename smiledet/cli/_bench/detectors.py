@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown or missing detectors, counts below one, and outputs that cannot be written."""
-    from smiledet.detection.choose import detector_kind
-    from smiledet.sinks.output import claim_file
+    from smiledet.detection.detectors.choose import detector_kind
+    from smiledet.system.output_files import claim_file
 
     for flag in ("photos", "frames"):
         if getattr(arguments, flag) < 1:
@@ -56,7 +56,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
-    from smiledet.detection.choose import installed_detectors
+    from smiledet.detection.detectors.choose import installed_detectors
 
     if arguments.detectors is None:
         return installed_detectors()
@@ -70,8 +70,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Compare the detectors on everything that was given."""
     import cv2
 
-    from smiledet.benchmark.detectors import compare, read_frames, read_photographs
-    from smiledet.benchmark.framing import measure_framing
+    from smiledet.lab.benchmark.detectors.framing import measure_framing
+    from smiledet.lab.benchmark.detectors.measure import compare, read_frames, read_photographs
 
     cv2.setNumThreads(1)  # as in a run
     names = _named(arguments)
@@ -88,7 +88,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _draw(arguments: argparse.Namespace, compared: list[Any]) -> None:
-    from smiledet.benchmark.detector_pictures import draw_sheet, plot_curves
+    from smiledet.lab.benchmark.detectors.pictures import draw_sheet, plot_curves
 
     if arguments.sheet is not None:
         draw_sheet([seen for _, some in compared for seen in some], arguments.sheet)

@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be measured before anything is: minutes of work would be lost over the last source."""
-    from smiledet.benchmark.locating import references
-    from smiledet.benchmark.locator_runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.measure import references
+    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
 
     for flag in ("frames", "photos", "every"):
         value = getattr(arguments, flag)
@@ -64,7 +64,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
-    from smiledet.detection.choose import installed_detectors
+    from smiledet.detection.detectors.choose import installed_detectors
 
     if arguments.references is None:
         return [name for name in STRONG if name in installed_detectors()]
@@ -91,10 +91,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Compare on everything that was given."""
     import cv2
 
-    from smiledet.benchmark.locating import compare, references
-    from smiledet.benchmark.locator_alarms import alarms_in_all
-    from smiledet.benchmark.locator_runs import clip_looks, photograph_looks
-    from smiledet.benchmark.locator_scores import in_all
+    from smiledet.lab.benchmark.locator.alarms import alarms_in_all
+    from smiledet.lab.benchmark.locator.measure import compare, references
+    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.scores import in_all
 
     config = _config(arguments)
     cv2.setNumThreads(1)  # times are of one thread

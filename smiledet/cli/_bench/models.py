@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
-    from smiledet.benchmark.networks import Network
     from smiledet.engines.base import Engine
+    from smiledet.lab.benchmark.models.networks import Network
     from smiledet.report import Section
 
 TITLES = {"models": "Shipped models", "architectures": "Architectures with random weights"}
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse counts below one, engines that cannot run here, and networks that there are not."""
-    from smiledet.benchmark.networks import check_names
-    from smiledet.benchmark.yardstick import runner_class
+    from smiledet.lab.benchmark.models.networks import check_names
+    from smiledet.lab.benchmark.models.openvino import runner_class
 
     for flag in ("threads", "repeats"):
         if (value := getattr(arguments, flag)) is not None and value < 1:
@@ -62,7 +62,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _check_converting(arguments: argparse.Namespace) -> None:
-    from smiledet.benchmark.networks import can_convert
+    from smiledet.lab.benchmark.models.networks import can_convert
 
     if arguments.target is None:
         raise UsageError("--convert-only is of the target models: smiledet bench models --convert-only")
@@ -75,8 +75,8 @@ def _check_converting(arguments: argparse.Namespace) -> None:
 
 def grow(arguments: argparse.Namespace, begun: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Time every model; the architectures after them, the small ones first; what `begun` has is not timed again."""
-    from smiledet.benchmark.model_rows import as_rows, verdict
-    from smiledet.benchmark.models import measure_networks
+    from smiledet.lab.benchmark.models.measure import measure_networks
+    from smiledet.lab.benchmark.models.rows import as_rows, verdict
 
     runners, missed = _runners(arguments.engine)
     threads = sorted({1, arguments.threads or os.cpu_count() or 1})
@@ -108,8 +108,8 @@ def _groups(
     arguments: argparse.Namespace, runners: Sequence[str], done: Collection[str]
 ) -> Iterator[tuple[str, list[Network]]]:
     """What is measured together, converted."""
-    from smiledet.benchmark.networks import shipped_networks, untrained_networks
-    from smiledet.benchmark.yardstick import runner_class
+    from smiledet.lab.benchmark.models.networks import shipped_networks, untrained_networks
+    from smiledet.lab.benchmark.models.openvino import runner_class
 
     formats = list(dict.fromkeys(runner_class(name).file_format for name in runners))
     only = arguments.only or ()
@@ -130,7 +130,7 @@ def _converted(networks: Iterable[Network]) -> list[str]:
 
 def _runners(wanted: list[str] | None) -> tuple[list[str], list[str]]:
     """What is to be timed, and a line for each that cannot be."""
-    from smiledet.benchmark.yardstick import runner_class, runner_names
+    from smiledet.lab.benchmark.models.openvino import runner_class, runner_names
 
     if wanted:
         return list(dict.fromkeys(wanted)), []
@@ -149,7 +149,7 @@ def _problem(runner: type[Engine]) -> str:
 
 def sections(result: dict[str, Any]) -> Iterator[Section]:
     """A table of the shipped models, one of the architectures: a row a network and engine."""
-    from smiledet.benchmark.model_tables import by_engine
+    from smiledet.lab.benchmark.models.tables import by_engine
 
     for kind, title in TITLES.items():
         if result[kind]:
@@ -158,7 +158,7 @@ def sections(result: dict[str, Any]) -> Iterator[Section]:
 
 def brief(result: dict[str, Any]) -> Iterator[Section]:
     """The same in short: a row a network."""
-    from smiledet.benchmark.model_tables import by_network
+    from smiledet.lab.benchmark.models.tables import by_network
 
     for kind, title in TITLES.items():
         if result[kind]:
@@ -190,6 +190,6 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
 
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """FPS by engine, and accuracy or parameters against time."""
-    from smiledet.benchmark.plots import plot_models
+    from smiledet.lab.benchmark.plots import plot_models
 
     yield from plot_models(result, folder)

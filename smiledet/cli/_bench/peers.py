@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
-    from smiledet.benchmark.peer_list import Peer
+    from smiledet.lab.benchmark.peers.programs import Peer
 
 HEADER = ("peer", "FPS", "slowest/fastest", "smiledet is", "faces/picture", "true", "false", "CPU ms", "memory MB")
 
@@ -47,11 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown peers, sizes and detectors, counts below one, and folders and files that will not do."""
-    from smiledet.benchmark.peer_environment import PeerEnvironment
-    from smiledet.benchmark.peer_frames import parse_size
-    from smiledet.benchmark.peer_list import peers_named
-    from smiledet.detection.choose import detector_kind
-    from smiledet.sinks.output import check_suffix, claim_file
+    from smiledet.detection.detectors.choose import detector_kind
+    from smiledet.lab.benchmark.peers.environment import PeerEnvironment
+    from smiledet.lab.benchmark.peers.frames import parse_size
+    from smiledet.lab.benchmark.peers.programs import peers_named
+    from smiledet.system.output_files import check_suffix, claim_file
 
     for flag in ("frames", "rounds", "sampled"):
         if getattr(arguments, flag) < 1:
@@ -78,18 +78,18 @@ def _references(arguments: argparse.Namespace) -> list[str]:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    from smiledet.benchmark.peer_environment import default_folder
+    from smiledet.lab.benchmark.peers.environment import default_folder
 
     return default_folder() if arguments.environment is None else Path(arguments.environment)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Install the peers, and measure everybody on every clip in every size."""
-    from smiledet.benchmark.detector_pictures import draw_sheet
-    from smiledet.benchmark.peer_environment import PeerEnvironment
-    from smiledet.benchmark.peer_frames import parse_size, take_clip
-    from smiledet.benchmark.peer_list import NOT_MEASURED, PEERS, SMILEDET, own_python, peers_named
-    from smiledet.benchmark.peers import compare_peers, reference_words
+    from smiledet.lab.benchmark.detectors.pictures import draw_sheet
+    from smiledet.lab.benchmark.peers.environment import PeerEnvironment
+    from smiledet.lab.benchmark.peers.frames import parse_size, take_clip
+    from smiledet.lab.benchmark.peers.measure import compare_peers, reference_words
+    from smiledet.lab.benchmark.peers.programs import NOT_MEASURED, PEERS, SMILEDET, own_python, peers_named
 
     peers = peers_named(arguments.peers)
     references = _references(arguments)

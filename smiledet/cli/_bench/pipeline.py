@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
-    from smiledet.benchmark.pipeline import PipelineRun
+    from smiledet.lab.benchmark.pipeline.measure import PipelineRun
 
 SCALE_HEADER = (
     "size",
@@ -84,7 +84,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _check_trace(arguments: argparse.Namespace) -> None:
-    from smiledet.sinks.output import claim_file
+    from smiledet.system.output_files import claim_file
 
     if arguments.scale or arguments.soak is not None or len(arguments.clip) > 1:
         raise UsageError("--trace is of one run: give it one --clip, and neither --scale nor --soak")
@@ -97,12 +97,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.scale:
         return _measure_scale(arguments)
     if arguments.soak is not None:
-        from smiledet.benchmark.soak import soak
+        from smiledet.lab.benchmark.pipeline.soak import soak
 
         live = not arguments.accelerated
         soaked = [soak(source, arguments.soak, live, arguments.rate) for source in arguments.clip or ["demo"]]
         return {"soak": [asdict(each) | {"growth_mb": each.growth_mb} for each in soaked]}
-    from smiledet.benchmark.pipeline import measure_run
+    from smiledet.lab.benchmark.pipeline.measure import measure_run
 
     sources = [(source, live) for source in arguments.clip or ["demo"] for live in (False, True)]
     taken: dict[tuple[str, bool], list[PipelineRun]] = {key: [] for key in sources}
@@ -116,7 +116,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
-    from smiledet.benchmark.scale import fit_growth, measure_scale
+    from smiledet.lab.benchmark.pipeline.scale import fit_growth, measure_scale
 
     rows = measure_scale(rounds=arguments.rounds, rate=arguments.rate)
     grown = fit_growth(rows)
@@ -149,7 +149,7 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
 
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """Throughput and latency."""
-    from smiledet.benchmark.plots import plot_pipeline
+    from smiledet.lab.benchmark.plots import plot_pipeline
 
     yield from plot_pipeline(result, folder)
 

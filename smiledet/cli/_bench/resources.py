@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Refuse figures that make no sense, networks that there are not, and missing packages."""
-    from smiledet.benchmark.resources import check_architectures
+    from smiledet.lab.benchmark.resources.measure import check_architectures
 
     if arguments.rounds < 1:
         raise UsageError(f"--rounds {arguments.rounds}: expected at least 1")
@@ -74,7 +74,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every network in both stages."""
-    from smiledet.benchmark.resources import PAPER_MACHINE, measure_resources
+    from smiledet.lab.benchmark.resources.measure import PAPER_MACHINE, measure_resources
 
     stages = [arguments.stage] if arguments.stage else list(STAGES)
     with TemporaryDirectory(prefix="smiledet-bench-") as folder:
@@ -87,8 +87,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _names(arguments: argparse.Namespace) -> list[str]:
     """The architectures to measure: those of the shipped models, unless others are asked for."""
-    from smiledet.benchmark.networks import architecture_names, classifiers
-    from smiledet.benchmark.resources import PAPER_NETWORKS
+    from smiledet.lab.benchmark.models.networks import architecture_names, classifiers
+    from smiledet.lab.benchmark.resources.measure import PAPER_NETWORKS
 
     if arguments.all:
         return architecture_names()
@@ -107,7 +107,7 @@ def _rounded(value: Any) -> Any:
 
 def sections(result: dict[str, Any]) -> Iterator[Section]:
     """A table a stage; the paper's figures below ours where it has some."""
-    from smiledet.benchmark.resources import PAPER
+    from smiledet.lab.benchmark.resources.measure import PAPER
 
     pace = f"{result['pace']:g} faces a second" if result["pace"] else "as fast as it can"
     titles = {"training": "Training (TensorFlow)", "testing": f"Testing (LiteRT, one thread, {pace})"}
@@ -153,6 +153,6 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
 
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """Processor and memory of each network."""
-    from smiledet.benchmark.plots import plot_resources
+    from smiledet.lab.benchmark.plots import plot_resources
 
     yield from plot_resources(result, folder)

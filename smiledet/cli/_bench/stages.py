@@ -36,7 +36,7 @@ def check(arguments: argparse.Namespace) -> None:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Trace some runs of every source, in turn."""
-    from smiledet.benchmark.stages import StageTimes, measure_stages, middle_run
+    from smiledet.lab.benchmark.pipeline.stages import StageTimes, measure_stages, middle_run
 
     sources = list(dict.fromkeys(arguments.clip or ["demo"]))
     taken: dict[str, list[StageTimes]] = {source: [] for source in sources}

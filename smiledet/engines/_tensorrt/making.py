@@ -11,7 +11,7 @@ from smiledet.engines._tensorrt.plans import plan_of
 from smiledet.engines.files import exported_file, file_there
 from smiledet.engines.tensorrt import PRECISIONS, TensorRTEngine
 from smiledet.errors import UsageError
-from smiledet.zoo import Model
+from smiledet.model_index import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from smiledet.engines._tensorrt import board
 from smiledet.engines._tensorrt.finding import Found
 from smiledet.engines._tensorrt.program import Lost, Message, run_to_end
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.resources import cache_folder
+from smiledet.system.resources import cache_folder
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Where in the picture to look for faces next."""

@@ -1,0 +1,108 @@
+"""Searching the whole picture again and again, spread over time.
+
+The slices (see `slices`) take their turns, so many a second that all of them come round within an
+interval; of a slice only what has changed is searched (see `changes`). Where all of them are due at
+once, on the first picture, after a cut or a loss, the picture is searched in one go. A new scene is looked at twice
+before what stays as it was can wait: Viola-Jones sees a small face now and misses it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.scheduling.changes import ChangeWatch
+from smiledet.detection.scheduling.slices import Slice, plan_slices
+from smiledet.detection.search import scan, smallest_face
+from smiledet.frame import Box, Detection, GreyImage
+
+SETTLE = 0.5
+"""Seconds of a new scene in which everything is searched in turn, changed or not."""
+
+
+class Sweep:
+    """Searches whole pictures. It belongs to one thread.
+
+    Args:
+        detector: Finds faces.
+        min_face: See `smiledet.detection.locator.LocatorSettings`; so for the others.
+        still_interval: Of what has not changed.
+    """
+
+    def __init__(self, detector: FaceDetector, min_face: float, still_interval: float) -> None:
+        self._detector = detector
+        self._needs = detector.needs
+        self._min_face = min_face
+        self._still_interval = still_interval * self._needs.patience
+        self._changes = ChangeWatch(self._still_interval)
+        self._slices: tuple[Slice, ...] = ()
+        self._smallest = self._needs.smallest
+        self._next = 0
+        self._due = 0.0
+        self._time = 0.0
+        self._settled: float | None = None
+
+    def start_over(self, grey: GreyImage) -> None:
+        """Search a new scene at once, next.
+
+        Args:
+            grey: Grey uint8 (height, width).
+        """
+        height, width = grey.shape
+        self._smallest = smallest_face(grey, self._min_face * self._needs.min_face, self._needs)
+        self._slices = plan_slices(width, height, self._smallest, self._needs)
+        self._changes = ChangeWatch(self._still_interval)
+        self._settled = None
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Search everything at once, next."""
+        self._due = float(len(self._slices))
+
+    def search(self, grey: GreyImage, time: float, interval: float, known: Sequence[Box]) -> list[Detection]:
+        """What is found in the part of the picture whose turn has come.
+
+        Args:
+            grey: Grey uint8 (height, width), of the size of the last new scene.
+            time: Seconds on the source's line.
+            interval: Seconds in which all slices come round.
+            known: Boxes of the faces that are followed; what changes there is nothing new.
+        """
+        count = len(self._slices)
+        share = (time - self._time) / interval if interval > 0 else 1.0
+        self._due = min(self._due + max(0.0, share) * count, count)
+        self._time = time
+        if self._settled is None:
+            self._settled = time + SETTLE * self._needs.patience
+        turns = int(self._due)
+        if turns == count:
+            found = self._search_whole(grey, time)
+        else:
+            slices = [self._slices[(self._next + number) % count] for number in range(turns)]
+            parts = [
+                self._changes.whole(grey, part, time)
+                if time <= self._settled
+                else self._changes.changed(grey, part, time, known)
+                for part in slices
+            ]
+            found = [each for part in parts if part is not None for each in self._search_slice(grey, part)]
+        # Only now: what could not be searched is due on the next picture.
+        self._due -= turns
+        self._next = (self._next + turns) % count
+        return found
+
+    def _search_whole(self, grey: GreyImage, time: float) -> list[Detection]:
+        """Everything in one go, which is less work than all slices: those overlap."""
+        for part in self._slices:
+            self._changes.whole(grey, part, time)
+        return scan(self._detector, grey, self._smallest)
+
+    def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
+        view = grey[part.top : part.bottom, part.left : part.right]
+        return [moved(found, part.left, part.top) for found in scan(self._detector, view, part.min_face, part.max_face)]
+
+
+def moved(detection: Detection, right: float, down: float) -> Detection:
+    """The detection in a picture of which the searched one is a part."""
+    box = detection.box
+    return Detection(Box(box.x + right, box.y + down, box.width, box.height), detection.score)

@@ -1,0 +1,1 @@
+"""What only developers run; the only place that may import TensorFlow or Keras."""

@@ -1,0 +1,1 @@
+"""The face locator against a full scan of every frame."""

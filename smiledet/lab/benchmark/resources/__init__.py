@@ -1,0 +1,1 @@
+"""What training and reading take of the machine."""

@@ -1,0 +1,108 @@
+"""Explanations as pictures, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.drawing.contact_sheet import contact_sheet
+from smiledet.frame import Image
+from smiledet.lab.explain.explainer import Explanation
+
+STRONG = 99.5
+"""Percentile of a map's strength that is drawn as white: single pixels would leave the rest in the dark."""
+
+HEAT_OPACITY = 0.55
+
+SIDE_BY_SIDE = 300
+"""Width of a picture beside the face, in pixels."""
+
+CELL = 220
+"""Width of a picture in the grid, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedFace:
+    """A face, and what a model says of it.
+
+    Attributes:
+        name: What is written below the face: the photograph, or the model.
+        face: BGR, as the model's chips frame it.
+        explanations: A class each.
+    """
+
+    name: str
+    face: Image
+    explanations: Sequence[Explanation]
+
+
+def guided_picture(guided: npt.NDArray[np.float32], side: int) -> Image:
+    """A guided gradient in grey: white where brighter pixels raise the score, black where darker ones do.
+
+    Args:
+        guided: Signed (height, width).
+        side: Of the picture, in pixels.
+    """
+    limit = float(np.percentile(np.abs(guided), STRONG)) or 1.0
+    grey = np.clip(127.5 + 127.5 * guided / limit, 0, 255).astype(np.uint8)
+    enlarged = cv2.resize(grey, (side, side), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.cvtColor(enlarged, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def heat_picture(face: Image, cam: npt.NDArray[np.float32], strongest: float) -> Image:
+    """A class' evidence laid over the face: none is dark blue, most is red.
+
+    Args:
+        face: BGR (side, side, 3).
+        cam: 0 and up, (rows, columns); it spans the whole face.
+        strongest: What is drawn in red.
+    """
+    height, width = face.shape[:2]
+    share = np.clip(cam / strongest if strongest > 0 else np.zeros_like(cam), 0, 1)
+    enlarged = np.clip(cv2.resize(share, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    heat = cv2.applyColorMap((255 * enlarged).astype(np.uint8), cv2.COLORMAP_JET)
+    return np.asarray(cv2.addWeighted(heat, HEAT_OPACITY, face, 1 - HEAT_OPACITY, 0), np.uint8)
+
+
+def side_by_side(faces: Sequence[ExplainedFace]) -> Image:
+    """A row a face: the face, guided back-propagation, Grad-CAM."""
+    images: list[Image] = []
+    captions: list[str] = []
+    for each in faces:
+        for explanation in each.explanations:
+            cam = explanation.cam
+            images += [
+                each.face,
+                guided_picture(explanation.guided, len(each.face)),
+                heat_picture(each.face, cam, float(cam.max())),
+            ]
+            captions += [each.name, f"guided: {caption(explanation)}", f"Grad-CAM: {caption(explanation)}"]
+    return contact_sheet(images, captions, columns=3, cell_width=SIDE_BY_SIDE)
+
+
+def grid(rows: Sequence[ExplainedFace]) -> Image:
+    """Every class of every model, seed `004_*` Figure 8: two rows a model, guided back-propagation above Grad-CAM.
+
+    Grad-CAM's colours are the same in all of a row: a class without evidence stays dark.
+
+    Args:
+        rows: A face and a model each, all with the same number of classes.
+    """
+    images: list[Image] = []
+    captions: list[str] = []
+    for row in rows:
+        strongest = max(float(each.cam.max()) for each in row.explanations)
+        images += [row.face, *(guided_picture(each.guided, len(row.face)) for each in row.explanations)]
+        images += [row.face, *(heat_picture(row.face, each.cam, strongest) for each in row.explanations)]
+        captions += [f"{row.name}: guided", *map(caption, row.explanations)]
+        captions += [f"{row.name}: Grad-CAM", *map(caption, row.explanations)]
+    return contact_sheet(images, captions, columns=1 + len(rows[0].explanations), cell_width=CELL)
+
+
+def caption(explanation: Explanation) -> str:
+    """A class and its probability."""
+    return f"{explanation.label} {explanation.probability:.0%}"

@@ -1,0 +1,227 @@
+"""Training one network of the zoo from its recipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from smiledet.errors import UsageError
+from smiledet.lab.networks.base import build_network, find_architecture
+from smiledet.lab.networks.widen import is_wider, widen
+from smiledet.lab.training.classifiers.learning_curve import draw_curve
+from smiledet.lab.training.classifiers.training_set import (
+    DEPLOYED,
+    AugmentedChips,
+    Lesson,
+    Preparation,
+    class_weights,
+    held_views,
+    load_lesson,
+)
+from smiledet.lab.training.recipe import ClassifierRecipe, Finish, Schedule
+from smiledet.model_index import find_model
+from smiledet.tasks.base import Task, task_names
+
+
+def compiled(network: keras.Model, schedule: Schedule, steps: int) -> keras.Model:
+    """The network with its loss, and Adam on a cosine with a linear warm-up."""
+    warmup = round(schedule.warmup * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=schedule.learning_rate / 25 if warmup else schedule.learning_rate,
+        decay_steps=max(1, schedule.epochs * steps - warmup),
+        warmup_target=schedule.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    averaging = schedule.weight_average > 0
+    optimiser = keras.optimizers.Adam(rate, use_ema=averaging, ema_momentum=schedule.weight_average or 0.99)
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=schedule.label_smoothing)
+    # XLA takes eight times as long over these networks on a processor.
+    network.compile(optimizer=optimiser, loss=loss, metrics=["accuracy"], jit_compile=False)
+    # Built now: a phase that a resumed training finds done has no first step to build it on.
+    optimiser.build(network.trainable_variables)
+    return network
+
+
+def phases(recipe: ClassifierRecipe) -> list[tuple[int, int, int]]:
+    """What the schedule comes to: (side of the chips, first epoch, epoch after the last), the small chips first."""
+    schedule = recipe.schedule
+    steps = [
+        (schedule.small_side, 0, schedule.small_epochs),
+        (recipe.input.size, schedule.small_epochs, schedule.epochs),
+    ]
+    return [step for step in steps if step[1] < step[2]]
+
+
+def _callbacks(batches: AugmentedChips, schedule: Schedule, backup: Path) -> list[keras.callbacks.Callback]:
+    """What goes along with a phase; the order matters."""
+    folder = backup.parent
+    callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _logs: batches.begin(epoch)),
+        # Kept when a phase is over: a training that is called again passes over what it has done. Before the swap:
+        # weights and running mean have to be found in their own places.
+        keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
+    ]
+    if schedule.weight_average > 0:
+        callbacks.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    callbacks.append(keras.callbacks.CSVLogger(str(folder / "log.csv"), append=True))
+    if keras.backend.backend() == "tensorflow" and find_spec("tensorboard") is not None:
+        callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard" / backup.name), write_graph=False))
+    if schedule.patience > 0:
+        callbacks.append(keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience))
+    return callbacks
+
+
+def _fit(
+    network: keras.Model, recipe: ClassifierRecipe, lesson: Lesson, phase: tuple[int, int, int], backup: Path
+) -> dict[str, float]:
+    """Train through one phase (side, first epoch, epoch after the last); returns the last epoch's figures."""
+    side, first, last = phase
+    batches = AugmentedChips(lesson.chips, lesson.targets, side, recipe)
+    held = held_views(lesson, recipe.input.size, side)
+    # Keras remembers the epoch that a restored network had come to, and would go on there in the next phase as well.
+    network._initial_epoch = None
+    history = network.fit(
+        batches,
+        shuffle=False,  # Keras' own order of batches depends on all that was drawn before
+        initial_epoch=first,
+        epochs=last,
+        class_weight=class_weights(lesson.targets, recipe.schedule.class_weight_power),
+        validation_data=(held, lesson.held_targets) if len(held) else None,
+        callbacks=_callbacks(batches, recipe.schedule, backup),
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    return {name: float(values[-1]) for name, values in history.history.items() if values}
+
+
+def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
+    """The recipe of a further phase on its own."""
+    schedule = replace(
+        recipe.schedule,
+        epochs=finish.epochs,
+        small_epochs=0,
+        learning_rate=finish.learning_rate,
+        weight_average=finish.weight_average,
+    )
+    augmentation = finish.augmentation or recipe.augmentation
+    # The phase is there for its own data: what only a teacher has labelled stays out of it.
+    teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
+    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation, teacher=teacher)
+
+
+def _training_side(recipe: ClassifierRecipe) -> int | None:
+    """The side that a network is built for while it learns: any (None), so that the chips may grow, where it can.
+
+    Raises:
+        UsageError: The recipe begins with small chips, but the architecture has a dense layer on a flattened map.
+    """
+    if find_architecture(recipe.architecture).any_side:
+        return None
+    if recipe.schedule.small_epochs:
+        raise UsageError(f"{recipe.architecture} takes one side alone: schedule.small_epochs has to be 0")
+    return recipe.input.size
+
+
+def _begun(recipe: ClassifierRecipe, classes: int) -> keras.Model:
+    """The network as training begins: random, from ImageNet's weights or from another model's."""
+    side = _training_side(recipe)
+    shape = (side, side, recipe.input.channels)
+    task, slash, _ = recipe.initial.partition("/")
+    if recipe.initial and not (slash and task in task_names()):
+        return build_network(recipe.architecture, shape, classes, recipe.initial)
+    network = build_network(recipe.architecture, shape, classes)
+    if recipe.initial:
+        start_from(network, recipe.initial)
+    return network
+
+
+def _copied(network: keras.Model, recipe: ClassifierRecipe, side: int | None) -> keras.Model:
+    """The weights in a fresh network for chips of that side (None for any), without optimiser or history."""
+    fresh = build_network(recipe.architecture, (side, side, recipe.input.channels), network.output_shape[-1])
+    fresh.set_weights(network.get_weights())
+    return fresh
+
+
+def start_from(network: keras.Model, initial: str) -> None:
+    """Take over the weights of a shipped model, layer by layer, but for layers that have another shape.
+
+    A model that is narrower in all its layers is widened (`smiledet.lab.networks.widen`).
+
+    Args:
+        network: Changed in place.
+        initial: TASK/NAME, as in `ClassifierRecipe`.
+
+    Raises:
+        UsageError: There is no such model, it keeps no Keras file, or it is of another architecture.
+    """
+    task, _, name = initial.partition("/")
+    source = keras.saving.load_model(find_model(task, name).file("keras"), compile=False)
+    pairs = list(zip(network.layers, source.layers, strict=False))
+    if len(network.layers) != len(source.layers) or any(type(ours) is not type(theirs) for ours, theirs in pairs):
+        raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
+    if is_wider(network, source):
+        widen(network, source)
+        return
+    for ours, theirs in pairs:
+        weights = theirs.get_weights()
+        if [weight.shape for weight in weights] == [weight.shape for weight in ours.get_weights()]:
+            ours.set_weights(weights)
+
+
+def train_classifier(
+    task: Task, recipe: ClassifierRecipe, data_folder: Path, output: Path, preparation: Preparation = DEPLOYED
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Train a network.
+
+    Interrupted training goes on where it stopped when called again with the same `output`.
+
+    Args:
+        task: What to learn.
+        recipe: How.
+        data_folder: What the recipe's data paths are relative to.
+        output: Folder for checkpoints, the log (`log.csv`, TensorBoard's in `tensorboard/`), its curve (`curve.png`)
+            and the result (`model.keras`).
+        preparation: How faces become chips.
+
+    Returns:
+        The trained network and what was seen: `samples`, `validation`, `missed`, and the last epoch's figures.
+
+    Raises:
+        UsageError: See `load_lesson`; an unknown architecture.
+    """
+    keras.utils.set_random_seed(recipe.schedule.seed)
+    cache = output / "chips"
+    lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
+    # Cut now: what is wrong with them should not come out after hours of training.
+    finishes = [finishing(recipe, finish) for finish in recipe.finish]
+    lessons = [load_lesson(task, last, last.data, data_folder, cache, preparation) for last in finishes]
+    seen: dict[str, Any] = {
+        "samples": len(lesson.targets),
+        "validation": len(lesson.held_targets),
+        "missed": lesson.missed,
+    }
+    network = _begun(recipe, len(task.labels))
+    compiled(network, recipe.schedule, len(lesson.targets) // recipe.schedule.batch)
+    for phase in phases(recipe):
+        seen |= _fit(network, recipe, lesson, phase, output / f"backup-{phase[0]}")
+    for number, (last, last_lesson) in enumerate(zip(finishes, lessons, strict=True), start=1):
+        network = _copied(network, recipe, _training_side(recipe))
+        for layer in network.layers[: recipe.finish[number - 1].frozen_layers]:
+            layer.trainable = False
+        compiled(network, last.schedule, len(last_lesson.targets) // last.schedule.batch)
+        phase = (recipe.input.size, 0, last.schedule.epochs)
+        seen |= _fit(network, last, last_lesson, phase, output / f"backup-finish-{number}")
+    # The network that is kept has the one side of its recipe.
+    network = _copied(network, recipe, recipe.input.size)
+    network.save(output / "model.keras")
+    draw_curve(output / "log.csv", output / "curve.png")
+    kept = output / "seen.json"
+    if kept.is_file():  # where nothing was left to train, the last epoch's figures are those of then
+        seen = json.loads(kept.read_text()) | seen
+    kept.write_text(json.dumps(seen, default=float) + "\n")
+    return network, seen

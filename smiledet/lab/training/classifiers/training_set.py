@@ -1,0 +1,278 @@
+"""What a network is shown while it learns: chips, the answers that are wanted, and how they are varied."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.alignment.aligner import FaceAligner
+from smiledet.alignment.template import load_template
+from smiledet.errors import UsageError
+from smiledet.frame import ChipSpec
+from smiledet.lab.datasets.base import Sample, content_hash, read_samples
+from smiledet.lab.datasets.splits import of_one_mind, spread
+from smiledet.lab.training.classifiers.distillation import Teacher
+from smiledet.lab.training.faces.augment import augment, centre
+from smiledet.lab.training.faces.chips import ChipSet, cached_chips
+from smiledet.lab.training.faces.glasses import put_on, random_glasses
+from smiledet.lab.training.recipe import ClassifierRecipe
+from smiledet.model_index import find_model
+from smiledet.shipped_models import shipped_aligner
+from smiledet.tasks.base import Task
+
+log = logging.getLogger(__name__)
+
+SURROUND = 1.25
+"""Training chips are cut this much larger than the network's input, so that shifts bring in picture, not edge."""
+
+YEARS_OF_DOUBT = 2.5
+"""A number's target is a bell over the labels about it, so wide: the next one is nearly as right (label distribution
+learning; Geng et al., 2013)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How faces become chips; the studies try others than what runs at deployment.
+
+    Attributes:
+        name: What a study's table calls it.
+        aligner: Makes the aligner.
+        process: Changes chips uint8 (n, size, size, channels) once they are cut.
+    """
+
+    name: str = ""
+    aligner: Callable[[], FaceAligner] = shipped_aligner
+    process: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] = lambda chips: chips
+
+
+DEPLOYED = Preparation()
+"""What the pipeline does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one phase learns from.
+
+    Attributes:
+        chips: uint8 (views, n, side, side, channels), wider than the network's input; a view is one cut of all the
+            faces, from Viola-Jones' own box or from one beside it.
+        targets: float32 (n, classes), probabilities.
+        held_chips: Held back to watch the training; uint8 (m, side, side, channels).
+        held_targets: float32 (m, classes).
+        missed: Photographs in which no face was found.
+    """
+
+    chips: npt.NDArray[np.uint8]
+    targets: npt.NDArray[np.float32]
+    held_chips: npt.NDArray[np.uint8]
+    held_targets: npt.NDArray[np.float32]
+    missed: int
+
+
+class AugmentedChips(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of freshly augmented chips with their targets, in a new order each epoch.
+
+    Args:
+        chips: uint8 (views, n, side, side, channels), wider than the network's input.
+        targets: float32 (n, classes).
+        side: Side of the batches' chips.
+        recipe: Geometry, augmentation and schedule.
+    """
+
+    def __init__(
+        self,
+        chips: npt.NDArray[np.uint8],
+        targets: npt.NDArray[np.float32],
+        side: int,
+        recipe: ClassifierRecipe,
+    ) -> None:
+        super().__init__()
+        self._chips, self._targets, self._side, self._recipe = chips, targets, side, recipe
+        self._template = load_template(find_model("landmarks", "ert68").file("template"))
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Draw an epoch's order; its randomness depends on nothing but the seed and its number."""
+        self._generator = np.random.default_rng([self._recipe.schedule.seed, epoch])
+        self._order = self._generator.permutation(len(self._targets))
+
+    def __len__(self) -> int:
+        return len(self._targets) // self._recipe.schedule.batch
+
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        batch = self._recipe.schedule.batch
+        rows = self._order[index * batch : (index + 1) * batch]
+        cuts = self._generator.integers(0, len(self._chips), len(rows))
+        views = [self._view(self._chips[cut, row]) for cut, row in zip(cuts, rows, strict=True)]
+        return np.stack(views).astype(np.float32), self._targets[rows]
+
+    def _view(self, chip: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        limits, shown = self._recipe.augmentation, self._recipe.input
+        # Put on before anything else: they move with the face.
+        if limits.glasses and self._generator.random() < limits.glasses:
+            wide = replace(shown, size=chip.shape[0], margin=shown.margin * chip.shape[0] / shown.size)
+            chip = put_on(chip, wide, self._template, random_glasses(self._generator))
+        return augment(chip, self._side, shown.size, limits, self._generator)
+
+
+def surrounded(spec: ChipSpec) -> ChipSpec:
+    """The geometry of training chips: the same scale, a wider view."""
+    size = 2 * math.ceil(spec.size * SURROUND / 2)
+    return ChipSpec(size, spec.margin * size / spec.size, spec.channels)
+
+
+def shrunk(chips: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]:
+    """Chips (n, size, size, channels) at another side, float32."""
+    if chips.shape[1] == side:
+        return chips.astype(np.float32)
+    resized = [cv2.resize(chip, (side, side), interpolation=cv2.INTER_AREA) for chip in chips]
+    return np.array(resized, np.float32).reshape(len(chips), side, side, chips.shape[3])
+
+
+def split_validation(samples: Sequence[Sample], share: float) -> tuple[list[Sample], list[Sample]]:
+    """Hold back a share of the samples, told by the content of the files: the same on every machine.
+
+    Told by a digest of its own: whoever published a data set may have held photographs back by their plain one.
+    """
+    limit = int(share * 16**8)
+    digests = [hashlib.sha256(f"validation:{content_hash(sample.image)}".encode()).hexdigest() for sample in samples]
+    held = [int(digest[:8], 16) < limit for digest in digests]
+    train = [sample for sample, out in zip(samples, held, strict=True) if not out]
+    return train, [sample for sample, out in zip(samples, held, strict=True) if out]
+
+
+def wanted(task: Task, classes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """The targets for labels without a teacher: one-hot, or a bell about the label where labels are numbers.
+
+    Args:
+        task: Its labels, and whether they are numbers.
+        classes: int64 (n,), index into the labels.
+
+    Returns:
+        float32 (n, classes); every row sums to 1.
+    """
+    if task.numbers is None:
+        return np.eye(len(task.labels), dtype=np.float32)[classes]
+    numbers = np.array(task.numbers)
+    bells = np.exp(-0.5 * ((numbers[None, :] - numbers[classes][:, None]) / YEARS_OF_DOUBT) ** 2)
+    return np.asarray(bells / bells.sum(axis=1, keepdims=True), np.float32)
+
+
+def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, float] | None:
+    """Weights of the classes in the loss: (mean count / count) ** power, 1 on average over the samples.
+
+    Args:
+        targets: float32 (n, classes).
+        power: 0 for equal weights, 1 for classes that count alike however rare they are.
+
+    Returns:
+        Weight by class; None where all are equal.
+    """
+    if power == 0:
+        return None
+    counts = np.maximum(targets.sum(axis=0), 1.0)
+    weights = (counts.mean() / counts) ** power
+    weights /= (weights * counts).sum() / counts.sum()
+    return {index: float(weight) for index, weight in enumerate(weights)}
+
+
+def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
+    """The training split of some data sets, at most `count` photographs of each (0 for all).
+
+    Photographs whose content is there under several labels are left out: 83 of FER-2013's, of 33 contents.
+
+    Raises:
+        UsageError: A data set is missing, or a label is none of the task.
+    """
+    samples: list[Sample] = []
+    for source in data:
+        name, _, path = source.partition(":")
+        _, found = read_samples(f"{name}:{data_folder / path}", task.name)
+        if unknown := {sample.label for sample in found} - set(task.labels):
+            raise UsageError(
+                f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
+            )
+        samples += spread([sample for sample in found if sample.split == "train"], count)
+    return of_one_mind(samples)
+
+
+def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
+    """The training split of data sets whose labels are not looked at, under the task's first label."""
+    samples: list[Sample] = []
+    for source in data:
+        name, _, path = source.partition(":")
+        _, found = read_samples(f"{name}:{data_folder / path}")
+        chosen = spread([sample for sample in found if sample.split == "train"], count)
+        samples += [replace(sample, label=task.labels[0]) for sample in chosen]
+    return samples
+
+
+def load_lesson(
+    task: Task,
+    recipe: ClassifierRecipe,
+    data: Sequence[str],
+    data_folder: Path,
+    cache: Path,
+    preparation: Preparation = DEPLOYED,
+) -> Lesson:
+    """Cut the chips of some training sets, or take them from the cache, and ask the teacher, if there is one.
+
+    Raises:
+        UsageError: A data set or the landmark model is missing, a label is none of the task, or there are fewer faces
+            than a batch takes.
+    """
+    count = recipe.schedule.faces
+    train, held = split_validation(read_training(task, data, data_folder, count), recipe.schedule.validation)
+    aligner = preparation.aligner()
+    landmarks = find_model("landmarks", "ert68")
+    digest = "".join(file.sha256 for _, file in sorted(landmarks.files.items())) + preparation.name
+    teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
+
+    def cut(samples: Sequence[Sample], spec: ChipSpec, jitter: int | None = None) -> ChipSet:
+        return cached_chips(samples, task.labels, aligner, digest, spec, cache, jitter, recipe.detector)
+
+    def answers(samples: Sequence[Sample], classes: npt.NDArray[np.int64] | None) -> npt.NDArray[np.float32]:
+        known = None if classes is None else wanted(task, classes)
+        if teacher is None:
+            assert known is not None
+            return known
+        return teacher.targets(known, lambda spec: cut(samples, spec).chips)
+
+    spec = surrounded(recipe.input)
+    faces = read_faces(task, recipe.teacher.unlabelled, data_folder, count) if recipe.teacher else []
+    labelled = cut(train, spec)
+    watched = cut(held, spec)
+    targets = [answers(train, labelled.classes)]
+    if faces:
+        targets.append(answers(faces, None))
+    views = [
+        np.concatenate([cut(part, spec, number or None).chips for part in (train, faces)])
+        for number in range(1 + recipe.augmentation.box_jitter)
+    ]
+    log.info("%d chips to train on, %d to watch", len(views[0]), len(watched.chips))
+    if len(views[0]) < recipe.schedule.batch:
+        raise UsageError(
+            f"{len(views[0])} faces to train on in {', '.join(data) or 'no data set'}: "
+            f"fewer than the recipe's batch of {recipe.schedule.batch}"
+        )
+    return Lesson(
+        np.stack([preparation.process(view) for view in views]),
+        np.concatenate(targets),
+        preparation.process(watched.chips),
+        wanted(task, watched.classes),
+        labelled.missed + watched.missed,
+    )
+
+
+def held_views(lesson: Lesson, size: int, side: int) -> npt.NDArray[np.float32]:
+    """The watched chips as the network sees them in a phase of that side."""
+    return shrunk(centre(lesson.held_chips, size), side)

@@ -1,0 +1,1 @@
+"""From Keras networks to the files that engines run."""

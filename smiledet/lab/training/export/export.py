@@ -1,0 +1,286 @@
+"""From a trained Keras network to the files that the engines read, and its row in the index."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZIP_LZMA, ZipFile
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.engines.files import check_precision, file_key, file_name
+from smiledet.errors import UsageError
+from smiledet.frame import ChipSpec
+from smiledet.lab.datasets.base import read_samples
+from smiledet.lab.training.export.conversion import to_litert, to_onnx, to_savedmodel
+from smiledet.lab.training.faces.chips import ChipSet, cut_chips
+from smiledet.lab.training.recipe import ClassifierRecipe
+from smiledet.model_index import Model, ModelFile, sha256, write_row
+from smiledet.shipped_models import shipped_aligner
+from smiledet.tasks.base import Task, get_task
+
+__all__ = [
+    "calibration_chips",
+    "export",
+    "export_to_index",
+    "labelled_chips",
+    "load_network",
+    "ship",
+    "ship_file",
+    "to_litert",
+]
+
+PREPROCESSING = "none: float32 pixels 0 to 255; the network scales them to -1 to 1 itself"
+
+CALIBRATION_CHIPS = 100
+"""Faces that int8 ranges are found on; on training faces 30, 100, 300 and 1,500 agreed with float32 alike."""
+
+
+def ship(
+    task: Task,
+    recipe: ClassifierRecipe,
+    network: keras.Model,
+    folder: Path,
+    calibration: npt.NDArray[np.uint8] | None = None,
+) -> Model:
+    """Write a trained network into a models folder: Keras and LiteRT files, and the row of the index.
+
+    Args:
+        task: What it reads.
+        recipe: What it was trained from.
+        network: The trained network.
+        folder: The models folder.
+        calibration: As in `export`, for a recipe that is stored as int8; see `calibration_chips`.
+
+    Returns:
+        The new row.
+
+    Raises:
+        UsageError: See `export`.
+    """
+    _check_calibration(recipe.stored, calibration)  # before anything is written, and the network rounded
+    (folder / task.name).mkdir(parents=True, exist_ok=True)
+    stem = f"{task.name}/{recipe.name}"
+    if recipe.stored == "float32":
+        network.save(folder / f"{stem}.keras")
+    else:
+        save_half(network, folder / f"{stem}.keras")
+    model = Model(
+        task=task.name,
+        name=recipe.name,
+        architecture=recipe.architecture,
+        labels=task.labels,
+        input=recipe.input,
+        preprocessing=PREPROCESSING,
+        files={"keras": ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))},
+        card=f"{stem}.md",
+        both_views=recipe.both_views,
+        folder=folder,
+    )
+    return export_to_index(model, network, "litert", recipe.stored, calibration)
+
+
+def _check_calibration(precision: str, calibration: npt.NDArray[np.uint8] | None) -> None:
+    if precision == "int8" and (calibration is None or not len(calibration)):
+        raise UsageError("int8 needs real faces to calibrate on: --data LAYOUT:PATH")
+
+
+def save_half(network: keras.Model, path: Path) -> None:
+    """Write a Keras file of about half the size, its kernels rounded to half precision, here and in the network.
+
+    A Keras file is a zip archive of uncompressed members; rounded numbers have zeros at their end, which compress.
+
+    Args:
+        network: Changed in place.
+        path: The file.
+    """
+    for weight in network.trainable_variables:
+        if len(weight.shape) > 1:  # not what normalises: those are few, and their range is wider
+            weight.assign(keras.ops.convert_to_numpy(weight).astype(np.float16).astype(np.float32))
+    whole = path.with_name(f".{path.name}.whole.keras")
+    network.save(whole)
+    with ZipFile(whole) as archive, ZipFile(path, "w", ZIP_LZMA) as packed:
+        for member in archive.infolist():
+            packed.writestr(member.filename, archive.read(member))
+    whole.unlink()
+
+
+def load_network(model: Model) -> keras.Model:
+    """The Keras network of a row of the index.
+
+    Raises:
+        UsageError: It has no Keras file, or a damaged one.
+    """
+    return keras.saving.load_model(model.file("keras"), compile=False)
+
+
+def export(
+    network: keras.Model,
+    path: Path,
+    file_format: str,
+    precision: str = "float32",
+    calibration: npt.NDArray[np.uint8] | None = None,
+    batch: int | None = 1,
+) -> Path:
+    """Write a network in the format of an engine; a file of that name is replaced once the new one is whole.
+
+    Args:
+        network: From pixels to class probabilities.
+        path: The file to write, or the folder for a SavedModel; its folder is made.
+        file_format: One of `smiledet.engines.files.FORMATS`.
+        precision: One of the format's.
+        calibration: uint8 chips (n, height, width, channels) that int8 ranges are found on.
+        batch: Chips that an ONNX file takes at once; None for any number.
+
+    Returns:
+        `path`.
+
+    Raises:
+        UsageError: The format cannot be had in that precision, int8 is asked for without chips, a package is missing,
+            or the file cannot be written.
+    """
+    check_precision(file_format, precision)
+    _check_calibration(precision, calibration)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(partial)
+        if file_format == "savedmodel":
+            to_savedmodel(network, partial)
+            _remove(path)
+        else:
+            partial.write_bytes(_converted(network, file_format, precision, calibration, batch))
+        partial.replace(path)
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+    return path
+
+
+def _converted(
+    network: keras.Model,
+    file_format: str,
+    precision: str,
+    calibration: npt.NDArray[np.uint8] | None,
+    batch: int | None,
+) -> bytes:
+    from smiledet.lab.training.export.quantise import onnx_to_float16, onnx_to_int8, to_litert_int8
+
+    if file_format == "litert":
+        return to_litert(network, precision) if calibration is None else to_litert_int8(network, calibration)
+    whole = to_onnx(network, batch)
+    if precision == "float16":
+        return onnx_to_float16(whole)
+    return whole if calibration is None else onnx_to_int8(whole, calibration)
+
+
+def _remove(path: Path) -> None:
+    """Remove what an earlier export left; a folder only if it is a SavedModel or an unfinished one."""
+    if path.is_dir():
+        if path.suffix != ".partial" and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
+            raise UsageError(f"{path} is a folder of something else; move it out of the way")
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def export_to_index(
+    model: Model,
+    network: keras.Model,
+    file_format: str,
+    precision: str = "float32",
+    calibration: npt.NDArray[np.uint8] | None = None,
+) -> Model:
+    """Write a further file of a model into its models folder and name it in the index, so that it ships.
+
+    Args:
+        model: A row of the index.
+        network: Its Keras network.
+        file_format: `litert` or `onnx`; a SavedModel is a folder, and the index knows of files.
+        precision: As in `export`.
+        calibration: As in `export`.
+
+    Returns:
+        The new row.
+
+    Raises:
+        UsageError: See `export`.
+    """
+    with TemporaryDirectory(prefix="smiledet-export-") as folder:
+        path = Path(folder) / file_name(model, file_format, precision)
+        return ship_file(model, export(network, path, file_format, precision, calibration), file_format, precision)
+
+
+def ship_file(model: Model, path: Path, file_format: str, precision: str) -> Model:
+    """Copy an exported file of a model into its models folder and name it in the index.
+
+    Args:
+        model: A row of the index.
+        path: The file.
+        file_format: As in `export_to_index`.
+        precision: As in `export`.
+
+    Returns:
+        The new row.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    relative = f"{model.task}/{file_name(model, file_format, precision)}"
+    place = model.folder / relative
+    partial = place.with_name(f".{place.name}.partial")
+    try:
+        shutil.copyfile(path, partial)
+        partial.replace(place)
+    except OSError as problem:
+        raise UsageError(f"cannot write {place}: {problem.strerror}") from problem
+    row = replace(model, files={**model.files, file_key(file_format, precision): ModelFile(relative, sha256(place))})
+    write_row(row)
+    return row
+
+
+def calibration_chips(task: Task, recipe: ClassifierRecipe, data_folder: Path) -> npt.NDArray[np.uint8] | None:
+    """The faces that a recipe's int8 file is calibrated on; None where it ships none.
+
+    Args:
+        task: What the network reads.
+        recipe: What it is trained from; the first of its data sets counts.
+        data_folder: What the recipe's data paths are relative to.
+
+    Raises:
+        UsageError: See `labelled_chips`.
+    """
+    if recipe.stored != "int8":
+        return None
+    layout, _, path = recipe.data[0].partition(":")
+    data = f"{layout}:{data_folder / path}"
+    return labelled_chips(task.name, recipe.input, data, "train", CALIBRATION_CHIPS).chips
+
+
+def labelled_chips(task: str, spec: ChipSpec, data: str, split: str, limit: int | None = None) -> ChipSet:
+    """Faces of a data set as a network takes them.
+
+    Args:
+        task: What it reads.
+        spec: Its chips.
+        data: LAYOUT:PATH.
+        split: One of the layout's; everything there is where it has no such split.
+        limit: Take so many photographs at most, drawn evenly from all; the same ones each time.
+
+    Raises:
+        UsageError: A missing or broken data set, labels of another task, or no face in it.
+    """
+    labels = get_task(task).labels
+    _, everything = read_samples(data, task)
+    samples = [sample for sample in everything if sample.split == split] or everything
+    if unknown := {sample.label for sample in samples} - set(labels):
+        raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {task!r}: {', '.join(labels)}")
+    if limit is not None and limit < len(samples):
+        samples = [samples[row] for row in np.linspace(0, len(samples) - 1, limit).round().astype(int)]
+    found = cut_chips(samples, labels, shipped_aligner(), spec)
+    if not len(found.chips):
+        raise UsageError(f"{data}: no face found in its {len(samples)} photographs")
+    return found

@@ -1,0 +1,1 @@
+"""The face pictures that networks are trained and measured on."""

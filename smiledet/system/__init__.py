@@ -1,0 +1,1 @@
+"""What wraps the operating system: processes, signals, memory, standard streams, OpenCV's import, output files."""
