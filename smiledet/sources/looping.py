@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -53,7 +54,7 @@ class Looped(Source):
         if picture is None:
             return None
         self._last = self._offset + picture.timestamp
-        return Picture(picture.image, self._last, picture.cut or cut)
+        return replace(picture, timestamp=self._last, cut=picture.cut or cut)
 
     @override
     def close(self) -> None:
