@@ -63,5 +63,5 @@ $(RUN_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,mtcnn,dev]'
+		--editable '.[train,bench,pandas,dev]'
 	touch $@ $(RUN_SETUP)
