@@ -1,3 +1,61 @@
-"""smiledet: a real-time face, smile and emotion reader for machines with little to spare."""
+"""smiledet: a real-time face, smile and emotion reader for machines with little to spare.
+
+Everything that stands here is imported when it is first asked for: `import smiledet` alone loads no OpenCV.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smiledet.config import Config
+    from smiledet.errors import ImageError, SmiledetError, UsageError
+    from smiledet.frame import Box, FaceReading, Prediction
+    from smiledet.pipeline import Pipeline
+    from smiledet.reader import FaceReader
+    from smiledet.results import Reading, Table
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Box": "frame",
+    "Config": "config",
+    "FaceReader": "reader",
+    "FaceReading": "frame",
+    "ImageError": "errors",
+    "Pipeline": "pipeline",
+    "Prediction": "frame",
+    "Reading": "results",
+    "SmiledetError": "errors",
+    "Table": "results",
+    "UsageError": "errors",
+}
+"""The module of this package in which each public name lives."""
+
+__all__ = [
+    "Box",
+    "Config",
+    "FaceReader",
+    "FaceReading",
+    "ImageError",
+    "Pipeline",
+    "Prediction",
+    "Reading",
+    "SmiledetError",
+    "Table",
+    "UsageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -22,3 +22,10 @@ class UsageError(SmiledetError):
     """
 
     exit_code = 2
+
+
+class ImageError(UsageError):
+    """A picture that cannot be read: no such file, no picture in it, or an array of another shape or type.
+
+    The message is one line: what was given, and what is allowed.
+    """

@@ -171,10 +171,42 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class FaceReading:
-    """A face with each task's latest smoothed label: what is drawn, and written to the events."""
+    """A face, and what was read from it.
+
+    A task's answer is an attribute of the task's name, too: `face.smile` is `face.predictions["smile"]`.
+
+    Attributes:
+        face: Where it is, and which one.
+        predictions: The answer of each task, by the task's name. In a video they are smoothed over the face's track.
+        landmarks: The 68 iBUG points, (68, 2) float64, pixels of the full frame; None where they are not kept.
+    """
 
     face: Face
     predictions: Mapping[str, Prediction]
+    landmarks: Points | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def box(self) -> Box:
+        """Where the face is, in pixels of the full frame."""
+        return self.face.box
+
+    @property
+    def score(self) -> float:
+        """The detector's confidence; its scale is the detector's own, higher is surer."""
+        return self.face.score
+
+    @property
+    def track(self) -> int:
+        """In a video the identity that lasts while the face is followed; in a photograph the face's rank by size."""
+        return self.face.track
+
+    def __getattr__(self, name: str) -> Prediction:
+        # Called for what is no attribute. Copying and pickling ask before the fields are there.
+        if not name.startswith("_") and name not in ("face", "predictions", "landmarks"):
+            if name in self.predictions:
+                return self.predictions[name]
+            raise AttributeError(f"no task {name!r} was read from this face; there are {', '.join(self.predictions)}")
+        raise AttributeError(name)
 
 
 @dataclass(frozen=True, slots=True)

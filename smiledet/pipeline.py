@@ -8,33 +8,27 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from pathlib import Path
 
 import cv2
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
-from smiledet.config import Config, EngineSettings, TaskSettings
+from smiledet.config import Config
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
 from smiledet.drawing.stats import StatsLine
-from smiledet.engines.base import load_engine
-from smiledet.engines.choice import AUTO, choose_engine
-from smiledet.engines.files import model_file
-from smiledet.errors import SmiledetError, UsageError
-from smiledet.frame import ChipSpec
-from smiledet.model_index import Model, find_model
+from smiledet.errors import SmiledetError
+from smiledet.model_plan import plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.shipped_models import make_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
 from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
-from smiledet.tasks.base import Task, get_task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
@@ -116,7 +110,8 @@ class Pipeline:
         self._trace = trace
         self._window = window
         self._still = source.still
-        self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
+        self._plan = plan_models(config)
+        self._tasks = self._plan.tasks
         self._board = LabelBoard(self._tasks)
         self._drawn = RateMeter()
         self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
@@ -150,7 +145,7 @@ class Pipeline:
     @property
     def device(self) -> str:
         """What runs the networks, in words."""
-        return self._device
+        return self._plan.device
 
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
@@ -200,23 +195,7 @@ class Pipeline:
         return self._config.worker.get(stage, WorkerSettings())
 
     def _make_workers(self) -> list[Worker]:
-        config = self._config
-        models = {task.name: find_model(task.name, _task_settings(task, config).model) for task in self._tasks}
-        landmarks = find_model("landmarks", "ert68")
-        for use in ("dlib", "template"):
-            landmarks.file(use)  # what is missing or damaged is said before any thread starts
-        specs = [_input_of(model) for model in models.values()]
-        prepared: dict[str, tuple[dict[str, Path], str]] = {}
-
-        def prepare(engine: str) -> None:
-            files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
-            prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
-
-        choice = choose_engine(config.engine.name, config.engine.preference, prepare)
-        if config.engine.name == AUTO:
-            log.info("engine %s: %s", choice.name, choice.reason)
-        engine = choice.name
-        files, self._device = prepared[engine]
+        config, plan = self._config, self._plan
 
         def common(stage: str) -> dict[str, object]:
             return {
@@ -234,17 +213,16 @@ class Pipeline:
             return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
 
         def create_aligner() -> FaceAligner:
-            return make_aligner(landmarks, config.aligner.max_distortion)
+            return make_aligner(plan.landmarks, config.aligner.max_distortion)
 
         workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
         for number in range(self._settings(aligner.STAGE).workers):
             name = f"{aligner.STAGE} {number + 1}"
             at_once = config.aligner.at_once
-            workers.append(AlignerWorker(create_aligner, specs, at_once, name=name, **common(aligner.STAGE)))
-        for task, spec in zip(self._tasks, specs, strict=True):
-            threads, precision = config.engine.threads, config.engine.precision
-            create = partial(load_engine, engine, files[task.name], threads, precision)
-            both = models[task.name].both_views
+            workers.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))
+        for task in plan.tasks:
+            spec, create = plan.chip_of(task.name), partial(plan.load, task.name)
+            both = plan.models[task.name].both_views
             for number in range(self._settings(task.name).workers):
                 name = f"{task.name} {number + 1}"
                 workers.append(ClassifierWorker(task, spec, create, self._board, both, name=name, **common(task.name)))
@@ -259,7 +237,7 @@ class Pipeline:
         return StatsLine(
             fps=self._drawn.rate,
             latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
-            device=self._device,
+            device=self._plan.device,
             dropped=count.total_dropped,
             faces=faces,
             load=self._load() if self._load else (),
@@ -347,33 +325,3 @@ class Pipeline:
 
 def _mark_drops(trace: Trace) -> Dropped:
     return lambda frame, stage, cause: trace.dropped(frame, stage, cause.value)
-
-
-def _task_settings(task: Task, config: Config) -> TaskSettings:
-    return config.task.get(task.name, TaskSettings())
-
-
-def _configured(task: Task, config: Config) -> Task:
-    """The task with the configuration's smoothing and hysteresis."""
-    settings = _task_settings(task, config)
-    return replace(
-        task,
-        smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
-        hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
-    )
-
-
-def _device_of(engine: str, files: Sequence[Path], settings: EngineSettings) -> str:
-    """What runs the networks, asked of the engine itself; loads each once, so that what is wrong comes out now."""
-    devices = []
-    for file in files:
-        loaded = load_engine(engine, file, settings.threads, settings.precision)
-        devices.append(loaded.device)
-        loaded.close()
-    return f"{engine} on {devices[0]}"
-
-
-def _input_of(model: Model) -> ChipSpec:
-    if model.input is None:
-        raise UsageError(f"model {model.task}/{model.name} takes no chips")
-    return model.input

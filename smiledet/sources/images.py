@@ -54,14 +54,25 @@ def read_image(path: Path) -> Image:
         ValueError: It cannot be read or decoded; the message says why, without the path.
     """
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        return decode_image(path.read_bytes())
     except OSError as problem:
         raise ValueError(problem.strerror) from problem
+
+
+def decode_image(data: bytes) -> Image:
+    """Decode what stands in an image file, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
+
+    Raises:
+        ValueError: It cannot be decoded; the message says why.
+    """
+    if not data:
+        raise ValueError("it is empty")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as problem:
         raise ValueError(f"OpenCV refuses it: {problem.err}") from problem
     if image is None:
-        raise ValueError("it is no image, or a damaged one" if data.size else "it is empty")
+        raise ValueError("it is no image, or a damaged one")
     return as_bgr(image)
 
 

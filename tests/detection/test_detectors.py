@@ -195,13 +195,13 @@ def test_a_missing_package_names_its_extra(name, monkeypatch):
     with pytest.raises(UsageError) as caught:
         detector_kind(name)
     message = str(caught.value)
-    assert PACKAGES[name] in message and f"pip install 'smiledet[{name}]'" in message and "\n" not in message
+    assert PACKAGES[name] in message and f"pip install {packages.SOURCES[name]}" in message and "\n" not in message
     assert name not in installed_detectors()
 
 
 def test_mtcnn_says_what_its_files_are_read_with(monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    with pytest.raises(UsageError, match=r"needs joblib: pip install 'smiledet\[mtcnn\]'"):
+    with pytest.raises(UsageError, match="needs joblib: pip install mtcnn joblib lz4"):
         detector_kind("mtcnn")
 
 
@@ -210,7 +210,7 @@ def test_a_package_without_its_file_is_to_be_installed_again(name, monkeypatch, 
     empty = importlib.util.spec_from_loader(PACKAGES[name], loader=None, is_package=True)
     empty.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr(packages, "find_spec", lambda package: empty)
-    with pytest.raises(UsageError, match=rf"{tmp_path}.* is missing: reinstall 'smiledet\[{name}\]'"):
+    with pytest.raises(UsageError, match=rf"{tmp_path}.* is missing: pip install --force-reinstall "):
         detector_kind(name)
 
 
@@ -223,7 +223,7 @@ def test_damaged_files_are_told(name, kind, monkeypatch, tmp_path):
         f"smiledet.detection.detectors.{'mmod' if name == 'mmod' else 'mtcnn_networks'}.package_file",
         lambda *_: damaged,
     )
-    with pytest.raises(UsageError, match=rf"cannot read {damaged}: reinstall 'smiledet\[{name}\]'"):
+    with pytest.raises(UsageError, match=rf"{damaged}.*install"):
         kind.scanning(None)
 
 

@@ -15,7 +15,7 @@ from smiledet.detection.detectors.mtcnn_networks import (
     refining_network,
 )
 
-installed = pytest.mark.skipif("mtcnn" not in installed_detectors(), reason="the extra 'mtcnn' is not installed")
+installed = pytest.mark.skipif("mtcnn" not in installed_detectors(), reason="mtcnn is not installed")
 
 
 def convolved(values, kernel, bias):

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from smiledet.errors import UsageError
 
+SOURCES = {"mmod": "'smiledet[mmod]'", "mtcnn": "mtcnn joblib lz4"}
+"""What `pip install` is given for each detector's files; MTCNN's come with smiledet itself."""
+
 
 def package_file(detector: str, package: str, inside: str) -> Path:
     """A file of an installed package.
 
     Args:
-        detector: Who needs it; also the name of the extra that installs the package.
+        detector: Who needs it; one of `SOURCES`.
         package: Name of the package, as it would be imported.
         inside: The file's path in it.
 
@@ -24,10 +27,10 @@ def package_file(detector: str, package: str, inside: str) -> Path:
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError(f"detector {detector} needs {package}: pip install 'smiledet[{detector}]'")
+        raise UsageError(f"detector {detector} needs {package}: pip install {SOURCES[detector]}")
     path = Path(next(iter(spec.submodule_search_locations)), inside)
     if not path.is_file():
-        raise UsageError(f"detector {detector}: {path} is missing: reinstall 'smiledet[{detector}]'")
+        raise UsageError(f"detector {detector}: {path} is missing: pip install --force-reinstall {SOURCES[detector]}")
     return path
 
 
@@ -38,4 +41,4 @@ def require(detector: str, package: str) -> None:
         UsageError: It is not.
     """
     if find_spec(package) is None:
-        raise UsageError(f"detector {detector} needs {package}: pip install 'smiledet[{detector}]'")
+        raise UsageError(f"detector {detector} needs {package}: pip install {SOURCES[detector]}")

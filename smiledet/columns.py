@@ -1,0 +1,83 @@
+"""What a face is called in tables: the columns of events, photographs and data frames.
+
+`<task>` is the label that is shown, `<task>_score` always that label's probability, and the probabilities of all labels
+stand in `<task>_scores` (an object, in JSON) or in one column a label (in CSV and data frames).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from smiledet.frame import Box, FaceReading, Prediction
+from smiledet.tasks.base import Task
+
+BOX_COLUMNS = ("x", "y", "width", "height", "detection_score")
+"""Where a face is: whole pixels of the full picture, clipped to it, and the detector's own score."""
+
+
+def number(value: float, digits: int) -> float | None:
+    """A plain rounded number; None for what JSON has no number for.
+
+    >>> number(0.123456, 4), number(float("nan"), 4)
+    (0.1235, None)
+    """
+    value = float(value)
+    return round(value, digits) if math.isfinite(value) else None
+
+
+def box_columns(box: Box, score: float, size: tuple[int, int]) -> dict[str, Any]:
+    """A face's place, clipped to a picture of (width, height) pixels.
+
+    >>> box_columns(Box(-4, 10, 20, 30), 0.98765, (100, 100))
+    {'x': 0, 'y': 10, 'width': 16, 'height': 30, 'detection_score': 0.9877}
+    """
+    width, height = size
+    left, top, right, bottom = box.clipped(width, height)
+    left, top = min(left, width), min(top, height)
+    values = (left, top, max(0, right - left), max(0, bottom - top), number(score, 4))
+    return dict(zip(BOX_COLUMNS, values, strict=True))
+
+
+def label_column(task: str, label: str) -> str:
+    """The column of one label's probability.
+
+    >>> label_column("smile", "not smiling")
+    'smile_not_smiling'
+    """
+    return f"{task}_{label.replace(' ', '_').replace('-', '_')}"
+
+
+def task_columns(task: Task, prediction: Prediction | None, flat: bool = False) -> dict[str, Any]:
+    """What a row says of one task; None throughout where the face has not been read.
+
+    Args:
+        task: The task. The label of one whose answer is a number is written as a number, and only its score beside it.
+        prediction: Its answer.
+        flat: One column a label instead of an object.
+    """
+    label: str | float | None = prediction.label if prediction else None
+    if task.numbers is not None:
+        return {
+            task.name: None if label is None else float(label),
+            f"{task.name}_score": number(prediction.score, 4) if prediction else None,
+        }
+    row: dict[str, Any] = {task.name: label, f"{task.name}_score": number(prediction.score, 4) if prediction else None}
+    scores = {each: number(prediction.scores[each], 4) if prediction else None for each in task.labels}
+    if flat:
+        row.update({label_column(task.name, each): score for each, score in scores.items()})
+    else:
+        row[f"{task.name}_scores"] = scores if prediction else None
+    return row
+
+
+def face_columns(
+    face: FaceReading | None, tasks: Sequence[Task], size: tuple[int, int], flat: bool = False
+) -> dict[str, Any]:
+    """A face's place and answers; empty columns for None, which stands for a picture without a face."""
+    row: dict[str, Any] = dict.fromkeys(BOX_COLUMNS) if face is None else box_columns(face.box, face.score, size)
+    answers: Mapping[str, Prediction] = {} if face is None else face.predictions
+    for task in tasks:
+        row.update(task_columns(task, answers.get(task.name), flat))
+    return row

@@ -1,0 +1,1 @@
+"""Photographs: finding the faces in them."""

@@ -1,0 +1,282 @@
+"""Reading faces in pictures: the first thing that a Python user meets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from smiledet.alignment.chips import Halves, box_map, cut_chip
+from smiledet.config import Config, TaskSettings
+from smiledet.detection.detectors.choose import DETECTORS
+from smiledet.engines.mirror_averaging import read as read_chips
+from smiledet.errors import ImageError, UsageError
+from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, Image, Prediction
+from smiledet.model_plan import ModelPlan, plan_models
+from smiledet.photographs.decode import Color, to_image
+from smiledet.photographs.locate import AUTO, FaceSizes, PhotographLocator
+from smiledet.photographs.turning import turn, turn_box, turn_points
+from smiledet.results import Reading, Table
+from smiledet.shipped_models import make_aligner
+from smiledet.sources.images import find_images
+from smiledet.system.processes import usable_processors
+
+MOST_WORKERS = 8
+"""Threads at most where nobody says how many: each holds models of its own, some 30 MB."""
+
+
+class FaceReader:
+    """Finds the faces of pictures and reads them.
+
+    The models are chosen and checked once, here, and loaded by each of its threads when the first picture comes. Any
+    number of threads may call it.
+
+    Args:
+        tasks: What to read: `smile`, `emotion`, `gender`, `age`.
+        model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
+        detector: The face detector: `auto` (MTCNN, best on photographs), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`.
+        faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographLocator`.
+        engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
+        workers: Pictures that are read at the same time at most; None for one a processor.
+        config: Every other setting.
+
+    Raises:
+        UsageError: No such task, model, detector or engine, or it cannot run here.
+
+    >>> from smiledet.sources.demo import scene
+    >>> with FaceReader(tasks=("smile",)) as reader:
+    ...     photo = reader.read(scene(0))
+    >>> [face.smile.label for face in photo.faces]
+    ['smiling', 'not smiling']
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str] = ("smile", "emotion"),
+        *,
+        model: Mapping[str, str] | None = None,
+        detector: str = AUTO,
+        faces: FaceSizes = "normal",
+        engine: str = "auto",
+        workers: int | None = None,
+        config: Config | None = None,
+    ) -> None:
+        if isinstance(tasks, str):
+            raise UsageError(f"tasks={tasks!r}: expected a sequence of names, such as ('smile', 'emotion')")
+        if detector not in (AUTO, *DETECTORS):
+            raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(DETECTORS)}")
+        if workers is not None and workers < 1:
+            raise UsageError(f"workers={workers!r}: expected 1 or more")
+        config = config or Config()
+        model = model or {}
+        named = {task: replace(config.task.get(task, TaskSettings()), model=model[task]) for task in model}
+        if unread := sorted(set(named) - set(tasks)):
+            raise UsageError(f"model names {', '.join(unread)}, which is not among the tasks {', '.join(tasks)}")
+        engine_settings = config.engine if engine == "auto" else replace(config.engine, name=engine)
+        self._config = replace(config, tasks=tuple(tasks), task={**config.task, **named}, engine=engine_settings)
+        self._detector, self._faces = detector, faces
+        PhotographLocator(detector, faces)  # what is wrong is said now
+        self._plan = plan_models(self._config)
+        self._own = threading.local()
+        self._workers = workers or min(MOST_WORKERS, usable_processors())
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+
+    @property
+    def device(self) -> str:
+        """What runs the networks, in words."""
+        return self._plan.device
+
+    def read(self, picture: Any, color: Color = "bgr") -> Reading:
+        """Find and read the faces of one picture.
+
+        Args:
+            picture: A path, the bytes of an image file, a PIL image, or a uint8 array, grey or in colour, with or
+                without alpha; see `smiledet.photographs.decode.to_image`.
+            color: Order of an array's channels: `bgr`, as OpenCV has it, or `rgb`.
+
+        Raises:
+            ImageError: It is none of these, or cannot be decoded.
+            UsageError: The reader was closed.
+        """
+        reading: Reading = self._submit(self._read, picture, color).result()
+        return reading
+
+    def read_many(self, pictures: Any, color: Color = "bgr", progress: bool = False) -> Table:
+        """Read many pictures, several at a time.
+
+        Args:
+            pictures: A folder, which is searched with the folders in it, or an iterable of what `read` takes.
+            color: See `read`.
+            progress: Show a progress bar on standard error.
+
+        Returns:
+            A reading for each picture that could be read, in order, and what could not be read.
+
+        Raises:
+            ImageError: There is no such folder, or no photograph in it.
+            UsageError: The reader was closed.
+        """
+        given = _pictures(pictures)
+        futures = [self._submit(self._read, picture, color) for picture in given]
+        readings, failures = [], []
+        for picture, future in zip(given, _watched(futures, progress), strict=True):
+            try:
+                readings.append(future.result())
+            except ImageError as problem:  # noqa: PERF203 - reading takes ten thousand times longer
+                failures.append((_name(picture) or type(picture).__name__, str(problem)))
+        return Table(tuple(readings), tuple(failures))
+
+    def read_crops(
+        self, crops: Sequence[Any], tasks: Sequence[str] | None = None, color: Color = "bgr"
+    ) -> list[dict[str, Prediction]]:
+        """Read faces that are cut out already: each picture is one face, framed as Viola-Jones frames it.
+
+        Nothing is searched for or aligned. Such a crop shows the face from the middle of the forehead to the chin.
+
+        Args:
+            crops: Pictures as `read` takes them.
+            tasks: Some of the reader's tasks; None for all.
+            color: See `read`.
+
+        Returns:
+            For each crop the answers by task.
+
+        Raises:
+            ImageError: A crop is no picture.
+            UsageError: The reader does not read one of the tasks, or was closed.
+        """
+        wanted = tuple(tasks) if tasks is not None else tuple(task.name for task in self._plan.tasks)
+        if others := [name for name in wanted if name not in self._plan.models]:
+            raise UsageError(f"this reader does not read {', '.join(others)}; it reads {', '.join(self._plan.models)}")
+        pictures = [to_image(crop, color) for crop in crops]
+        answers: list[dict[str, Prediction]] = self._submit(self._read_crops, pictures, wanted).result()
+        return answers
+
+    def close(self) -> None:
+        """Free the models; closing twice does no harm."""
+        self._threads.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+    def _submit(self, function: Any, *arguments: Any) -> Any:
+        try:
+            return self._threads.submit(function, *arguments)
+        except RuntimeError as problem:
+            raise UsageError("this FaceReader was closed") from problem
+
+    @property
+    def _stages(self) -> _Stages:
+        """The calling thread's own models: engines and detectors belong to the thread that made them."""
+        stages: _Stages | None = getattr(self._own, "stages", None)
+        if stages is None:
+            stages = self._own.stages = _Stages(self._plan, self._config, self._detector, self._faces)
+        return stages
+
+    def _read(self, picture: Any, color: Color) -> Reading:
+        return self._stages.read(to_image(picture, color), _name(picture))
+
+    def _read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        return self._stages.read_crops(crops, tasks)
+
+
+class _Stages:
+    """What one thread reads photographs with."""
+
+    def __init__(self, plan: ModelPlan, config: Config, detector: str, faces: FaceSizes) -> None:
+        self._plan = plan
+        self._locator = PhotographLocator(detector, faces)
+        self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
+        self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
+
+    def read(self, image: Image, file: str | None) -> Reading:
+        found = self._locator.find(image)
+        faces = self._faces(image, sorted(found.detections, key=lambda face: -face.box.area), found.turned)
+        return Reading(image, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
+
+    def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        specs = self._plan.chips
+        aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
+        return self._predict(aligned, tasks)
+
+    def _faces(self, image: Image, found: Sequence[Detection], turned: int) -> list[FaceReading]:
+        if not found:
+            return []
+        height, width = image.shape[:2]
+        upright = turn(image, turned) if turned else image
+        grey = cv2.cvtColor(upright, cv2.COLOR_BGR2GRAY)
+        boxes = [turn_box(face.box, turned, (width, height)) for face in found]
+        aligned = [self._aligner.align(upright, grey, box, self._plan.chips) for box in boxes]
+        size = (upright.shape[1], upright.shape[0])
+        points = [
+            face.landmarks if face.landmarks is None else turn_points(face.landmarks, -turned % 360, size)
+            for face in aligned
+        ]
+        answers = self._predict(aligned, [task.name for task in self._plan.tasks])
+        return [
+            FaceReading(Face(face.box, face.score, rank, face.box), predictions, landmarks)
+            for rank, (face, predictions, landmarks) in enumerate(zip(found, answers, points, strict=True), start=1)
+        ]
+
+    def _predict(self, faces: Sequence[AlignedFace], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        answers: list[dict[str, Prediction]] = [{} for _ in faces]
+        if not faces:
+            return answers
+        for task in self._plan.tasks:
+            if task.name not in tasks:
+                continue
+            spec = self._plan.chip_of(task.name)
+            shape = (len(faces), spec.size, spec.size, spec.channels)
+            chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
+            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].both_views)
+            for answer, row in zip(answers, rows, strict=True):
+                answer[task.name] = task.predict(row)
+        return answers
+
+
+def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
+    """The chips of a crop that is a face's box."""
+    box = Box(0, 0, crop.shape[1], crop.shape[0])
+    planes = {1: Halves(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: Halves(crop, box)}
+    return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
+
+
+def _pictures(given: Any) -> list[Any]:
+    if isinstance(given, (str, os.PathLike)):
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise ImageError(
+                f"no folder {folder}: read_many takes a folder or a list of pictures; read takes one picture"
+            )
+        found = find_images(folder)
+        if not found:
+            raise ImageError(f"no photograph in {folder}")
+        return found
+    if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
+        raise ImageError(f"read_many takes a folder or a list of pictures; a {type(given).__name__} was given")
+    return list(given)
+
+
+def _watched(futures: Sequence[Any], progress: bool) -> Iterable[Any]:
+    if not progress:
+        return futures
+    from tqdm import tqdm
+
+    bar: Iterable[Any] = tqdm(futures, unit="picture")
+    return bar
+
+
+def _name(picture: Any) -> str | None:
+    return str(picture) if isinstance(picture, (str, os.PathLike)) else None
