@@ -22,7 +22,8 @@ from smiledet.detection.detectors.choose import AUTO, DETECTORS
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
 from smiledet.engines.mirror_averaging import read as read_chips
 from smiledet.errors import ImageError, UsageError
-from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, Image, Prediction
+from smiledet.exposure import even_out, measure, table_of
+from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.photographs.decode import Color, to_image
 from smiledet.results import Reading, Table
@@ -212,8 +213,12 @@ class _Stages:
         self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
 
     def read(self, image: Image, file: str | None) -> Reading:
-        found = self._locator.find(image)
-        faces = self._faces(image, sorted(found.detections, key=lambda face: -face.box.area), found.turned)
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        evened, grey = even_out(image, table), even_out(grey, table)
+        found = self._locator.find(grey)
+        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
+        faces = self._faces(evened, grey, largest_first, found.turned)
         return Reading(image, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
 
     def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
@@ -221,10 +226,7 @@ class _Stages:
         aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
         return self._predict(aligned, tasks)
 
-    def _faces(self, image: Image, found: Sequence[Detection], turned: int) -> list[FaceReading]:
-        if not found:
-            return []
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
         aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
