@@ -226,7 +226,7 @@ class _Stages:
         ]
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
-            FaceReading(Face(face.box, face.score, rank, face.box), predictions, landmarks)
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, landmarks))
             for rank, (face, predictions, landmarks) in enumerate(zip(found, answers, points, strict=True), start=1)
         ]
 
