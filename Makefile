@@ -9,6 +9,7 @@ export SMILEDET_DATA ?= $(DATA)
 
 # Training needs Python 3.11 or newer; the lock leaves Keras and TensorFlow out below that.
 RUN_SETUP := $(VENV)/.run
+BUILD_SETUP := $(VENV)/.build
 DEV_SETUP := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
@@ -40,14 +41,14 @@ train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
 export: $(DEV_SETUP)  ## every exported file that ships, compared with Keras
 	$(BIN)/python scripts/export_all.py $(if $(SMILEDET_DATA),--data-folder $(SMILEDET_DATA))
 
-lock: $(DEV_SETUP)  ## resolve the exact versions anew
+lock: $(BUILD_SETUP)  ## resolve the exact versions anew
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \
 		pyproject.toml --output-file requirements.lock
 
-wheel: $(DEV_SETUP)  ## dist/smiledet-*.whl
-	$(BIN)/python -m build --wheel
+wheel: $(BUILD_SETUP)  ## dist/smiledet-*.whl
+	$(BIN)/python -m build --wheel --no-isolation
 
-wheels: $(DEV_SETUP)  ## every base dependency has a wheel on every platform
+wheels: $(RUN_SETUP) $(BUILD_SETUP)  ## every base dependency has a wheel on every platform
 	$(BIN)/python scripts/check_wheels.py
 
 clean:  ## what was built; keeps runs/ and the models
@@ -60,8 +61,15 @@ $(RUN_SETUP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
 	touch $@
 
+# What builds and locks, without what it builds.
+$(BUILD_SETUP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		build hatchling packaging uv
+	touch $@
+
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
 		--editable '.[train,bench,pandas,dev]'
-	touch $@ $(RUN_SETUP)
+	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

@@ -197,7 +197,7 @@ class Pipeline:
                 "trace": self._trace,
             }
 
-        workers = make_stages(config, self._plan, self._board, common)
+        workers = make_stages(config, self._plan, self._board, self._still, common)
         stats = self._stats if config.stats else None
         workers.append(
             DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE))

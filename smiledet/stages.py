@@ -1,4 +1,4 @@
-"""The stages that find and read the faces of a video, made from a configuration.
+"""The stages that find and read faces, made from a configuration.
 
 `Pipeline` gives each a thread; `Tracker` calls them one after the other.
 """
@@ -14,19 +14,20 @@ from smiledet.config import Config
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import ModelPlan
 from smiledet.shipped_models import make_aligner
 from smiledet.workers import aligner, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
 from smiledet.workers.classifier import ClassifierWorker
-from smiledet.workers.locator import LocatorWorker
+from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.thread import WorkerSettings
 from smiledet.workers.track_labels import LabelBoard
 
 
 def make_stages(
-    config: Config, plan: ModelPlan, board: LabelBoard, common: Callable[[str], dict[str, Any]]
+    config: Config, plan: ModelPlan, board: LabelBoard, still: bool, common: Callable[[str], dict[str, Any]]
 ) -> list[Worker]:
     """The locator, the aligners and the classifiers, in this order; as many of each as the configuration says.
 
@@ -34,11 +35,15 @@ def make_stages(
         config: Every setting.
         plan: The models.
         board: Where the classifiers post what they read.
+        still: Whether the pictures are photographs, each of its own.
         common: The arguments that every worker of a stage takes, see `Worker`.
 
     Raises:
         UsageError: The detector is not installed.
     """
+    photographs = partial(PhotographLocator, config.photographs)
+    if still:
+        photographs()  # a detector that is not installed is said before any thread starts
     finder = detector_kind(config.detector)
     tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
 
@@ -52,7 +57,11 @@ def make_stages(
         count = config.worker.get(stage, WorkerSettings()).workers
         return [f"{stage} {number}" for number in range(1, count + 1)]
 
-    stages: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
+    stages: list[Worker] = [
+        PhotographLocatorWorker(photographs, **common(locator.STAGE))
+        if still
+        else LocatorWorker(make_locator, **common(locator.STAGE))
+    ]
     for name in names(aligner.STAGE):
         at_once = config.aligner.at_once
         stages.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))

@@ -42,7 +42,7 @@ class Tracker:
         self._detector, self._tasks = config.detector, plan.tasks
         self._board = LabelBoard(plan.tasks)
         idle = FrameBuffer([StageSpec("update")], Policy.EVERY_FRAME, 2)  # the stages are handed frames without one
-        self._stages: list[Worker] = make_stages(config, plan, self._board, lambda _stage: {"buffer": idle})
+        self._stages: list[Worker] = make_stages(config, plan, self._board, False, lambda _stage: {"buffer": idle})
         self._number = 0
         self._time = float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-track")

@@ -22,7 +22,7 @@ from smiledet.detection.scheduling.slices import plan_slices
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 from smiledet.sources.images import read_image
 
 INSTALLED = installed_detectors()
@@ -43,7 +43,7 @@ def kind(name) -> DetectorKind:
 
 def portrait_and_box(portrait, face=100):
     """Head and shoulders, grey, the face so many pixels wide, and its place."""
-    grey = cv2.cvtColor(read_image(locate(portrait)), cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(read_image(portrait.path), cv2.COLOR_BGR2GRAY)
     scale = face / portrait.face
     (x, y), side = portrait.centre, 2.4 * face
     shift = np.array([[scale, 0, side / 2 - scale * x], [0, scale, side / 2 - scale * y]])
@@ -60,7 +60,7 @@ def test_every_detector_of_the_folder_is_named():
     assert {"haar", "hog"} <= set(INSTALLED)
 
 
-@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.package)
+@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.name)
 def test_a_portrait_is_framed_as_viola_jones_frames_it(name, kind, portrait):
     image, _ = portrait_and_box(portrait)
     (expected,) = scan(detector_kind("haar").scanning(None), image, 40)

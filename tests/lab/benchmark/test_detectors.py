@@ -12,7 +12,7 @@ from smiledet.lab.benchmark.detectors import measure as module
 from smiledet.lab.benchmark.detectors.framing import measure_framing
 from smiledet.lab.benchmark.detectors.measure import Seen, agreed_faces, compare, judge, read_frames, read_photographs
 from smiledet.lab.benchmark.detectors.pictures import draw_sheet, plot_curves
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 FACE, BESIDE, FAR, FARTHER = (Box(x, 0, 10, 10) for x in (0, 1, 50, 90))
 BLANK = np.zeros((100, 120), np.uint8)
@@ -23,7 +23,7 @@ def photographs():
     """The two portraits, in four sizes each."""
     found = []
     for portrait in PORTRAITS:
-        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
         for face in (90, 100, 110, 120):
             scale, side = face / portrait.face, 2.2 * face
             (x, y) = portrait.centre

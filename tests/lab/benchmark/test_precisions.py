@@ -14,7 +14,7 @@ from smiledet.lab.benchmark.models import stopwatch
 from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.training.evaluation.held_out import HeldOut
 from smiledet.model_index import find_model
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 pytest.importorskip("keras")
 from smiledet.lab.benchmark.models.precisions import (
@@ -88,9 +88,9 @@ def portraits(tmp_path):
     """The demo's two people, in a split to calibrate on and one to measure on."""
     for split in ("train", "test"):
         for portrait, label in zip(PORTRAITS, ("smiling", "not smiling"), strict=True):
-            target = tmp_path / "faces" / split / label / locate(portrait).name
+            target = tmp_path / "faces" / split / label / portrait.path.name
             target.parent.mkdir(parents=True)
-            target.write_bytes(locate(portrait).read_bytes())
+            target.write_bytes(portrait.path.read_bytes())
     return HeldOut("folders", "faces", "test", "two portraits")
 
 

@@ -51,7 +51,7 @@ def crowd_pictures(count: int, width: int, height: int, length: int) -> Iterator
 
     Raises:
         ValueError: There is no room for so many faces.
-        UsageError: A portrait is missing, see `smiledet.sources.demo.locate`.
+        UsageError: A portrait's file is missing or damaged.
     """
     if not 0 <= count <= MOST:
         raise ValueError(f"{count} faces, expected 0 to {MOST}")

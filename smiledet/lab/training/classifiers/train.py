@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from smiledet.errors import UsageError
+from smiledet.lab.extras import require
 from smiledet.lab.networks.base import build_network, find_architecture
 from smiledet.lab.networks.widen import is_wider, widen
 from smiledet.lab.training.classifiers.learning_curve import draw_curve
@@ -192,8 +193,9 @@ def train_classifier(
         The trained network and what was seen: `samples`, `validation`, `missed`, and the last epoch's figures.
 
     Raises:
-        UsageError: See `load_lesson`; an unknown architecture.
+        UsageError: See `load_lesson`; an unknown architecture; matplotlib is not installed.
     """
+    require("a training's curve", "matplotlib", "train")
     keras.utils.set_random_seed(recipe.schedule.seed)
     cache = output / "chips"
     lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
