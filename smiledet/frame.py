@@ -173,8 +173,8 @@ class Face:
 class HeadPose:
     """Which way a head faces, in degrees; all three are 0 where it looks straight at the camera, upright.
 
-    A rough estimate from a generic face. Against the poses that GENKI-4K is labelled with it errs by 4.6 degrees in yaw,
-    8.6 in pitch and 1.7 in roll (mean of 228 photographs): it tells a turned head or a nod, and measures nothing.
+    A rough estimate from a generic face. Against the poses that GENKI-4K is labelled with it errs by 4.6 degrees in
+    yaw, 8.6 in pitch and 1.7 in roll (mean of 228 photographs): it tells a turned head or a nod, and measures nothing.
 
     Attributes:
         yaw: Positive where the face is turned to the right side of the picture (to the person's own left).

@@ -22,6 +22,7 @@ from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
 from smiledet.stages import make_stages
 from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, usable_processors
+from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
@@ -140,6 +141,11 @@ class Pipeline:
         """What runs the networks, in words."""
         return self._plan.device
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is read from each face."""
+        return self._tasks
+
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._mailbox.put(Stop.SIGNAL)
@@ -199,9 +205,7 @@ class Pipeline:
 
         workers = make_stages(config, self._plan, self._board, self._still, common)
         stats = self._stats if config.stats else None
-        workers.append(
-            DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE))
-        )
+        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
         return workers
 
     def _stats(self, faces: int) -> StatsLine:

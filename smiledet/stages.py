@@ -68,6 +68,8 @@ def make_stages(
     for task in plan.tasks:
         spec, create = plan.chip_of(task.name), partial(plan.load, task.name)
         both = plan.models[task.name].both_views
-        for name in names(task.name):
-            stages.append(ClassifierWorker(task, spec, create, board, both, name=name, **common(task.name)))
+        stages += (
+            ClassifierWorker(task, spec, create, board, both, name=name, **common(task.name))
+            for name in names(task.name)
+        )
     return stages

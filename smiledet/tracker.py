@@ -103,7 +103,9 @@ class Tracker:
     def _update(self, image: Image, timestamp: float | None) -> Reading:
         now = time.monotonic() if timestamp is None else float(timestamp)
         if not now >= self._time:
-            raise UsageError(f"timestamp={now:g} after {self._time:g}: expected no less; another video, another tracker")
+            raise UsageError(
+                f"timestamp={now:g} after {self._time:g}: expected no less; another video, another tracker"
+            )
         frame = Frame(self._number, time.monotonic_ns(), now, image)
         self._number, self._time = self._number + 1, now
         for stage in self._stages:

@@ -1,8 +1,8 @@
 """What 68 landmarks say of a head: which way it faces, and how far its eyes are open. Both are rough.
 
-Pose: six of the points are fitted to a generic 3-D face by `cv2.solvePnP` (Levenberg and Marquardt's method). Across and
-down the face is the mean of the landmarks that the models were trained on; its depths are those of the six-point model
-that is in common use (S. Mallick: Head pose estimation using OpenCV and dlib, 2016).
+Pose: six of the points are fitted to a generic 3-D face by `cv2.solvePnP` (Levenberg and Marquardt's method). Across
+and down the face is the mean of the landmarks that the models were trained on; its depths are those of the six-point
+model that is in common use (S. Mallick: Head pose estimation using OpenCV and dlib, 2016).
 Eyes: the eye aspect ratio of T. Soukupova and J. Cech: Real-time eye blink detection using facial landmarks, CVWW 2016.
 """
 
@@ -32,8 +32,8 @@ MODEL = np.array(
 """The same points: x to the right, y down, z away from the camera, in distances between the eyes' outer corners."""
 
 FOCAL = 6.0
-"""Focal length of the assumed camera, in sizes of the face in the picture: a head at six times its size. Nobody knows
-the real one; between 3 and 20 it matters by a few degrees."""
+"""The distance at which a head is taken to be, in distances between the eyes' outer corners: half a metre or so. The
+real one is not known; from a third of a metre on it matters by a few degrees."""
 
 EYES = (36, 42)
 """First of each eye's six points: outer corner, two above, inner corner, two below, and the other way round."""
@@ -56,9 +56,9 @@ def head_pose(landmarks: Points) -> HeadPose:
     across, flat = seen[:, 0] + 1j * seen[:, 1], model[:, 0] + 1j * model[:, 1]
     factor = np.vdot(flat, across) / np.vdot(flat, flat)
     scale = max(float(abs(factor)), 1e-6)
-    focal = FOCAL * scale
+    focal = FOCAL * scale  # in pixels
     turn = np.array([[0.0], [0.0], [math.atan2(factor.imag, factor.real)]])
-    place = np.array([[0.0], [0.0], [focal / scale]])
+    place = np.array([[0.0], [0.0], [FOCAL]])
     camera = np.array([[focal, 0, 0], [0, focal, 0], [0, 0, 1.0]])
     _, turn, _ = cv2.solvePnP(model, seen, camera, None, turn, place, True, cv2.SOLVEPNP_ITERATIVE)
     return _angles(np.asarray(cv2.Rodrigues(turn)[0], np.float64))
