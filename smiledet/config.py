@@ -19,7 +19,7 @@ from smiledet.detection.photographs import PhotographSettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
@@ -163,11 +163,11 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
         flags: Values from the command line by dotted name (`engine.name`).
 
     Raises:
-        UsageError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
+        ConfigError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
             and what is allowed.
     """
     if platform not in platform_names():
-        raise UsageError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
+        raise ConfigError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
     files = [configs_folder() / f"{platform}.toml", *([path] if path else [])]
     layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), read_toml(file)) for file in files]
     layers += [(f"flag {name}", _nested(name, value)) for name, value in (flags or {}).items()]
@@ -182,20 +182,20 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
 def _check(config: Config, where: str) -> None:
     """What the types do not say: names of tasks and stages, and what spans several keys."""
     if not config.tasks:
-        raise UsageError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
+        raise ConfigError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
     for name in (*config.tasks, *config.task):
         if name not in task_names():
-            raise UsageError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
+            raise ConfigError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
     if len(set(config.tasks)) != len(config.tasks):
-        raise UsageError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
+        raise ConfigError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
     if not config.engine.preference:
-        raise UsageError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
+        raise ConfigError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
     stages = ("grab", "locate", "align", "draw", *task_names())
     for stage, settings in config.worker.items():
         if stage not in stages:
-            raise UsageError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
+            raise ConfigError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
         if stage in SINGLE and settings.workers > 1:
-            raise UsageError(
+            raise ConfigError(
                 f"{where}: worker.{stage}.workers is {settings.workers}, expected 1: its frames have an order"
             )
 

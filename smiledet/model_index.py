@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
 from smiledet.system.resources import models_folder
 
@@ -65,17 +65,17 @@ class Model:
         """The checked path of an engine's file.
 
         Raises:
-            UsageError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
+            ModelError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
         """
         if engine not in self.files:
-            raise UsageError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
+            raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
         entry = self.files[engine]
         path = self.folder / entry.path
         if not path.is_file():
-            raise UsageError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
+            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
         found = sha256(path)
         if found != entry.sha256:
-            raise UsageError(
+            raise ModelError(
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
                 f"the index says {entry.sha256[:12]}…"
             )
@@ -94,7 +94,7 @@ def read_index(folder: Path | None = None) -> list[Model]:
         folder: The folder that holds `index.json`; None for the shipped one.
 
     Raises:
-        UsageError: There is no index, or it is broken.
+        ModelError: There is no index, or it is broken.
     """
     folder = folder or models_folder()
     path = folder / INDEX
@@ -102,9 +102,9 @@ def read_index(folder: Path | None = None) -> list[Model]:
         rows = json.loads(path.read_text())["models"]
         return [_model(row, folder) for row in rows]
     except FileNotFoundError:
-        raise UsageError(f"no model index at {path}") from None
+        raise ModelError(f"no model index at {path}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
 def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
@@ -116,7 +116,7 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
         folder: The folder that holds the index; None for the shipped one.
 
     Raises:
-        UsageError: There is none; the message lists those that there are.
+        ModelError: There is none; the message lists those that there are.
     """
     models = [model for model in read_index(folder) if model.task == task]
     if not name and models:
@@ -125,9 +125,9 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
         if model.name == name:
             return model
     if not name:
-        raise UsageError(f"there is no model for the task {task!r} yet")
+        raise ModelError(f"there is no model for the task {task!r} yet")
     there = ", ".join(model.name for model in models) or "none"
-    raise UsageError(f"no model {name!r} for the task {task!r}; there are {there}")
+    raise ModelError(f"no model {name!r} for the task {task!r}; there are {there}")
 
 
 def write_row(model: Model) -> None:
