@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from smiledet.errors import UsageError
+from smiledet.lab.extras import require
 from smiledet.lab.networks.base import build_network, find_architecture
 from smiledet.lab.networks.widen import is_wider, widen
-from smiledet.lab.extras import require
 from smiledet.lab.training.classifiers.learning_curve import draw_curve
 from smiledet.lab.training.classifiers.training_set import (
     DEPLOYED,

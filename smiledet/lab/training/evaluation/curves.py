@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 
-
 @dataclass(frozen=True, slots=True)
 class Roc:
     """A receiver operating characteristic.
