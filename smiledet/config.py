@@ -15,6 +15,7 @@ from smiledet.detection.detectors.choose import DETECTORS
 from smiledet.detection.detectors.haar import HaarSettings
 from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
+from smiledet.detection.photographs import PhotographSettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
@@ -96,7 +97,8 @@ class Config:
 
     Attributes:
         tasks: What is read from a face.
-        detector: Which face detector runs.
+        detector: Which face detector runs on video.
+        photographs: How photographs are searched for faces.
         stats: Whether the stats line is drawn and printed.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
@@ -114,6 +116,7 @@ class Config:
 
     tasks: tuple[str, ...] = ("smile", "emotion")
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
+    photographs: PhotographSettings = field(default_factory=PhotographSettings)
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)

@@ -20,6 +20,7 @@ from smiledet.config import Config
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.detection.photographs import PhotographLocator
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import plan_models
@@ -37,7 +38,7 @@ from smiledet.workers.base import Worker
 from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
-from smiledet.workers.locator import LocatorWorker
+from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
 from smiledet.workers.track_labels import LabelBoard
@@ -207,6 +208,9 @@ class Pipeline:
             }
 
         finder = detector_kind(config.detector)
+        photographs = partial(PhotographLocator, config.photographs)
+        if self._still:
+            photographs()  # a detector that is not installed is said before any thread starts
         tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
 
         def make_locator() -> FaceLocator:
@@ -215,7 +219,11 @@ class Pipeline:
         def create_aligner() -> FaceAligner:
             return make_aligner(plan.landmarks, config.aligner.max_distortion)
 
-        workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
+        workers: list[Worker] = [
+            PhotographLocatorWorker(photographs, **common(locator.STAGE))
+            if self._still
+            else LocatorWorker(make_locator, **common(locator.STAGE))
+        ]
         for number in range(self._settings(aligner.STAGE).workers):
             name = f"{aligner.STAGE} {number + 1}"
             at_once = config.aligner.at_once

@@ -15,16 +15,16 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
+from smiledet.alignment.aligner import align_faces
 from smiledet.alignment.chips import Halves, box_map, cut_chip
 from smiledet.config import Config, TaskSettings
-from smiledet.detection.detectors.choose import DETECTORS
+from smiledet.detection.detectors.choose import AUTO, DETECTORS
+from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
 from smiledet.engines.mirror_averaging import read as read_chips
 from smiledet.errors import ImageError, UsageError
 from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, Image, Prediction
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.photographs.decode import Color, to_image
-from smiledet.photographs.locate import AUTO, FaceSizes, PhotographLocator
-from smiledet.photographs.turning import turn, turn_box, turn_points
 from smiledet.results import Reading, Table
 from smiledet.shipped_models import make_aligner
 from smiledet.sources.images import find_images
@@ -43,8 +43,9 @@ class FaceReader:
     Args:
         tasks: What to read: `smile`, `emotion`, `gender`, `age`.
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
-        detector: The face detector: `auto` (MTCNN, best on photographs), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`.
-        faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographLocator`.
+        detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
+            `config`, as below.
+        faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
         workers: Pictures that are read at the same time at most; None for one a processor.
         config: Every other setting.
@@ -64,16 +65,18 @@ class FaceReader:
         tasks: Sequence[str] = ("smile", "emotion"),
         *,
         model: Mapping[str, str] | None = None,
-        detector: str = AUTO,
-        faces: FaceSizes = "normal",
+        detector: str | None = None,
+        faces: FaceSizes | None = None,
         engine: str = "auto",
         workers: int | None = None,
         config: Config | None = None,
     ) -> None:
         if isinstance(tasks, str):
             raise UsageError(f"tasks={tasks!r}: expected a sequence of names, such as ('smile', 'emotion')")
-        if detector not in (AUTO, *DETECTORS):
+        if detector not in (None, AUTO, *DETECTORS):
             raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(DETECTORS)}")
+        if faces not in (None, *WORKING_SIDE):
+            raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
         if workers is not None and workers < 1:
             raise UsageError(f"workers={workers!r}: expected 1 or more")
         config = config or Config()
@@ -82,9 +85,16 @@ class FaceReader:
         if unread := sorted(set(named) - set(tasks)):
             raise UsageError(f"model names {', '.join(unread)}, which is not among the tasks {', '.join(tasks)}")
         engine_settings = config.engine if engine == "auto" else replace(config.engine, name=engine)
-        self._config = replace(config, tasks=tuple(tasks), task={**config.task, **named}, engine=engine_settings)
-        self._detector, self._faces = detector, faces
-        PhotographLocator(detector, faces)  # what is wrong is said now
+        photographs = config.photographs
+        photographs = replace(photographs, detector=detector or photographs.detector, faces=faces or photographs.faces)
+        self._config = replace(
+            config,
+            tasks=tuple(tasks),
+            task={**config.task, **named},
+            engine=engine_settings,
+            photographs=photographs,
+        )
+        PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
         self._own = threading.local()
         self._workers = workers or min(MOST_WORKERS, usable_processors())
@@ -182,7 +192,7 @@ class FaceReader:
         """The calling thread's own models: engines and detectors belong to the thread that made them."""
         stages: _Stages | None = getattr(self._own, "stages", None)
         if stages is None:
-            stages = self._own.stages = _Stages(self._plan, self._config, self._detector, self._faces)
+            stages = self._own.stages = _Stages(self._plan, self._config)
         return stages
 
     def _read(self, picture: Any, color: Color) -> Reading:
@@ -195,9 +205,9 @@ class FaceReader:
 class _Stages:
     """What one thread reads photographs with."""
 
-    def __init__(self, plan: ModelPlan, config: Config, detector: str, faces: FaceSizes) -> None:
+    def __init__(self, plan: ModelPlan, config: Config) -> None:
         self._plan = plan
-        self._locator = PhotographLocator(detector, faces)
+        self._locator = PhotographLocator(config.photographs)
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
         self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
 
@@ -214,20 +224,12 @@ class _Stages:
     def _faces(self, image: Image, found: Sequence[Detection], turned: int) -> list[FaceReading]:
         if not found:
             return []
-        height, width = image.shape[:2]
-        upright = turn(image, turned) if turned else image
-        grey = cv2.cvtColor(upright, cv2.COLOR_BGR2GRAY)
-        boxes = [turn_box(face.box, turned, (width, height)) for face in found]
-        aligned = [self._aligner.align(upright, grey, box, self._plan.chips) for box in boxes]
-        size = (upright.shape[1], upright.shape[0])
-        points = [
-            face.landmarks if face.landmarks is None else turn_points(face.landmarks, -turned % 360, size)
-            for face in aligned
-        ]
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
-            FaceReading(Face(face.box, face.score, rank, face.box), predictions, landmarks)
-            for rank, (face, predictions, landmarks) in enumerate(zip(found, answers, points, strict=True), start=1)
+            FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks)
+            for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
         ]
 
     def _predict(self, faces: Sequence[AlignedFace], tasks: Sequence[str]) -> list[dict[str, Prediction]]:

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
     parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
+    parser.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
     parser.add_argument("--precision", metavar="NAME", help="of the networks: auto, float32, float16, dynamic or int8")
     parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
@@ -176,7 +177,9 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.tasks is not None:
         flags["tasks"] = [name.strip() for name in arguments.tasks.split(",") if name.strip()]
     if arguments.detector is not None:
-        flags["detector"] = arguments.detector
+        flags["detector"] = flags["photographs.detector"] = arguments.detector
+    if arguments.faces is not None:
+        flags["photographs.faces"] = arguments.faces
     if arguments.engine is not None:
         flags["engine.name"] = arguments.engine
     if arguments.precision is not None:

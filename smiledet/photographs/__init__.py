@@ -1,1 +1,1 @@
-"""Photographs: finding the faces in them."""
+"""Photographs: decoding what a caller has."""

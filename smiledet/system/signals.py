@@ -32,9 +32,17 @@ def get_handlers() -> Handlers:
 
 
 def set_handlers(handlers: Handlers) -> None:
-    """Do something else on the signals; main thread only."""
-    for number, handler in handlers.items():
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    """Do something else on the signals; main thread only.
+
+    They wait meanwhile: of one that came between Python's own look and the change, Python would say "ignored due to race
+    condition" on standard error.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, handlers)
+    try:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @dataclass(slots=True)

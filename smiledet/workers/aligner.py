@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from smiledet.alignment.aligner import FaceAligner
+from smiledet.alignment.aligner import FaceAligner, align_faces
 from smiledet.engines.mirror_averaging import group_turn
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.workers import locator
@@ -76,6 +76,6 @@ class AlignerWorker(Worker):
         faces = located.faces
         if self._at_once is not None and not frame.cut:
             faces = whose_turn(faces, frame.id, self._at_once)
-        return tuple(
-            (face, self._aligner.align(frame.image, located.grey, face.search_box, self._specs)) for face in faces
-        )
+        boxes = [face.search_box for face in faces]
+        aligned = align_faces(self._aligner, frame.image, located.grey, boxes, self._specs, located.turned)
+        return tuple(zip(faces, aligned, strict=True))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import cv2
 
 from smiledet.detection.locator import FaceLocator
+from smiledet.detection.photographs import PhotographLocator
 from smiledet.frame import Face, Frame, GreyImage
 from smiledet.workers.base import Worker
 
@@ -22,10 +24,12 @@ class Located:
     Attributes:
         faces: The confirmed faces, ordered by track.
         grey: The frame in grey, uint8 (height, width): converted once, here, for everybody after.
+        turned: Degrees clockwise by which a photograph has to be turned until its faces are upright.
     """
 
     faces: tuple[Face, ...]
     grey: GreyImage
+    turned: int = 0
 
 
 def faces_of(frame: Frame) -> tuple[Face, ...]:
@@ -54,3 +58,29 @@ class LocatorWorker(Worker):
         """Find and follow the faces."""
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
         return Located(self._locator.locate(grey, frame.timestamp, frame.cut), grey)
+
+
+class PhotographLocatorWorker(Worker):
+    """Runs a `PhotographLocator`: every frame is a photograph of its own, and each of its faces a track of its own.
+
+    Args:
+        create: Makes the locator, in the thread.
+        common: See `Worker`.
+    """
+
+    def __init__(self, create: Callable[[], PhotographLocator], **common: Any) -> None:
+        super().__init__(STAGE, **common)
+        self._create = create
+        self._tracks = count(1)
+
+    def setup(self) -> None:
+        """Load the detector."""
+        self._locator = self._create()
+
+    def process(self, frame: Frame) -> Located:
+        """Find the faces, the largest first."""
+        grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+        found = self._locator.find(grey)
+        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
+        faces = tuple(Face(face.box, face.score, next(self._tracks), face.box) for face in largest_first)
+        return Located(faces, grey, found.turned)

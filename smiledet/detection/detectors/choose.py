@@ -7,6 +7,9 @@ from importlib import import_module
 from smiledet.detection.detectors.base import DetectorKind
 from smiledet.errors import UsageError
 
+AUTO = "auto"
+"""Whatever suits the source: Viola-Jones for video, MTCNN for photographs."""
+
 DETECTORS = ("haar", "hog", "mmod", "mtcnn")
 """The detectors that there are, one a file in this folder; a test holds that none is missing here."""
 

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection.photographs import WORKING_SIDE, PhotographLocator, PhotographSettings
 from smiledet.errors import UsageError
-from smiledet.photographs.locate import WORKING_SIDE, PhotographLocator
-from smiledet.photographs.turning import TURNS, turn, turn_box
 from smiledet.sources.demo import scene
+from smiledet.turning import TURNS, turn, turn_box
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,10 @@ def test_smaller_faces_are_found_where_they_are_wanted():
     for row in range(3):
         for column in range(4):
             picture[200 + 300 * row :, 200 + 500 * column :][:42, :42] = tile
-    counts = {faces: len(PhotographLocator(faces=faces).find(picture).detections) for faces in WORKING_SIDE}
+    counts = {
+        faces: len(PhotographLocator(PhotographSettings(faces=faces)).find(picture).detections)
+        for faces in WORKING_SIDE
+    }
     assert counts["large"] == 0
     assert counts["small"] == 12
 
@@ -62,10 +65,10 @@ def test_nothing_is_found_in_nothing(locator, shape):
 
 
 def test_viola_jones_on_request():
-    found = PhotographLocator("haar").find(scene(0))
+    found = PhotographLocator(PhotographSettings("haar")).find(scene(0))
     assert found.detector == "haar" and len(found.detections) == 2
 
 
 def test_an_unknown_detector_is_refused():
     with pytest.raises(UsageError, match="no detector 'eyes'"):
-        PhotographLocator("eyes")
+        PhotographLocator(PhotographSettings("eyes"))

@@ -7,20 +7,19 @@ without a position sensor writes no orientation into its files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
 
-from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.detectors.choose import AUTO, DETECTORS, detector_kind
 from smiledet.detection.locator import distinct
 from smiledet.detection.search import scan
 from smiledet.frame import Detection, GreyImage, Image
-from smiledet.photographs.turning import TURNS, turn, turn_box
+from smiledet.schema import one_of
+from smiledet.turning import TURNS, turn, turn_box
 
 FaceSizes = Literal["small", "normal", "large"]
-
-AUTO = "auto"
 
 NETWORK = "mtcnn"
 """What `auto` stands for. Of 40 portraits of HELEN at 640x480 it finds all; Viola-Jones finds 27."""
@@ -30,6 +29,21 @@ WORKING_SIDE = {"small": 1920, "normal": 1280, "large": 640}
 
 SMALLEST = 24
 """Side in pixels of the smallest face sought in the shrunk photograph."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographSettings:
+    """How photographs are searched; a video is searched otherwise, see `LocatorSettings`.
+
+    Attributes:
+        detector: The face detector; `auto` is MTCNN.
+        faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
+            1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
+            4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
+    """
+
+    detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS))
+    faces: str = field(default="normal", metadata=one_of(*WORKING_SIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +66,17 @@ class PhotographLocator:
     """Searches photographs for faces. It belongs to one thread.
 
     Args:
-        detector: `auto`, or one of `smiledet.detection.detectors.choose.DETECTORS`.
-        faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
-            1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
-            4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
+        settings: See `PhotographSettings`.
 
     Raises:
-        UsageError: No such detector, or it is not installed.
+        UsageError: The detector is not installed.
     """
 
-    def __init__(self, detector: str = AUTO, faces: FaceSizes = "normal") -> None:
-        self.detector = NETWORK if detector == AUTO else detector
-        kind = detector_kind(self.detector)
-        self._detector = kind.scanning(None)
-        self._side = WORKING_SIDE[faces]
+    def __init__(self, settings: PhotographSettings | None = None) -> None:
+        settings = settings or PhotographSettings()
+        self.detector = NETWORK if settings.detector == AUTO else settings.detector
+        self._detector = detector_kind(self.detector).scanning(None)
+        self._side = WORKING_SIDE[settings.faces]
 
     def find(self, image: Image) -> PhotographFaces:
         """Find every face.
