@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,15 +35,15 @@ def get_handlers() -> Handlers:
 def set_handlers(handlers: Handlers) -> None:
     """Do something else on the signals; main thread only.
 
-    They wait meanwhile: of one that came between Python's own look and the change, Python would say "ignored due to race
-    condition" on standard error.
+    Of one that comes just then Python says on standard error, through `sys.unraisablehook`, that it was "ignored due to
+    race condition"; nobody has to know. Blocking signals would not do: other threads can be handed them as well.
     """
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, handlers)
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _problem: None
     try:
         for number, handler in handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        sys.unraisablehook = hook
 
 
 @dataclass(slots=True)
