@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from smiledet.pipeline import Pipeline
     from smiledet.reader import FaceReader
     from smiledet.results import Reading, Table
+    from smiledet.tracker import Tracker
+    from smiledet.watching import Watch, watch
 
 __version__ = "0.1.0"
 
@@ -29,7 +31,10 @@ _HOMES = {
     "Reading": "results",
     "SmiledetError": "errors",
     "Table": "results",
+    "Tracker": "tracker",
     "UsageError": "errors",
+    "Watch": "watching",
+    "watch": "watching",
 }
 """The module of this package in which each public name lives."""
 
@@ -44,8 +49,11 @@ __all__ = [
     "Reading",
     "SmiledetError",
     "Table",
+    "Tracker",
     "UsageError",
+    "Watch",
     "__version__",
+    "watch",
 ]
 
 

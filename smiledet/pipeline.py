@@ -10,35 +10,25 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 
-import cv2
-
-from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
-from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.tracker import FaceTracker
-from smiledet.detection.locator import FaceLocator, create_locator
-from smiledet.detection.photographs import PhotographLocator
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import plan_models
 from smiledet.report import RunReport, summarise
-from smiledet.shipped_models import make_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
+from smiledet.stages import make_stages
+from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, usable_processors
+from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
-from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
-from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
-from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
 from smiledet.workers.track_labels import LabelBoard
@@ -91,6 +81,7 @@ class Pipeline:
         limits: Where to end early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
         trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
+        draw: Whether to draw on the frames; without it sinks are handed the bare picture as the annotated one.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -105,8 +96,10 @@ class Pipeline:
         limits: Limits | None = None,
         load: Callable[[], tuple[str, ...]] | None = None,
         trace: Trace | None = None,
+        draw: bool = True,
     ) -> None:
         self._config = config
+        self._draw = draw
         self._load = load
         self._trace = trace
         self._window = window
@@ -148,6 +141,11 @@ class Pipeline:
         """What runs the networks, in words."""
         return self._plan.device
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is read from each face."""
+        return self._tasks
+
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._mailbox.put(Stop.SIGNAL)
@@ -161,8 +159,6 @@ class Pipeline:
         Raises:
             SmiledetError: A stage gave up; outputs are closed and readable.
         """
-        cv2.setNumThreads(self._config.opencv_threads)
-        share_heaps()
         started = time.monotonic()
         for worker in self._workers:
             worker.start()
@@ -196,7 +192,7 @@ class Pipeline:
         return self._config.worker.get(stage, WorkerSettings())
 
     def _make_workers(self) -> list[Worker]:
-        config, plan = self._config, self._plan
+        config = self._config
 
         def common(stage: str) -> dict[str, object]:
             return {
@@ -207,35 +203,9 @@ class Pipeline:
                 "trace": self._trace,
             }
 
-        finder = detector_kind(config.detector)
-        photographs = partial(PhotographLocator, config.photographs)
-        if self._still:
-            photographs()  # a detector that is not installed is said before any thread starts
-        tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
-
-        def make_locator() -> FaceLocator:
-            return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
-
-        def create_aligner() -> FaceAligner:
-            return make_aligner(plan.landmarks, config.aligner.max_distortion)
-
-        workers: list[Worker] = [
-            PhotographLocatorWorker(photographs, **common(locator.STAGE))
-            if self._still
-            else LocatorWorker(make_locator, **common(locator.STAGE))
-        ]
-        for number in range(self._settings(aligner.STAGE).workers):
-            name = f"{aligner.STAGE} {number + 1}"
-            at_once = config.aligner.at_once
-            workers.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))
-        for task in plan.tasks:
-            spec, create = plan.chip_of(task.name), partial(plan.load, task.name)
-            both = plan.models[task.name].both_views
-            for number in range(self._settings(task.name).workers):
-                name = f"{task.name} {number + 1}"
-                workers.append(ClassifierWorker(task, spec, create, self._board, both, name=name, **common(task.name)))
+        workers = make_stages(config, self._plan, self._board, self._still, common)
         stats = self._stats if config.stats else None
-        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, **common(drawer.STAGE)))
+        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
         return workers
 
     def _stats(self, faces: int) -> StatsLine:

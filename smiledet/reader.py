@@ -17,18 +17,21 @@ from typing_extensions import Self
 
 from smiledet.alignment.aligner import align_faces
 from smiledet.alignment.chips import Halves, box_map, cut_chip
-from smiledet.config import Config, TaskSettings
-from smiledet.detection.detectors.choose import AUTO, DETECTORS
+from smiledet.alignment.head import describe_head
+from smiledet.config import Config
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
 from smiledet.engines.mirror_averaging import read as read_chips
 from smiledet.errors import ImageError, UsageError
-from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, Image, Prediction
+from smiledet.exposure import even_out, measure, table_of
+from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
 from smiledet.model_plan import ModelPlan, plan_models
+from smiledet.options import choose
 from smiledet.photographs.decode import Color, to_image
 from smiledet.results import Reading, Table
 from smiledet.shipped_models import make_aligner
 from smiledet.sources.images import find_images
 from smiledet.system.processes import usable_processors
+from smiledet.tracker import Tracker
 
 MOST_WORKERS = 8
 """Threads at most where nobody says how many: each holds models of its own, some 30 MB."""
@@ -71,29 +74,13 @@ class FaceReader:
         workers: int | None = None,
         config: Config | None = None,
     ) -> None:
-        if isinstance(tasks, str):
-            raise UsageError(f"tasks={tasks!r}: expected a sequence of names, such as ('smile', 'emotion')")
-        if detector not in (None, AUTO, *DETECTORS):
-            raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(DETECTORS)}")
         if faces not in (None, *WORKING_SIDE):
             raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
         if workers is not None and workers < 1:
             raise UsageError(f"workers={workers!r}: expected 1 or more")
-        config = config or Config()
-        model = model or {}
-        named = {task: replace(config.task.get(task, TaskSettings()), model=model[task]) for task in model}
-        if unread := sorted(set(named) - set(tasks)):
-            raise UsageError(f"model names {', '.join(unread)}, which is not among the tasks {', '.join(tasks)}")
-        engine_settings = config.engine if engine == "auto" else replace(config.engine, name=engine)
-        photographs = config.photographs
-        photographs = replace(photographs, detector=detector or photographs.detector, faces=faces or photographs.faces)
-        self._config = replace(
-            config,
-            tasks=tuple(tasks),
-            task={**config.task, **named},
-            engine=engine_settings,
-            photographs=photographs,
-        )
+        config = choose(config, tasks, model, detector, engine)
+        photographs = replace(config.photographs, faces=faces or config.photographs.faces)
+        self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
         self._own = threading.local()
@@ -171,6 +158,28 @@ class FaceReader:
         answers: list[dict[str, Prediction]] = self._submit(self._read_crops, pictures, wanted).result()
         return answers
 
+    def track(self) -> Tracker:
+        """Follow and read the faces of a video that you take the pictures of, with the reader's tasks and models.
+
+        Each video takes a tracker of its own. It finds faces as `smiledet run` does in video: by Viola-Jones, unless
+        the reader was told another detector.
+
+        Returns:
+            A context manager, with models of its own: it outlives the reader.
+
+        Raises:
+            UsageError: The reader was closed.
+
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
+        ...     for number in range(20):
+        ...         reading = tracker.update(scene(number), timestamp=number / 30)
+        >>> [(face.track, face.smile.label) for face in reading.faces]
+        [(1, 'smiling'), (2, 'not smiling')]
+        """
+        self._submit(bool)  # is it open?
+        return Tracker(self._config, self._plan)
+
     def close(self) -> None:
         """Free the models; closing twice does no harm."""
         self._threads.shutdown()
@@ -212,8 +221,12 @@ class _Stages:
         self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
 
     def read(self, image: Image, file: str | None) -> Reading:
-        found = self._locator.find(image)
-        faces = self._faces(image, sorted(found.detections, key=lambda face: -face.box.area), found.turned)
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        evened, grey = even_out(image, table), even_out(grey, table)
+        found = self._locator.find(grey)
+        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
+        faces = self._faces(evened, grey, largest_first, found.turned)
         return Reading(image, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
 
     def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
@@ -221,14 +234,11 @@ class _Stages:
         aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
         return self._predict(aligned, tasks)
 
-    def _faces(self, image: Image, found: Sequence[Detection], turned: int) -> list[FaceReading]:
-        if not found:
-            return []
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
         aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
-            FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks)
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
             for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
         ]
 

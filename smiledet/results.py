@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from smiledet.alignment.head import describe_head
 from smiledet.columns import face_columns
 from smiledet.errors import UsageError
-from smiledet.frame import FaceReading, Image
+from smiledet.frame import FaceReading, Frame, Image
 from smiledet.tasks.base import Task
+from smiledet.workers.aligner import aligned_faces_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +118,20 @@ class Table:
     def to_pandas(self) -> pd.DataFrame:
         """The rows of every reading as a data frame; see `Reading.to_pandas`."""
         return data_frame(self.to_dicts(flat=True))
+
+
+def video_reading(frame: Frame, faces: Sequence[FaceReading], tasks: tuple[Task, ...], detector: str) -> Reading:
+    """The reading of a frame that has been through the stages.
+
+    Args:
+        frame: The frame, with what the stages attached.
+        faces: Its faces, labelled.
+        tasks: What was read.
+        detector: The detector that ran.
+    """
+    landmarks = {face.track: aligned.landmarks for face, aligned in aligned_faces_of(frame)}
+    described = (describe_head(replace(face, landmarks=landmarks.get(face.track))) for face in faces)
+    return Reading(frame.image, tuple(described), tasks, None, frame.id, frame.timestamp, detector)
 
 
 def data_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -19,12 +19,13 @@ import smiledet
 from smiledet.errors import UsageError
 from smiledet.lab.backend import prepare
 from smiledet.sources.demo import scene
+from smiledet.system.own_process import quieten_opencv
 
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""
 
-# FFmpeg reads it once in a process, when the first test opens a video; the program sets it before it opens anything.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# FFmpeg reads it once in a process, when the first test opens a video; the command line sets it before that.
+quieten_opencv()
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 

@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.platform.choice import pick_platform
     from smiledet.sources.choose import create_source
     from smiledet.sources.opening import opened
+    from smiledet.system.own_process import settle_process
 
     platform = pick_platform(arguments.platform)
     loaded = load_config(platform.name, arguments.config, _flags(arguments))
@@ -110,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
+    settle_process(config.opencv_threads, config.source.read_timeout)
     source = create_source(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop)
     with opened(source):
         log.info("source: %s", source.description)

@@ -16,7 +16,7 @@ from typing_extensions import override
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 from smiledet.system.opencv import file_name
 from smiledet.system.output_files import check_suffix, claim_file
 
@@ -81,7 +81,6 @@ class VideoSink(Sink):
     @override
     def open(self) -> None:
         suffix = check_suffix(self._path, tuple(CODECS))
-        quieten_opencv()
         self._name = file_name(self._path)
         self._fresh = claim_file(self._path)
         self._open = True

@@ -16,7 +16,7 @@ from typing_extensions import Self, override
 from smiledet.errors import UsageError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import as_bgr, quieten_opencv
+from smiledet.sources.capture import as_bgr
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,6 @@ class ImagesSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv()
         paths = find_images(self._path) if self._path.is_dir() else [self._path]
         if not paths:
             raise UsageError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,6 @@ class LiveSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv(self._settings.read_timeout)
         self._closing.clear()
         self._unix_offset = self._now() - self._clock()
         capture = self._connect(self._settings.open_timeout)

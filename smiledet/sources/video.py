@@ -12,7 +12,7 @@ from typing_extensions import Self, override
 from smiledet.errors import UsageError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 from smiledet.sources.images import is_image_name
 from smiledet.system.opencv import file_name
 
@@ -64,7 +64,6 @@ class VideoSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv()
         try:
             self._path.open("rb").close()
         except OSError as problem:

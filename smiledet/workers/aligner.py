@@ -7,6 +7,7 @@ from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner, align_faces
 from smiledet.engines.mirror_averaging import group_turn
+from smiledet.exposure import even_out
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
@@ -77,5 +78,6 @@ class AlignerWorker(Worker):
         if self._at_once is not None and not frame.cut:
             faces = whose_turn(faces, frame.id, self._at_once)
         boxes = [face.search_box for face in faces]
-        aligned = align_faces(self._aligner, frame.image, located.grey, boxes, self._specs, located.turned)
+        image = even_out(frame.image, located.table) if faces else frame.image
+        aligned = align_faces(self._aligner, image, located.grey, boxes, self._specs, located.turned)
         return tuple(zip(faces, aligned, strict=True))

@@ -11,6 +11,7 @@ import cv2
 
 from smiledet.detection.locator import FaceLocator
 from smiledet.detection.photographs import PhotographLocator
+from smiledet.exposure import Exposure, Table, even_out, measure, table_of
 from smiledet.frame import Face, Frame, GreyImage
 from smiledet.workers.base import Worker
 
@@ -23,12 +24,14 @@ class Located:
 
     Attributes:
         faces: The confirmed faces, ordered by track.
-        grey: The frame in grey, uint8 (height, width): converted once, here, for everybody after.
+        grey: The frame in grey, uint8 (height, width), evened out: converted once, here, for everybody after.
+        table: What evens out the frame; None for one in usual light. See `smiledet.exposure`.
         turned: Degrees clockwise by which a photograph has to be turned until its faces are upright.
     """
 
     faces: tuple[Face, ...]
     grey: GreyImage
+    table: Table | None = None
     turned: int = 0
 
 
@@ -53,11 +56,14 @@ class LocatorWorker(Worker):
     def setup(self) -> None:
         """Load the detector."""
         self._locator = self._create()
+        self._exposure = Exposure()
 
     def process(self, frame: Frame) -> Located:
         """Find and follow the faces."""
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-        return Located(self._locator.locate(grey, frame.timestamp, frame.cut), grey)
+        table = self._exposure.table(grey, frame.timestamp)
+        evened = even_out(grey, table)
+        return Located(self._locator.locate(evened, frame.timestamp, frame.cut), evened, table)
 
 
 class PhotographLocatorWorker(Worker):
@@ -80,7 +86,9 @@ class PhotographLocatorWorker(Worker):
     def process(self, frame: Frame) -> Located:
         """Find the faces, the largest first."""
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        grey = even_out(grey, table)
         found = self._locator.find(grey)
         largest_first = sorted(found.detections, key=lambda face: -face.box.area)
         faces = tuple(Face(face.box, face.score, next(self._tracks), face.box) for face in largest_first)
-        return Located(faces, grey, found.turned)
+        return Located(faces, grey, table, found.turned)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from smiledet.errors import SmiledetError
 from smiledet.frame import Image
-from smiledet.sources.capture import quieten_opencv
 from smiledet.sources.demo import DROP, FACE, PORTRAITS, backdrop, cut_out
 from smiledet.system.opencv import file_name
 
@@ -97,7 +96,6 @@ def write_crowd(path: Path, count: int, width: int, height: int, length: int) ->
     Raises:
         SmiledetError: OpenCV cannot write it.
     """
-    quieten_opencv()
     writer = cv2.VideoWriter(
         file_name(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), float(FPS), (width, height)
     )
