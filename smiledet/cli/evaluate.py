@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(evaluations: list[Evaluation], models: list[Model], arguments: argparse.Namespace) -> None:
-    from smiledet.lab.training.evaluation.about import describe_models
+    from smiledet.lab.benchmark.models.size_and_speed import describe_models
     from smiledet.lab.training.evaluation.report_folder import prepare_folder, write_comparison, write_report
 
     abouts = describe_models(models, arguments.engine)

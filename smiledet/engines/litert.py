@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.engines.amx import without_amx
 from smiledet.engines.base import Engine, check_chips
-from smiledet.engines.tiles import without_tiles
 from smiledet.errors import ModelError
 from smiledet.system.standard_streams import standard_error_without
 
@@ -117,7 +117,7 @@ def _opened(path: Path, threads: int) -> Interpreter:
 
     with _first:
         if not _announced:
-            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT), without_tiles():
+            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT), without_amx():
                 first = Interpreter(model_path=str(path), num_threads=threads)
                 first.allocate_tensors()
             _announced = True

@@ -59,7 +59,7 @@ DEPLOYED = Preparation()
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingSet:
     """What one phase learns from.
 
     Attributes:
@@ -216,14 +216,14 @@ def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 
     return samples
 
 
-def load_lesson(
+def load_training_set(
     task: Task,
     recipe: ClassifierRecipe,
     data: Sequence[str],
     data_folder: Path,
     cache: Path,
     preparation: Preparation = DEPLOYED,
-) -> Lesson:
+) -> TrainingSet:
     """Cut the chips of some training sets, or take them from the cache, and ask the teacher, if there is one.
 
     Raises:
@@ -264,7 +264,7 @@ def load_lesson(
             f"{len(views[0])} faces to train on in {', '.join(data) or 'no data set'}: "
             f"fewer than the recipe's batch of {recipe.schedule.batch}"
         )
-    return Lesson(
+    return TrainingSet(
         np.stack([preparation.process(view) for view in views]),
         np.concatenate(targets),
         preparation.process(watched.chips),
@@ -273,6 +273,6 @@ def load_lesson(
     )
 
 
-def held_views(lesson: Lesson, size: int, side: int) -> npt.NDArray[np.float32]:
+def held_views(training_set: TrainingSet, size: int, side: int) -> npt.NDArray[np.float32]:
     """The watched chips as the network sees them in a phase of that side."""
-    return shrunk(centre(lesson.held_chips, size), side)
+    return shrunk(centre(training_set.held_chips, size), side)

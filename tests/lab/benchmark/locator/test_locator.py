@@ -15,8 +15,8 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.lab.benchmark.locator import runs as locator_runs
 from smiledet.lab.benchmark.locator.alarms import Alarms, AlarmTally, alarms_in_all
-from smiledet.lab.benchmark.locator.jury import Jury
 from smiledet.lab.benchmark.locator.measure import FACES, JUDGED_BY_ALL, SCANNED_FACES, compare, references
+from smiledet.lab.benchmark.locator.reference_detectors import ReferenceDetectors
 from smiledet.lab.benchmark.locator.runs import (
     EVERY_FRAME,
     LIVE,
@@ -95,7 +95,7 @@ def grey(level: int) -> GreyImage:
 
 def test_a_track_that_a_judge_sees_once_is_a_face() -> None:
     judge = Bright()
-    tally = AlarmTally("locator", Jury([judge]))
+    tally = AlarmTally("locator", ReferenceDetectors([judge]))
     for level in (0, 200, 0, 0):
         tally.add(grey(level), [(1, HERE), (2, THERE)] if level == 0 else [(1, HERE)])
     assert tally.alarms == Alarms("locator", tracks=2, false_tracks=1, boxes=7, false_boxes=3)
@@ -103,7 +103,7 @@ def test_a_track_that_a_judge_sees_once_is_a_face() -> None:
 
 
 def test_a_searcher_without_tracks_is_judged_alike() -> None:
-    tally = AlarmTally("scan", Jury([Bright()]))
+    tally = AlarmTally("scan", ReferenceDetectors([Bright()]))
     for number, (level, boxes) in enumerate([(0, [HERE]), (200, [NEARLY]), (0, [HERE, THERE]), (0, [])]):
         tally.add_untracked(grey(level), boxes, number / 30, cut=False)
     assert tally.alarms == Alarms("scan", 2, 1, 4, 1)
@@ -164,11 +164,11 @@ class Stubborn(FaceDetector):
         return [Detection(Box(middle, middle, self.side, self.side), 1.0)] if self.side else []
 
 
-def test_a_jury_keeps_what_one_of_them_sees() -> None:
+def test_reference_detectors_keep_what_one_of_them_sees() -> None:
     grey = np.zeros((60, 200), np.uint8)
-    assert Jury([Stubborn(0), Stubborn(100)]).faces(grey, [HERE], [NEARLY, THERE]) == [HERE, THERE]
-    assert Jury([Stubborn(0)]).faces(grey, [HERE], [THERE]) == [HERE]
-    assert Jury([Stubborn(30)]).faces(grey, [], [THERE]) == []  # something much smaller in the middle
+    assert ReferenceDetectors([Stubborn(0), Stubborn(100)]).faces(grey, [HERE], [NEARLY, THERE]) == [HERE, THERE]
+    assert ReferenceDetectors([Stubborn(0)]).faces(grey, [HERE], [THERE]) == [HERE]
+    assert ReferenceDetectors([Stubborn(30)]).faces(grey, [], [THERE]) == []  # something much smaller in the middle
 
 
 @pytest.mark.parametrize("side", [30, 60, 240])
@@ -178,10 +178,10 @@ def test_hog_is_shown_a_face_as_it_likes_it(side: int) -> None:
     grey = cv2.resize(
         cv2.cvtColor(scene(0), cv2.COLOR_BGR2GRAY), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
     )
-    jury = Jury(list(references(["hog"]).values()))
+    hog = ReferenceDetectors(list(references(["hog"]).values()))
     face = Box(left * scale, top * scale, width * scale, height * scale)
-    assert jury.is_face(np.asarray(grey), face)
-    assert not jury.is_face(np.asarray(grey), replace(face, x=face.x + 1.2 * side, y=0))
+    assert hog.is_face(np.asarray(grey), face)
+    assert not hog.is_face(np.asarray(grey), replace(face, x=face.x + 1.2 * side, y=0))
 
 
 def demo_looks(count: int) -> Iterator[Look]:

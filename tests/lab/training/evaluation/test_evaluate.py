@@ -14,9 +14,9 @@ import pytest
 from smiledet.config import Config, LoadedConfig, TaskSettings
 from smiledet.engines.mirror_averaging import read
 from smiledet.frame import ChipSpec
+from smiledet.lab.benchmark.models.size_and_speed import parameters_of
 from smiledet.lab.datasets.base import Sample, read_samples
 from smiledet.lab.training.evaluation import evaluate as module
-from smiledet.lab.training.evaluation.about import parameters_of
 from smiledet.lab.training.evaluation.evaluate import (
     Evaluation,
     default_model,

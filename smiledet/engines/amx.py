@@ -30,7 +30,7 @@ class _Stack(ctypes.Structure):
 
 
 @contextmanager
-def without_tiles() -> Iterator[None]:
+def without_amx() -> Iterator[None]:
     """Let Linux refuse AMX to whoever asks for it meanwhile; where there is none to refuse, do nothing.
 
     Who has it already keeps it, and who asks later gets it. For as long, the calling thread's alternate signal stack,

@@ -10,7 +10,7 @@ import pytest
 
 from smiledet.engines.base import Engine
 from smiledet.errors import UsageError
-from smiledet.lab.benchmark.models import stopwatch
+from smiledet.lab.benchmark.models import timing_process
 from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.training.evaluation.held_out import HeldOut
 from smiledet.model_index import find_model
@@ -64,7 +64,7 @@ def test_numbers_are_compared_by_their_mean_error():
 
 def test_engines_are_timed_in_turn(monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(timing_process.time, "perf_counter", lambda: clock[0])
     quick, slow = Clocked(clock, 1.0), Clocked(clock, 3.0)
     assert time_in_turn([quick, slow], np.zeros((1, 4, 4, 1), np.uint8), 2) == [[1.0, 1.0], [3.0, 3.0]]
 

@@ -11,16 +11,16 @@ import pytest
 from smiledet.engines.files import model_file
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.resources import measure as resources
-from smiledet.lab.benchmark.resources import occupation
+from smiledet.lab.benchmark.resources import usage_process
 from smiledet.lab.benchmark.resources.measure import Watched
-from smiledet.lab.benchmark.resources.occupation import Occupation, watch
+from smiledet.lab.benchmark.resources.usage_process import Usage, watch
 from smiledet.model_index import find_model
 
 psutil = pytest.importorskip("psutil")
 
 
 def occupied(cpu, megabytes=100.0):
-    return Occupation(cpu, cpu, 0.0, cpu, 0.0, 1.0, megabytes, 30.0)
+    return Usage(cpu, cpu, 0.0, cpu, 0.0, 1.0, megabytes, 30.0)
 
 
 def test_work_and_idleness_are_told_apart(monkeypatch):
@@ -38,7 +38,7 @@ def test_work_and_idleness_are_told_apart(monkeypatch):
     monkeypatch.setattr(psutil, "Process", lambda: times)
     monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
     monkeypatch.setattr(psutil, "cpu_times", lambda: SimpleNamespace(user=2 * user, nice=0.0, system=2 * system))
-    monkeypatch.setattr(occupation.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(usage_process.time, "perf_counter", lambda: now)
     seen = watch(work, 2.0)
     assert (seen.cpu_user, seen.cpu_system, seen.cpu) == pytest.approx((25.0, 5.0, 30.0))
     assert (seen.user, seen.system) == pytest.approx((50.0, 10.0))
@@ -61,7 +61,7 @@ def test_this_process_is_what_is_watched():
 def test_a_camera_gives_so_many_faces_and_no_more():
     model = find_model("smile")
     shape = (model.input.size, model.input.size, model.input.channels)
-    paced = watch(occupation.testing(model_file(model, "litert"), shape, 20.0), 0.3)
+    paced = watch(usage_process.testing(model_file(model, "litert"), shape, 20.0), 0.3)
     assert paced.faces <= 25  # one more than there is room for, where the one before was late; thousands without a pace
 
 

@@ -190,7 +190,7 @@ class TestComparing:
         assert compare(trained.network, engine, faces).accuracy is None
 
     def test_another_network_does_not(self, trained, engine, faces, recipe, keras):
-        from smiledet.lab.networks.base import build_network
+        from smiledet.lab.networks.build import build_network
         from smiledet.lab.training.export.agreement import check, compare
 
         other = build_network(recipe.architecture, (32, 32, 1), 2)

@@ -19,10 +19,10 @@ import smiledet
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.models import measure as module
-from smiledet.lab.benchmark.models import networks, pacing, stopwatch
+from smiledet.lab.benchmark.models import networks, pacing, timing_process
 from smiledet.lab.benchmark.models.measure import Timing, measure_models, measure_networks, to_the_fastest
 from smiledet.lab.benchmark.models.openvino import OPENVINO, load_runner, runner_class, runner_names
-from smiledet.lab.benchmark.models.stopwatch import Stopwatch, random_chips, serve, time_calls
+from smiledet.lab.benchmark.models.timing_process import TimingProcess, random_chips, serve, time_calls
 from smiledet.model_index import find_model
 
 # Not importorskip: importing OpenVINO as it is sends an event home.
@@ -69,14 +69,14 @@ def test_median_and_quartiles():
 
 def test_one_slow_call_does_not_count_for_more(monkeypatch):
     clock = iter([0, 1, 1, 2, 2, 90, 90, 91, 91, 92])
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(timing_process.time, "perf_counter", lambda: next(clock))
     engine = Sleeper()
     assert time_calls(engine, random_chips((4, 4, 1), 3), 5) == 1
     assert engine.seen == [(3, 4, 4, 1)] * 5
 
 
 def test_a_process_serves_requests_line_by_line(monkeypatch):
-    monkeypatch.setattr(stopwatch, "load_runner", lambda name, path, threads: Sleeper())
+    monkeypatch.setattr(timing_process, "load_runner", lambda name, path, threads: Sleeper())
     requests = [{"load": 5, "path": "x.tflite", "shape": [4, 4, 1]}, {"time": 5, "batch": 8, "calls": 2}]
     answers = io.StringIO()
     serve("litert", 1, io.StringIO("\n".join(map(json.dumps, requests)) + "\n"), answers)
@@ -86,7 +86,7 @@ def test_a_process_serves_requests_line_by_line(monkeypatch):
 
 def test_a_process_refuses_what_its_engine_refuses_and_goes_on(smile, tmp_path):
     (tmp_path / "no.tflite").write_bytes(b"no")
-    with closing(Stopwatch("litert", 1)) as watch:
+    with closing(TimingProcess("litert", 1)) as watch:
         with pytest.raises(UsageError, match="is no LiteRT model"):
             watch.load(tmp_path / "no.tflite", (64, 64, 1))
         assert "1 thread" in watch.load(smile.files["litert"], smile.input_shape)
@@ -103,7 +103,7 @@ class Bursting(Sleeper):
 
 
 def test_what_an_engine_raises_is_an_answer(monkeypatch):
-    monkeypatch.setattr(stopwatch, "load_runner", lambda name, path, threads: Bursting())
+    monkeypatch.setattr(timing_process, "load_runner", lambda name, path, threads: Bursting())
     requests = [{"load": 0, "path": "x", "shape": [4, 4, 1]}]
     requests += [{"time": 0, "batch": batch, "calls": 1} for batch in (8, 1)]
     answers = io.StringIO()
@@ -113,7 +113,7 @@ def test_what_an_engine_raises_is_an_answer(monkeypatch):
 
 
 def test_an_engine_that_crashes_is_named_and_begins_again(smile):
-    with closing(Stopwatch("litert", 1)) as watch:
+    with closing(TimingProcess("litert", 1)) as watch:
         watch.load(smile.files["litert"], smile.input_shape)
         watch._process.send_signal(signal.SIGKILL)
         watch._process.wait()
@@ -123,7 +123,7 @@ def test_an_engine_that_crashes_is_named_and_begins_again(smile):
 
 
 class Watch:
-    """A stopwatch whose clock is made up: seconds a face of each network; None ends the process."""
+    """A timing process whose clock is made up: seconds a face of each network; None ends the process."""
 
     def __init__(self, runner, threads):
         self.runner, self.threads, self.seconds, self.asked = runner, threads, [], []
@@ -146,7 +146,7 @@ class Watch:
 @pytest.fixture
 def made_up(monkeypatch, tmp_path):
     """Networks that take so many seconds a face on Watch."""
-    monkeypatch.setattr(module, "Stopwatch", Watch)
+    monkeypatch.setattr(module, "TimingProcess", Watch)
 
     def make(*seconds):
         paths = [tmp_path / f"{each}.tflite" for each in seconds]

@@ -43,7 +43,7 @@ def time_calls(engine: Engine, chips: npt.NDArray[Any], calls: int) -> float:
     return statistics.median(taken)
 
 
-class Stopwatch:
+class TimingProcess:
     """The process, as seen from the one that asks.
 
     Args:

@@ -36,7 +36,7 @@ PLACES = (5, 10, 6, 9, 0, 15, 3, 12, 1, 14, 2, 13, 4, 11, 7, 8)
 """Which cells are filled first: the middle, then the corners, then the rest."""
 
 
-def crowd_pictures(count: int, width: int, height: int, length: int) -> Iterator[Image]:
+def face_grid_pictures(count: int, width: int, height: int, length: int) -> Iterator[Image]:
     """The pictures of a clip.
 
     Args:
@@ -91,7 +91,7 @@ def _place(image: Image, patch: npt.NDArray[np.uint8], cell: int, number: int, t
 
 
 def write_crowd(path: Path, count: int, width: int, height: int, length: int) -> None:
-    """Write such a clip as MPEG-4, 30 pictures a second; see `crowd_pictures` for the arguments.
+    """Write such a clip as MPEG-4, 30 pictures a second; see `face_grid_pictures` for the arguments.
 
     Raises:
         SmiledetError: OpenCV cannot write it.
@@ -101,6 +101,6 @@ def write_crowd(path: Path, count: int, width: int, height: int, length: int) ->
     )
     if not writer.isOpened():
         raise SmiledetError(f"OpenCV cannot write {path}")
-    for image in crowd_pictures(count, width, height, length):
+    for image in face_grid_pictures(count, width, height, length):
         writer.write(image)
     writer.release()

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from smiledet.engines.tiles import _Stack, without_tiles
+from smiledet.engines.amx import _Stack, without_amx
 from smiledet.model_index import find_model
 
 pytestmark = pytest.mark.skipif(
@@ -56,7 +56,7 @@ def test_the_thread_has_its_own_signal_stack_back() -> None:
     """In a process to which nothing is granted yet; its fault handler has set one, which is no small one."""
     script = """
 import faulthandler
-from smiledet.engines.tiles import TOO_SMALL, _Stack, without_tiles
+from smiledet.engines.amx import TOO_SMALL, _Stack, without_amx
 
 def stack():
     now = _Stack()
@@ -67,7 +67,7 @@ for enabled in (False, True):
     faulthandler.enable() if enabled else None
     before = stack()
     try:
-        with without_tiles():
+        with without_amx():
             print(stack()[2] == TOO_SMALL != before[2])
             raise ZeroDivisionError
     except ZeroDivisionError:
@@ -80,14 +80,14 @@ for enabled in (False, True):
 def test_elsewhere_nothing_is_touched(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
     before = stack()
-    with without_tiles():
+    with without_amx():
         assert stack() == before
 
 
 def test_a_stack_that_cannot_be_set_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smiledet.engines.tiles.TOO_SMALL", 1)
+    monkeypatch.setattr("smiledet.engines.amx.TOO_SMALL", 1)
     before = stack()
-    with without_tiles():
+    with without_amx():
         assert stack() == before
     assert stack() == before
 
@@ -95,11 +95,11 @@ def test_a_stack_that_cannot_be_set_is_no_fault(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("tiles")
 def test_they_are_refused_for_so_long_and_granted_after() -> None:
     script = """
-from smiledet.engines.tiles import without_tiles
-with without_tiles():
+from smiledet.engines.amx import without_amx
+with without_amx():
     print(ask() != 0, permitted())
 print(ask(), permitted())
-with without_tiles():
+with without_amx():
     print(permitted())
 """
     assert told(script).split() == ["True", "False", "0", "True", "True"]

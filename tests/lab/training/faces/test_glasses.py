@@ -1,4 +1,4 @@
-"""Glasses on aligned chips: where they go, and that lessons put them on."""
+"""Glasses on aligned chips: where they go, and that training puts them on."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_no_two_random_pairs_are_alike_and_a_seed_repeats_them():
     assert draw[0] == draw[2] != draw[1]
 
 
-def test_a_lesson_puts_them_on_as_often_as_asked(keras, template):
+def test_a_training_set_puts_them_on_as_often_as_asked(keras, template):
     from smiledet.lab.training.classifiers.training_set import AugmentedChips
     from smiledet.lab.training.recipe import Augmentation, ClassifierRecipe, Schedule
 

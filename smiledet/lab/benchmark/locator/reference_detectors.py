@@ -17,32 +17,32 @@ from smiledet.lab.benchmark.detectors.measure import AGREE
 from smiledet.lab.benchmark.locator.scores import matched, without_doubles
 
 AROUND = 2.5
-"""Side of what a juror is shown, in sides of the box."""
+"""Side of what a detector is shown, in sides of the box."""
 
 SIDE = 100
-"""Side in pixels to which the box is brought; the jurors see faces from 80 on."""
+"""Side in pixels to which the box is brought; the detectors see faces from 80 on."""
 
 SIZES = (0.6, 1.6)
 """Sizes that will do, in sides of the box."""
 
 
-class Jury:
+class ReferenceDetectors:
     """The stronger detectors, the quicker one first.
 
     Args:
-        jurors: The detectors; one that sees a face is enough.
+        detectors: The detectors; one that sees a face is enough.
     """
 
-    def __init__(self, jurors: Sequence[FaceDetector]) -> None:
-        self._jurors = jurors
+    def __init__(self, detectors: Sequence[FaceDetector]) -> None:
+        self._detectors = detectors
 
     @property
-    def sits(self) -> bool:
+    def available(self) -> bool:
         """Whether there is anybody to ask."""
-        return bool(self._jurors)
+        return bool(self._detectors)
 
     def is_face(self, grey: GreyImage, box: Box) -> bool:
-        """Whether a juror sees that face.
+        """Whether a detector sees that face.
 
         Args:
             grey: Grey uint8 (height, width).
@@ -53,11 +53,13 @@ class Jury:
         own = Box(middle - SIDE / 2, middle - SIDE / 2, SIDE, SIDE)
         smallest, largest = (round(SIDE * share) for share in SIZES)
         return any(
-            own.iou(found.box) >= AGREE for juror in self._jurors for found in juror.detect(view, smallest, largest)
+            own.iou(found.box) >= AGREE
+            for detector in self._detectors
+            for found in detector.detect(view, smallest, largest)
         )
 
     def faces(self, grey: GreyImage, agreed: Sequence[Box], disputed: Iterable[Box]) -> list[Box]:
-        """The boxes that are faces: those agreed on, and of the others those that a juror sees too."""
+        """The boxes that are faces: those agreed on, and of the others those that a detector sees too."""
         kept = list(agreed)
         for box in without_doubles(list(disputed)):
             if not matched([box], kept) and self.is_face(grey, box):

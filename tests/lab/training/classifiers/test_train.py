@@ -243,7 +243,7 @@ def test_the_curve_is_drawn(trained, keras):
 
 
 def test_a_network_may_start_from_a_shipped_one(train, keras):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
     from smiledet.model_index import find_model
 
     shipped = keras.saving.load_model(find_model("emotion", "mini-xception").file("keras"), compile=False)
@@ -259,7 +259,7 @@ def test_a_network_may_start_from_a_shipped_one(train, keras):
 
 
 def test_a_wider_network_may_start_from_a_shipped_one(train, keras):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
     from smiledet.model_index import find_model
 
     shipped = keras.saving.load_model(find_model("smile", "mobilenet-025").file("keras"), compile=False)
@@ -274,7 +274,7 @@ def test_a_wider_network_may_start_from_a_shipped_one(train, keras):
     [("smile/huge", ("no model 'huge'",)), ("smile/mobilenet-025", ("initial", "smile/mobilenet-025", "architecture"))],
 )
 def test_a_start_from_something_else_is_refused(initial, words, train, keras, complaint):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     with complaint(*words):
         train.start_from(build_network("mini-xception", (None, None, 1), 2), initial)

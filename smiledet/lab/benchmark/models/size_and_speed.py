@@ -1,4 +1,4 @@
-"""What a report says of a model beside its figures: size, speed, and how to measure it again."""
+"""A model's parameters, its file's size and its speed, for the reports of `smiledet evaluate`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
-class Occupation:
+class Usage:
     """Shares of the machine, each in per cent, as seed `003_*` has them below its Table 4.
 
     Attributes:
@@ -54,7 +54,7 @@ class Occupation:
     faces: float
 
 
-def watch(work: Callable[[], int], seconds: float) -> Occupation:
+def watch(work: Callable[[], int], seconds: float) -> Usage:
     """Do some work again and again, and see what that takes.
 
     Args:
@@ -74,7 +74,7 @@ def watch(work: Callable[[], int], seconds: float) -> Occupation:
         return 100 * (after - before) / (taken * cores)
 
     mine = share(own_after.user, own.user), share(own_after.system, own.system)
-    return Occupation(
+    return Usage(
         cpu=sum(mine),
         cpu_user=mine[0],
         cpu_system=mine[1],
@@ -108,7 +108,8 @@ def training(architecture: str) -> Callable[[], int]:
     import keras
     import numpy as np
 
-    from smiledet.lab.networks.base import build_network, find_architecture
+    from smiledet.lab.networks.base import find_architecture
+    from smiledet.lab.networks.build import build_network
 
     row = find_architecture(architecture)
     network = build_network(row.name, row.input_shape, row.classes)
@@ -134,7 +135,7 @@ def testing(path: Path, shape: Sequence[int], pace: float) -> Callable[[], int]:
         pace: Faces a second that come, as a camera gives them; 0 for as many as can be read.
     """
     from smiledet.engines.litert import LiteRTEngine
-    from smiledet.lab.benchmark.models.stopwatch import random_chips
+    from smiledet.lab.benchmark.models.timing_process import random_chips
 
     engine = LiteRTEngine(path)
     chips = random_chips(shape, 1)
