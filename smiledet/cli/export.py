@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 from smiledet.errors import UsageError
 
+from smiledet.cli._arguments import add_models, use_models
+
 if TYPE_CHECKING:
     import keras
     import numpy as np
@@ -60,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", choices=("1", ANY), default="1", help="faces at a time, of ONNX files and plans (default: 1)"
     )
+    add_models(parser)
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="labelled faces to calibrate int8 and to check on")
     parser.add_argument("--check", action="store_true", help="compare with Keras; exit code 1 if it differs too much")
     where = parser.add_mutually_exclusive_group()
@@ -69,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
+    use_models(arguments)
     model = _model(arguments.model)
     model.file("keras")  # before Keras is imported, which takes seconds
     if arguments.to == TENSORRT:
