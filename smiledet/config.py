@@ -20,7 +20,7 @@ from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import UsageError
-from smiledet.model_index import bring_tasks
+from smiledet.model_index import bring_tasks, bring_tasks_beside
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
@@ -211,6 +211,8 @@ def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
             bring_tasks(Path(models).expanduser())
         tables = values.get("task")
         for name, table in tables.items() if isinstance(tables, Mapping) else ():
+            if isinstance(table, Mapping) and isinstance(table.get("model"), str):
+                bring_tasks_beside(Path(table["model"]).expanduser())
             if isinstance(table, Mapping) and table.get("labels"):
                 settings = build(TaskSettings, table, where, f"task.{name}.")
                 try:

@@ -138,6 +138,17 @@ def bring_tasks(folder: Path) -> None:
         keep_task(task)
 
 
+def bring_tasks_beside(path: Path) -> None:
+    """Make the tasks known that a models folder brings in which a model's file lies; nothing where it lies in none."""
+    for folder in _folders_around(path) if path.suffix in MODEL_SUFFIXES else ():
+        bring_tasks(folder)
+
+
+def _folders_around(path: Path) -> list[Path]:
+    """The models folders that a file may belong to: TASK/NAME.tflite, or NAME.tflite."""
+    return [folder for folder in list(path.resolve().parents)[:2] if (folder / INDEX).is_file()]
+
+
 def all_models(folder: Path | None = None) -> list[Model]:
     """Every model that can be named: those of the user's own folder, then the shipped ones that it does not replace.
 
@@ -196,8 +207,8 @@ def model_of_file(task: str, path: Path) -> Model:
     """
     if not path.is_file():
         raise UsageError(f"no model file {path} for the task {task!r}")
-    for folder in list(path.resolve().parents)[:2]:
-        for model in read_index(folder) if (folder / INDEX).is_file() else []:
+    for folder in _folders_around(path):
+        for model in read_index(folder):
             key = next((key for key, file in model.files.items() if (folder / file.path) == path.resolve()), None)
             if key is not None and model.task == task:
                 return replace(model, files={key: model.files[key]})

@@ -24,9 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from smiledet.errors import UsageError
-
 from smiledet.cli._arguments import add_models, use_models
+from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     import keras

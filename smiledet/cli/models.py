@@ -12,9 +12,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import UsageError
-
 from smiledet.cli._arguments import add_models, use_models
+from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.lab.networks.listing import Listed

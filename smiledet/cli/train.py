@@ -68,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
     if not arguments.data and not arguments.data_folder.is_dir():
-        raise UsageError(f"--data-folder {arguments.data_folder}: no such folder; --data LAYOUT:PATH names data of your own")
+        raise UsageError(
+            f"--data-folder {arguments.data_folder}: no such folder; --data LAYOUT:PATH names data of your own"
+        )
     if arguments.epochs is not None and arguments.epochs < 1:
         raise UsageError(f"--epochs is {arguments.epochs}, expected 1 or more")
     models = arguments.models

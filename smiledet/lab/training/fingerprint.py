@@ -74,9 +74,7 @@ def check_run(folder: Path, now: Fingerprint, fresh: bool = False) -> None:
     if begun:
         differs = _differences(path, now)
         if differs:
-            raise UsageError(
-                f"{folder} holds a run with {differs}: --fresh starts anew, --output FOLDER keeps both"
-            )
+            raise UsageError(f"{folder} holds a run with {differs}: --fresh starts anew, --output FOLDER keeps both")
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(now), indent=2) + "\n")
 

@@ -13,6 +13,9 @@ from smiledet.schema import read_toml
 from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import Task, get_task, is_task, register_task
 
+OPTIONAL = ("colours", "smoothing", "hysteresis")
+"""What a recipe's `[[task]]` may say beside name and labels."""
+
 
 def find_recipe(name: str, task: str) -> Path:
     """The file of a recipe: a path, the name of one that ships, or an architecture's for a task of one's own.
@@ -36,7 +39,9 @@ def find_recipe(name: str, task: str) -> Path:
             return path
     shipped = [path.stem for path in sorted(folder.glob("*.toml"))]
     own = [path.stem for path in sorted((folder / "own").glob("*.toml"))]
-    raise UsageError(f"no recipe {name!r}: there are {', '.join(own)} for any task, {', '.join(shipped)}, or a FILE.toml")
+    raise UsageError(
+        f"no recipe {name!r}: there are {', '.join(own)} for any task, {', '.join(shipped)}, or a FILE.toml"
+    )
 
 
 def recipe_values(path: Path) -> dict[str, Any]:
@@ -49,9 +54,10 @@ def recipe_values(path: Path) -> dict[str, Any]:
     for row in values.pop("task", []):
         if not isinstance(row, dict) or not {"name", "labels"} <= set(row):
             raise UsageError(f"{path}: a [[task]] needs name and labels")
-        if unknown := set(row) - {"name", "labels", "colours", "smoothing", "hysteresis"}:
-            raise UsageError(f"{path}: unknown key task.{min(unknown)}; allowed are name, labels, colours, smoothing, hysteresis")
-        others = {key: row[key] for key in ("colours", "smoothing", "hysteresis") if key in row}
+        if unknown := set(row) - {"name", "labels", *OPTIONAL}:
+            allowed = ", ".join(("name", "labels", *OPTIONAL))
+            raise UsageError(f"{path}: unknown key task.{min(unknown)}; allowed are {allowed}")
+        others = {key: row[key] for key in OPTIONAL if key in row}
         register_task(row["name"], row["labels"], **others)
     return values
 

@@ -186,10 +186,13 @@ def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, f
     return {index: float(weight) for index, weight in enumerate(weights)}
 
 
-def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
+def read_training(
+    task: Task, data: Sequence[str], data_folder: Path, count: int = 0, aloud: bool = False
+) -> list[Sample]:
     """The training split of some data sets, at most `count` photographs of each (0 for all).
 
-    Photographs whose content is there under several labels are left out: 83 of FER-2013's, of 33 contents.
+    Photographs whose content is there under several labels are left out (83 of FER-2013's, of 33 contents), and counted
+    in the log if `aloud`.
 
     Raises:
         UsageError: A data set is missing, or a label is none of the task.
@@ -204,7 +207,7 @@ def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int
             )
         samples += spread(training_split(name, found), count)
     kept = of_one_mind(samples)
-    if len(kept) < len(samples):
+    if aloud and len(kept) < len(samples):
         log.info("%d photographs left out: the same picture stands under several labels", len(samples) - len(kept))
     return kept
 
@@ -235,7 +238,9 @@ def load_training_set(
             than a batch takes.
     """
     count = recipe.schedule.faces
-    train, held = split_validation(read_training(task, data, data_folder, count), recipe.schedule.validation)
+    train, held = split_validation(
+        read_training(task, data, data_folder, count, aloud=True), recipe.schedule.validation
+    )
     aligner = preparation.aligner()
     landmarks = find_model("landmarks", "ert68")
     digest = "".join(file.sha256 for _, file in sorted(landmarks.files.items())) + preparation.name
