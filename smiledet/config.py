@@ -19,7 +19,7 @@ from smiledet.detection.photographs import PhotographSettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError, UsageError
 from smiledet.model_index import bring_tasks, bring_tasks_beside
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
@@ -170,11 +170,11 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
         flags: Values from the command line by dotted name (`engine.name`).
 
     Raises:
-        UsageError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
+        ConfigError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
             and what is allowed.
     """
     if platform not in platform_names():
-        raise UsageError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
+        raise ConfigError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
     files = [configs_folder() / f"{platform}.toml", *([path] if path else [])]
     layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), _by_name(read_toml(file), str(file))) for file in files]
     layers += [(f"flag {name}", _nested(name, value)) for name, value in (flags or {}).items()]
@@ -198,7 +198,7 @@ def _by_name(values: dict[str, Any], where: str) -> dict[str, Any]:
         if not isinstance(name, str):
             raise UsageError(f'{where}: a [[task]] has no name, expected name = "…"')
         if name in named:
-            raise UsageError(f"{where}: two [[task]] are called {name!r}")
+            raise ConfigError(f"{where}: two [[task]] are called {name!r}")
         named[name] = {key: value for key, value in row.items() if key != "name"}
     return {**values, "task": named}
 
@@ -218,26 +218,26 @@ def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
                 try:
                     register_task(name, settings.labels, colours=settings.colours)  # type: ignore[arg-type]
                 except UsageError as problem:
-                    raise UsageError(f"{where}: {problem}") from problem
+                    raise ConfigError(f"{where}: {problem}") from problem
 
 
 def _check(config: Config, where: str) -> None:
     """What the types do not say: names of tasks and stages, and what spans several keys."""
     if not config.tasks:
-        raise UsageError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
+        raise ConfigError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
     for name in (*config.tasks, *config.task):
         if not is_task(name):
-            raise UsageError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
+            raise ConfigError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
     if len(set(config.tasks)) != len(config.tasks):
-        raise UsageError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
+        raise ConfigError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
     if not config.engine.preference:
-        raise UsageError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
+        raise ConfigError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
     stages = ("grab", "locate", "align", "draw", *task_names())
     for stage, settings in config.worker.items():
         if stage not in stages:
-            raise UsageError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
+            raise ConfigError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
         if stage in SINGLE and settings.workers > 1:
-            raise UsageError(
+            raise ConfigError(
                 f"{where}: worker.{stage}.workers is {settings.workers}, expected 1: its frames have an order"
             )
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.system.resources import models_folder
 from smiledet.tasks.base import Task, get_task, keep_task, make_task
@@ -72,17 +72,17 @@ class Model:
         """The checked path of an engine's file.
 
         Raises:
-            UsageError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
+            ModelError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
         """
         if engine not in self.files:
-            raise UsageError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
+            raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
         entry = self.files[engine]
         path = self.folder / entry.path
         if not path.is_file():
-            raise UsageError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
+            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
         found = sha256(path)
         if found != entry.sha256:
-            raise UsageError(
+            raise ModelError(
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
                 f"the index says {entry.sha256[:12]}…"
             )
@@ -101,7 +101,7 @@ def read_index(folder: Path | None = None) -> list[Model]:
         folder: The folder that holds `index.json`; None for the shipped one.
 
     Raises:
-        UsageError: There is no index, or it is broken.
+        ModelError: There is no index, or it is broken.
     """
     folder = folder or models_folder()
     path = folder / INDEX
@@ -109,7 +109,7 @@ def read_index(folder: Path | None = None) -> list[Model]:
     try:
         return [_model(row, folder) for row in values["models"]]
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
 _searched: list[Path] = []
@@ -172,7 +172,7 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
         folder: The user's own folder; see `all_models`.
 
     Raises:
-        UsageError: There is none; the message lists those that there are.
+        ModelError: There is none; the message lists those that there are.
     """
     if Path(name).suffix in MODEL_SUFFIXES:
         return model_of_file(task, Path(name).expanduser())
@@ -184,12 +184,12 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
         if model.name == name:
             return model
     if not name:
-        raise UsageError(
+        raise ModelError(
             f"no model ships for the task {task!r}: train one (smiledet train {task} --help), "
             "or name a folder that has one with --models"
         )
     there = ", ".join(model.name for model in models) or "none"
-    raise UsageError(f"no model {name!r} for the task {task!r}; there are {there}")
+    raise ModelError(f"no model {name!r} for the task {task!r}; there are {there}")
 
 
 def model_of_file(task: str, path: Path) -> Model:
@@ -206,18 +206,18 @@ def model_of_file(task: str, path: Path) -> Model:
         UsageError: There is no such file, or it is no network that reads the task.
     """
     if not path.is_file():
-        raise UsageError(f"no model file {path} for the task {task!r}")
+        raise ModelError(f"no model file {path} for the task {task!r}")
     for folder in _folders_around(path):
         for model in read_index(folder):
             key = next((key for key, file in model.files.items() if (folder / file.path) == path.resolve()), None)
             if key is not None and model.task == task:
                 return replace(model, files={key: model.files[key]})
     if path.suffix == ".keras":
-        raise UsageError(f"{path}: no engine runs Keras' files; make one of it that does with `smiledet export`")
+        raise ModelError(f"{path}: no engine runs Keras' files; make one of it that does with `smiledet export`")
     labels = get_task(task).labels
     size, channels, answers = _geometry(path)
     if answers != len(labels):
-        raise UsageError(
+        raise ModelError(
             f"{path} has {answers} outputs, the task {task!r} has {len(labels)} labels: {', '.join(labels)}"
         )
     return Model(
@@ -243,13 +243,13 @@ def _geometry(path: Path) -> tuple[int, int, int]:
     except (ImportError, UsageError):
         raise
     except Exception as problem:  # whatever a library says of a file that it cannot read
-        raise UsageError(f"{path} is no network that can be read: {str(problem).splitlines()[0]}") from problem
+        raise ModelError(f"{path} is no network that can be read: {str(problem).splitlines()[0]}") from problem
     if len(given) != 4 or given[1] != given[2] or given[3] not in (1, 3) or not isinstance(given[1], int):
-        raise UsageError(
+        raise ModelError(
             f"{path} takes {tuple(given)}, expected (1, side, side, 1 or 3): one square face, channels last"
         )
     if not isinstance(answered[-1], int):
-        raise UsageError(f"{path} answers {tuple(answered)}, expected (1, labels)")
+        raise ModelError(f"{path} answers {tuple(answered)}, expected (1, labels)")
     return given[1], given[3], answered[-1]
 
 
@@ -268,7 +268,7 @@ def _onnx_shapes(path: Path) -> tuple[list[Any], list[Any]]:
     try:
         import onnxruntime
     except ImportError as problem:
-        raise UsageError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
+        raise ModelError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
     network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return list(network.get_inputs()[0].shape), list(network.get_outputs()[0].shape)
 
@@ -293,7 +293,7 @@ def read_tasks(folder: Path) -> list[Task]:
             for row in rows
         ]
     except (KeyError, TypeError, AttributeError) as problem:
-        raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
 def write_task(task: Task, folder: Path) -> None:
@@ -328,11 +328,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except FileNotFoundError:
-        raise UsageError(f"no model index at {path}") from None
+        raise ModelError(f"no model index at {path}") from None
     except (OSError, ValueError) as problem:
-        raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
     if not isinstance(values, dict):
-        raise UsageError(f"the model index {path} is broken: it is no JSON object")
+        raise ModelError(f"the model index {path} is broken: it is no JSON object")
     return values
 
 
