@@ -10,27 +10,57 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smiledet.config import Config
-    from smiledet.errors import ImageError, SmiledetError, UsageError
-    from smiledet.frame import Box, FaceReading, Prediction
-    from smiledet.pipeline import Pipeline
+    from smiledet.engines.base import Engine
+    from smiledet.errors import (
+        ConfigError,
+        ImageError,
+        ModelError,
+        OutputError,
+        SmiledetError,
+        SourceError,
+        SourceLostError,
+        UsageError,
+    )
+    from smiledet.frame import Annotation, Box, ChipSpec, Detection, Face, FaceReading, Frame, HeadPose, Prediction
+    from smiledet.pipeline import Limits, Pipeline
     from smiledet.reader import FaceReader
     from smiledet.results import Reading, Table
+    from smiledet.sinks.base import Sink
+    from smiledet.sources.base import Picture, Source
+    from smiledet.tasks.base import Task
     from smiledet.tracker import Tracker
     from smiledet.watching import Watch, watch
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Annotation": "frame",
     "Box": "frame",
+    "ChipSpec": "frame",
     "Config": "config",
+    "ConfigError": "errors",
+    "Detection": "frame",
+    "Engine": "engines.base",
+    "Face": "frame",
     "FaceReader": "reader",
     "FaceReading": "frame",
+    "Frame": "frame",
+    "HeadPose": "frame",
     "ImageError": "errors",
+    "Limits": "pipeline",
+    "ModelError": "errors",
+    "OutputError": "errors",
+    "Picture": "sources.base",
     "Pipeline": "pipeline",
     "Prediction": "frame",
     "Reading": "results",
+    "Sink": "sinks.base",
     "SmiledetError": "errors",
+    "Source": "sources.base",
+    "SourceError": "errors",
+    "SourceLostError": "errors",
     "Table": "results",
+    "Task": "tasks.base",
     "Tracker": "tracker",
     "UsageError": "errors",
     "Watch": "watching",
@@ -39,16 +69,33 @@ _HOMES = {
 """The module of this package in which each public name lives."""
 
 __all__ = [
+    "Annotation",
     "Box",
+    "ChipSpec",
     "Config",
+    "ConfigError",
+    "Detection",
+    "Engine",
+    "Face",
     "FaceReader",
     "FaceReading",
+    "Frame",
+    "HeadPose",
     "ImageError",
+    "Limits",
+    "ModelError",
+    "OutputError",
+    "Picture",
     "Pipeline",
     "Prediction",
     "Reading",
+    "Sink",
     "SmiledetError",
+    "Source",
+    "SourceError",
+    "SourceLostError",
     "Table",
+    "Task",
     "Tracker",
     "UsageError",
     "Watch",

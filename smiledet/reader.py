@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class FaceReader:
     Args:
         tasks: What to read: `smile`, `emotion`, `gender`, `age`.
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
+            A model can be a file, too (`.tflite`, `.onnx`).
+        models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
         detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
             `config`, as below.
         faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
@@ -68,6 +71,7 @@ class FaceReader:
         tasks: Sequence[str] = ("smile", "emotion"),
         *,
         model: Mapping[str, str] | None = None,
+        models: str | os.PathLike[str] | None = None,
         detector: str | None = None,
         faces: FaceSizes | None = None,
         engine: str = "auto",
@@ -78,12 +82,13 @@ class FaceReader:
             raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
         if workers is not None and workers < 1:
             raise UsageError(f"workers={workers!r}: expected 1 or more")
-        config = choose(config, tasks, model, detector, engine)
+        config = choose(config, tasks, model, detector, engine, models)
         photographs = replace(config.photographs, faces=faces or config.photographs.faces)
         self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
         self._own = threading.local()
+        self._made: list[_Stages] = []
         self._workers = workers or min(MOST_WORKERS, usable_processors())
         self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
 
@@ -111,26 +116,35 @@ class FaceReader:
         """Read many pictures, several at a time.
 
         Args:
-            pictures: A folder, which is searched with the folders in it, or an iterable of what `read` takes.
+            pictures: A folder, which is searched with the folders in it, or an iterable of what `read` takes; it is
+                taken from as reading goes on.
             color: See `read`.
             progress: Show a progress bar on standard error.
 
         Returns:
-            A reading for each picture that could be read, in order, and what could not be read.
+            A reading for each picture that could be read, in order, and what could not be read. Pictures that come from
+            files are not kept in memory, see `Reading.image`.
 
         Raises:
             ImageError: There is no such folder, or no photograph in it.
             UsageError: The reader was closed.
         """
-        given = _pictures(pictures)
-        futures = [self._submit(self._read, picture, color) for picture in given]
         readings, failures = [], []
-        for picture, future in zip(given, _watched(futures, progress), strict=True):
+        for picture, future in self._queued(_watched(_pictures(pictures), progress), color):
             try:
-                readings.append(future.result())
+                readings.append(future.result().without_image())
             except ImageError as problem:  # noqa: PERF203 - reading takes ten thousand times longer
                 failures.append((_name(picture) or type(picture).__name__, str(problem)))
         return Table(tuple(readings), tuple(failures))
+
+    def _queued(self, pictures: Iterable[Any], color: Color) -> Iterator[tuple[Any, Future[Reading]]]:
+        """The pictures and what becomes of them, in order; few are ahead: an interrupt need not wait for all."""
+        ahead: deque[tuple[Any, Future[Reading]]] = deque()
+        for picture in pictures:
+            ahead.append((picture, self._submit(self._read, picture, color)))
+            if len(ahead) > 2 * self._workers:
+                yield ahead.popleft()
+        yield from ahead
 
     def read_crops(
         self, crops: Sequence[Any], tasks: Sequence[str] | None = None, color: Color = "bgr"
@@ -154,6 +168,8 @@ class FaceReader:
         wanted = tuple(tasks) if tasks is not None else tuple(task.name for task in self._plan.tasks)
         if others := [name for name in wanted if name not in self._plan.models]:
             raise UsageError(f"this reader does not read {', '.join(others)}; it reads {', '.join(self._plan.models)}")
+        if isinstance(crops, (str, bytes, os.PathLike)):
+            raise ImageError(f"read_crops takes a sequence of pictures; a {type(crops).__name__} was given")
         pictures = [to_image(crop, color) for crop in crops]
         answers: list[dict[str, Prediction]] = self._submit(self._read_crops, pictures, wanted).result()
         return answers
@@ -183,6 +199,8 @@ class FaceReader:
     def close(self) -> None:
         """Free the models; closing twice does no harm."""
         self._threads.shutdown()
+        while self._made:  # their threads are gone
+            self._made.pop().close()
 
     def __enter__(self) -> Self:
         return self
@@ -202,6 +220,7 @@ class FaceReader:
         stages: _Stages | None = getattr(self._own, "stages", None)
         if stages is None:
             stages = self._own.stages = _Stages(self._plan, self._config)
+            self._made.append(stages)
         return stages
 
     def _read(self, picture: Any, color: Color) -> Reading:
@@ -227,7 +246,12 @@ class _Stages:
         found = self._locator.find(grey)
         largest_first = sorted(found.detections, key=lambda face: -face.box.area)
         faces = self._faces(evened, grey, largest_first, found.turned)
-        return Reading(image, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
+        size = (image.shape[1], image.shape[0])
+        return Reading(image, size, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
+
+    def close(self) -> None:
+        for network in self._networks.values():
+            network.close()
 
     def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
         specs = self._plan.chips
@@ -265,7 +289,7 @@ def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]
     return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
 
 
-def _pictures(given: Any) -> list[Any]:
+def _pictures(given: Any) -> Iterable[Any]:
     if isinstance(given, (str, os.PathLike)):
         folder = Path(given).expanduser()
         if not folder.is_dir():
@@ -278,15 +302,15 @@ def _pictures(given: Any) -> list[Any]:
         return found
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
         raise ImageError(f"read_many takes a folder or a list of pictures; a {type(given).__name__} was given")
-    return list(given)
+    return given
 
 
-def _watched(futures: Sequence[Any], progress: bool) -> Iterable[Any]:
+def _watched(pictures: Iterable[Any], progress: bool) -> Iterable[Any]:
     if not progress:
-        return futures
+        return pictures
     from tqdm import tqdm
 
-    bar: Iterable[Any] = tqdm(futures, unit="picture")
+    bar: Iterable[Any] = tqdm(pictures, unit="picture")
     return bar
 
 

@@ -234,3 +234,93 @@ class TestMaking:
         root = Path(smiledet.__file__).parents[1]
         done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+class TestTheRootsTypes:
+    def test_checkers_are_told_what_the_root_hands_out(self):
+        """What stands under TYPE_CHECKING is what is handed out at run time, from the same modules."""
+        import ast
+
+        tree = ast.parse(Path(smiledet.__file__).read_text())
+        (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+        told = {alias.name: each.module for each in block.body for alias in each.names}
+        assert told == {name: f"smiledet.{home}" for name, home in smiledet._HOMES.items()}
+        for name, home in told.items():
+            assert getattr(smiledet, name).__module__ == home
+
+    def test_every_error_is_a_smiledet_error_with_an_exit_code(self):
+        errors = [getattr(smiledet, name) for name in smiledet.__all__ if name.endswith("Error")]
+        assert {each.exit_code for each in errors} == {1, 2}
+        for each in errors:
+            assert issubclass(each, smiledet.SmiledetError)
+            assert each.exit_code == (2 if issubclass(each, UsageError) else 1)
+
+    def test_finer_errors_are_raised(self, tmp_path):
+        with pytest.raises(smiledet.SourceError):
+            smiledet.watch(str(tmp_path / "no.mp4"))
+        with pytest.raises(smiledet.ModelError):
+            FaceReader(model={"smile": "no-such-model"})
+        with pytest.raises(smiledet.ModelError):
+            FaceReader(engine="steam")
+
+    def test_everything_public_is_documented(self):
+        for name in smiledet.__all__:
+            value = getattr(smiledet, name)
+            assert name == "__version__" or (value.__doc__ and "(" not in value.__doc__[:20]), name
+            if isinstance(value, type):
+                methods = [each for each in vars(value) if not each.startswith("_") and callable(vars(value)[each])]
+                assert [each for each in methods if not vars(value)[each].__doc__] == [], name
+
+
+class TestManyInLittleMemory:
+    def test_pictures_of_files_are_read_again_when_they_are_asked_for(self, reader, tmp_path):
+        path = tmp_path / "scene.png"
+        cv2.imwrite(str(path), scene(0))
+        (reading,) = reader.read_many([path])
+        assert reading._image is None and reading.size == (640, 480)
+        assert np.array_equal(reading.image, scene(0))
+        assert reading._repr_png_()
+        rows = reading.to_dicts()
+        path.unlink()
+        assert reading.to_dicts() == rows
+        with pytest.raises(ImageError, match="No such file"):
+            _ = reading.image
+        cv2.imwrite(str(path), scene(0)[:100])
+        with pytest.raises(ImageError, match="holds another picture"):
+            _ = reading.image
+
+    def test_arrays_are_kept(self, reader):
+        (reading,) = reader.read_many([scene(0)])
+        assert np.array_equal(reading.image, scene(0))
+
+    def test_pictures_are_taken_as_reading_goes_on(self, reader):
+        """From an endless iterable no more than a few are taken ahead of what has been read."""
+        taken = []
+
+        def pictures():
+            for number in range(40):
+                taken.append(number)
+                yield np.full((40, 40), 9, np.uint8)
+
+        ahead = [len(taken) - done for done, _ in enumerate(reader._queued(pictures(), "bgr"))]
+        assert max(ahead) <= 2 * 2 + 1 and len(ahead) == 40
+
+    def test_a_table_shows_itself_in_a_notebook(self, reader, tmp_path):
+        cv2.imwrite(str(tmp_path / "<b>.png"), scene(0))
+        (tmp_path / "x.png").write_bytes(b"?")
+        shown = reader.read_many(tmp_path)._repr_html_()
+        assert "&lt;b&gt;.png" in shown and "<b>" not in shown
+        assert "not smiling" in shown and "1 pictures, 1 not read" in shown
+
+    def test_large_pictures_are_shown_small(self, reader):
+        shown = reader.read(np.zeros((1200, 3000, 3), np.uint8))._repr_png_()
+        assert cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_COLOR).shape == (410, 1024, 3)
+
+    def test_closing_frees_the_networks(self):
+        closed = []
+        with FaceReader(tasks=("smile",), workers=1) as opened:
+            opened.read(scene(0))
+            (stages,) = opened._made
+            stages._networks["smile"].close = lambda: closed.append(True)
+        opened.close()
+        assert closed == [True]

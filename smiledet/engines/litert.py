@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from smiledet.engines.amx import without_amx
 from smiledet.engines.base import Engine, check_chips
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class LiteRTEngine(Engine):
         try:
             interpreter = _opened(path, threads)
         except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
-            raise UsageError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
+            raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
         except (OSError, RuntimeError, ValueError) as problem:
-            raise UsageError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+            raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         self._interpreter: Interpreter | None = interpreter
         self._input, self._output = given["index"], result["index"]
@@ -59,7 +59,7 @@ class LiteRTEngine(Engine):
     def check(cls) -> None:
         """See `Engine.check`."""
         if find_spec("ai_edge_litert") is None:
-            raise UsageError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
+            raise ModelError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""

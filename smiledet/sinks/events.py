@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from typing_extensions import override
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Annotation, FaceReading, Frame, Prediction
 from smiledet.sinks.base import Sink
 from smiledet.system.output_files import check_suffix, claim_file
@@ -107,7 +107,7 @@ class EventsSink(Sink):
             self._file.flush()
         except OSError as problem:
             self._abandon()
-            raise UsageError(f"cannot write {self._path}: {problem.strerror}") from problem
+            raise OutputError(f"cannot write {self._path}: {problem.strerror}") from problem
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:

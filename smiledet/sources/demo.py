@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.images import read_image
@@ -65,7 +65,7 @@ def portrait_path(name: str = "collins") -> Path:
         name: "collins" (320x300 pixels, smiling) or "hopper" (512x600, not smiling).
 
     Raises:
-        UsageError: There is no such portrait.
+        SourceError: There is no such portrait.
 
     Example:
         >>> portrait_path("hopper").name
@@ -74,7 +74,7 @@ def portrait_path(name: str = "collins") -> Path:
     for portrait in PORTRAITS:
         if portrait.name == name:
             return portrait.path
-    raise UsageError(f"no portrait is named {name!r}, expected one of {', '.join(each.name for each in PORTRAITS)}")
+    raise SourceError(f"no portrait is named {name!r}, expected one of {', '.join(each.name for each in PORTRAITS)}")
 
 
 def cut_out(portrait: Portrait) -> npt.NDArray[np.uint8]:
@@ -84,12 +84,12 @@ def cut_out(portrait: Portrait) -> npt.NDArray[np.uint8]:
         uint8 (height, width, 4): BGR already multiplied by the alpha that follows it.
 
     Raises:
-        UsageError: The file is missing or damaged.
+        SourceError: The file is missing or damaged.
     """
     try:
         photograph = read_image(portrait.path)
     except ValueError as problem:
-        raise UsageError(
+        raise SourceError(
             f"the demo cannot read {portrait.path}, which comes with smiledet: {problem}; install smiledet anew"
         ) from problem
     half = np.array([HALF_WIDTH, HALF_HEIGHT]) * FACE
@@ -172,7 +172,7 @@ def scene(index: int) -> Image:
     """The demo's picture number `index`: a pure function, BGR uint8 (480, 640, 3), the caller's to keep.
 
     Raises:
-        UsageError: A portrait's file is missing or damaged.
+        SourceError: A portrait's file is missing or damaged.
     """
     background, patches = _materials()
     # The gradient repeats after half its width, so the drift has no seam.

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import as_bgr
@@ -113,12 +113,12 @@ class ImagesSource(NamedSource):
     def open(self) -> None:
         paths = find_images(self._path) if self._path.is_dir() else [self._path]
         if not paths:
-            raise UsageError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")
+            raise SourceError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")
         self._images = _decode_all(paths)
         self._taken, self._closed = 0, False
         self._pending = next(self._images, None)
         if self._pending is None:
-            raise UsageError(f"no photograph that can be read: {self._path}")
+            raise SourceError(f"no photograph that can be read: {self._path}")
         self.length = len(paths)
         self.size = (self._pending.shape[1], self._pending.shape[0])
         self.description = f"photograph {paths[0]}" if len(paths) == 1 else f"{len(paths)} photographs in {self._path}"

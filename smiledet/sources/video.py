@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
@@ -67,7 +67,7 @@ class VideoSource(NamedSource):
         try:
             self._path.open("rb").close()
         except OSError as problem:
-            raise UsageError(f"cannot read {self._path}: {problem.strerror}") from problem
+            raise SourceError(f"cannot read {self._path}: {problem.strerror}") from problem
         capture = _capture(file_name(self._path))
         rate, count = (capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.fps = rate if 0 < rate <= 1000 else USUAL_FPS
@@ -76,7 +76,7 @@ class VideoSource(NamedSource):
         self._pending = None if _is_text(capture) else self._decode()
         if self._pending is None:
             self.close()
-            raise UsageError(f"{self._path} is no video that OpenCV can read")
+            raise SourceError(f"{self._path} is no video that OpenCV can read")
         self.size = (self._pending.image.shape[1], self._pending.image.shape[0])
         self.description = f"video {self._path}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
 

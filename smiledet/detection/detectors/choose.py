@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from smiledet.detection.detectors.base import DetectorKind
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError, UsageError
 
 AUTO = "auto"
 """Whatever suits the source: Viola-Jones for video, MTCNN for photographs."""
@@ -18,10 +18,10 @@ def detector_kind(name: str) -> DetectorKind:
     """How a detector is made.
 
     Raises:
-        UsageError: No such detector, or it cannot be made here; the message names the extra to install.
+        ModelError: No such detector, or it cannot be made here; the message names the extra to install.
     """
     if name not in DETECTORS:
-        raise UsageError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
+        raise ModelError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
     kind: DetectorKind = import_module(f"smiledet.detection.detectors.{name}").DETECTOR
     kind.check()
     return kind

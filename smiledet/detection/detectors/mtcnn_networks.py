@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.detection.detectors.packages import package_file, require
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,7 +44,7 @@ def weight_file(network: str) -> Path:
         network: `pnet`, `rnet` or `onet`.
 
     Raises:
-        UsageError: The `mtcnn` package, or what it needs to read its own files, is not installed.
+        ModelError: The `mtcnn` package, or what it needs to read its own files, is not installed.
     """
     for package in ("joblib", "lz4"):
         require("mtcnn", package)
@@ -55,12 +55,12 @@ def _read_weights(network: str) -> list[Floats]:
     """The network's arrays in Keras' order and layout, first layer first.
 
     Raises:
-        UsageError: See `weight_file`; or the file's sha256 is not in `WEIGHTS`.
+        ModelError: See `weight_file`; or the file's sha256 is not in `WEIGHTS`.
     """
     path = weight_file(network)
     data = path.read_bytes()
     if sha256(data).hexdigest() != WEIGHTS[network]:  # it is a pickle, which could run anything
-        raise UsageError(f"detector mtcnn: {path} is damaged or another edition: pip install --force-reinstall mtcnn")
+        raise ModelError(f"detector mtcnn: {path} is damaged or another edition: pip install --force-reinstall mtcnn")
     import joblib
 
     weights: list[Floats] = list(joblib.load(BytesIO(data)))
