@@ -47,6 +47,8 @@ class FaceReader:
     Args:
         tasks: What to read: `smile`, `emotion`, `gender`, `age`.
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
+            A model can be a file, too (`.tflite`, `.onnx`).
+        models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
         detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
             `config`, as below.
         faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
@@ -69,6 +71,7 @@ class FaceReader:
         tasks: Sequence[str] = ("smile", "emotion"),
         *,
         model: Mapping[str, str] | None = None,
+        models: str | os.PathLike[str] | None = None,
         detector: str | None = None,
         faces: FaceSizes | None = None,
         engine: str = "auto",
@@ -79,7 +82,7 @@ class FaceReader:
             raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
         if workers is not None and workers < 1:
             raise UsageError(f"workers={workers!r}: expected 1 or more")
-        config = choose(config, tasks, model, detector, engine)
+        config = choose(config, tasks, model, detector, engine, models)
         photographs = replace(config.photographs, faces=faces or config.photographs.faces)
         self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
