@@ -12,19 +12,32 @@ RUN_SETUP := $(VENV)/.run
 BUILD_SETUP := $(VENV)/.build
 DEV_SETUP := $(VENV)/.dev
 
+JOBS   ?= 2
+OLDEST := .venv-oldest
+QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources tasks workers \
+	test_clips.py test_pipeline.py test_reader.py test_same_pictures.py)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint bench train export lock wheel wheels clean
+.PHONY: help setup demo run test test-oldest lint bench train export lock wheel wheels clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
 
 setup: $(DEV_SETUP)  ## the virtual environment with everything for development
 
 demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 	$(BIN)/smiledet run --unwatched demo-output --stats
 
+# TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
 test: $(DEV_SETUP)  ## the whole suite
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencies that are allowed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip compile --quiet --no-header --resolution lowest-direct --only-binary :all: \
+		--python $(OLDEST)/bin/python pyproject.toml --output-file $(OLDEST)/oldest.txt
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirement $(OLDEST)/oldest.txt jsonschema pytest
+	PYTHONPATH=. $(OLDEST)/bin/python -m pytest $(QUICK)
 
 lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff check .

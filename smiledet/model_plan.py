@@ -9,11 +9,11 @@ from pathlib import Path
 
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.engines.base import Engine, load_engine
-from smiledet.engines.choice import AUTO, choose_engine
+from smiledet.engines.choice import AUTO, ENGINES, choose_engine
 from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
-from smiledet.model_index import Model, find_model
+from smiledet.model_index import UNKNOWN, Model, bring_tasks, find_model
 from smiledet.tasks.base import Task, get_task
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,17 @@ def plan_models(config: Config) -> ModelPlan:
     Raises:
         UsageError: A model or file is missing or damaged, or no engine can run here.
     """
+    folder = Path(config.models).expanduser() if config.models else None
+    if folder is not None:
+        bring_tasks(folder)
     tasks = tuple(_configured(get_task(name), config) for name in config.tasks)
-    models = {task.name: find_model(task.name, _settings(task.name, config).model) for task in tasks}
+    models = {task.name: find_model(task.name, _settings(task.name, config).model, folder) for task in tasks}
+    for task in tasks:
+        if (labels := models[task.name].labels) != task.labels:
+            name = models[task.name].name
+            raise UsageError(
+                f"model {task.name}/{name} reads {', '.join(labels)}, the task has {', '.join(task.labels)}"
+            )
     landmarks = find_model("landmarks", "ert68")
     for use in ("dlib", "template"):
         landmarks.file(use)  # what is missing or damaged is said before any thread starts
@@ -77,7 +86,10 @@ def plan_models(config: Config) -> ModelPlan:
         files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
         prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
 
-    choice = choose_engine(config.engine.name, config.engine.preference, prepare)
+    # A file that the user names may be of another engine's format than the platform's first choice reads.
+    formats = [file for model in models.values() for file in model.files if model.architecture == UNKNOWN]
+    preference = tuple(dict.fromkeys([*config.engine.preference, *(name for name in formats if name in ENGINES)]))
+    choice = choose_engine(config.engine.name, preference, prepare)
     if config.engine.name == AUTO:
         log.info("engine %s: %s", choice.name, choice.reason)
     files, device = prepared[choice.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike, fspath
 
 from smiledet.config import Config, TaskSettings, load_config
 from smiledet.detection.detectors.choose import AUTO, DETECTORS
@@ -17,6 +18,7 @@ def choose(
     model: Mapping[str, str] | None,
     detector: str | None,
     engine: str,
+    models: str | PathLike[str] | None = None,
 ) -> Config:
     """A configuration with the choices in it.
 
@@ -26,6 +28,7 @@ def choose(
         model: A model's name by task, for other than the default ones.
         detector: The face detector; `auto` and None leave the one that suits the source, or what `config` says.
         engine: What runs the networks; `auto` leaves what `config` says.
+        models: A folder with models of one's own; None leaves what `config` says.
 
     Raises:
         UsageError: A choice is none of those that there are.
@@ -44,6 +47,7 @@ def choose(
     config = replace(
         config,
         tasks=tuple(tasks),
+        models=config.models if models is None else fspath(models),
         task={**config.task, **named},
         engine=config.engine if engine == AUTO else replace(config.engine, name=engine),
     )

@@ -47,6 +47,8 @@ class FaceReader:
     Args:
         tasks: What to read: `smile`, `emotion`, `gender`, `age`.
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
+            A model can be a file, too (`.tflite`, `.onnx`).
+        models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
         detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
             `config`, as below.
         faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
@@ -69,6 +71,7 @@ class FaceReader:
         tasks: Sequence[str] = ("smile", "emotion"),
         *,
         model: Mapping[str, str] | None = None,
+        models: str | os.PathLike[str] | None = None,
         detector: str | None = None,
         faces: FaceSizes | None = None,
         engine: str = "auto",
@@ -79,15 +82,13 @@ class FaceReader:
             raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
         if workers is not None and workers < 1:
             raise UsageError(f"workers={workers!r}: expected 1 or more")
-        config = choose(config, tasks, model, detector, engine)
+        config = choose(config, tasks, model, detector, engine, models)
         photographs = replace(config.photographs, faces=faces or config.photographs.faces)
         self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
-        self._own = threading.local()
-        self._made: list[_Stages] = []
         self._workers = workers or min(MOST_WORKERS, usable_processors())
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+        self._start()
 
     @property
     def device(self) -> str:
@@ -205,7 +206,15 @@ class FaceReader:
     def __exit__(self, *_problem: object) -> None:
         self.close()
 
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._own = threading.local()
+        self._made: list[_Stages] = []
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+
     def _submit(self, function: Any, *arguments: Any) -> Any:
+        if self._process != os.getpid():  # a fork has no threads but the one that forked
+            self._start()
         try:
             return self._threads.submit(function, *arguments)
         except RuntimeError as problem:
@@ -288,8 +297,8 @@ def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]
 
 def _pictures(given: Any) -> Iterable[Any]:
     if isinstance(given, (str, os.PathLike)):
-        folder = Path(given).expanduser()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(given))  # noqa: PTH111 - raises at nothing
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises at what is too long for a name
             raise ImageError(
                 f"no folder {folder}: read_many takes a folder or a list of pictures; read takes one picture"
             )

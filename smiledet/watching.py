@@ -36,6 +36,7 @@ def watch(
     *,
     live: bool | None = None,
     model: Mapping[str, str] | None = None,
+    models: str | PathLike[str] | None = None,
     detector: str | None = None,
     engine: str = "auto",
     max_frames: int | None = None,
@@ -55,7 +56,8 @@ def watch(
         live: True for the newest frame each time, the others being dropped: a file is then played at its own pace.
             False for every frame, the threads waiting for the caller; of a camera, as far as they fit in the buffer.
             None for what suits the source: cameras and streams live, files frame by frame.
-        model: A model's name by task, for other than the default ones.
+        model: A model's name by task, for other than the default ones; or a file.
+        models: A folder with models of your own, searched before those that ship.
         detector: The face detector; None or `auto` for Viola-Jones in video and MTCNN in photographs.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
         max_frames: Where to end, in frames taken from the source; None for no limit.
@@ -74,7 +76,7 @@ def watch(
     >>> reading.frame, labels
     (19, ['smiling', 'not smiling'])
     """
-    chosen = choose(config, tasks, model, detector, engine)
+    chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):
         if limit is not None and limit <= 0:
             raise UsageError(f"{name}={limit!r}: expected more than 0")

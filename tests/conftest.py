@@ -24,8 +24,9 @@ from smiledet.system.own_process import quieten_opencv
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""
 
-# FFmpeg reads it once in a process, when the first test opens a video; the command line sets it before that.
+# The command line does so before OpenCV is imported, as here only its own processes do.
 quieten_opencv()
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 

@@ -218,12 +218,13 @@ class TestMaking:
     def test_nothing_process_wide_changes(self):
         """In a process of its own, since other tests change what belongs to the process."""
         program = (
-            "import logging, os, signal, cv2, cv2.utils.logging, smiledet\n"
+            "import logging, os, signal, cv2, smiledet\n"
             "from smiledet.sources.demo import scene\n"
+            "log_level = getattr(cv2, 'getLogLevel', None) or cv2.utils.logging.getLogLevel\n"  # moved in OpenCV 4.13
             "def state():\n"
             "    return (cv2.getNumThreads(), signal.getsignal(signal.SIGINT),\n"
             "            signal.getsignal(signal.SIGTERM), logging.getLogger().level, logging.getLogger().handlers,\n"
-            "            {k: v for k, v in os.environ.items() if 'OPENCV' in k}, cv2.utils.logging.getLogLevel())\n"
+            "            {k: v for k, v in os.environ.items() if 'OPENCV' in k}, log_level())\n"
             "cv2.setNumThreads(2)\n"
             "before = state()\n"
             "with smiledet.FaceReader() as reader:\n"
@@ -323,3 +324,29 @@ class TestManyInLittleMemory:
             stages._networks["smile"].close = lambda: closed.append(True)
         opened.close()
         assert closed == [True]
+
+
+class TestOddPaths:
+    @pytest.mark.parametrize("path", ["x" * 5000, "~nobody-of-that-name/x.jpg", "a\0b", "/dev/null", "/proc/self/mem"])
+    def test_they_are_image_errors(self, reader, path):
+        with pytest.raises(ImageError):
+            reader.read(path)
+        with pytest.raises(ImageError):
+            reader.read_many(path)
+
+
+def test_a_forked_process_reads_too():
+    """A fork has none of the reader's threads: a server that loads the reader first and forks then must not hang."""
+    program = (
+        "import os, sys, warnings; warnings.simplefilter('ignore')\n"
+        "import smiledet; from smiledet.sources.demo import scene\n"
+        "reader = smiledet.FaceReader(tasks=('smile',), workers=1)\n"
+        "reader.read(scene(0))\n"
+        "child = os.fork()\n"
+        "faces = len(reader.read(scene(0)))\n"
+        "if child: assert os.waitpid(child, 0)[1] == 0\n"
+        "print(faces, flush=True)\n"
+    )
+    root = Path(smiledet.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("2\n2\n", 0), done.stderr

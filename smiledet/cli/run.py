@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smiledet.cli._arguments import add_models
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
+    add_models(parser)
+    parser.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="of a task of your own")
     parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
     parser.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
@@ -186,8 +189,15 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
         flags["engine.name"] = arguments.engine
     if arguments.precision is not None:
         flags["engine.precision"] = arguments.precision
+    if arguments.models is not None:
+        flags["models"] = str(arguments.models)
     if arguments.stats:
         flags["stats"] = True
+    for choice in arguments.labels:
+        task, equals, labels = choice.partition("=")
+        if not equals or not labels:
+            raise UsageError(f"--labels {choice!r}: expected TASK=LABEL,LABEL, presents=none,some say")
+        flags[f"task.{task}.labels"] = [label.strip() for label in labels.split(",")]
     for choice in arguments.model:
         task, equals, name = choice.partition("=")
         if not equals or not name:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from smiledet.engines.amx import without_amx
 from smiledet.engines.base import Engine, check_chips
 from smiledet.errors import ModelError
-from smiledet.system.standard_streams import standard_error_without
+from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -107,21 +107,27 @@ def _first_line(problem: Exception) -> str:
     return (str(problem) or repr(problem)).splitlines()[0]
 
 
+def _announces(line: bytes) -> bool:
+    return line.rstrip() == ANNOUNCEMENT or TENSORFLOW_GREETING.match(line) is not None
+
+
 def _opened(path: Path, threads: int) -> Interpreter:
     """A network with its memory, without a word on stderr.
 
-    The first one of a process decides for all which kernels there are: those without tiles.
+    The first one of a process decides for all which kernels there are: those without AMX.
     """
     global _announced
-    from ai_edge_litert.interpreter import Interpreter
-
     with _first:
         if not _announced:
-            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT), without_amx():
+            with standard_error_without(_announces), without_amx():
+                from ai_edge_litert.interpreter import Interpreter  # LiteRT up to 2.0 greets as TensorFlow does
+
                 first = Interpreter(model_path=str(path), num_threads=threads)
                 first.allocate_tensors()
             _announced = True
             return first
+    from ai_edge_litert.interpreter import Interpreter
+
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     return interpreter

@@ -122,11 +122,12 @@ class VideoSource(NamedSource):
 
 def _capture(name: str) -> GuardedCapture:
     """A file opened for decoding by one thread, or by as many as FFmpeg likes where its pictures are large."""
-    alone = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
-    if alone.get(cv2.CAP_PROP_FRAME_WIDTH) * alone.get(cv2.CAP_PROP_FRAME_HEIGHT) <= SMALL:
-        return alone
-    alone.release()
-    return GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG))
+    capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
+    if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > SMALL:
+        capture.release()
+        capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG))
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default of every version but 4.11
+    return capture
 
 
 def _is_text(capture: GuardedCapture) -> bool:

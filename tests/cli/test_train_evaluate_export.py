@@ -137,7 +137,7 @@ def test_evaluate_refuses_a_damaged_archive(refused, smile, tmp_path):
 def test_train_refuses_what_it_cannot_learn(refused, tmp_path):
     recipe = configs_folder() / "train" / "smile-mini-xception.toml"
     assert "'mood'" in refused("train", "mood", "--recipe", recipe, "--data-folder", tmp_path)
-    assert "--recipe" in refused("train", "smile", "--data-folder", tmp_path)
+    assert "no data set at" in refused("train", "smile", "--data-folder", tmp_path)
     line = refused("train", "smile", "--recipe", recipe, "--data-folder", tmp_path / "none")
     assert str(tmp_path / "none") in line
     line = refused("train", "smile", "--recipe", tmp_path / "none.toml", "--data-folder", tmp_path)

@@ -68,7 +68,15 @@ OTHERS = {
 DISTINCT = sorted(name for name in THESIS | OTHERS if not name.endswith("-128"))
 
 
-SLOW_EXPORTS = {"inception-resnet-v2", "inception-v3", "mobilenet-050", "mobilenet-075", "resnet-50-003", "vgg-net-003"}
+SLOW_EXPORTS = {
+    "inception-resnet-v2",
+    "inception-v3",
+    "mobilenet-050",
+    "mobilenet-075",
+    "resnet-50-003",
+    "vgg-16",
+    "vgg-net-003",
+}
 """The converter takes up to a minute and 2 GB for them: only where SMILEDET_SLOW is set. But for the two Inceptions,
 their layers are those of networks that are always converted."""
 

@@ -157,7 +157,7 @@ class TestChoosing:
         assert default_model(SMILE) == find_model("smile")
 
     def test_no_model_at_all(self, monkeypatch, complaint):
-        monkeypatch.setattr(module, "read_index", list)
+        monkeypatch.setattr(module, "all_models", list)
         with complaint("no model of the task 'smile' ships"):
             models_of(SMILE)
 
