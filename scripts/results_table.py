@@ -99,7 +99,7 @@ def _read_report(path: Path) -> dict[str, Any] | None:
 
 
 def shipped_reports() -> list[dict[str, Any]]:
-    """Reports of the shipped classifiers, from the index; the time is that of the benchmarks that the repository holds."""
+    """Reports of the shipped classifiers: figures from the index, times from the benchmarks in docs/."""
     times = _shipped_times()
     reports = [
         {

@@ -27,7 +27,7 @@ TABLE = re.compile(r"^<!-- (benchmark|results)(?:: (\S+))? -->$", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add README as the first page, and every file of the repository that a page links to, and those that they link to."""
+    """Add README as the first page, and every file that a page links to, and those that they link to in turn."""
     waiting = [(HOME, "README.md"), ("repository/CONTRIBUTING.md", "CONTRIBUTING.md")]
     waiting.append(("repository/CHANGELOG.md", "CHANGELOG.md"))
     waiting += [(found.src_uri, f"docs/{found.src_uri}") for found in files.documentation_pages()]
@@ -45,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, **_given: object) -> str:
     """Put the tables in, and turn links of the repository into links of the site."""
     here = page.file.src_uri
     path = "README.md" if here == HOME else here.removeprefix("repository/")
