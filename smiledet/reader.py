@@ -87,10 +87,8 @@ class FaceReader:
         self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
-        self._own = threading.local()
-        self._made: list[_Stages] = []
         self._workers = workers or min(MOST_WORKERS, usable_processors())
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+        self._start()
 
     @property
     def device(self) -> str:
@@ -208,7 +206,15 @@ class FaceReader:
     def __exit__(self, *_problem: object) -> None:
         self.close()
 
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._own = threading.local()
+        self._made: list[_Stages] = []
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+
     def _submit(self, function: Any, *arguments: Any) -> Any:
+        if self._process != os.getpid():  # a fork has no threads but the one that forked
+            self._start()
         try:
             return self._threads.submit(function, *arguments)
         except RuntimeError as problem:
@@ -291,8 +297,8 @@ def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]
 
 def _pictures(given: Any) -> Iterable[Any]:
     if isinstance(given, (str, os.PathLike)):
-        folder = Path(given).expanduser()
-        if not folder.is_dir():
+        folder = Path(os.path.expanduser(given))  # noqa: PTH111 - raises at nothing
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises at what is too long for a name
             raise ImageError(
                 f"no folder {folder}: read_many takes a folder or a list of pictures; read takes one picture"
             )

@@ -242,7 +242,7 @@ class TestTheRootsTypes:
         import ast
 
         tree = ast.parse(Path(smiledet.__file__).read_text())
-        (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+        block = next(node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name))
         told = {alias.name: each.module for each in block.body for alias in each.names}
         assert told == {name: f"smiledet.{home}" for name, home in smiledet._HOMES.items()}
         for name, home in told.items():
@@ -324,3 +324,29 @@ class TestManyInLittleMemory:
             stages._networks["smile"].close = lambda: closed.append(True)
         opened.close()
         assert closed == [True]
+
+
+class TestOddPaths:
+    @pytest.mark.parametrize("path", ["x" * 5000, "~nobody-of-that-name/x.jpg", "a\0b", "/dev/null", "/proc/self/mem"])
+    def test_they_are_image_errors(self, reader, path):
+        with pytest.raises(ImageError):
+            reader.read(path)
+        with pytest.raises(ImageError):
+            reader.read_many(path)
+
+
+def test_a_forked_process_reads_too():
+    """A fork has none of the reader's threads: a server that loads the reader first and forks then must not hang."""
+    program = (
+        "import os, sys, warnings; warnings.simplefilter('ignore')\n"
+        "import smiledet; from smiledet.sources.demo import scene\n"
+        "reader = smiledet.FaceReader(tasks=('smile',), workers=1)\n"
+        "reader.read(scene(0))\n"
+        "child = os.fork()\n"
+        "faces = len(reader.read(scene(0)))\n"
+        "if child: assert os.waitpid(child, 0)[1] == 0\n"
+        "print(faces, flush=True)\n"
+    )
+    root = Path(smiledet.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("2\n2\n", 0), done.stderr

@@ -62,6 +62,15 @@ class PhotographFaces:
     turned: int = 0
 
 
+def detector_name(settings: PhotographSettings) -> str:
+    """The detector that searches photographs under these settings."""
+    return name_of(_choice(settings))
+
+
+def _choice(settings: PhotographSettings) -> str:
+    return NETWORK if settings.detector == AUTO else settings.detector
+
+
 class PhotographLocator:
     """Searches photographs for faces. It belongs to one thread.
 
@@ -74,9 +83,8 @@ class PhotographLocator:
 
     def __init__(self, settings: PhotographSettings | None = None) -> None:
         settings = settings or PhotographSettings()
-        choice = NETWORK if settings.detector == AUTO else settings.detector
-        self.detector = name_of(choice)
-        self._detector = detector_kind(choice).scanning(None)
+        self.detector = detector_name(settings)
+        self._detector = detector_kind(_choice(settings)).scanning(None)
         self._side = WORKING_SIDE[settings.faces]
 
     def find(self, image: Image) -> PhotographFaces:

@@ -57,11 +57,11 @@ expected a path, the bytes of an image file, a PIL image, or a uint8 array (heig
 
 
 def _from_path(path: Path) -> Image:
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))  # noqa: PTH111 - raises at nothing
     try:
         return read_image(path)
     except ValueError as problem:
-        reason = "it is a folder; read_many takes folders" if path.is_dir() else str(problem)
+        reason = "it is a folder; read_many takes folders" if os.path.isdir(path) else str(problem)  # noqa: PTH112 - raises at nothing
         raise ImageError(f"cannot read the picture {path}: {reason}") from problem
 
 
