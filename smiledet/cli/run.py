@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
     add_models(parser)
     parser.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="of a task of your own")
-    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
+    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod, mtcnn or yunet=FILE")
     parser.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
     parser.add_argument("--precision", metavar="NAME", help="of the networks: auto, float32, float16, dynamic or int8")
