@@ -9,26 +9,43 @@ export SMILEDET_DATA ?= $(DATA)
 
 # Training needs Python 3.11 or newer; the lock leaves Keras and TensorFlow out below that.
 RUN_SETUP := $(VENV)/.run
+BUILD_SETUP := $(VENV)/.build
 DEV_SETUP := $(VENV)/.dev
 
+JOBS   ?= 2
+OLDEST := .venv-oldest
+QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources tasks workers \
+	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint bench train export lock wheel wheels clean
+.PHONY: help setup demo run test test-oldest lint bench train export lock wheel wheels clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
 
 setup: $(DEV_SETUP)  ## the virtual environment with everything for development
 
 demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 	$(BIN)/smiledet run --unwatched demo-output --stats
 
+# TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
 test: $(DEV_SETUP)  ## the whole suite
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencies that are allowed
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip compile --quiet --no-header --resolution lowest-direct --only-binary :all: \
+		--python $(OLDEST)/bin/python pyproject.toml --output-file $(OLDEST)/oldest.txt
+	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirement $(OLDEST)/oldest.txt jsonschema pytest
+	PYTHONPATH=. $(OLDEST)/bin/python -m pytest $(QUICK)
 
 lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
@@ -40,14 +57,14 @@ train: $(DEV_SETUP)  ## every shipped model anew (hours); needs the data
 export: $(DEV_SETUP)  ## every exported file that ships, compared with Keras
 	$(BIN)/python scripts/export_all.py $(if $(SMILEDET_DATA),--data-folder $(SMILEDET_DATA))
 
-lock: $(DEV_SETUP)  ## resolve the exact versions anew
+lock: $(BUILD_SETUP)  ## resolve the exact versions anew
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \
 		pyproject.toml --output-file requirements.lock
 
-wheel: $(DEV_SETUP)  ## dist/smiledet-*.whl
-	$(BIN)/python -m build --wheel
+wheel: $(BUILD_SETUP)  ## dist/smiledet-*.whl
+	$(BIN)/python -m build --wheel --no-isolation
 
-wheels: $(DEV_SETUP)  ## every base dependency has a wheel on every platform
+wheels: $(RUN_SETUP) $(BUILD_SETUP)  ## every base dependency has a wheel on every platform
 	$(BIN)/python scripts/check_wheels.py
 
 clean:  ## what was built; keeps runs/ and the models
@@ -60,8 +77,15 @@ $(RUN_SETUP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
 	touch $@
 
+# What builds and locks, without what it builds.
+$(BUILD_SETUP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
+		build hatchling packaging uv
+	touch $@
+
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,mtcnn,dev]'
-	touch $@ $(RUN_SETUP)
+		--editable '.[train,bench,pandas,docs,dev]'
+	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.lab.training.evaluation.about import parameters_of
+from smiledet.lab.benchmark.models.size_and_speed import parameters_of
 from smiledet.lab.training.evaluation.evaluate import evaluate_models
 from smiledet.lab.training.evaluation.held_out import HELD_OUT, HeldOut
 from smiledet.lab.training.evaluation.tables import group_table, headline, markdown, percent

@@ -14,7 +14,7 @@ from pathlib import Path
 from smiledet.cli import main
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.schema import read_dataclass
-from smiledet.system.resources import configs_folder
+from smiledet.system.resources import configs_folder, models_folder
 
 
 def in_order(recipes: list[Path]) -> list[Path]:
@@ -51,7 +51,7 @@ def train_all(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as thrown_away:
         for number, command in enumerate(commands):
             print(f"smiledet train {' '.join(command)}", flush=True)
-            folders = []
+            folders = ["--models", str(models_folder())]
             if "--quick" in arguments:
                 folders = ["--models", f"{thrown_away}/models", "--output", f"{thrown_away}/{number}"]
             code = main(["train", *command, *folders, *arguments])

@@ -6,23 +6,25 @@ Layers, each overriding the one before: defaults < `configs/<platform>.toml` < `
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smiledet.detection.detectors.choose import DETECTORS
+from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE
 from smiledet.detection.detectors.haar import HaarSettings
 from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
+from smiledet.detection.photographs import PhotographSettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError, UsageError
+from smiledet.model_index import bring_tasks, bring_tasks_beside
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
-from smiledet.tasks.base import task_names
+from smiledet.tasks.base import is_task, register_task, task_names
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.thread import WorkerSettings
 
@@ -44,16 +46,20 @@ class AlignerSettings:
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """How one task is read.
+    """How one task is read, `[task.NAME]`; written as `[[task]]` it has a `name`, which comes to the same.
 
     Attributes:
-        model: Name in the index; empty for the task's default there.
+        model: Name in the index, or a file (`.tflite`, `.onnx`); empty for the task's default there.
+        labels: Of a task of your own, in the order of the network's outputs; it is defined by them.
+        colours: (blue, green, red), 0 to 255, by label, of a task of your own.
         smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
         hysteresis: Lead that another label needs before it is shown, 0 to 1, or of a number how far it must have moved;
             None for the task's own.
     """
 
     model: str = ""
+    labels: tuple[str, ...] = ()
+    colours: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     smoothing: float | None = field(default=None, metadata=between(0, 60))
     hysteresis: float | None = field(default=None, metadata=between(0, 100))
 
@@ -96,7 +102,9 @@ class Config:
 
     Attributes:
         tasks: What is read from a face.
-        detector: Which face detector runs.
+        models: A folder with models of your own, searched before those that ship; empty for none.
+        detector: Which face detector runs on video; YuNet as `yunet=FILE`.
+        photographs: How photographs are searched for faces.
         stats: Whether the stats line is drawn and printed.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
@@ -113,7 +121,9 @@ class Config:
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")
-    detector: str = field(default="haar", metadata=one_of(*DETECTORS))
+    models: str = ""
+    detector: str = field(default="haar", metadata=one_of(*DETECTORS, with_file=WITH_FILE))
+    photographs: PhotographSettings = field(default_factory=PhotographSettings)
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -160,14 +170,15 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
         flags: Values from the command line by dotted name (`engine.name`).
 
     Raises:
-        UsageError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
+        ConfigError: A missing file, an unknown key, a wrong type or value; the message names file, key, what was given
             and what is allowed.
     """
     if platform not in platform_names():
-        raise UsageError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
+        raise ConfigError(f"no platform {platform!r}; there are {', '.join(platform_names())}")
     files = [configs_folder() / f"{platform}.toml", *([path] if path else [])]
-    layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), read_toml(file)) for file in files]
+    layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), _by_name(read_toml(file), str(file))) for file in files]
     layers += [(f"flag {name}", _nested(name, value)) for name, value in (flags or {}).items()]
+    _bring_tasks(layers)
     merged: dict[str, Any] = dataclasses.asdict(Config())
     origins: dict[str, str] = {}
     for where, values in layers:
@@ -176,23 +187,57 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
     return LoadedConfig(build(Config, _without_none(merged), "the merged configuration"), origins)
 
 
+def _by_name(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The parsed file with its `[[task]]` tables by their names, as `[task.NAME]` has them."""
+    rows = values.get("task")
+    if not isinstance(rows, list):
+        return values
+    named: dict[str, Any] = {}
+    for row in rows:
+        name = row.get("name") if isinstance(row, dict) else None
+        if not isinstance(name, str):
+            raise UsageError(f'{where}: a [[task]] has no name, expected name = "…"')
+        if name in named:
+            raise ConfigError(f"{where}: two [[task]] are called {name!r}")
+        named[name] = {key: value for key, value in row.items() if key != "name"}
+    return {**values, "task": named}
+
+
+def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Make the tasks known that models folders and tables with labels bring, before their names are checked."""
+    for where, values in layers:
+        models = values.get("models")
+        if isinstance(models, str) and models:
+            bring_tasks(Path(models).expanduser())
+        tables = values.get("task")
+        for name, table in tables.items() if isinstance(tables, Mapping) else ():
+            if isinstance(table, Mapping) and isinstance(table.get("model"), str):
+                bring_tasks_beside(Path(table["model"]).expanduser())
+            if isinstance(table, Mapping) and table.get("labels"):
+                settings = build(TaskSettings, table, where, f"task.{name}.")
+                try:
+                    register_task(name, settings.labels, colours=settings.colours)  # type: ignore[arg-type]
+                except UsageError as problem:
+                    raise ConfigError(f"{where}: {problem}") from problem
+
+
 def _check(config: Config, where: str) -> None:
     """What the types do not say: names of tasks and stages, and what spans several keys."""
     if not config.tasks:
-        raise UsageError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
+        raise ConfigError(f"{where}: tasks is empty, expected some of {', '.join(task_names())}")
     for name in (*config.tasks, *config.task):
-        if name not in task_names():
-            raise UsageError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
+        if not is_task(name):
+            raise ConfigError(f"{where}: unknown task {name!r}; allowed are {', '.join(task_names())}")
     if len(set(config.tasks)) != len(config.tasks):
-        raise UsageError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
+        raise ConfigError(f"{where}: a task is named twice in {', '.join(config.tasks)}")
     if not config.engine.preference:
-        raise UsageError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
+        raise ConfigError(f"{where}: engine.preference is empty, expected some of {', '.join(ENGINES)}")
     stages = ("grab", "locate", "align", "draw", *task_names())
     for stage, settings in config.worker.items():
         if stage not in stages:
-            raise UsageError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
+            raise ConfigError(f"{where}: unknown key worker.{stage}; allowed are {', '.join(stages)}")
         if stage in SINGLE and settings.workers > 1:
-            raise UsageError(
+            raise ConfigError(
                 f"{where}: worker.{stage}.workers is {settings.workers}, expected 1: its frames have an order"
             )
 

@@ -1,6 +1,15 @@
-"""The two ways in which smiledet gives up, each with its exit code.
+"""How smiledet gives up, each way with its exit code.
 
-Anything else that escapes is a bug. The command line prints the message of these on one line and no traceback.
+    SmiledetError            1  a fault midway
+    ├── SourceLostError      1  a camera or stream that broke and did not come back
+    └── UsageError           2  bad input
+        ├── ImageError       2  a picture that cannot be read
+        ├── SourceError      2  a camera, stream, clip or folder that cannot be opened
+        ├── ModelError       2  a model, engine or detector that is missing, damaged or not installed
+        ├── ConfigError      2  a setting that is unknown or has no such value
+        └── OutputError      2  a file that cannot be written
+
+Anything else that escapes is a bug. The message is always one line; the command line prints it and no traceback.
 """
 
 from __future__ import annotations
@@ -15,6 +24,10 @@ class SmiledetError(Exception):
     exit_code = 1
 
 
+class SourceLostError(SmiledetError):
+    """A camera or stream broke midway and did not come back in time."""
+
+
 class UsageError(SmiledetError):
     """Bad input: the user can put it right before anything has run.
 
@@ -22,3 +35,23 @@ class UsageError(SmiledetError):
     """
 
     exit_code = 2
+
+
+class ImageError(UsageError):
+    """A picture cannot be read: no such file, no picture in it, or an array of another shape or type."""
+
+
+class SourceError(UsageError):
+    """A camera, stream, clip or folder cannot be opened, or there is none of that name."""
+
+
+class ModelError(UsageError):
+    """A model, engine or detector cannot be had: none of that name, a file missing or damaged, a package not there."""
+
+
+class ConfigError(UsageError):
+    """A setting is unknown, or its value is not allowed."""
+
+
+class OutputError(UsageError):
+    """A file cannot be written: no such folder, not permitted, or a suffix that is not known."""

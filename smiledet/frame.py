@@ -170,11 +170,68 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadPose:
+    """Which way a head faces, in degrees; all three are 0 where it looks straight at the camera, upright.
+
+    A rough estimate from a generic face. Against the poses that GENKI-4K is labelled with it errs by 4.6 degrees in
+    yaw, 8.6 in pitch and 1.7 in roll (mean of 228 photographs): it tells a turned head or a nod, and measures nothing.
+
+    Attributes:
+        yaw: Positive where the face is turned to the right side of the picture (to the person's own left).
+        pitch: Positive where it looks up.
+        roll: Positive where it is tilted clockwise, as seen in the picture.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
 class FaceReading:
-    """A face with each task's latest smoothed label: what is drawn, and written to the events."""
+    """A face, and what was read from it.
+
+    A task's answer is an attribute of the task's name, too: `face.smile` is `face.predictions["smile"]`.
+
+    Attributes:
+        face: Where it is, and which one.
+        predictions: The answer of each task, by the task's name. In a video they are smoothed over the face's track.
+        landmarks: The 68 iBUG points, (68, 2) float64, pixels of the full frame; None where none were sought in this
+            picture, and in what a pipeline's sinks are handed.
+        pose: Which way the head faces, estimated from the landmarks; None without them.
+        eyes_open: How far the eyes are open, from the landmarks: 0 closed, 1 open; None without them. It is the ratio
+            of the eyes' height to their width on a fixed scale, and rough: narrow eyes, laughing ones and a lowered
+            head come out lower, and closed eyes seldom as 0.
+    """
 
     face: Face
     predictions: Mapping[str, Prediction]
+    landmarks: Points | None = field(default=None, repr=False, compare=False)
+    pose: HeadPose | None = field(default=None, compare=False)
+    eyes_open: float | None = field(default=None, compare=False)
+
+    @property
+    def box(self) -> Box:
+        """Where the face is, in pixels of the full frame."""
+        return self.face.box
+
+    @property
+    def score(self) -> float:
+        """The detector's confidence; its scale is the detector's own, higher is surer."""
+        return self.face.score
+
+    @property
+    def track(self) -> int:
+        """In a video the identity that lasts while the face is followed; in a photograph the face's rank by size."""
+        return self.face.track
+
+    def __getattr__(self, name: str) -> Prediction:
+        # Called for what is no attribute. Copying and pickling ask before the fields are there.
+        if not name.startswith("_") and name not in FaceReading.__slots__:
+            if name in self.predictions:
+                return self.predictions[name]
+            raise AttributeError(f"no task {name!r} was read from this face; there are {', '.join(self.predictions)}")
+        raise AttributeError(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.system.resources import models_folder
+from smiledet.tasks.base import Task, get_task, keep_task, make_task
 
 INDEX = "index.json"
+
+UNKNOWN = "unknown"
+"""Architecture of a model that is a single file of the user's."""
+
+MODEL_SUFFIXES = {".tflite": "litert", ".onnx": "onnx", ".keras": "keras"}
+"""Files that a model can be named by, and what the index calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +72,17 @@ class Model:
         """The checked path of an engine's file.
 
         Raises:
-            UsageError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
+            ModelError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
         """
         if engine not in self.files:
-            raise UsageError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
+            raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
         entry = self.files[engine]
         path = self.folder / entry.path
         if not path.is_file():
-            raise UsageError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
+            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
         found = sha256(path)
         if found != entry.sha256:
-            raise UsageError(
+            raise ModelError(
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
                 f"the index says {entry.sha256[:12]}…"
             )
@@ -94,40 +101,213 @@ def read_index(folder: Path | None = None) -> list[Model]:
         folder: The folder that holds `index.json`; None for the shipped one.
 
     Raises:
-        UsageError: There is no index, or it is broken.
+        ModelError: There is no index, or it is broken.
     """
     folder = folder or models_folder()
     path = folder / INDEX
+    values = _read(path)
     try:
-        rows = json.loads(path.read_text())["models"]
-        return [_model(row, folder) for row in rows]
-    except FileNotFoundError:
-        raise UsageError(f"no model index at {path}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UsageError(f"the model index {path} is broken: {problem!r}") from problem
+        return [_model(row, folder) for row in values["models"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
+
+
+_searched: list[Path] = []
+
+
+def search_first(folder: Path) -> None:
+    """Search a folder's index before the shipped one from now on, and register the tasks that it brings.
+
+    It holds for the whole process: the command line calls it for `--models`.
+
+    Raises:
+        UsageError: There is no index in it, or it is broken.
+    """
+    bring_tasks(folder)
+    _searched[:] = [folder]
+
+
+def bring_tasks(folder: Path) -> None:
+    """Make the tasks of a folder's index known to this process.
+
+    Raises:
+        UsageError: There is no index in it, it is broken, or one of its tasks has the name of another.
+    """
+    read_index(folder)
+    for task in read_tasks(folder):
+        keep_task(task)
+
+
+def bring_tasks_beside(path: Path) -> None:
+    """Make the tasks known that a models folder brings in which a model's file lies; nothing where it lies in none."""
+    for folder in _folders_around(path) if path.suffix in MODEL_SUFFIXES else ():
+        bring_tasks(folder)
+
+
+def _folders_around(path: Path) -> list[Path]:
+    """The models folders that a file may belong to: TASK/NAME.tflite, or NAME.tflite."""
+    return [folder for folder in list(path.resolve().parents)[:2] if (folder / INDEX).is_file()]
+
+
+def all_models(folder: Path | None = None) -> list[Model]:
+    """Every model that can be named: those of the user's own folder, then the shipped ones that it does not replace.
+
+    Args:
+        folder: The user's own; None for the one of `search_first`, if any.
+    """
+    found: list[Model] = []
+    for place in [*([folder] if folder else _searched), models_folder()]:
+        taken = {(model.task, model.name) for model in found}
+        found += [model for model in read_index(place) if (model.task, model.name) not in taken]
+    return found
 
 
 def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
-    """The model of a task by name.
+    """The model of a task by name, in the user's own folder or among those that ship.
 
     Args:
         task: The task.
-        name: The model's name; empty for the task's default: the row that says so, or failing that the first.
-        folder: The folder that holds the index; None for the shipped one.
+        name: The model's name, or the path of a file, see `model_of_file`. Empty for the task's default: of the user's
+            own folder if it has one of that task, the row that says so, or else the first.
+        folder: The user's own folder; see `all_models`.
 
     Raises:
-        UsageError: There is none; the message lists those that there are.
+        ModelError: There is none; the message lists those that there are.
     """
-    models = [model for model in read_index(folder) if model.task == task]
+    if Path(name).suffix in MODEL_SUFFIXES:
+        return model_of_file(task, Path(name).expanduser())
+    models = [model for model in all_models(folder) if model.task == task]
     if not name and models:
-        return next((model for model in models if model.default), models[0])
+        nearest = [model for model in models if model.folder == models[0].folder]
+        return next((model for model in nearest if model.default), nearest[0])
     for model in models:
         if model.name == name:
             return model
     if not name:
-        raise UsageError(f"there is no model for the task {task!r} yet")
+        raise ModelError(
+            f"no model ships for the task {task!r}: train one (smiledet train {task} --help), "
+            "or name a folder that has one with --models"
+        )
     there = ", ".join(model.name for model in models) or "none"
-    raise UsageError(f"no model {name!r} for the task {task!r}; there are {there}")
+    raise ModelError(f"no model {name!r} for the task {task!r}; there are {there}")
+
+
+def model_of_file(task: str, path: Path) -> Model:
+    """A model that is a single file, read as its index says where it lies in a models folder.
+
+    Elsewhere it is taken to read the task's labels from chips that show what a face's box frames (margin 1); their size
+    and channels are the network's own.
+
+    Args:
+        task: What it reads.
+        path: A `.tflite` or `.onnx` file.
+
+    Raises:
+        UsageError: There is no such file, or it is no network that reads the task.
+    """
+    if not path.is_file():
+        raise ModelError(f"no model file {path} for the task {task!r}")
+    for folder in _folders_around(path):
+        for model in read_index(folder):
+            key = next((key for key, file in model.files.items() if (folder / file.path) == path.resolve()), None)
+            if key is not None and model.task == task:
+                return replace(model, files={key: model.files[key]})
+    if path.suffix == ".keras":
+        raise ModelError(f"{path}: no engine runs Keras' files; make one of it that does with `smiledet export`")
+    labels = get_task(task).labels
+    size, channels, answers = _geometry(path)
+    if answers != len(labels):
+        raise ModelError(
+            f"{path} has {answers} outputs, the task {task!r} has {len(labels)} labels: {', '.join(labels)}"
+        )
+    return Model(
+        task=task,
+        name=path.stem,
+        architecture=UNKNOWN,
+        labels=labels,
+        input=ChipSpec(size=size, channels=channels),
+        preprocessing="",
+        files={MODEL_SUFFIXES[path.suffix]: ModelFile(str(path.resolve()), sha256(path))},
+        folder=path.resolve().parent,
+    )
+
+
+def _geometry(path: Path) -> tuple[int, int, int]:
+    """Side and channels of what a network takes, and how many numbers it answers.
+
+    Raises:
+        UsageError: It is no network, or takes something else than one square picture.
+    """
+    try:
+        given, answered = _litert_shapes(path) if path.suffix == ".tflite" else _onnx_shapes(path)
+    except (ImportError, UsageError):
+        raise
+    except Exception as problem:  # whatever a library says of a file that it cannot read
+        raise ModelError(f"{path} is no network that can be read: {str(problem).splitlines()[0]}") from problem
+    if len(given) != 4 or given[1] != given[2] or given[3] not in (1, 3) or not isinstance(given[1], int):
+        raise ModelError(
+            f"{path} takes {tuple(given)}, expected (1, side, side, 1 or 3): one square face, channels last"
+        )
+    if not isinstance(answered[-1], int):
+        raise ModelError(f"{path} answers {tuple(answered)}, expected (1, labels)")
+    return given[1], given[3], answered[-1]
+
+
+def _litert_shapes(path: Path) -> tuple[list[Any], list[Any]]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(model_path=str(path))
+    shapes = [
+        [int(side) for side in details[0]["shape"]]
+        for details in (network.get_input_details(), network.get_output_details())
+    ]
+    return shapes[0], shapes[1]
+
+
+def _onnx_shapes(path: Path) -> tuple[list[Any], list[Any]]:
+    try:
+        import onnxruntime
+    except ImportError as problem:
+        raise ModelError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
+    network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return list(network.get_inputs()[0].shape), list(network.get_outputs()[0].shape)
+
+
+def read_tasks(folder: Path) -> list[Task]:
+    """The tasks that an index brings with its models.
+
+    Raises:
+        UsageError: There is no index, or it is broken.
+    """
+    path = folder / INDEX
+    rows = _read(path).get("tasks", [])
+    try:
+        return [
+            make_task(
+                row["name"],
+                row["labels"],
+                colours={label: tuple(colour) for label, colour in row.get("colours", {}).items()},
+                smoothing=row.get("smoothing", 0.35),
+                hysteresis=row.get("hysteresis", 0.1),
+            )
+            for row in rows
+        ]
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
+
+
+def write_task(task: Task, folder: Path) -> None:
+    """Put a task of one's own into a folder's index, so that whoever searches it knows the task."""
+    values = _read(folder / INDEX) if (folder / INDEX).is_file() else {"models": []}
+    row = {
+        "name": task.name,
+        "labels": list(task.labels),
+        "colours": {label: list(colour) for label, colour in task.colours.items()},
+        "smoothing": task.smoothing,
+        "hysteresis": task.hysteresis,
+    }
+    others = [other for other in values.get("tasks", []) if other.get("name") != task.name]
+    _write(folder / INDEX, {**values, "tasks": [*others, row]})
 
 
 def write_row(model: Model) -> None:
@@ -141,8 +321,25 @@ def write_row(model: Model) -> None:
         model = replace(model, default=True)
     kept = [other for other in models if (other.task, other.name) != (model.task, model.name)]
     rows = [_row(each) for each in sorted([*kept, model], key=lambda each: (each.task, each.name))]
+    _write(path, {**(_read(path) if path.is_file() else {}), "models": rows})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ModelError(f"no model index at {path}") from None
+    except (OSError, ValueError) as problem:
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
+    if not isinstance(values, dict):
+        raise ModelError(f"the model index {path} is broken: it is no JSON object")
+    return values
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
+    """Write an index beside its place and rename it, so that it is never half there."""
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"models": rows}, indent=2) + "\n")
+    partial.write_text(json.dumps(values, indent=2) + "\n")
     partial.replace(path)
 
 

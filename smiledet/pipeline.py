@@ -8,42 +8,27 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
-from functools import partial
-from pathlib import Path
 
-import cv2
-
-from smiledet.alignment.aligner import FaceAligner
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
-from smiledet.config import Config, EngineSettings, TaskSettings
-from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.tracker import FaceTracker
-from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.config import Config
 from smiledet.drawing.stats import StatsLine
-from smiledet.engines.base import load_engine
-from smiledet.engines.choice import AUTO, choose_engine
-from smiledet.engines.files import model_file
-from smiledet.errors import SmiledetError, UsageError
-from smiledet.frame import ChipSpec
-from smiledet.model_index import Model, find_model
+from smiledet.errors import SmiledetError
+from smiledet.model_plan import plan_models
 from smiledet.report import RunReport, summarise
-from smiledet.shipped_models import make_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, share_heaps, usable_processors
-from smiledet.tasks.base import Task, get_task
+from smiledet.stages import make_stages
+from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, usable_processors
+from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
-from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
-from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
-from smiledet.workers.locator import LocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
 from smiledet.workers.track_labels import LabelBoard
@@ -96,6 +81,7 @@ class Pipeline:
         limits: Where to end early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
         trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
+        draw: Whether to draw on the frames; without it sinks are handed the bare picture as the annotated one.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -110,13 +96,16 @@ class Pipeline:
         limits: Limits | None = None,
         load: Callable[[], tuple[str, ...]] | None = None,
         trace: Trace | None = None,
+        draw: bool = True,
     ) -> None:
         self._config = config
+        self._draw = draw
         self._load = load
         self._trace = trace
         self._window = window
         self._still = source.still
-        self._tasks = [_configured(task, config) for task in map(get_task, config.tasks)]
+        self._plan = plan_models(config)
+        self._tasks = self._plan.tasks
         self._board = LabelBoard(self._tasks)
         self._drawn = RateMeter()
         self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
@@ -150,7 +139,12 @@ class Pipeline:
     @property
     def device(self) -> str:
         """What runs the networks, in words."""
-        return self._device
+        return self._plan.device
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is read from each face."""
+        return self._tasks
 
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
@@ -165,8 +159,6 @@ class Pipeline:
         Raises:
             SmiledetError: A stage gave up; outputs are closed and readable.
         """
-        cv2.setNumThreads(self._config.opencv_threads)
-        share_heaps()
         started = time.monotonic()
         for worker in self._workers:
             worker.start()
@@ -201,22 +193,6 @@ class Pipeline:
 
     def _make_workers(self) -> list[Worker]:
         config = self._config
-        models = {task.name: find_model(task.name, _task_settings(task, config).model) for task in self._tasks}
-        landmarks = find_model("landmarks", "ert68")
-        for use in ("dlib", "template"):
-            landmarks.file(use)  # what is missing or damaged is said before any thread starts
-        specs = [_input_of(model) for model in models.values()]
-        prepared: dict[str, tuple[dict[str, Path], str]] = {}
-
-        def prepare(engine: str) -> None:
-            files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
-            prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
-
-        choice = choose_engine(config.engine.name, config.engine.preference, prepare)
-        if config.engine.name == AUTO:
-            log.info("engine %s: %s", choice.name, choice.reason)
-        engine = choice.name
-        files, self._device = prepared[engine]
 
         def common(stage: str) -> dict[str, object]:
             return {
@@ -227,29 +203,9 @@ class Pipeline:
                 "trace": self._trace,
             }
 
-        finder = detector_kind(config.detector)
-        tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
-
-        def make_locator() -> FaceLocator:
-            return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
-
-        def create_aligner() -> FaceAligner:
-            return make_aligner(landmarks, config.aligner.max_distortion)
-
-        workers: list[Worker] = [LocatorWorker(make_locator, **common(locator.STAGE))]
-        for number in range(self._settings(aligner.STAGE).workers):
-            name = f"{aligner.STAGE} {number + 1}"
-            at_once = config.aligner.at_once
-            workers.append(AlignerWorker(create_aligner, specs, at_once, name=name, **common(aligner.STAGE)))
-        for task, spec in zip(self._tasks, specs, strict=True):
-            threads, precision = config.engine.threads, config.engine.precision
-            create = partial(load_engine, engine, files[task.name], threads, precision)
-            both = models[task.name].both_views
-            for number in range(self._settings(task.name).workers):
-                name = f"{task.name} {number + 1}"
-                workers.append(ClassifierWorker(task, spec, create, self._board, both, name=name, **common(task.name)))
+        workers = make_stages(config, self._plan, self._board, self._still, common)
         stats = self._stats if config.stats else None
-        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, **common(drawer.STAGE)))
+        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
         return workers
 
     def _stats(self, faces: int) -> StatsLine:
@@ -259,7 +215,7 @@ class Pipeline:
         return StatsLine(
             fps=self._drawn.rate,
             latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
-            device=self._device,
+            device=self._plan.device,
             dropped=count.total_dropped,
             faces=faces,
             load=self._load() if self._load else (),
@@ -347,33 +303,3 @@ class Pipeline:
 
 def _mark_drops(trace: Trace) -> Dropped:
     return lambda frame, stage, cause: trace.dropped(frame, stage, cause.value)
-
-
-def _task_settings(task: Task, config: Config) -> TaskSettings:
-    return config.task.get(task.name, TaskSettings())
-
-
-def _configured(task: Task, config: Config) -> Task:
-    """The task with the configuration's smoothing and hysteresis."""
-    settings = _task_settings(task, config)
-    return replace(
-        task,
-        smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
-        hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
-    )
-
-
-def _device_of(engine: str, files: Sequence[Path], settings: EngineSettings) -> str:
-    """What runs the networks, asked of the engine itself; loads each once, so that what is wrong comes out now."""
-    devices = []
-    for file in files:
-        loaded = load_engine(engine, file, settings.threads, settings.precision)
-        devices.append(loaded.device)
-        loaded.close()
-    return f"{engine} on {devices[0]}"
-
-
-def _input_of(model: Model) -> ChipSpec:
-    if model.input is None:
-        raise UsageError(f"model {model.task}/{model.name} takes no chips")
-    return model.input

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,24 +28,24 @@ def between(low: float, high: float) -> dict[str, Any]:
     return {"low": low, "high": high}
 
 
-def one_of(*values: str) -> dict[str, Any]:
-    """Metadata of a text that must be one of the values."""
-    return {"values": values}
+def one_of(*values: str, with_file: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Metadata of a text that must be one of the values, or NAME=FILE with one of the names of `with_file`."""
+    return {"values": values, "with_file": with_file}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file.
 
     Raises:
-        UsageError: It cannot be read, or is not TOML.
+        ConfigError: It cannot be read, or is not TOML.
     """
     try:
         with path.open("rb") as file:
             values: dict[str, Any] = tomllib.load(file)
     except OSError as problem:
-        raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
+        raise ConfigError(f"cannot read {path}: {problem.strerror}") from problem
     except ValueError as problem:  # not TOML, not UTF-8, or a number of more digits than Python reads
-        raise UsageError(f"{path} is not TOML: {problem}") from problem
+        raise ConfigError(f"{path} is not TOML: {problem}") from problem
     return values
 
 
@@ -53,7 +53,7 @@ def read_dataclass(kind: type[T], path: Path) -> T:
     """Read a whole TOML file into one dataclass; keys that it lacks keep their defaults.
 
     Raises:
-        UsageError: See `read_toml` and `build`.
+        ConfigError: See `read_toml` and `build`.
     """
     return build(kind, read_toml(path), str(path))
 
@@ -68,14 +68,14 @@ def build(kind: type[T], values: Mapping[str, Any], where: str, prefix: str = ""
         prefix: The dotted name of the table, for complaints.
 
     Raises:
-        UsageError: An unknown key, a wrong type, a value out of range; the message names file, key, what was given and
+        ConfigError: An unknown key, a wrong type, a value out of range; the message names file, key, what was given and
             what is allowed.
     """
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = get_type_hints(kind)
     for key in values:
         if key not in fields:
-            raise UsageError(f"{where}: unknown key {prefix}{key}; allowed are {', '.join(fields)}")
+            raise ConfigError(f"{where}: unknown key {prefix}{key}; allowed are {', '.join(fields)}")
     given = {
         key: _convert(hints[key], fields[key].metadata, value, where, prefix + key) for key, value in values.items()
     }
@@ -83,7 +83,7 @@ def build(kind: type[T], values: Mapping[str, Any], where: str, prefix: str = ""
         return kind(**given)
     except TypeError:
         missing = [name for name, field in fields.items() if _required(field) and name not in given]
-        raise UsageError(f"{where}: {prefix}{missing[0]} is missing") from None
+        raise ConfigError(f"{where}: {prefix}{missing[0]} is missing") from None
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:
@@ -117,8 +117,11 @@ def _scalar(hint: Any, metadata: Mapping[str, Any], value: Any, where: str, key:
     else:
         _expect(isinstance(value, str), "a text", value, where, key)
     if "values" in metadata:
-        allowed = metadata["values"]
-        _expect(value in allowed, f"one of {', '.join(allowed)}", value, where, key)
+        names = metadata["with_file"]
+        allowed = (*metadata["values"], *(f"{name}=FILE" for name in names))
+        name, _, file = value.partition("=")
+        holds = value in metadata["values"] or (name in names and file != "")
+        _expect(holds, f"one of {', '.join(allowed)}", value, where, key)
     if "low" in metadata:
         low, high = metadata["low"], metadata["high"]
         _expect(low <= value <= high, f"{low} to {high}", value, where, key)
@@ -127,4 +130,4 @@ def _scalar(hint: Any, metadata: Mapping[str, Any], value: Any, where: str, key:
 
 def _expect(holds: bool, allowed: str, value: Any, where: str, key: str) -> None:
     if not holds:
-        raise UsageError(f"{where}: {key} is {value!r}, expected {allowed}")
+        raise ConfigError(f"{where}: {key} is {value!r}, expected {allowed}")

@@ -19,12 +19,14 @@ import smiledet
 from smiledet.errors import UsageError
 from smiledet.lab.backend import prepare
 from smiledet.sources.demo import scene
+from smiledet.system.own_process import quieten_opencv
 
 LIMIT = 60.0
 """Seconds after which a process counts as stuck, and is killed; no passing test comes near."""
 
-# FFmpeg reads it once in a process, when the first test opens a video; the program sets it before it opens anything.
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# The command line does so before OpenCV is imported, as here only its own processes do.
+quieten_opencv()
+(getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)  # it moved in OpenCV 4.13
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 

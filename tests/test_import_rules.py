@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ import smiledet
 
 PACKAGE = Path(smiledet.__file__).parent
 
-HEAVY = ("tensorflow", "keras", "matplotlib", "skimage", "sklearn")
-"""What `smiledet run` must never load: training frameworks, and the packages whose photographs the demo shows."""
+HEAVY = ("tensorflow", "keras", "matplotlib", "sklearn")
+"""What `smiledet run` must never load: training frameworks, and what only reports use."""
 
 RUN_PATH_ROOMS = ("alignment", "detection", "drawing", "engines", "sinks", "sources", "tasks", "workers")
 
@@ -113,6 +114,15 @@ def offences(by: tuple[str, ...], of: tuple[str, ...], but: tuple[tuple[str, str
     ]
 
 
+def _left_out_of_the_wheel() -> tuple[str, ...]:
+    """The modules and folders that pyproject.toml leaves out of the wheel, without `smiledet.`."""
+    text = (PACKAGE.parent / "pyproject.toml").read_text()
+    block = re.search(r"^exclude = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    paths = re.findall(r'"smiledet/(.*?)(?:\.py)?"', block[1])
+    return tuple(path.replace("/", ".") for path in paths)
+
+
 class TestTheParserItself:
     """A rule that sees nothing forbids nothing."""
 
@@ -194,6 +204,44 @@ class TestDirections:
         assert sorted(set(ahead) - set(done)) == []
 
 
+class TestLab:
+    LEVELS = (
+        ("backend", "extras", "machine", "progress"),
+        ("networks", "datasets"),
+        ("training",),
+        ("explain", "benchmark"),
+    )
+    """Each knows of those before it alone; networks and data sets, explaining and measuring, not of each other."""
+
+    def test_its_rooms_import_one_way(self) -> None:
+        found = []
+        for number, level in enumerate(self.LEVELS):
+            for room in level:
+                above = [other for later in self.LEVELS[number:] for other in later if other != room]
+                found += offences((f"lab.{room}",), tuple(f"lab.{other}" for other in above))
+        assert found == []
+
+    def test_every_room_has_its_level(self) -> None:
+        there = {name.split(".")[1] for name in modules() if name.startswith("lab.")}
+        assert there == {room for level in self.LEVELS for room in level}
+
+    def test_no_import_inside_a_function_hides_a_circle(self) -> None:
+        """Two rooms of the lab could import each other late; two of its modules may not."""
+        pairs = {(found.by, found.own) for found in imports() if within(found.by, LAB) and found.own}
+        assert [pair for pair in pairs if pair[::-1] in pairs] == []
+
+    def test_nothing_in_the_wheel_imports_what_stays_in_the_checkout(self) -> None:
+        outside = _left_out_of_the_wheel()
+        assert outside
+        assert [name for name in outside if not any(within(module, name) for module in modules())] == []
+        guilty = [
+            str(found)
+            for found in imports()
+            if found.own is not None and within(found.own, *outside) and not within(found.by, *outside)
+        ]
+        assert guilty == []
+
+
 class TestFrameworks:
     def test_only_training_imports_them(self) -> None:
         guilty = [
@@ -224,11 +272,11 @@ class TestFrameworks:
         ]
         assert guilty == []
 
-    def test_nobody_imports_the_packages_whose_photographs_the_demo_shows(self) -> None:
+    def test_only_reports_are_plotted(self) -> None:
         guilty = [
             str(found)
             for found in imports()
-            if within(found.of, "matplotlib", "skimage") and not within(found.by, *TRAINERS, "cli.bench")
+            if within(found.of, "matplotlib") and not within(found.by, *TRAINERS, "cli.bench")
         ]
         assert guilty == []
 

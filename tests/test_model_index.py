@@ -128,7 +128,10 @@ class TestFinding:
         found = find_model("emotion", "small", tmp_path)
         assert (found.task, found.name) == ("emotion", "small")
 
-    @pytest.mark.parametrize(("task", "there"), [("smile", "large, small"), ("gender", "none")])
+    @pytest.mark.parametrize(
+        ("task", "there"),
+        [("smile", "large, small, mini-xception, mobilenet-025, mobilenet-100"), ("presents", "none")],
+    )
     def test_an_unknown_one_is_refused_with_those_that_there_are(self, task: str, there: str, tmp_path: Path) -> None:
         for name in ("small", "large"):
             write_row(model_in(tmp_path, name=name))

@@ -367,7 +367,7 @@ def test_a_stage_that_cannot_start_ends_the_run(config, monkeypatch):
             return load_engine(*given)
         raise UsageError("no such network")
 
-    monkeypatch.setattr("smiledet.pipeline.load_engine", fail)
+    monkeypatch.setattr("smiledet.model_plan.load_engine", fail)
     source, collector = demo(), Collector()
     with pytest.raises(UsageError, match=r"^no such network$"):
         Pipeline(config, source, [collector]).run()

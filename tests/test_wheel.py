@@ -70,6 +70,16 @@ def test_nothing_but_the_package_is_installed(installed):
         assert name in files
 
 
+def test_benchmarks_of_our_own_figures_stay_in_the_checkout(installed, tmp_path):
+    done = run([sys.executable, "-m", "smiledet", "bench", "--help"], tmp_path, installed)
+    assert done.returncode == 0, done.stderr
+    for target in ("detectors", "models", "pipeline", "stages"):
+        assert f"    {target} " in done.stdout
+    for target in ("locator", "peers", "resources"):
+        assert f"    {target} " not in done.stdout
+        assert not (installed / "smiledet" / "lab" / "benchmark" / target).exists()
+
+
 def test_its_models_are_whole(installed, tmp_path):
     done = run([sys.executable, "-m", "smiledet", "models", "--check"], tmp_path, installed)
     assert done.returncode == 0, done.stderr

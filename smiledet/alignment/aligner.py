@@ -8,6 +8,7 @@ the similarity is applied, straight from the full frame in one warp a chip.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from smiledet.alignment.chips import Halves, box_map, cut_chip
@@ -16,6 +17,7 @@ from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import Target, affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template
 from smiledet.frame import AlignedFace, Box, ChipSpec, GreyImage, Image, Matrix, Points
+from smiledet.turning import turn, turn_box, turn_points
 
 MAX_DISTORTION = 2.0
 """Largest over smallest singular value of the affine map, above which a face is not aligned (the thesis' limit)."""
@@ -73,6 +75,40 @@ class FaceAligner:
         if distortion(affine_of(matched)) > self._max_distortion:
             return None
         return similarity_of(matched)
+
+
+def align_faces(
+    aligner: FaceAligner,
+    image: Image,
+    grey: GreyImage,
+    boxes: Sequence[Box],
+    specs: Sequence[ChipSpec],
+    turned: int = 0,
+) -> list[AlignedFace]:
+    """Align the faces of a picture, which may lie on its side.
+
+    Args:
+        aligner: The aligner.
+        image: BGR uint8 (height, width, 3).
+        grey: The same picture in grey.
+        boxes: The faces as Viola-Jones framed them, pixels of the picture as it is.
+        specs: Geometries of the chips to cut.
+        turned: Degrees clockwise by which the picture has to be turned until the faces are upright.
+
+    Returns:
+        In the order of the boxes; landmarks are pixels of the picture as it is.
+    """
+    if turned == 0:
+        return [aligner.align(image, grey, box, specs) for box in boxes]
+    upright, upright_grey = turn(image, turned), turn(grey, turned)
+    size, turned_size = (grey.shape[1], grey.shape[0]), (upright.shape[1], upright.shape[0])
+    aligned = [aligner.align(upright, upright_grey, turn_box(box, turned, size), specs) for box in boxes]
+    return [
+        face
+        if face.landmarks is None
+        else replace(face, landmarks=turn_points(face.landmarks, -turned % 360, turned_size))
+        for face in aligned
+    ]
 
 
 def _plane(planes: Mapping[int, Halves], spec: ChipSpec) -> Halves:

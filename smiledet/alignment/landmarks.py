@@ -14,7 +14,7 @@ import numpy as np
 from smiledet.alignment.chips import Halves, halves_of
 from smiledet.alignment.landmark_refiner import CloserLook
 from smiledet.alignment.template import POINT_COUNT
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import Box, GreyImage, Matrix, Points
 
 WINDOW_SIDE = 192
@@ -76,21 +76,21 @@ class LandmarkPredictor:
         closer: What places the trees' points more exactly; None for the trees alone.
 
     Raises:
-        UsageError: The file is missing or is not a shape predictor of 68 points.
+        ModelError: The file is missing or is not a shape predictor of 68 points.
     """
 
     def __init__(self, path: Path, closer: CloserLook | None = None) -> None:
         try:
             self._predictor = dlib.shape_predictor(str(path))
         except RuntimeError as problem:
-            raise UsageError(f"cannot read the landmark model {path}: {problem}") from problem
+            raise ModelError(f"cannot read the landmark model {path}: {problem}") from problem
         self._closer = closer
         self._rectangle = window_rectangle()
         # Trees for some other number of points would load just as well.
         blank = np.zeros((WINDOW_SIDE, WINDOW_SIDE), np.uint8)
         found = self._predictor(blank, self._rectangle).num_parts
         if found != POINT_COUNT:
-            raise UsageError(f"the landmark model {path} has {found} points, expected {POINT_COUNT}")
+            raise ModelError(f"the landmark model {path} has {found} points, expected {POINT_COUNT}")
 
     def predict(self, image: GreyImage | Halves, box: Box) -> Points:
         """The points of the face in `box`.

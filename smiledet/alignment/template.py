@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import Points
 
 POINT_COUNT = 68
@@ -49,12 +49,12 @@ def load_template(path: Path) -> Points:
         (68, 2) float64 in face boxes.
 
     Raises:
-        UsageError: The file is missing, unreadable or does not hold 68 points.
+        ModelError: The file is missing, unreadable or does not hold 68 points.
     """
     try:
         points = np.array(json.loads(path.read_text())["points"], dtype=np.float64)
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise UsageError(f"cannot read the landmark template {path}: {problem}") from problem
+        raise ModelError(f"cannot read the landmark template {path}: {problem}") from problem
     if points.shape != (POINT_COUNT, 2):
-        raise UsageError(f"the landmark template {path} holds {points.shape}, expected ({POINT_COUNT}, 2) points")
+        raise ModelError(f"the landmark template {path} holds {points.shape}, expected ({POINT_COUNT}, 2) points")
     return points

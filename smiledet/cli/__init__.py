@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from typing import NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.system.own_process import quieten_opencv
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 
 INTERRUPTED = 130
@@ -72,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     wanted = next((word for word in words if word in command_names()), None)
     verbose = "-v" in words or "--verbose" in words
-    logging.basicConfig(format="smiledet: %(message)s", level=logging.DEBUG if verbose else logging.INFO)
+    logging.basicConfig(format="smiledet: %(message)s", level=logging.WARNING)  # other packages' news is none of ours
+    logging.getLogger("smiledet").setLevel(logging.DEBUG if verbose else logging.INFO)
+    quieten_opencv()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no terminal's encoding may end a run
     before = get_handlers()

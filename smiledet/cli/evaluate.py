@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smiledet.cli._arguments import add_models, use_models
+
 if TYPE_CHECKING:
     from smiledet.lab.training.evaluation.evaluate import Evaluation
     from smiledet.model_index import Model
@@ -31,11 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="litert", help="what runs the model (default: litert)")
     parser.add_argument("--locate", action="store_true", help="search for the face even where crops are given")
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="write figures, tables and plots there")
+    add_models(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print, and write the report."""
+    use_models(arguments)
     from smiledet.lab.training.evaluation.evaluate import default_model, evaluate_models, models_of
     from smiledet.model_index import find_model
     from smiledet.tasks.base import get_task
@@ -63,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(evaluations: list[Evaluation], models: list[Model], arguments: argparse.Namespace) -> None:
-    from smiledet.lab.training.evaluation.about import describe_models
+    from smiledet.lab.benchmark.models.size_and_speed import describe_models
     from smiledet.lab.training.evaluation.report_folder import prepare_folder, write_comparison, write_report
 
     abouts = describe_models(models, arguments.engine)

@@ -14,6 +14,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smiledet.cli._arguments import add_models, use_models
+
 if TYPE_CHECKING:
     from smiledet.model_index import Model
     from smiledet.tasks.base import Task
@@ -30,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", help=f"what it reads (default: {DEFAULT_TASK}, or the only task with that model)")
     parser.add_argument("--label", metavar="CLASS", help="explain this class, not the one that the model reads")
     parser.add_argument("--grid", action="store_true", help="every class, by every model of the task unless --model")
+    add_models(parser)
     parser.add_argument("--crop", action="store_true", help="the pictures are faces already (FER-2013's, say)")
     parser.add_argument("--output", type=Path, metavar="OUT.png", help="what to write (default: IMAGE-explained.png)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain, write the picture, and say what was read."""
+    use_models(arguments)
     from smiledet.lab.backend import prepare
 
     if arguments.label and arguments.grid:
@@ -84,10 +88,10 @@ def _models(arguments: argparse.Namespace) -> tuple[Task, list[Model]]:
     """The task and the models to explain; for a grid without names all of the task's that have a Keras file."""
     from smiledet.errors import UsageError
     from smiledet.lab.training.evaluation.evaluate import default_model, models_of
-    from smiledet.model_index import find_model, read_index
+    from smiledet.model_index import all_models, find_model
     from smiledet.tasks.base import get_task
 
-    holders = {model.task for model in read_index() if model.input and model.name in (arguments.model or [])}
+    holders = {model.task for model in all_models() if model.input and model.name in (arguments.model or [])}
     only = next(iter(holders)) if len(holders) == 1 else DEFAULT_TASK
     task = get_task(arguments.task or only)
     if arguments.model:

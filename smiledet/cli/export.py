@@ -24,6 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from smiledet.cli._arguments import add_models, use_models
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", choices=("1", ANY), default="1", help="faces at a time, of ONNX files and plans (default: 1)"
     )
+    add_models(parser)
     parser.add_argument("--data", metavar="LAYOUT:PATH", help="labelled faces to calibrate int8 and to check on")
     parser.add_argument("--check", action="store_true", help="compare with Keras; exit code 1 if it differs too much")
     where = parser.add_mutually_exclusive_group()
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Export."""
+    use_models(arguments)
     model = _model(arguments.model)
     model.file("keras")  # before Keras is imported, which takes seconds
     if arguments.to == TENSORRT:

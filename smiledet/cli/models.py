@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from smiledet.cli._arguments import add_models, use_models
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the networks that a recipe may name, with their size and work (needs the train extra)",
     )
+    add_models(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a row a model, or a row an architecture."""
+    use_models(arguments)
     if arguments.architectures:
         if arguments.check:
             raise UsageError("--check looks at files of trained models; architectures have none")
@@ -42,10 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_models(check: bool, as_json: bool) -> None:
-    from smiledet.model_index import read_index
+    from smiledet.model_index import all_models
     from smiledet.report import table
 
-    models = read_index()
+    models = all_models()
     sizes = [_sizes(model, check) for model in models]
     if as_json:
         print(json.dumps([_model_row(*each) for each in zip(models, sizes, strict=True)], indent=2))

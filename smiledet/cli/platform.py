@@ -29,9 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.platform.choice import pick_platform, read_machine
     from smiledet.platform.files import SystemFiles
     from smiledet.platform.survey import as_json, as_text, survey
-    from smiledet.sources.capture import quieten_opencv
 
-    quieten_opencv()
     files = SystemFiles()
     machine = read_machine(files)
     platform = pick_platform(arguments.platform, machine)

@@ -21,6 +21,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smiledet.cli._arguments import add_models
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
     parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
-    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod or mtcnn")
+    add_models(parser)
+    parser.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="of a task of your own")
+    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod, mtcnn or yunet=FILE")
+    parser.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
     parser.add_argument("--precision", metavar="NAME", help="of the networks: auto, float32, float16, dynamic or int8")
     parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
@@ -92,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.platform.choice import pick_platform
     from smiledet.sources.choose import create_source
     from smiledet.sources.opening import opened
+    from smiledet.system.own_process import settle_process
 
     platform = pick_platform(arguments.platform)
     loaded = load_config(platform.name, arguments.config, _flags(arguments))
@@ -109,6 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
+    settle_process(config.opencv_threads, config.source.read_timeout)
     source = create_source(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop)
     with opened(source):
         log.info("source: %s", source.description)
@@ -176,13 +182,22 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.tasks is not None:
         flags["tasks"] = [name.strip() for name in arguments.tasks.split(",") if name.strip()]
     if arguments.detector is not None:
-        flags["detector"] = arguments.detector
+        flags["detector"] = flags["photographs.detector"] = arguments.detector
+    if arguments.faces is not None:
+        flags["photographs.faces"] = arguments.faces
     if arguments.engine is not None:
         flags["engine.name"] = arguments.engine
     if arguments.precision is not None:
         flags["engine.precision"] = arguments.precision
+    if arguments.models is not None:
+        flags["models"] = str(arguments.models)
     if arguments.stats:
         flags["stats"] = True
+    for choice in arguments.labels:
+        task, equals, labels = choice.partition("=")
+        if not equals or not labels:
+            raise UsageError(f"--labels {choice!r}: expected TASK=LABEL,LABEL, presents=none,some say")
+        flags[f"task.{task}.labels"] = [label.strip() for label in labels.split(",")]
     for choice in arguments.model:
         task, equals, name = choice.partition("=")
         if not equals or not name:

@@ -1,12 +1,15 @@
-"""Train a model from its recipe and put it into the models folder.
+"""Train a model from its recipe and put it into a models folder.
 
-TASK is landmarks, proposals (the tiny network that tells the locator where to look), or one of the classification
-tasks (smile, emotion …).
+TASK is one of the classification tasks (smile, emotion, gender, age), a task of your own, landmarks, or proposals
+(the network that tells the locator where to look). A task of your own needs photographs in a folder a label.
+
+The model is written to ./smiledet-models unless --models names another folder; give that folder to `smiledet run`,
+`images`, `evaluate` and the others with --models. A run that was interrupted goes on where it stopped.
 
 Example:
+  smiledet train presents --recipe mini-xception --data folders:faces
+  smiledet train emotion --recipe mini-xception --data-folder ../shared/data
   smiledet train landmarks
-  smiledet train proposals
-  smiledet train emotion --recipe configs/train/emotion-mini-xception.toml --data-folder ../shared/data
   smiledet train smile --study preprocessing --epochs 6
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,38 +25,57 @@ from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.lab.training.recipe import ClassifierRecipe
+    from smiledet.model_index import Model
     from smiledet.tasks.base import Task
+
+OWN_MODELS = Path("smiledet-models")
+"""Where models go unless another folder is named: never into the installed package."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("task", metavar="TASK", help="landmarks, proposals, smile, emotion …")
-    parser.add_argument("--recipe", type=Path, help="TOML; the shipped one for landmarks and proposals by default")
+    parser.add_argument("task", metavar="TASK", help="smile, emotion, a name of your own …, landmarks, proposals")
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="mini-xception, mobilenet-025 …, or a TOML file (default: mini-xception for a task of your own)",
+    )
+    parser.add_argument(
+        "--data",
+        action="append",
+        metavar="LAYOUT:PATH",
+        help="train on this instead of the recipe's data: folders:FACES has a folder a label; may be repeated",
+    )
+    parser.add_argument("--labels", metavar="A,B", help="of a task of your own, in this order (default: its folders)")
     parser.add_argument(
         "--data-folder",
         type=Path,
-        default=Path(os.environ.get("SMILEDET_DATA", "../shared/data")),
+        default=Path(os.environ.get("SMILEDET_DATA") or "../shared/data"),
         help="what the recipe's data paths are relative to (default: $SMILEDET_DATA, else ../shared/data)",
     )
     parser.add_argument(
         "--study", choices=("preprocessing", "alignment"), help="train once for each way to prepare a face, and compare"
     )
     parser.add_argument("--quick", action="store_true", help="a trial of the recipe: an epoch on a few photographs")
-    parser.add_argument("--epochs", type=int, help="of a study, instead of the recipe's whole schedule")
-    parser.add_argument("--output", type=Path, help="checkpoints and logs (default: runs/TASK-NAME)")
-    parser.add_argument("--models", type=Path, help="models folder to write to (default: smiledet's own)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="checkpoints and logs (default: runs/TASK-NAME)")
+    parser.add_argument("--fresh", action="store_true", help="begin anew where that folder holds an earlier run")
+    parser.add_argument(
+        "--models", type=Path, metavar="FOLDER", default=OWN_MODELS, help=f"where to write it (default: {OWN_MODELS})"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train."""
-    if not arguments.data_folder.is_dir():
-        raise UsageError(f"--data-folder {arguments.data_folder}: no such folder")
-    from smiledet.system.resources import models_folder
-
-    if arguments.quick and arguments.models is None and not arguments.study:
-        raise UsageError("--quick makes models that are worth nothing: --models FOLDER says where they may go")
-    models = arguments.models or models_folder()
-    models.mkdir(parents=True, exist_ok=True)
+    if not arguments.data and not arguments.data_folder.is_dir():
+        raise UsageError(
+            f"--data-folder {arguments.data_folder}: no such folder; --data LAYOUT:PATH names data of your own"
+        )
+    if arguments.epochs is not None and arguments.epochs < 1:
+        raise UsageError(f"--epochs is {arguments.epochs}, expected 1 or more")
+    models = arguments.models
+    if models.exists() and not models.is_dir():
+        raise UsageError(f"--models {models}: it is no folder")
     if arguments.task == "landmarks":
         _train_landmarks(arguments, models)
     elif arguments.task == "proposals":
@@ -70,13 +93,14 @@ def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.schema import read_dataclass
     from smiledet.system.resources import configs_folder
 
-    path = arguments.recipe or configs_folder() / "train" / "landmarks.toml"
+    path = Path(arguments.recipe) if arguments.recipe else configs_folder() / "train" / "landmarks.toml"
     recipe = read_dataclass(LandmarkRecipe, path)
     faces = read_annotated_faces(arguments.data_folder / recipe.data)
     if arguments.quick:
         recipe, faces = quick_landmarks(recipe), faces[::10]
     if recipe.network:
         prepare()
+    models.mkdir(parents=True, exist_ok=True)
     model = ship_landmarks(faces, recipe, models, arguments.data_folder)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
@@ -87,7 +111,7 @@ def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.schema import read_dataclass
     from smiledet.system.resources import configs_folder
 
-    path = arguments.recipe or configs_folder() / "train" / "proposals.toml"
+    path = Path(arguments.recipe) if arguments.recipe else configs_folder() / "train" / "proposals.toml"
     recipe = read_dataclass(ProposalRecipe, path)
     if arguments.quick:
         recipe = quick_proposals(recipe)
@@ -97,39 +121,82 @@ def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
     prepare()
     from smiledet.lab.training.proposals.train import ship_proposals
 
+    models.mkdir(parents=True, exist_ok=True)
     model = ship_proposals(pictures, held_out, recipe, models)
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 
 def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.lab.backend import prepare
+    from smiledet.lab.training.own_data import find_recipe, recipe_values, task_of
     from smiledet.lab.training.recipe import ClassifierRecipe, quick_classifier
-    from smiledet.schema import read_dataclass
-    from smiledet.system.resources import configs_folder
-    from smiledet.tasks.base import get_task
+    from smiledet.model_index import search_first
+    from smiledet.schema import build
 
-    task = get_task(arguments.task)
-    path = arguments.recipe
-    if path is None and arguments.study:
-        path = configs_folder() / "train" / f"{task.name}-mini-xception.toml"
-    if path is None:
-        raise UsageError(f"smiledet train {task.name} needs --recipe FILE; the shipped ones are in configs/train")
-    recipe = read_dataclass(ClassifierRecipe, path)
+    if (models / "index.json").is_file():
+        search_first(models)
+    path = find_recipe(arguments.recipe or "mini-xception", arguments.task)
+    recipe = build(ClassifierRecipe, recipe_values(path), str(path))
+    if arguments.data:
+        recipe = replace(recipe, data=tuple(_absolute(data) for data in arguments.data))
+    if not recipe.data:
+        raise UsageError(f"{path} names no data: give --data folders:FOLDER, a folder of photographs a label")
+    labels = [label.strip() for label in arguments.labels.split(",")] if arguments.labels else None
+    task = task_of(arguments.task, recipe.data, labels)
     if arguments.quick:
         recipe = quick_classifier(recipe)
-    from smiledet.lab.backend import prepare
-
+    if arguments.epochs is not None and not arguments.study:
+        schedule = replace(recipe.schedule, epochs=arguments.epochs)
+        recipe = replace(recipe, schedule=replace(schedule, small_epochs=min(schedule.small_epochs, arguments.epochs)))
     prepare()
     if arguments.study:
         _run_study(arguments, task, recipe)
         return
     from smiledet.lab.training.classifiers.train import train_classifier
+    from smiledet.lab.training.classifiers.training_set import read_training
     from smiledet.lab.training.export.export import calibration_chips, ship
+    from smiledet.lab.training.fingerprint import check_run, take_fingerprint
+    from smiledet.model_index import write_task
+    from smiledet.tasks.base import is_shipped
 
     output = arguments.output or Path("runs") / f"{task.name}-{recipe.name}"
+    samples = read_training(task, recipe.data, arguments.data_folder, recipe.schedule.faces)
+    check_run(output, take_fingerprint(recipe, task.labels, samples), arguments.fresh)
     calibration = calibration_chips(task, recipe, arguments.data_folder)
     network, _ = train_classifier(task, recipe, arguments.data_folder, output)
+    models.mkdir(parents=True, exist_ok=True)
     model = ship(task, recipe, network, models, calibration)
+    if not is_shipped(task.name):
+        write_task(task, models)
     print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
+    _print_test_figure(arguments, task, recipe, model)
+    print(f"to run it: smiledet run SOURCE --tasks {task.name} --model {task.name}={model.name} --models {models}")
+
+
+def _absolute(data: str) -> str:
+    """LAYOUT:PATH with the path absolute, since a recipe's are relative to another folder."""
+    layout, colon, path = data.partition(":")
+    return f"{layout}:{Path(path).expanduser().absolute()}" if colon and path else data
+
+
+def _print_test_figure(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe, model: Model) -> None:
+    """What the model reads right of the photographs that it was not trained on."""
+    from smiledet.lab.datasets.base import read_samples
+    from smiledet.lab.training.evaluation.evaluate import measured
+    from smiledet.lab.training.evaluation.readings import read_faces
+    from smiledet.lab.training.own_data import held_out_split
+
+    layout, _, path = recipe.data[-1].partition(":")
+    held_out = held_out_split(layout, read_samples(f"{layout}:{arguments.data_folder / path}", task.name)[1])
+    if not held_out:
+        print("no photographs are held out: nothing was measured")
+        return
+    figures = measured(task, read_faces(held_out, [model], "litert")[0])
+    share = "mean_error" if task.numbers is not None else "accuracy"
+    value = figures.get(share)
+    said = f"{share.replace('_', ' ')} {value:.2f}" if task.numbers is not None else f"{100 * (value or 0):.1f} % right"
+    left_out = f"; in {figures['missed']} no face was found" if figures["missed"] else ""
+    print(f"test: {said} of {figures['found']} held-out faces{left_out}")
 
 
 def _run_study(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:

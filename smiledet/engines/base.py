@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 
 
 class Engine(ABC):
@@ -23,7 +23,7 @@ class Engine(ABC):
         threads: Threads that one inference may use.
 
     Raises:
-        UsageError: The engine's library is not installed, or the file is not what it reads.
+        ModelError: The engine's library is not installed, or the file is not what it reads.
     """
 
     name: ClassVar[str]
@@ -62,7 +62,7 @@ class Engine(ABC):
         """See whether the engine can run here, without loading a network.
 
         Raises:
-            UsageError: It cannot; the one line says what is missing and what brings it.
+            ModelError: It cannot; the one line says what is missing and what brings it.
         """
 
     @abstractmethod
@@ -128,10 +128,10 @@ def engine_class(name: str) -> type[Engine]:
     """An engine by name; its library is not imported yet.
 
     Raises:
-        UsageError: No such engine.
+        ModelError: No such engine.
     """
     if name not in engine_names():
-        raise UsageError(f"no engine {name!r}; there are {', '.join(engine_names())}")
+        raise ModelError(f"no engine {name!r}; there are {', '.join(engine_names())}")
     found: type[Engine] = import_module(f"smiledet.engines.{name}").ENGINE
     return found
 
@@ -146,6 +146,6 @@ def load_engine(name: str, path: Path, threads: int = 1, precision: str = "auto"
         precision: See `Engine.load`.
 
     Raises:
-        UsageError: No such engine, or see `Engine`.
+        ModelError: No such engine, or see `Engine`.
     """
     return engine_class(name).load(path, threads, precision)

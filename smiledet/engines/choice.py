@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smiledet.engines.base import engine_class
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError, UsageError
 
 AUTO = "auto"
 
@@ -44,7 +44,7 @@ def choose_engine(
             it: a model may have no file for it, say.
 
     Raises:
-        UsageError: No such engine, or it cannot run here; what is missing is said.
+        ModelError: No such engine, or it cannot run here; what is missing is said.
     """
 
     def examine(name: str) -> None:
@@ -65,4 +65,4 @@ def choose_engine(
         refused = tuple(zip(preference, problems, strict=False))
         why = "; ".join(f"not {other}: {problem}" for other, problem in refused)
         return EngineChoice(name, why or "the first choice on this platform", refused)
-    raise UsageError(f"no engine can run here: {'; '.join(problems)}")
+    raise ModelError(f"no engine can run here: {'; '.join(problems)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smiledet.engines.base import engine_class
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.model_index import Model
 from smiledet.system.resources import cache_folder
 
@@ -44,10 +44,10 @@ def check_precision(file_format: str, precision: str) -> None:
     """See that a format can be had in a precision.
 
     Raises:
-        UsageError: It cannot.
+        ModelError: It cannot.
     """
     if precision not in (there := FORMATS[file_format].precisions):
-        raise UsageError(f"{file_format} files cannot be had in {precision}; there are {', '.join(there)}")
+        raise ModelError(f"{file_format} files cannot be had in {precision}; there are {', '.join(there)}")
 
 
 def file_key(file_format: str, precision: str = FLOAT32) -> str:
@@ -68,10 +68,10 @@ def exported_file(model: Model, file_format: str, precision: str = FLOAT32, free
     from an old export.
 
     Raises:
-        UsageError: The model has no Keras file to export from.
+        ModelError: The model has no Keras file to export from.
     """
     if "keras" not in model.files:
-        raise UsageError(f"model {model.task}/{model.name} has no keras file to export from")
+        raise ModelError(f"model {model.task}/{model.name} has no keras file to export from")
     digest = model.files["keras"].sha256[:12]
     folder = cache_folder() / "exported" / model.task / f"{model.name}-{digest}"
     return folder / file_name(model, file_format, precision, free_batch)
@@ -89,7 +89,7 @@ def file_there(model: Model, file_format: str, precision: str, free_batch: bool 
         free_batch: No other than one with a free batch.
 
     Raises:
-        UsageError: The shipped file is damaged, or there is none and the model has no Keras file to export from.
+        ModelError: The shipped file is damaged, or there is none and the model has no Keras file to export from.
     """
     if FORMATS[file_format].batches and "keras" in model.files:
         path = exported_file(model, file_format, precision, free_batch=True)
@@ -113,7 +113,7 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
         precision: One of `PRECISIONS`, or `auto` for what the engine is best at.
 
     Raises:
-        UsageError: No such engine or precision; there is no file for it, and then the message says which command
+        ModelError: No such engine or precision; there is no file for it, and then the message says which command
             makes it; the shipped file is damaged.
     """
     file_format = engine_class(engine).file_format
@@ -129,7 +129,7 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
     key = file_key(file_format, precision)
     option = "" if precision == FLOAT32 else f" --precision {precision}"
     calibration = " --data LAYOUT:PATH" if precision == "int8" else ""
-    raise UsageError(
+    raise ModelError(
         f"model {model.task}/{model.name} has no {key} file yet; to make it: "
         f"smiledet export {model.task}/{model.name} --to {file_format}{option}{calibration}"
     )

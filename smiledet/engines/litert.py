@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.engines.amx import without_amx
 from smiledet.engines.base import Engine, check_chips
-from smiledet.engines.tiles import without_tiles
-from smiledet.errors import UsageError
-from smiledet.system.standard_streams import standard_error_without
+from smiledet.errors import ModelError
+from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
@@ -43,9 +43,9 @@ class LiteRTEngine(Engine):
         try:
             interpreter = _opened(path, threads)
         except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
-            raise UsageError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
+            raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
         except (OSError, RuntimeError, ValueError) as problem:
-            raise UsageError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+            raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         self._interpreter: Interpreter | None = interpreter
         self._input, self._output = given["index"], result["index"]
@@ -59,7 +59,7 @@ class LiteRTEngine(Engine):
     def check(cls) -> None:
         """See `Engine.check`."""
         if find_spec("ai_edge_litert") is None:
-            raise UsageError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
+            raise ModelError("the engine litert needs the package ai-edge-litert, a dependency: reinstall smiledet")
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""
@@ -107,21 +107,27 @@ def _first_line(problem: Exception) -> str:
     return (str(problem) or repr(problem)).splitlines()[0]
 
 
+def _announces(line: bytes) -> bool:
+    return line.rstrip() == ANNOUNCEMENT or TENSORFLOW_GREETING.match(line) is not None
+
+
 def _opened(path: Path, threads: int) -> Interpreter:
     """A network with its memory, without a word on stderr.
 
-    The first one of a process decides for all which kernels there are: those without tiles.
+    The first one of a process decides for all which kernels there are: those without AMX.
     """
     global _announced
-    from ai_edge_litert.interpreter import Interpreter
-
     with _first:
         if not _announced:
-            with standard_error_without(lambda line: line.rstrip() == ANNOUNCEMENT), without_tiles():
+            with standard_error_without(_announces), without_amx():
+                from ai_edge_litert.interpreter import Interpreter  # LiteRT up to 2.0 greets as TensorFlow does
+
                 first = Interpreter(model_path=str(path), num_threads=threads)
                 first.allocate_tensors()
             _announced = True
             return first
+    from ai_edge_litert.interpreter import Interpreter
+
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     return interpreter

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine, check_chips, in_batches
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +44,13 @@ class ONNXEngine(Engine):
         try:
             session: Any = onnxruntime.InferenceSession(str(path), _options(onnxruntime, threads), providers=wanted)
         except Exception as problem:  # its exceptions have no base of their own
-            raise UsageError(f"{path} is no ONNX model: {str(problem).splitlines()[0]}") from problem
+            raise ModelError(f"{path} is no ONNX model: {str(problem).splitlines()[0]}") from problem
         self._session: Any = session
         (given,), (result,) = session.get_inputs(), session.get_outputs()
         self._input, self._output = given.name, result.name
         batch, *sides = given.shape
         if given.type not in PIXELS or not all(isinstance(side, int) for side in sides):
-            raise UsageError(f"{path} takes {given.type} {given.shape}, expected chips of one size")
+            raise ModelError(f"{path} takes {given.type} {given.shape}, expected chips of one size")
         self._type = PIXELS[given.type]
         self._batch = batch if isinstance(batch, int) else None
         self._shape = tuple(sides)
@@ -63,7 +63,7 @@ class ONNXEngine(Engine):
     def check(cls) -> None:
         """See `Engine.check`."""
         if find_spec("onnxruntime") is None:
-            raise UsageError(
+            raise ModelError(
                 "the engine onnx needs ONNX Runtime: pip install 'smiledet[onnx]' "
                 "(for an NVIDIA GPU: pip install onnxruntime-gpu)"
             )

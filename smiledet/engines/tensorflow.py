@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine, check_chips, in_batches
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
 
 SIGNATURE = "serving_default"
@@ -38,7 +38,7 @@ class TensorFlowEngine(Engine):
         self.check()
         tf = _imported(threads)
         if not (path / "saved_model.pb").is_file():
-            raise UsageError(f"{path} is no SavedModel: expected a folder with saved_model.pb")
+            raise ModelError(f"{path} is no SavedModel: expected a folder with saved_model.pb")
         try:
             self._network: Any = tf.saved_model.load(str(path))
             self._run: Any = self._network.signatures[SIGNATURE]
@@ -46,7 +46,7 @@ class TensorFlowEngine(Engine):
             ((self._output, result),) = self._run.structured_outputs.items()
         except Exception as problem:  # protobuf's, TensorFlow's and the operating system's, as the damage has it
             what = (str(problem) or repr(problem)).splitlines()[0]
-            raise UsageError(f"{path} is no SavedModel of ours: {what}") from problem
+            raise ModelError(f"{path} is no SavedModel of ours: {what}") from problem
         self._type = given.dtype.as_numpy_dtype
         self._batch, *sides = given.shape
         self._shape = tuple(sides)
@@ -58,7 +58,7 @@ class TensorFlowEngine(Engine):
     def check(cls) -> None:
         """See `Engine.check`."""
         if find_spec("tensorflow") is None:
-            raise UsageError("the engine tensorflow needs TensorFlow: pip install 'smiledet[tensorflow]'")
+            raise ModelError("the engine tensorflow needs TensorFlow: pip install 'smiledet[tensorflow]'")
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""

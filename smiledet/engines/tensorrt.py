@@ -18,7 +18,7 @@ from smiledet.engines._tensorrt.finding import Found, find_tensorrt
 from smiledet.engines._tensorrt.helper import helper_under
 from smiledet.engines._tensorrt.plans import plan_of
 from smiledet.engines.base import Engine, check_chips
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import ModelError, SmiledetError, UsageError
 
 PRECISIONS = ("auto", "float32", "float16", "int8")
 
@@ -53,7 +53,7 @@ class TensorRTEngine(Engine):
             of.
 
     Raises:
-        UsageError: There is no TensorRT or no GPU, or they do not take the network.
+        ModelError: There is no TensorRT or no GPU, or they do not take the network.
         SmiledetError: The building fails midway.
     """
 
@@ -62,7 +62,7 @@ class TensorRTEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1, precision: str = "auto") -> None:  # noqa: ARG002
         if precision not in PRECISIONS:
-            raise UsageError(f"tensorrt cannot compute in {precision}; there are {', '.join(PRECISIONS)}")
+            raise ModelError(f"tensorrt cannot compute in {precision}; there are {', '.join(PRECISIONS)}")
         found = find_tensorrt()
         plan, numbers = plan_of(path, precision, found)
         try:
@@ -73,7 +73,7 @@ class TensorRTEngine(Engine):
             try:
                 network = _load(plan, found)
             except board.Refused as refusal:
-                raise UsageError(f"{path}: {refusal}") from refusal
+                raise ModelError(f"{path}: {refusal}") from refusal
         self._network: _Network | None = network
         self._shape = tuple(network.shape)
         self.device = _device(found, numbers)

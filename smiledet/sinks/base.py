@@ -35,6 +35,9 @@ class Sink(ABC):
             SmiledetError: It cannot go on (a full disk); the message says where and why.
         """
 
+    def interrupt(self) -> None:  # noqa: B027 - most sinks wait for nobody
+        """End a `write` that waits for somebody: the run is over. Called from another thread."""
+
     @abstractmethod
     def close(self) -> None:
         """Finish what was written, so that it is readable; closing twice does no harm.

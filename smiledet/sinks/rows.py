@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import SmiledetError, OutputError
 from smiledet.system.output_files import check_suffix, claim_file
 from smiledet.system.text import valid_text
 
@@ -43,7 +43,7 @@ class RowsFile:
         """Make the file, with the CSV's header in it.
 
         Raises:
-            UsageError: Its suffix is another, or it cannot be written.
+            OutputError: Its suffix is another, or it cannot be written.
         """
         if self.path == STANDARD_OUTPUT:
             self._file = sys.stdout
@@ -56,7 +56,7 @@ class RowsFile:
             self._file.flush()
         except OSError as problem:
             self._abandon()
-            raise UsageError(f"cannot write {self.path}: {problem.strerror}") from problem
+            raise OutputError(f"cannot write {self.path}: {problem.strerror}") from problem
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Write one row.

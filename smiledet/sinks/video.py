@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from typing_extensions import override
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 from smiledet.system.opencv import file_name
 from smiledet.system.output_files import check_suffix, claim_file
 
@@ -81,7 +81,6 @@ class VideoSink(Sink):
     @override
     def open(self) -> None:
         suffix = check_suffix(self._path, tuple(CODECS))
-        quieten_opencv()
         self._name = file_name(self._path)
         self._fresh = claim_file(self._path)
         self._open = True
@@ -90,7 +89,7 @@ class VideoSink(Sink):
             self._guard_disk(0)
         except SmiledetError as problem:
             self.close()
-            raise UsageError(str(problem)) from problem
+            raise OutputError(str(problem)) from problem
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
@@ -183,7 +182,7 @@ def find_codec(suffix: str) -> str:
     """The first codec for a suffix that this OpenCV can really write, tried in a temporary folder.
 
     Raises:
-        UsageError: There is none.
+        OutputError: There is none.
     """
     for codec in CODECS[suffix]:
         with TemporaryDirectory(prefix="smiledet-") as folder:
@@ -194,7 +193,7 @@ def find_codec(suffix: str) -> str:
         if opened:
             return codec
     others = " or ".join(other for other in CODECS if other != suffix)
-    raise UsageError(f"this OpenCV cannot write {suffix} files; use {others}")
+    raise OutputError(f"this OpenCV cannot write {suffix} files; use {others}")
 
 
 def letter_box(image: Image, size: tuple[int, int]) -> Image:

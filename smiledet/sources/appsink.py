@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.sources.introspection import GStreamer, load_gstreamer
 
 CHANNELS = {"BGR": 3, "RGB": 3, "BGRx": 4, "BGRA": 4, "GRAY8": 1}
@@ -37,7 +37,7 @@ class AppsinkCapture:
         clock: Monotonic seconds.
 
     Raises:
-        UsageError: There are no bindings, or the pipeline does not run; the message is GStreamer's, in one line.
+        SourceError: There are no bindings, or the pipeline does not run; the message is GStreamer's, in one line.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class AppsinkCapture:
 
     def _refuse(self, problem: str) -> NoReturn:
         self.release()
-        raise UsageError(problem)
+        raise SourceError(problem)
 
     def isOpened(self) -> bool:  # noqa: N802, D102 - OpenCV's name
         return self._pipeline is not None
@@ -129,7 +129,7 @@ class AppsinkCapture:
         try:
             parsed = gst.parse_launch(pipeline)
         except self._gstreamer.error as problem:
-            raise UsageError(_one_line(getattr(problem, "message", problem))) from problem
+            raise SourceError(_one_line(getattr(problem, "message", problem))) from problem
         sinks = parsed.iterate_sinks() if isinstance(parsed, gst.Bin) else None
         while sinks is not None:
             result, sink = sinks.next()
@@ -140,7 +140,7 @@ class AppsinkCapture:
                     sink.set_property("max-buffers", 1)
                     sink.set_property("drop", True)
                 return parsed, sink
-        raise UsageError("the pipeline does not end in an appsink")
+        raise SourceError("the pipeline does not end in an appsink")
 
     def _pull(self, timeout: float) -> Any:
         """The next sample; None at the end, after a failure, when closed, or in time."""

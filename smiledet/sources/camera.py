@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.sources.base import SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
 from smiledet.sources.live import LiveSource
@@ -72,13 +72,13 @@ class CameraSource(LiveSource):
     def _connect(self, timeout: float) -> GuardedCapture:  # noqa: ARG002 - V4L2 opens at once or not at all
         if not Path(self._device).exists():
             others = ", ".join(list_cameras(self._folder))
-            raise UsageError(f"no {self.name}; " + (f"there is {others}" if others else "this machine has no camera"))
+            raise SourceError(f"no {self.name}; " + (f"there is {others}" if others else "this machine has no camera"))
         if not os.access(self._device, os.R_OK | os.W_OK):
-            raise UsageError(f"{self.name} may not be opened by this user; joining the group 'video' usually helps")
+            raise SourceError(f"{self.name} may not be opened by this user; joining the group 'video' usually helps")
         capture = GuardedCapture(self._open_capture(self._device))
         if not capture.is_open():
             capture.release()
-            raise UsageError(f"{self.name} cannot be opened; another program may hold it, or it may be no camera")
+            raise SourceError(f"{self.name} cannot be opened; another program may hold it, or it may be no camera")
         self._ask_for(capture)
         return capture
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -31,22 +29,6 @@ class Capture(Protocol):
     def set(self, key: int, value: float, /) -> bool: ...  # noqa: D102
 
     def release(self) -> None: ...  # noqa: D102
-
-
-def quieten_opencv(read_timeout: float | None = None) -> None:
-    """Keep OpenCV and its FFmpeg from writing to stderr, so that one clear line of ours remains.
-
-    Both read the environment when they are first used, so call it before anything is opened. What the user has set in
-    the environment stays.
-
-    Args:
-        read_timeout: Seconds that V4L2 waits for a picture, rounded up to whole ones; None leaves OpenCV's 10.
-    """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    if read_timeout is not None:
-        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, math.ceil(read_timeout))))
-    if "OPENCV_LOG_LEVEL" not in os.environ:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def as_bgr(image: npt.NDArray[Any]) -> Image:

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.sources.base import NamedSource, Source, SourceSettings
 from smiledet.sources.looping import Looped
 from smiledet.sources.pacing import Paced
@@ -51,7 +51,7 @@ def create_source(
         loop: Begin a file again when it ends.
 
     Raises:
-        UsageError: Nothing of that name; the message lists what SOURCE may be. Or it is live: no loop, no rate.
+        SourceError: Nothing of that name; the message lists what SOURCE may be. Or it is live: no loop, no rate.
     """
     chosen = default_spec() if spec is None else spec
     kinds = source_kinds()
@@ -59,9 +59,9 @@ def create_source(
         if kind.accepts(chosen):
             source: Source = kind.from_spec(chosen, settings or SourceSettings())
             if source.live and (rate or loop):
-                raise UsageError(
+                raise SourceError(
                     f"--{'loop' if loop else 'rate'} is for files and the demo; {chosen} comes as it comes"
                 )
             source = Looped(source) if loop else source
             return Paced(source, rate=rate) if realtime and not source.live else source
-    raise UsageError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")
+    raise SourceError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")

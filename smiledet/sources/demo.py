@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from math import cos, pi, radians, sin
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.images import read_image
@@ -32,47 +31,50 @@ TURN = 13.0
 """Degrees to either side; Viola-Jones' frontal cascade loses faces from about 17 on."""
 
 
+_FOLDER = Path(__file__).with_name("portraits")
+
+
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """A public-domain photograph that a dependency carries, and the face in it.
+    """A public-domain photograph that the package carries (credits: `portraits/CREDITS.txt`), and the face in it.
 
     Attributes:
-        package: Import name of the package, also its name on PyPI but for scikit-image.
-        distribution: Name on PyPI.
-        file: Path in the package.
+        name: The person's surname, in small letters.
+        path: The picture's file.
         centre: Middle of the face, (x, y) in pixels of the photograph.
         face: Width of the face as Viola-Jones frames it, in pixels of the photograph.
     """
 
-    package: str
-    distribution: str
-    file: str
+    name: str
+    path: Path
     centre: tuple[float, float]
     face: float
 
 
 PORTRAITS = (
-    Portrait("skimage", "scikit-image", "data/astronaut.png", (224.5, 113.5), 95),
-    Portrait("matplotlib", "matplotlib", "mpl-data/sample_data/grace_hopper.jpg", (266, 216), 222),
+    Portrait("collins", _FOLDER / "collins.png", (164.5, 113.5), 95),
+    Portrait("hopper", _FOLDER / "hopper.jpg", (266, 216), 222),
 )
 """Eileen Collins, who smiles, and Grace Hopper, who does not."""
 
 
-def locate(portrait: Portrait) -> Path:
-    """The photograph's file, found without importing the package, which would take a second.
+def portrait_path(name: str = "collins") -> Path:
+    """The file of one of the demo's two photographs, each of one face: something to try things on.
+
+    Args:
+        name: "collins" (320x300 pixels, smiling) or "hopper" (512x600, not smiling).
 
     Raises:
-        UsageError: The package is not installed, or came without the file.
+        SourceError: There is no such portrait.
+
+    Example:
+        >>> portrait_path("hopper").name
+        'hopper.jpg'
     """
-    found = find_spec(portrait.package)
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        path = Path(folder) / portrait.file
-        if path.is_file():
-            return path
-    raise UsageError(
-        f"the demo shows a photograph that comes with {portrait.distribution}, and it is not there; "
-        f"try: pip install --force-reinstall {portrait.distribution}"
-    )
+    for portrait in PORTRAITS:
+        if portrait.name == name:
+            return portrait.path
+    raise SourceError(f"no portrait is named {name!r}, expected one of {', '.join(each.name for each in PORTRAITS)}")
 
 
 def cut_out(portrait: Portrait) -> npt.NDArray[np.uint8]:
@@ -82,13 +84,14 @@ def cut_out(portrait: Portrait) -> npt.NDArray[np.uint8]:
         uint8 (height, width, 4): BGR already multiplied by the alpha that follows it.
 
     Raises:
-        UsageError: See `locate`; or the file is damaged.
+        SourceError: The file is missing or damaged.
     """
-    path = locate(portrait)
     try:
-        photograph = read_image(path)
+        photograph = read_image(portrait.path)
     except ValueError as problem:
-        raise UsageError(f"the demo cannot read {path}: {problem}") from problem
+        raise SourceError(
+            f"the demo cannot read {portrait.path}, which comes with smiledet: {problem}; install smiledet anew"
+        ) from problem
     half = np.array([HALF_WIDTH, HALF_HEIGHT]) * FACE
     scale = FACE / portrait.face
     if scale < 1:  # a linear warp alone would alias
@@ -169,7 +172,7 @@ def scene(index: int) -> Image:
     """The demo's picture number `index`: a pure function, BGR uint8 (480, 640, 3), the caller's to keep.
 
     Raises:
-        UsageError: A portrait is missing, see `locate`.
+        SourceError: A portrait's file is missing or damaged.
     """
     background, patches = _materials()
     # The gradient repeats after half its width, so the drift has no seam.

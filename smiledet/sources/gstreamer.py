@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError, UsageError
 from smiledet.sources.appsink import AppsinkCapture
 from smiledet.sources.base import Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
@@ -107,7 +107,7 @@ class GStreamerSource(LiveSource):
         capture = GuardedCapture(self._open_capture(self._pipeline))  # GStreamer's own time limits hold
         if not capture.is_open():
             capture.release()
-            raise UsageError(f"{self.name} cannot be started; {self._by_hand}")
+            raise SourceError(f"{self.name} cannot be started; {self._by_hand}")
         return capture
 
     @property
@@ -118,7 +118,7 @@ class GStreamerSource(LiveSource):
         try:
             load_gstreamer()
         except UsageError as missing:
-            raise UsageError(
+            raise SourceError(
                 f"{self._spec} needs GStreamer, which this OpenCV ({cv2.__version__}) was built without (JetPack's own "
                 f"has it), and {missing}"
             ) from missing
@@ -128,7 +128,7 @@ class GStreamerSource(LiveSource):
             )
         except UsageError as problem:
             told = without_password(str(problem))
-            raise UsageError(f"{self.name} cannot be started: {told}; {self._by_hand}") from problem
+            raise SourceError(f"{self.name} cannot be started: {told}; {self._by_hand}") from problem
         self._began = None
         return GuardedCapture(self._appsink)
 

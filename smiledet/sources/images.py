@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import as_bgr, quieten_opencv
+from smiledet.sources.capture import as_bgr
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,25 @@ def read_image(path: Path) -> Image:
         ValueError: It cannot be read or decoded; the message says why, without the path.
     """
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        return decode_image(path.read_bytes())
     except OSError as problem:
         raise ValueError(problem.strerror) from problem
+
+
+def decode_image(data: bytes) -> Image:
+    """Decode what stands in an image file, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
+
+    Raises:
+        ValueError: It cannot be decoded; the message says why.
+    """
+    if not data:
+        raise ValueError("it is empty")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as problem:
         raise ValueError(f"OpenCV refuses it: {problem.err}") from problem
     if image is None:
-        raise ValueError("it is no image, or a damaged one" if data.size else "it is empty")
+        raise ValueError("it is no image, or a damaged one")
     return as_bgr(image)
 
 
@@ -100,15 +111,14 @@ class ImagesSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv()
         paths = find_images(self._path) if self._path.is_dir() else [self._path]
         if not paths:
-            raise UsageError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")
+            raise SourceError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")
         self._images = _decode_all(paths)
         self._taken, self._closed = 0, False
         self._pending = next(self._images, None)
         if self._pending is None:
-            raise UsageError(f"no photograph that can be read: {self._path}")
+            raise SourceError(f"no photograph that can be read: {self._path}")
         self.length = len(paths)
         self.size = (self._pending.shape[1], self._pending.shape[0])
         self.description = f"photograph {paths[0]}" if len(paths) == 1 else f"{len(paths)} photographs in {self._path}"

@@ -12,7 +12,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 
 DEBIAN = Path("/usr/lib/python3/dist-packages")
 """Where Debian, and with it JetPack, puts what belongs to its Python."""
@@ -50,7 +50,7 @@ def load_gstreamer(folder: Path = DEBIAN) -> GStreamer:
         folder: Debian's packages; tests bring their own.
 
     Raises:
-        UsageError: They are not installed, or for another Python; the message says what to do.
+        SourceError: They are not installed, or for another Python; the message says what to do.
     """
     _keep_the_unwinder()
     if find_spec("gi") is None:
@@ -61,13 +61,13 @@ def load_gstreamer(folder: Path = DEBIAN) -> GStreamer:
             gi.require_version(namespace, "1.0")
         gst, app, glib = (import_module(f"gi.repository.{name}") for name in ("Gst", "GstApp", "GLib"))
     except (ImportError, ValueError) as problem:  # ValueError: the namespace is not installed
-        raise UsageError(
+        raise SourceError(
             f"python3-gi does not work here ({_one_line(problem)}): sudo apt install {PACKAGES}"
         ) from problem
     try:
         gst.init_check(None)
     except glib.Error as problem:
-        raise UsageError(f"GStreamer does not start: {_one_line(problem)}") from problem
+        raise SourceError(f"GStreamer does not start: {_one_line(problem)}") from problem
     return GStreamer(gst, app, glib.Error)
 
 
@@ -85,14 +85,14 @@ def _take_from(folder: Path) -> None:
     """Import the package `gi` from a folder that is not on the path, if it was made for this very Python.
 
     Raises:
-        UsageError: It is not there, or for another one.
+        SourceError: It is not there, or for another one.
     """
     place = folder / "gi"
     mine = f"{sys.version_info.major}.{sys.version_info.minor}"
     if not (place / "__init__.py").is_file():
-        raise UsageError(f"python3-gi is not installed: sudo apt install {PACKAGES}")
+        raise SourceError(f"python3-gi is not installed: sudo apt install {PACKAGES}")
     if not (place / f"_gi{sysconfig.get_config_var('EXT_SUFFIX')}").is_file():
-        raise UsageError(
+        raise SourceError(
             f"python3-gi is for the system's Python, and this is another ({mine}): make the environment with "
             "/usr/bin/python3 -m venv --system-site-packages"
         )
@@ -104,7 +104,7 @@ def _take_from(folder: Path) -> None:
     except Exception as problem:
         for name in [name for name in sys.modules if name == "gi" or name.startswith("gi.")]:
             del sys.modules[name]
-        raise UsageError(f"python3-gi does not work here ({_one_line(problem)})") from problem
+        raise SourceError(f"python3-gi does not work here ({_one_line(problem)})") from problem
 
 
 def _one_line(problem: Exception) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import cv2
 from typing_extensions import override
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import SourceError, SourceLostError, UsageError
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class LiveSource(NamedSource):
         """Open the device or address, within about `timeout` seconds.
 
         Raises:
-            UsageError: It cannot be opened; the message says why.
+            SourceError: It cannot be opened; the message says why.
         """
 
     def _describe(self, capture: GuardedCapture) -> None:
@@ -74,7 +74,6 @@ class LiveSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv(self._settings.read_timeout)
         self._closing.clear()
         self._unix_offset = self._now() - self._clock()
         capture = self._connect(self._settings.open_timeout)
@@ -82,7 +81,7 @@ class LiveSource(NamedSource):
         image = capture.retrieve() if capture.grab() else None
         if image is None:
             capture.release()
-            raise UsageError(f"{self.name} opens but gives no picture; is another program using it?")
+            raise SourceError(f"{self.name} opens but gives no picture; is another program using it?")
         self.size = (image.shape[1], image.shape[0])
         rate = capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 0 < rate <= 1000 else 0.0
@@ -141,7 +140,7 @@ class LiveSource(NamedSource):
             if self._try_again(max(0.1, min(self._settings.open_timeout, deadline - self._clock()))):
                 log.info("%s is back", self.name)
                 return
-        raise SmiledetError(f"{self.name} was lost and did not come back within {patience:g} s")
+        raise SourceLostError(f"{self.name} was lost and did not come back within {patience:g} s")
 
     def _try_again(self, timeout: float) -> bool:
         try:

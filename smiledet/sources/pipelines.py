@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.sources.base import SourceSettings
 
 SINK = "videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
@@ -29,7 +29,7 @@ def build_pipeline(spec: str, settings: SourceSettings) -> str:
         settings: Size and rate of a camera; a CSI camera needs some, and gets 1280x720 at 30.
 
     Raises:
-        UsageError: It names none of these; the message says how they are written.
+        SourceError: It names none of these; the message says how they are written.
     """
     if found := re.fullmatch(r"csi://(\d{1,3})", spec):
         return csi_pipeline(int(found[1]), settings)
@@ -39,11 +39,11 @@ def build_pipeline(spec: str, settings: SourceSettings) -> str:
         return h264_pipeline(spec.removeprefix(DECODED))
     if spec.startswith(BY_HAND):
         if not spec.removeprefix(BY_HAND).strip(" !"):
-            raise UsageError('gst: needs a pipeline, as in gst:"v4l2src device=/dev/video0"')
+            raise SourceError('gst: needs a pipeline, as in gst:"v4l2src device=/dev/video0"')
         return complete(spec.removeprefix(BY_HAND).strip())
     if spec.startswith(CSI):
-        raise UsageError(f"{spec} names no camera; write csi://0 for the first CSI camera")
-    raise UsageError(f"{spec} cannot be decoded by the board; write nvdec:0 for a USB camera, or nvdec:rtsp://…")
+        raise SourceError(f"{spec} names no camera; write csi://0 for the first CSI camera")
+    raise SourceError(f"{spec} cannot be decoded by the board; write nvdec:0 for a USB camera, or nvdec:rtsp://…")
 
 
 def csi_pipeline(sensor: int, settings: SourceSettings) -> str:

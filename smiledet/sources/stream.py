@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.sources.base import Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
 from smiledet.sources.live import LiveSource
@@ -79,7 +79,7 @@ class StreamSource(LiveSource):
         capture = GuardedCapture(self._open_capture(self._address, options))
         if not capture.is_open():
             capture.release()
-            raise UsageError(
+            raise SourceError(
                 f"{self.name} does not open within {timeout:g} s; is the address right, and does it send video?"
             )
         self._taken = 0

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 from typing_extensions import Self, override
 
-from smiledet.errors import UsageError
+from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import GuardedCapture, quieten_opencv
+from smiledet.sources.capture import GuardedCapture
 from smiledet.sources.images import is_image_name
 from smiledet.system.opencv import file_name
 
@@ -64,11 +64,10 @@ class VideoSource(NamedSource):
 
     @override
     def open(self) -> None:
-        quieten_opencv()
         try:
             self._path.open("rb").close()
         except OSError as problem:
-            raise UsageError(f"cannot read {self._path}: {problem.strerror}") from problem
+            raise SourceError(f"cannot read {self._path}: {problem.strerror}") from problem
         capture = _capture(file_name(self._path))
         rate, count = (capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.fps = rate if 0 < rate <= 1000 else USUAL_FPS
@@ -77,7 +76,7 @@ class VideoSource(NamedSource):
         self._pending = None if _is_text(capture) else self._decode()
         if self._pending is None:
             self.close()
-            raise UsageError(f"{self._path} is no video that OpenCV can read")
+            raise SourceError(f"{self._path} is no video that OpenCV can read")
         self.size = (self._pending.image.shape[1], self._pending.image.shape[0])
         self.description = f"video {self._path}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
 
@@ -123,11 +122,12 @@ class VideoSource(NamedSource):
 
 def _capture(name: str) -> GuardedCapture:
     """A file opened for decoding by one thread, or by as many as FFmpeg likes where its pictures are large."""
-    alone = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
-    if alone.get(cv2.CAP_PROP_FRAME_WIDTH) * alone.get(cv2.CAP_PROP_FRAME_HEIGHT) <= SMALL:
-        return alone
-    alone.release()
-    return GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG))
+    capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
+    if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > SMALL:
+        capture.release()
+        capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG))
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default of every version but 4.11
+    return capture
 
 
 def _is_text(capture: GuardedCapture) -> bool:

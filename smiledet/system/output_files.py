@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smiledet.errors import UsageError
+from smiledet.errors import OutputError
 
 
 def claim_file(path: Path) -> bool:
@@ -14,15 +14,15 @@ def claim_file(path: Path) -> bool:
         True if the file was not there before, and is now there, empty.
 
     Raises:
-        UsageError: It cannot be written; the message says why.
+        OutputError: It cannot be written; the message says why.
     """
     try:
         fresh = not path.exists()
         if fresh and not path.parent.is_dir():
-            raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
         path.open("ab").close()
     except OSError as problem:
-        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+        raise OutputError(f"cannot write {path}: {problem.strerror}") from problem
     return fresh
 
 
@@ -38,9 +38,9 @@ def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:
     """The file's suffix in lower case.
 
     Raises:
-        UsageError: It is none of those allowed.
+        OutputError: It is none of those allowed.
     """
     suffix = path.suffix.lower()
     if suffix not in allowed:
-        raise UsageError(f"cannot write {path}: its suffix must be {' or '.join(allowed)}")
+        raise OutputError(f"cannot write {path}: its suffix must be {' or '.join(allowed)}")
     return suffix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,9 +33,17 @@ def get_handlers() -> Handlers:
 
 
 def set_handlers(handlers: Handlers) -> None:
-    """Do something else on the signals; main thread only."""
-    for number, handler in handlers.items():
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    """Do something else on the signals; main thread only.
+
+    Of one that comes just then Python says on standard error, through `sys.unraisablehook`, that it was "ignored due to
+    race condition"; nobody has to know. Blocking signals would not do: other threads can be handed them as well.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _problem: None
+    try:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    finally:
+        sys.unraisablehook = hook
 
 
 @dataclass(slots=True)

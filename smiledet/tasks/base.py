@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
 from typing import Any
 
@@ -84,19 +86,153 @@ class Task:
         return f"{label} {self.unit}" if self.unit else label
 
 
+PALETTE: tuple[Colour, ...] = (
+    (70, 210, 250),
+    (190, 190, 190),
+    (220, 140, 60),
+    (60, 60, 230),
+    (70, 160, 90),
+    (190, 90, 170),
+    (80, 165, 255),
+    (200, 200, 90),
+)
+"""Colours of a task that brings none, label by label, over and over."""
+
+ENTRY_POINTS = "smiledet.tasks"
+"""Group of entry points by which a package brings tasks: each is a `Task`."""
+
+_registered: dict[str, Task] = {}
+
+
+def register_task(
+    name: str,
+    labels: Sequence[str],
+    *,
+    colours: Mapping[str, Colour] | None = None,
+    smoothing: float = 0.35,
+    hysteresis: float = 0.1,
+) -> Task:
+    """Make a task of one's own known to this process; it is then named like any other.
+
+    Registering the same task twice does no harm.
+
+    Args:
+        name: What `--tasks` calls it: letters, digits and underscores, no digit first.
+        labels: Its classes, two at least, in the order of the network's outputs.
+        colours: (blue, green, red), 0 to 255, by label; those that are missing are taken from a palette.
+        smoothing: Seconds over which scores are averaged along a track, 0 for none.
+        hysteresis: How much more probable than the shown class another must become, 0 to 1.
+
+    Returns:
+        The task.
+
+    Raises:
+        UsageError: The name is taken by another task, or an argument makes no sense.
+
+    >>> register_task("presents", ["none", "some"]).labels
+    ('none', 'some')
+    """
+    task = make_task(name, labels, colours=colours, smoothing=smoothing, hysteresis=hysteresis)
+    keep_task(task)
+    return task
+
+
+def keep_task(task: Task) -> None:
+    """Make a task known to this process.
+
+    Raises:
+        UsageError: Its name is taken by a task with other labels.
+    """
+    if is_task(task.name) and (labels := get_task(task.name).labels) != task.labels:
+        raise UsageError(f"task {task.name!r} is there already, with the labels {', '.join(labels)}")
+    if task.name not in _own_names():
+        _registered[task.name] = task
+
+
+def make_task(
+    name: str,
+    labels: Sequence[str],
+    *,
+    colours: Mapping[str, Colour] | None = None,
+    smoothing: float = 0.35,
+    hysteresis: float = 0.1,
+) -> Task:
+    """A checked task; see `register_task`.
+
+    Raises:
+        UsageError: An argument makes no sense.
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise UsageError(f"task name {name!r}: expected letters, digits and underscores, no digit first")
+    if name in RESERVED:
+        raise UsageError(f"task name {name!r} is taken by a stage of the pipeline or a column; choose another")
+    if isinstance(labels, str) or len(labels) < 2 or not all(isinstance(label, str) and label for label in labels):
+        raise UsageError(f"task {name!r}: labels are {labels!r}, expected two or more texts")
+    if len(set(labels)) != len(labels):
+        raise UsageError(f"task {name!r}: a label stands twice in {', '.join(labels)}")
+    given = dict(colours or {})
+    if unknown := set(given) - set(labels):
+        raise UsageError(f"task {name!r}: a colour for {min(unknown)!r}, which is none of its labels")
+    for label, colour in given.items():
+        if len(colour) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in colour):
+            raise UsageError(f"task {name!r}: the colour of {label!r} is {colour!r}, expected three of 0 to 255")
+        given[label] = (colour[0], colour[1], colour[2])
+    if not smoothing >= 0 or not 0 <= hysteresis <= 1:
+        raise UsageError(
+            f"task {name!r}: smoothing {smoothing!r} and hysteresis {hysteresis!r}, expected 0 or more, 0 to 1"
+        )
+    usual = {label: PALETTE[place % len(PALETTE)] for place, label in enumerate(labels)}
+    return Task(name, tuple(labels), {**usual, **given}, float(smoothing), float(hysteresis))
+
+
+RESERVED = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "face", "file", "frame"})
+"""Names that mean something else where a task's name stands."""
+
+
 def task_names() -> list[str]:
-    """The tasks that there are: one a file in this folder."""
-    package = import_module("smiledet.tasks")
-    return sorted(module.name for module in iter_modules(package.__path__) if module.name != "base")
+    """The tasks that there are: one a file in this folder, those of entry points, and those registered."""
+    return sorted({*_own_names(), *_entry_points(), *_registered})
+
+
+def is_task(name: str) -> bool:
+    """Whether there is such a task; entry points are looked for last, since that takes some milliseconds."""
+    return name in _own_names() or name in _registered or name in _entry_points()
+
+
+def is_shipped(name: str) -> bool:
+    """Whether the task comes with smiledet."""
+    return name in _own_names()
 
 
 def get_task(name: str) -> Task:
     """A task by name.
 
     Raises:
-        UsageError: No such task.
+        UsageError: No such task, or a package's entry point is none.
     """
-    if name not in task_names():
+    if name in _own_names():
+        task: Task = import_module(f"smiledet.tasks.{name}").TASK
+        return task
+    if name in _registered:
+        return _registered[name]
+    if name not in _entry_points():
         raise UsageError(f"no task {name!r}; there are {', '.join(task_names())}")
-    task: Task = import_module(f"smiledet.tasks.{name}").TASK
-    return task
+    found = _entry_points()[name]
+    try:
+        brought = found.load()
+    except Exception as problem:  # whatever somebody else's module raises
+        raise UsageError(f"task {name!r} of the package {found.value}: {problem!r}") from problem
+    if not isinstance(brought, Task) or brought.name != name:
+        raise UsageError(f"the entry point {name!r} ({found.value}) is no smiledet.Task of that name")
+    return brought
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    package = import_module("smiledet.tasks")
+    return frozenset(module.name for module in iter_modules(package.__path__) if module.name != "base")
+
+
+@cache
+def _entry_points() -> Mapping[str, EntryPoint]:
+    return {found.name: found for found in entry_points(group=ENTRY_POINTS)}

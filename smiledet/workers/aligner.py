@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from smiledet.alignment.aligner import FaceAligner
+from smiledet.alignment.aligner import FaceAligner, align_faces
 from smiledet.engines.mirror_averaging import group_turn
+from smiledet.exposure import even_out
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
@@ -76,6 +77,7 @@ class AlignerWorker(Worker):
         faces = located.faces
         if self._at_once is not None and not frame.cut:
             faces = whose_turn(faces, frame.id, self._at_once)
-        return tuple(
-            (face, self._aligner.align(frame.image, located.grey, face.search_box, self._specs)) for face in faces
-        )
+        boxes = [face.search_box for face in faces]
+        image = even_out(frame.image, located.table) if faces else frame.image
+        aligned = align_faces(self._aligner, image, located.grey, boxes, self._specs, located.turned)
+        return tuple(zip(faces, aligned, strict=True))

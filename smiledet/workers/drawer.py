@@ -9,7 +9,7 @@ from smiledet.drawing.annotate import annotate
 from smiledet.drawing.layout import Seat
 from smiledet.drawing.sprite_cache import Grounds
 from smiledet.drawing.stats import StatsLine
-from smiledet.frame import Annotation, Frame
+from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import locator
@@ -34,6 +34,7 @@ class DrawerWorker(Worker):
         board: Each track's latest labels.
         rate: Ticked once a drawn frame.
         stats: What the stats line says now, given the number of faces; None leaves it out.
+        draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
         common: See `Worker`.
     """
 
@@ -43,6 +44,7 @@ class DrawerWorker(Worker):
         board: LabelBoard,
         rate: RateMeter,
         stats: Callable[[int], StatsLine] | None = None,
+        draw: bool = True,
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
@@ -50,6 +52,7 @@ class DrawerWorker(Worker):
         self._board = board
         self._rate = rate
         self._stats = stats
+        self._draw = draw
         self._seats: dict[int, Seat] = {}
         self._grounds = Grounds()
 
@@ -58,7 +61,10 @@ class DrawerWorker(Worker):
         located = frame.results.get(locator.STAGE) is not None
         # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
         readings = self._board.read(faces_of(frame), frame.id) if located else ()
-        stats = self._stats(len(readings)) if self._stats else None
-        image = annotate(frame.image, readings, self._tasks, stats, self._seats, self._grounds)
+        image = self._drawn(frame, readings) if self._draw else frame.image
         self._rate.tick()
         return Annotation(image, readings)
+
+    def _drawn(self, frame: Frame, readings: Sequence[FaceReading]) -> Image:
+        stats = self._stats(len(readings)) if self._stats else None
+        return annotate(frame.image, readings, self._tasks, stats, self._seats, self._grounds)

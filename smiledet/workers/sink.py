@@ -30,6 +30,11 @@ class SinkWorker(Worker):
         """Write one frame."""
         self._sink.write(frame, annotation_of(frame))
 
+    def stop(self) -> None:
+        """Ask the thread to end, even out of a `write` that waits."""
+        super().stop()
+        self._sink.interrupt()
+
     def teardown(self) -> None:
         """Finish the output."""
         self._sink.close()

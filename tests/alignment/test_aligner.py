@@ -19,12 +19,12 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, GreyImage, Image, Points
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
-from smiledet.sources.demo import PORTRAITS, Portrait, locate
+from smiledet.sources.demo import PORTRAITS, Portrait
 from smiledet.sources.images import read_image
 
 GREY, COLOUR = ChipSpec(64), ChipSpec(96, 0.8, 3)
 
-REAL = pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.package)
+REAL = pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.name)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def shipped() -> FaceAligner:
 
 
 def photograph(portrait: Portrait) -> tuple[Image, GreyImage, Box]:
-    image = read_image(locate(portrait))
+    image = read_image(portrait.path)
     (x, y), side = portrait.centre, portrait.face
     return image, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), Box(x - side / 2, y - side / 2, side, side)
 

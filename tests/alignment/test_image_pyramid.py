@@ -10,7 +10,7 @@ from smiledet.alignment.chips import AROUND, Halves, box_map, chip_map, cut_chip
 from smiledet.alignment.landmarks import FACE_SIDE, REACH, LandmarkPredictor
 from smiledet.frame import Box, ChipSpec, GreyImage, Matrix
 from smiledet.model_index import find_model
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 
 def smooth(height: int, width: int, channels: int = 1) -> GreyImage:
@@ -130,7 +130,7 @@ class TestParts:
 def test_a_large_face_has_its_points_where_a_small_one_has_them(which: int, times: int) -> None:
     """Whether the trees look at a window or at the picture itself, halved; to a fiftieth of the face, on average."""
     portrait = PORTRAITS[which]
-    grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+    grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
     (x, y), side = portrait.centre, portrait.face
     box = Box(x - side / 2, y - side / 2, side, side)
     predictor = LandmarkPredictor(find_model("landmarks", "ert68").file("dlib"))

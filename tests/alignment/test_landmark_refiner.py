@@ -19,7 +19,7 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box, Points
 from smiledet.model_index import find_model
 from smiledet.shipped_models import closer_engine
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ class TestShipped:
         """Points of a face turned by 20 degrees, turned back, lie nearer to those of the upright face."""
         errors = np.zeros(2)
         for portrait in PORTRAITS:
-            grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+            grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
             (x, y), side = portrait.centre, portrait.face
             box = Box(x - side / 2, y - side / 2, side, side)
             for degrees in (-20, 20):
@@ -113,7 +113,7 @@ class TestShipped:
     def test_onnx_says_the_same(self, template: Points) -> None:
         """But for the rounding to integers."""
         portrait = PORTRAITS[0]
-        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
         (x, y), side = portrait.centre, portrait.face
         model = find_model("landmarks", "ert68")
         points = LandmarkPredictor(model.file("dlib")).predict(grey, Box(x - side / 2, y - side / 2, side, side))

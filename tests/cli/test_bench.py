@@ -271,7 +271,7 @@ def test_what_makes_no_sense_is_refused_on_one_line(capsys, arguments, words, tm
 
 def test_a_detector_that_is_not_installed_names_its_extra(capsys, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    assert "pip install 'smiledet[mtcnn]'" in refused(capsys, "detectors", "--detectors", "haar,mtcnn")
+    assert "pip install mtcnn joblib lz4" in refused(capsys, "detectors", "--detectors", "haar,mtcnn")
     assert main(["run", "demo", "--no-show", "--max-frames", "2", "--detector", "mmod"]) == 2
     assert "smiledet: detector mmod needs face_recognition_models: pip install 'smiledet[mmod]'" in (
         capsys.readouterr().err
@@ -331,3 +331,14 @@ def test_peers_as_one_json_object(stand_in, capsys):
     assert (compared["size"], compared["frames"], result["not_measured"]) == ("320x240", 2, {})
     smiledet, runs = compared["peers"]
     assert smiledet["slower"] is None and runs["slower"] > 0 and runs["problem"] is None
+
+
+def test_the_reader_is_measured_beside_its_stages(capsys):
+    assert main(["bench", "reader", "--calls", "3", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["reader"]
+    assert (figures["faces"], figures["rounds"]) == (1, 3)
+    assert list(figures["stages"]) == ["grey", "exposure", "locate", "align", "smile", "emotion"]
+    assert figures["call"] > 0 and figures["together"] >= max(figures["stages"].values())
+    assert main(["bench", "reader", "--calls", "2"]) == 0
+    assert "times what its stages take" in capsys.readouterr().out
+    assert "--calls 0: expected at least 1" in refused(capsys, "reader", "--calls", "0")

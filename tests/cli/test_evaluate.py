@@ -11,7 +11,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.lab.training.evaluation.evaluate import default_model
 from smiledet.model_index import read_index
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 from smiledet.tasks.base import get_task
 
 SMILE = get_task("smile")
@@ -23,7 +23,7 @@ def portraits(tmp_path_factory) -> str:
     root = tmp_path_factory.mktemp("mine")
     for label, portrait in zip(("smiling", "not smiling"), PORTRAITS, strict=True):
         (root / label).mkdir()
-        (root / label / "a.png").write_bytes(locate(portrait).read_bytes())
+        (root / label / "a.png").write_bytes(portrait.path.read_bytes())
     return f"folders:{root}"
 
 

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 from smiledet.cli import main
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def refused(capsys):
     return run
 
 
-PORTRAIT = locate(PORTRAITS[0])
+PORTRAIT = PORTRAITS[0].path
 
 
 def test_bad_flags_are_refused_before_keras_is_imported(refused, tmp_path):

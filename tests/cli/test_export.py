@@ -23,7 +23,7 @@ from smiledet.engines.files import exported_file, model_file
 from smiledet.errors import UsageError
 from smiledet.lab.backend import prepare
 from smiledet.model_index import Model, find_model, read_index, write_row
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def photographs(tmp_path_factory) -> Path:
     (root / "files").mkdir(parents=True)
     lines = []
     for smiling, portrait in enumerate(reversed(PORTRAITS)):
-        picture = cv2.imread(str(locate(portrait)))
+        picture = cv2.imread(str(portrait.path))
         for tilt in range(-8, 8, 2):
             matrix = cv2.getRotationMatrix2D(portrait.centre, tilt, 100 / portrait.face)
             matrix[:, 2] += (120 - portrait.centre[0], 120 - portrait.centre[1])

@@ -210,7 +210,7 @@ def test_unheard_the_handlers_are_given_back_one_by_one():
 
 def test_ctrl_c_outside_a_run(monkeypatch, capfd):
     before = get_handlers()
-    monkeypatch.setattr("smiledet.model_index.read_index", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("smiledet.model_index.read_index", lambda *_: signal.raise_signal(signal.SIGINT))
     assert main(["models"]) == 130
     assert get_handlers() == before
     assert capfd.readouterr().err == "smiledet: interrupted\n"

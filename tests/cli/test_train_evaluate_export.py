@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.cli import main
 from smiledet.model_index import Model, read_index
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import get_task
 
@@ -37,7 +37,7 @@ def photographs(tmp_path_factory) -> Path:
     (root / "files").mkdir(parents=True)
     lines = []
     for smiling, portrait in enumerate(reversed(PORTRAITS)):
-        picture = cv2.imread(str(locate(portrait)))
+        picture = cv2.imread(str(portrait.path))
         for tilt in (-8, -4, 0, 4, 8):
             matrix = cv2.getRotationMatrix2D(portrait.centre, tilt, 100 / portrait.face)
             matrix[:, 2] += (120 - portrait.centre[0], 120 - portrait.centre[1])
@@ -137,7 +137,7 @@ def test_evaluate_refuses_a_damaged_archive(refused, smile, tmp_path):
 def test_train_refuses_what_it_cannot_learn(refused, tmp_path):
     recipe = configs_folder() / "train" / "smile-mini-xception.toml"
     assert "'mood'" in refused("train", "mood", "--recipe", recipe, "--data-folder", tmp_path)
-    assert "--recipe" in refused("train", "smile", "--data-folder", tmp_path)
+    assert "no data set at" in refused("train", "smile", "--data-folder", tmp_path)
     line = refused("train", "smile", "--recipe", recipe, "--data-folder", tmp_path / "none")
     assert str(tmp_path / "none") in line
     line = refused("train", "smile", "--recipe", tmp_path / "none.toml", "--data-folder", tmp_path)

@@ -27,7 +27,7 @@ from smiledet.detection.scheduling.proposal_network import (
 from smiledet.detection.scheduling.pyramid_canvas import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 SIZES = [(640, 360), (854, 480), (640, 480), (360, 640), (1280, 720), (321, 243), (1000, 90), (97, 61)]
 
@@ -292,7 +292,7 @@ class TestShippedNetwork:
     @pytest.mark.parametrize("side", [60, 100, 180])
     def test_it_proposes_a_face(self, side: int) -> None:
         portrait = PORTRAITS[0]
-        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
         scale = side / portrait.face
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         picture = np.full((480, 640), 90, np.uint8)

@@ -11,7 +11,7 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
-from smiledet.sources.demo import PORTRAITS, Portrait, locate
+from smiledet.sources.demo import PORTRAITS, Portrait
 from smiledet.sources.images import read_image
 
 
@@ -92,10 +92,10 @@ def test_the_limit_never_falls_to_the_window_itself() -> None:
     assert detector.asked[0][1:] == (DETECTOR_WINDOW, DETECTOR_WINDOW + 1)
 
 
-@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.package)
+@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.name)
 @pytest.mark.parametrize("share", [0.1, 0.15])
 def test_a_real_face_is_found_where_it_is(portrait: Portrait, share: float) -> None:
-    grey = cv2.cvtColor(read_image(locate(portrait)), cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(read_image(portrait.path), cv2.COLOR_BGR2GRAY)
     (x, y), side = portrait.centre, portrait.face
     found = scan(HaarDetector(), grey, smallest_face(grey, share))
     assert len(found) == 1

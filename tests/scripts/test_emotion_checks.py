@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import smiledet
+from smiledet.sources.demo import portrait_path
 
 ROOT = Path(smiledet.__file__).parents[1]
 
@@ -33,9 +34,7 @@ def test_a_missing_data_set_is_one_line(tmp_path):
 
 
 def test_the_tables_and_the_sheet(tmp_path):
-    from skimage.data import astronaut
-
-    portrait = cv2.cvtColor(astronaut()[:300, 60:360], cv2.COLOR_RGB2BGR)
+    portrait = cv2.imread(str(portrait_path("collins")))[:, :300]
     genki = tmp_path / "genki4k.tar.gz"  # a folder of that name will do: layouts take either
     files = genki / "genki4k" / "files"
     files.mkdir(parents=True)

@@ -11,7 +11,7 @@ from smiledet.errors import UsageError
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace
 from smiledet.lab.training.landmarks.train import SEARCH
 from smiledet.shipped_models import shipped_aligner
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def portraits(tmp_path):
     aligner, detector = shipped_aligner(), HaarDetector(SEARCH)
     faces = []
     for number, portrait in enumerate(PORTRAITS):
-        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
         path = tmp_path / "helen" / f"{number}.png"
         assert cv2.imwrite(str(path), grey)
         (x, y), side = portrait.centre, portrait.face

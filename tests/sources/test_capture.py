@@ -1,13 +1,10 @@
-import os
-import subprocess
-import sys
 import threading
 
 import cv2
 import numpy as np
 import pytest
 
-from smiledet.sources.capture import GuardedCapture, as_bgr, quieten_opencv
+from smiledet.sources.capture import GuardedCapture, as_bgr
 
 
 class SlowCapture:
@@ -77,25 +74,3 @@ def test_everything_becomes_bgr_uint8(image):
     converted = as_bgr(image)
     assert converted.shape == (4, 5, 3) and converted.dtype == np.uint8
     assert (converted == 200).all()
-
-
-def test_the_select_timeout_is_set_in_whole_seconds_and_the_users_own_is_kept(monkeypatch):
-    monkeypatch.delenv("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", raising=False)
-    quieten_opencv(2.2)
-    assert os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] == "3"
-    quieten_opencv(9)
-    assert os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] == "3"
-
-
-def test_opencv_writes_nothing_to_stderr_of_a_broken_file(tmp_path):
-    broken = tmp_path / "clip.mp4"
-    broken.write_bytes(b"\0\0\0\x18ftypmp42" + b"junk" * 500)
-    program = (
-        "import sys; from pathlib import Path; from smiledet.errors import UsageError\n"
-        "from smiledet.sources.video import VideoSource\n"
-        "try: VideoSource(Path(sys.argv[1])).open()\n"
-        "except UsageError as problem: print(problem)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(broken)], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == f"{broken} is no video that OpenCV can read"
-    assert done.stderr == ""

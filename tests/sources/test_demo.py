@@ -1,12 +1,13 @@
-from importlib.machinery import ModuleSpec
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from smiledet.errors import UsageError
+import smiledet
 from smiledet.sources import demo
-from smiledet.sources.demo import PERIOD, PORTRAITS, DemoSource, face_box, poses, scene
+from smiledet.sources.demo import PERIOD, PORTRAITS, DemoSource, face_box, portrait_path, poses, scene
 
 
 def test_it_lasts_ten_seconds_at_thirty_frames():
@@ -78,23 +79,45 @@ def test_viola_jones_finds_both_faces_and_nothing_else():
     assert strangers <= 1
 
 
-@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.package)
-def test_a_missing_photograph_names_what_to_install(portrait, monkeypatch, tmp_path):
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=f"pip install .*{portrait.distribution}"):
-        demo.locate(portrait)
-    empty = ModuleSpec(portrait.package, None, is_package=True)
-    empty.submodule_search_locations = [str(tmp_path)]
-    monkeypatch.setattr(demo, "find_spec", lambda name: empty)
-    with pytest.raises(UsageError, match=portrait.distribution):
-        demo.locate(portrait)
-
-
-def test_opening_reports_a_missing_photograph(monkeypatch):
-    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+@pytest.fixture
+def fresh_materials():
     demo._materials.cache_clear()
-    with pytest.raises(UsageError, match="scikit-image"):
+    yield
+    demo._materials.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_materials")
+@pytest.mark.parametrize("content", [None, b"", b"no picture"], ids=["missing", "empty", "damaged"])
+def test_opening_reports_a_portrait_that_cannot_be_read(content, monkeypatch, tmp_path, complaint):
+    path = tmp_path / "hopper.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(demo, "PORTRAITS", (PORTRAITS[0], replace(PORTRAITS[1], path=path)))
+    with complaint("the demo cannot read", str(path)):
         DemoSource().open()
+
+
+def test_portraits_lie_in_the_package_with_their_credits():
+    for portrait in PORTRAITS:
+        assert portrait_path(portrait.name) == portrait.path
+        assert portrait.path.is_relative_to(Path(smiledet.__file__).parent)
+        assert portrait.path.name in portrait.path.with_name("CREDITS.txt").read_text()
+    assert sum(portrait.path.stat().st_size for portrait in PORTRAITS) < 400_000
+
+
+@pytest.mark.parametrize("portrait", PORTRAITS, ids=lambda portrait: portrait.name)
+def test_a_portrait_has_its_face_where_it_says(portrait):
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
+    x, y, width, _ = max(cascade.detectMultiScale(grey, 1.05, 5), key=lambda box: box[2])
+    centre = (x + width / 2, y + width / 2)
+    assert np.hypot(*np.subtract(centre, portrait.centre)) < 0.1 * portrait.face
+    assert width == pytest.approx(portrait.face, rel=0.15)
+
+
+def test_an_unknown_portrait_names_those_there_are(complaint):
+    with complaint("'lena'", "collins, hopper"):
+        portrait_path("lena")
 
 
 def test_closed_it_gives_nothing():

@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.errors import SmiledetError
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 from smiledet.sources.images import read_image
 from smiledet.workers import aligner, locator
 from smiledet.workers.locator import Located
@@ -58,7 +58,7 @@ def frame_of() -> Callable[..., Frame]:
 @pytest.fixture(scope="session")
 def photographs() -> list[np.ndarray]:
     """The two portraits, no larger than 512 pixels."""
-    return [read_image(locate(portrait)) for portrait in PORTRAITS]
+    return [read_image(portrait.path) for portrait in PORTRAITS]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from smiledet.frame import Annotation, ChipSpec, Frame, Image
 from smiledet.shipped_models import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
+from smiledet.sources.demo import PORTRAITS
 from smiledet.tasks.smile import TASK
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import aligner, drawer, locator
@@ -173,10 +174,11 @@ def test_a_chain_of_threads_gives_the_same_output_as_often_as_it_is_run(
 
 
 def test_the_drawn_box_lies_on_the_face(photographs: list[Image]) -> None:
+    (x, y), (height, width, _) = PORTRAITS[0].centre, photographs[0].shape
     memory, _ = run(photographs, False, 1)
     for number, annotation in memory.written:
         if FRAMES // 3 <= number < 2 * FRAMES // 3:
             continue
         centre = annotation.readings[0].face.box.centre
-        # Her face's middle in the shrunk photograph, as far to the right as it has drifted.
-        assert centre == pytest.approx((224.5 * 320 / 512 + 2 * number, 113.5 * 320 / 512), abs=10)
+        # Her face's middle in the resized photograph, as far to the right as it has drifted.
+        assert centre == pytest.approx((x * 320 / width + 2 * number, y * 320 / height), abs=10)

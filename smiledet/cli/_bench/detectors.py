@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown or missing detectors, counts below one, and outputs that cannot be written."""
     from smiledet.detection.detectors.choose import detector_kind
+    from smiledet.lab.extras import require
     from smiledet.system.output_files import claim_file
 
     for flag in ("photos", "frames"):
@@ -46,6 +47,8 @@ def check(arguments: argparse.Namespace) -> None:
         detector_kind(name)
     if arguments.framing and arguments.data is None:
         raise UsageError("--framing: expected --data LAYOUT:PATH to measure it on")
+    if arguments.plot is not None:
+        require("--plot", "matplotlib", "bench")
     for path in (arguments.sheet, arguments.plot):
         if path is None:
             continue

@@ -25,7 +25,7 @@ STRONG = ("hog", "mtcnn", "mmod")
 """The detectors that are asked for a stronger opinion."""
 
 HEADER = ("located by", "reference", "frames", "faces", "found", "recall", "false alarms", "breaks", "switches")
-ALARMS = ("located by", "tracks", "no judge sees on any frame", "boxes", "of those tracks")
+ALARMS = ("located by", "tracks", "no reference sees on any frame", "boxes", "of those tracks")
 COSTS = ("located by", "frames", "ms, median", "mean", "95 %", "median / scan's", "scans a frame")
 
 

@@ -153,6 +153,6 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
 
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """Processor and memory of each network."""
-    from smiledet.lab.benchmark.plots import plot_resources
+    from smiledet.lab.benchmark.resources.plots import plot_resources
 
     yield from plot_resources(result, folder)

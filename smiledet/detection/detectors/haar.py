@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 
 from smiledet.detection.detectors.base import DetectorKind, FaceDetector
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.schema import between
 
@@ -59,16 +59,16 @@ class HaarDetector(FaceDetector):
         cascade: File name among those that OpenCV ships.
 
     Raises:
-        UsageError: This OpenCV has no `CascadeClassifier` (version 5) or lacks the cascade file.
+        ModelError: This OpenCV has no `CascadeClassifier` (version 5) or lacks the cascade file.
     """
 
     def __init__(self, settings: HaarSettings | None = None, cascade: str = CASCADE) -> None:
         if not hasattr(cv2, "CascadeClassifier"):
-            raise UsageError(f"OpenCV {cv2.__version__} has no Viola-Jones cascade: install 'opencv-python>=4.10,<5'")
+            raise ModelError(f"OpenCV {cv2.__version__} has no Viola-Jones cascade: install 'opencv-python>=4.10,<5'")
         path = Path(cv2.__file__).parent / "data" / cascade
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
-            raise UsageError(f"OpenCV cannot read its cascade {path}: reinstall opencv-python")
+            raise ModelError(f"OpenCV cannot read its cascade {path}: reinstall opencv-python")
         self._settings = settings or HaarSettings()
 
     def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:

@@ -17,7 +17,7 @@ from smiledet.detection.detectors.base import DetectorKind, FaceDetector, Needs
 from smiledet.detection.detectors.framing import Framing, framed
 from smiledet.detection.detectors.hog import box_of, of_size
 from smiledet.detection.detectors.packages import package_file
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import Detection, GreyImage
 
 FRAMING = Framing(right=0.024, down=-0.007, side=1.189)
@@ -28,7 +28,7 @@ def weights_file() -> Path:
     """Where the network's file is installed.
 
     Raises:
-        UsageError: It is not.
+        ModelError: It is not.
     """
     return package_file("mmod", "face_recognition_models", "models/mmod_human_face_detector.dat")
 
@@ -40,7 +40,7 @@ class MmodDetector(FaceDetector):
         framing: Maps dlib's boxes to those reported; None reports them as they are.
 
     Raises:
-        UsageError: `face_recognition_models` is not installed, or its file is damaged.
+        ModelError: `face_recognition_models` is not installed, or its file is damaged.
     """
 
     # Of 40 faces of GENKI-4K shrunk to a size (Viola-Jones' framing) it finds 97.5 % at 80 pixels and 12.5 % at 64. It
@@ -52,7 +52,7 @@ class MmodDetector(FaceDetector):
         try:
             self._network = dlib.cnn_face_detection_model_v1(str(path))
         except RuntimeError as problem:
-            raise UsageError(f"detector mmod: dlib cannot read {path}: reinstall 'smiledet[mmod]'") from problem
+            raise ModelError(f"detector mmod: dlib cannot read {path}: reinstall 'smiledet[mmod]'") from problem
         self._framing = framing
 
     def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:

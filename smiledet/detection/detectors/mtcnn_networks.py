@@ -8,6 +8,8 @@ weights as a protocol buffer. What comes out is what the package's own networks 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.detection.detectors.packages import package_file, require
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,6 +29,14 @@ SHAPE, VALUES, SIZES = 7, 5, 1
 """The same of an array of weights: its shape, its values, and the shape's sizes."""
 
 
+WEIGHTS = {
+    "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
+    "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
+    "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
+}
+"""sha256 of each network's file in `mtcnn` 1.0.0."""
+
+
 def weight_file(network: str) -> Path:
     """The file of one network's weights.
 
@@ -34,7 +44,7 @@ def weight_file(network: str) -> Path:
         network: `pnet`, `rnet` or `onet`.
 
     Raises:
-        UsageError: The `mtcnn` package, or what it needs to read its own files, is not installed.
+        ModelError: The `mtcnn` package, or what it needs to read its own files, is not installed.
     """
     for package in ("joblib", "lz4"):
         require("mtcnn", package)
@@ -45,15 +55,15 @@ def _read_weights(network: str) -> list[Floats]:
     """The network's arrays in Keras' order and layout, first layer first.
 
     Raises:
-        UsageError: See `weight_file`; or the file is damaged.
+        ModelError: See `weight_file`; or the file's sha256 is not in `WEIGHTS`.
     """
     path = weight_file(network)
+    data = path.read_bytes()
+    if sha256(data).hexdigest() != WEIGHTS[network]:  # it is a pickle, which could run anything
+        raise ModelError(f"detector mtcnn: {path} is damaged or another edition: pip install --force-reinstall mtcnn")
     import joblib
 
-    try:
-        weights: list[Floats] = list(joblib.load(path))
-    except Exception as problem:  # a damaged pickle raises anything at all
-        raise UsageError(f"detector mtcnn: cannot read {path}: reinstall 'smiledet[mtcnn]'") from problem
+    weights: list[Floats] = list(joblib.load(BytesIO(data)))
     return weights
 
 

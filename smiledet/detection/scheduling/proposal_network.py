@@ -20,7 +20,7 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.scheduling.pyramid_canvas import CELL, Mosaic
 from smiledet.detection.scheduling.sweep import moved
 from smiledet.detection.search import scan, smallest_face
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.model_index import find_model
 
@@ -75,7 +75,7 @@ class ProposalNetwork:
         path: The ONNX file.
 
     Raises:
-        UsageError: It is no such network.
+        ModelError: It is no such network.
     """
 
     threshold = THRESHOLD
@@ -86,7 +86,7 @@ class ProposalNetwork:
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
             self.heat(np.zeros((8, 8), np.uint8))
         except (OSError, cv2.error) as problem:
-            raise UsageError(f"{path} is no proposing network: {str(problem).splitlines()[0]}") from problem
+            raise ModelError(f"{path} is no proposing network: {str(problem).splitlines()[0]}") from problem
 
     def heat(self, canvas: GreyImage) -> Heat:
         """How sure the network is of a face at each cell.
@@ -248,6 +248,6 @@ def shipped_network() -> ProposalNetwork:
     """The network that ships.
 
     Raises:
-        UsageError: There is none, or its file is damaged.
+        ModelError: There is none, or its file is damaged.
     """
     return ProposalNetwork(find_model("proposals").file("onnx"))

@@ -11,7 +11,7 @@ from typing import Any
 
 from smiledet.engines._tensorrt import board
 from smiledet.engines._tensorrt.program import Lost, is_own, run_to_end
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 
 CHOSEN_PYTHON = "SMILEDET_TENSORRT_PYTHON"
 """Environment variable: run TensorRT in a helper under this Python, and look nowhere else."""
@@ -56,7 +56,7 @@ def find_tensorrt() -> Found:
     """Look for TensorRT and a GPU, once a process.
 
     Raises:
-        UsageError: There is none; the line says what is missing where.
+        ModelError: There is none; the line says what is missing where.
     """
     chosen = os.environ.get(CHOSEN_PYTHON)
     problems: list[str] = []
@@ -71,7 +71,7 @@ def find_tensorrt() -> Found:
             return Found(python, run_to_end(python, "probe", limit=PROBE_LIMIT))
         except (Lost, board.Refused) as missing:
             problems.append(f"{python} ({missing})")
-    raise UsageError(
+    raise ModelError(
         "the engine tensorrt needs NVIDIA's TensorRT and a GPU, not found by "
         f"{', nor by '.join(problems)}; TensorRT is part of JetPack, elsewhere: pip install tensorrt; "
         f"another Python that has it: {CHOSEN_PYTHON}=PATH"

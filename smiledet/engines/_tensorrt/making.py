@@ -10,7 +10,7 @@ from smiledet.engines._tensorrt.finding import find_tensorrt
 from smiledet.engines._tensorrt.plans import plan_of
 from smiledet.engines.files import exported_file, file_there
 from smiledet.engines.tensorrt import PRECISIONS, TensorRTEngine
-from smiledet.errors import UsageError
+from smiledet.errors import ModelError
 from smiledet.model_index import Model
 
 
@@ -35,10 +35,10 @@ def check_board(precision: str) -> None:
     """See that a plan can be built here; quick, and before anything else is loaded.
 
     Raises:
-        UsageError: No such precision, no TensorRT or no GPU; the message says what is missing.
+        ModelError: No such precision, no TensorRT or no GPU; the message says what is missing.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"tensorrt cannot compute in {precision}; there are {', '.join(PRECISIONS)}")
+        raise ModelError(f"tensorrt cannot compute in {precision}; there are {', '.join(PRECISIONS)}")
     find_tensorrt()
 
 
@@ -52,7 +52,7 @@ def make_plan(model: Model, precision: str, export: Callable[[Path, str], object
         free_batch: Of a file whose batch is free; else of the one that a run would take.
 
     Raises:
-        UsageError: See `check_board`, or TensorRT does not take the network.
+        ModelError: See `check_board`, or TensorRT does not take the network.
         SmiledetError: The building fails midway.
     """
     found = find_tensorrt()

@@ -14,7 +14,7 @@ from typing import Any
 from smiledet.engines._tensorrt import board
 from smiledet.engines._tensorrt.finding import Found
 from smiledet.engines._tensorrt.program import Lost, Message, run_to_end
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import ModelError, OutputError, SmiledetError
 from smiledet.system.resources import cache_folder
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,13 @@ def plan_of(network: Path, precision: str, found: Found) -> tuple[Path, str]:
         The file, and the numbers that it computes in.
 
     Raises:
-        UsageError: The network cannot be read, or TensorRT does not take it.
+        ModelError: The network cannot be read, or TensorRT does not take it.
         SmiledetError: The building fails midway.
     """
     try:
         digest = hashlib.sha256(network.read_bytes()).hexdigest()
     except OSError as problem:
-        raise UsageError(f"{network} is no ONNX model: {problem.strerror}") from problem
+        raise ModelError(f"{network} is no ONNX model: {problem.strerror}") from problem
     wanted = {**found.facts, "onnx": digest, "precision": precision}
     path = cache_folder() / "tensorrt" / plan_name(network, wanted)
     try:
@@ -51,7 +51,7 @@ def plan_of(network: Path, precision: str, found: Found) -> tuple[Path, str]:
                 _build(network, path, precision, found)
                 numbers = _numbers(path, wanted)
     except OSError as problem:
-        raise UsageError(f"cannot write {problem.filename or path}: {problem.strerror}") from problem
+        raise OutputError(f"cannot write {problem.filename or path}: {problem.strerror}") from problem
     if numbers is None:
         raise SmiledetError(f"TensorRT built {path}, but for something else: did {network} change meanwhile?")
     return path, numbers
@@ -103,7 +103,7 @@ def _build(network: Path, path: Path, precision: str, found: Found) -> None:
         try:
             run_to_end(found.builder, "build", *arguments, limit=SILENCE, tick=tick)
         except board.Refused as refusal:
-            raise UsageError(f"{network}: {refusal}") from refusal
+            raise ModelError(f"{network}: {refusal}") from refusal
         except Lost as problem:
             raise SmiledetError(f"TensorRT failed to build {network}: {problem}") from problem
         else:

@@ -37,13 +37,15 @@ def plot_models(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     for kind in ("models", "architectures"):
         rows = result.get(kind) or ()
         if rows:
-            yield _saved(_fps_bars(rows, "Faces a second, one thread, one face at a time"), folder / f"{kind}-fps.png")
+            yield save_figure(
+                _fps_bars(rows, "Faces a second, one thread, one face at a time"), folder / f"{kind}-fps.png"
+            )
     shipped = [row for row in result.get("models") or () if "accuracy" in row]
     if shipped:
-        yield _saved(_accuracy(shipped), folder / "models-accuracy.png")
+        yield save_figure(_accuracy(shipped), folder / "models-accuracy.png")
     counted = [row for row in result.get("architectures") or () if row["parameters"]]
     if counted:
-        yield _saved(_parameters(counted), folder / "architectures-parameters.png")
+        yield save_figure(_parameters(counted), folder / "architectures-parameters.png")
 
 
 def _fps_bars(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -52,7 +54,7 @@ def _fps_bars(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     for row in rows:
         values.setdefault(row["model"], {})[row["engine"]] = row["fps"]
     figure, axes = _figure(8.5, 1.4 + (ROW_HEIGHT if len(rows) <= MANY else LOW_ROW) * 1.3 * len(rows), title)
-    _grouped_bars(axes, values, lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}")
+    grouped_bars(axes, values, lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}")
     everything = [row["fps"] for row in rows]
     if max(everything) > WIDE_RANGE * min(everything):
         axes.set_xscale("log")
@@ -64,7 +66,7 @@ def _fps_bars(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
-def _grouped_bars(
+def grouped_bars(
     axes: Axes, values: Mapping[str, Mapping[str, float]], in_words: Callable[[float], str] = "{:.1f}".format
 ) -> None:
     """Horizontal bars, the first group on top; a name that a group lacks takes no room in it.
@@ -165,9 +167,9 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     through = {_source(row): {"every frame": row["fps"]} for row in rows if row["mode"] == "every frame"}
     if through:
         figure, axes = _figure(8, 1.3 + 0.5 * len(through), "Throughput, every frame annotated")
-        _grouped_bars(axes, through, "{:.0f}".format)
+        grouped_bars(axes, through, "{:.0f}".format)
         axes.set_xlabel("frames a second")
-        yield _saved(figure, folder / "pipeline-throughput.png")
+        yield save_figure(figure, folder / "pipeline-throughput.png")
     percentiles = {"latency_ms": "median", "latency_95_ms": "95th percentile", "latency_99_ms": "99th percentile"}
     live = {
         _source(row): {words: row[name] for name, words in percentiles.items() if row.get(name) is not None}
@@ -176,11 +178,11 @@ def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     }
     if live:
         figure, axes = _figure(8, 1.3 + ROW_HEIGHT * sum(map(len, live.values())), "Latency live, capture to drawn")
-        _grouped_bars(axes, live)
+        grouped_bars(axes, live)
         axes.set_xlabel("milliseconds")
-        yield _saved(figure, folder / "pipeline-latency.png")
+        yield save_figure(figure, folder / "pipeline-latency.png")
     if result.get("scale"):
-        yield _saved(_scale(result["scale"]), folder / "pipeline-scale.png")
+        yield save_figure(_scale(result["scale"]), folder / "pipeline-scale.png")
 
 
 def _scale(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -211,37 +213,6 @@ def _source(row: Mapping[str, Any]) -> str:
     return Path(str(row["source"])).name
 
 
-def plot_resources(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:
-    """Processor and memory of every network, the paper's figures beside ours.
-
-    Args:
-        result: As `smiledet bench resources` measured it.
-        folder: Where `resources-training.png` and `resources-testing.png` go.
-
-    Yields:
-        What was written.
-    """
-    from matplotlib.figure import Figure
-
-    from smiledet.lab.benchmark.resources.measure import PAPER
-
-    for stage in ("training", "testing"):
-        rows = [row for row in result["resources"] if row["stage"] == stage]
-        if not rows:
-            continue
-        figure = Figure(figsize=(12, 1.5 + 2 * ROW_HEIGHT * len(rows)), dpi=DPI, layout="constrained")
-        figure.suptitle(f"{stage.capitalize()}: here, and in the paper on another machine", fontsize=10)
-        for place, (name, column, words) in enumerate((("cpu", 0, "CPU of the process"), ("memory", 3, "memory")), 1):
-            values = {row["network"]: {"here": row["median"][name]} for row in rows}
-            for network, paper in PAPER[stage].items():
-                if network in values:
-                    values[network]["paper"] = paper[column]
-            axes = figure.add_subplot(1, 2, place)
-            _grouped_bars(axes, values)
-            axes.set_xlabel(f"{words}, % of all there is")
-        yield _saved(figure, folder / f"resources-{stage}.png")
-
-
 def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     """A figure that belongs to no window: `pyplot` would look for a display."""
     from matplotlib.figure import Figure
@@ -252,7 +223,7 @@ def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _saved(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure.
 
     Raises:

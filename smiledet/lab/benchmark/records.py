@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.lab.extras import require
 from smiledet.lab.machine import describe_machine
 
 SUFFIX = ".json"
@@ -95,8 +96,9 @@ def check_plots(folder: Path) -> None:
     """Make the folder that plots go to.
 
     Raises:
-        UsageError: It cannot be made.
+        UsageError: It cannot be made, or matplotlib is not installed.
     """
+    require("--plots", "matplotlib", "bench")
     _make(folder)
 
 

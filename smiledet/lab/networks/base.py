@@ -1,4 +1,4 @@
-"""The registry of architectures, and how one is asked for.
+"""The registry of architectures.
 
 Each file of this folder that builds networks lists them in a constant `ARCHITECTURES`, a row a network.
 """
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules
 from typing import TypeAlias
 
@@ -92,46 +91,3 @@ def find_architecture(name: str) -> Architecture:
     if name not in architectures():
         raise UsageError(f"no architecture {name!r}; there are {', '.join(architecture_names())}")
     return architectures()[name]
-
-
-def _check(row: Architecture, input_shape: InputShape, classes: int) -> None:
-    height, width, channels = input_shape
-    if classes < 1:
-        raise UsageError(f"{row.name}: {classes} classes, expected 1 (a sigmoid unit) or more (a softmax)")
-    if channels not in (1, 3):
-        raise UsageError(f"{row.name}: {channels} channels, expected 1 (grey) or 3 (blue, green, red)")
-    if not row.any_side and (height is None or width is None):
-        raise UsageError(f"{row.name} has a dense layer on a flattened map: its input needs a height and a width")
-    if any(side is not None and side < row.smallest for side in (height, width)):
-        raise UsageError(f"{row.name}: an input of {height}x{width} pixels, expected at least {row.smallest} a side")
-
-
-def build_network(
-    architecture: str, input_shape: InputShape, classes: int, initial_weights: str | Path | None = None
-) -> keras.Model:
-    """Build a network.
-
-    Args:
-        architecture: One of `architecture_names()`.
-        input_shape: (height, width, channels) of a chip; None for any height or width, where the architecture pools
-            globally (`Architecture.any_side`). One channel is grey, three are blue, green, red.
-        classes: Number of outputs. One is a single sigmoid unit, the probability of the positive class, as the thesis
-            has it for smile; two or more are a softmax.
-        initial_weights: None for random weights; "imagenet" for those that Keras downloads; or the path of an ImageNet
-            file of the architecture without its classifier (`*_notop.h5`). See `smiledet.lab.networks.imagenet`.
-
-    Returns:
-        A model from float32 (batch, height, width, channels), pixels 0 … 255, to float32 (batch, classes); scaling the
-        pixels is its first layer, so that no engine can get the preprocessing wrong.
-
-    Raises:
-        UsageError: No such architecture, an input or a number of classes that it does not take, or no such weights.
-    """
-    row = find_architecture(architecture)
-    _check(row, input_shape, classes)
-    network = row.build(input_shape, classes)
-    if initial_weights is not None:
-        from smiledet.lab.networks.imagenet import load_imagenet
-
-        load_imagenet(row, network, initial_weights)
-    return network

@@ -6,7 +6,8 @@ import cv2
 import pytest
 
 from smiledet.errors import SmiledetError
-from smiledet.lab.benchmark.plots import plot_models, plot_pipeline, plot_resources
+from smiledet.lab.benchmark.plots import plot_models, plot_pipeline
+from smiledet.lab.benchmark.resources.plots import plot_resources
 
 
 def row(model, engine, milliseconds, **more):

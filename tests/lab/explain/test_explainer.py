@@ -8,7 +8,7 @@ import pytest
 
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("keras")]
 
@@ -25,7 +25,7 @@ def smiling(explainer):
     """Eileen Collins' face, as the model sees it and as a person does."""
     from smiledet.lab.explain.explainer import cut_face, display_spec
 
-    chips = cut_face(locate(PORTRAITS[0]), [explainer.spec, display_spec(explainer.spec)], shipped_aligner())
+    chips = cut_face(PORTRAITS[0].path, [explainer.spec, display_spec(explainer.spec)], shipped_aligner())
     return chips[explainer.spec], chips[display_spec(explainer.spec)]
 
 

@@ -48,7 +48,7 @@ def test_a_layer_of_which_nothing_is_known_is_not_passed_over(work, keras):
 
 
 def test_an_input_of_any_size_has_no_count(keras):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
     from smiledet.lab.networks.flops import count_flops
 
     with pytest.raises(ValueError, match="has no size"):

@@ -43,7 +43,7 @@ def mobilenet_file(keras, tmp_path):
 
 
 def test_colour_and_grey_chips_read_as_keras_reads_them(keras, mobilenet_file):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     source, path = mobilenet_file
     chips = colours(96)
@@ -58,7 +58,7 @@ def test_colour_and_grey_chips_read_as_keras_reads_them(keras, mobilenet_file):
 
 
 def test_any_side_takes_them(mobilenet_file):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     _, path = mobilenet_file
     free = build_network("mobilenet-025", (None, None, 1), 2, path)
@@ -116,7 +116,7 @@ def test_the_weights_of_keras_own_networks_fit_ours(keras, name):
     ],
 )
 def test_weights_that_cannot_be_had(keras, tmp_path, name, file, words):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     for text in ("text.h5", "text.bin"):
         (tmp_path / text).write_text("no weights")
@@ -127,7 +127,7 @@ def test_weights_that_cannot_be_had(keras, tmp_path, name, file, words):
 
 
 def test_a_download_that_fails_is_one_line(keras, monkeypatch):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     def refuse(*_arguments, **_options):
         raise Exception("URL fetch failure on somewhere: None -- no network\nmore")
@@ -140,7 +140,7 @@ def test_a_download_that_fails_is_one_line(keras, monkeypatch):
 
 @pytest.mark.data
 def test_keras_own_file_loads(keras):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     data = os.environ.get("SMILEDET_DATA")
     if not data or not Path(data, SHARED).is_file():

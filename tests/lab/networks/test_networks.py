@@ -12,7 +12,7 @@ ARCHITECTURES = ("densenet-small", "mini-xception", "mobilenet-025", "resnet-sma
 
 @pytest.fixture
 def build():
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
 
     return build_network
 

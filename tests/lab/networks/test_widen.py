@@ -15,7 +15,7 @@ def pixels(side=40, count=3):
 @pytest.fixture(scope="module")
 def mobilenet():
     def build(width, classes=2):
-        from smiledet.lab.networks.base import build_network
+        from smiledet.lab.networks.build import build_network
 
         return build_network(f"mobilenet-{width}", (None, None, 1), classes)
 
@@ -74,7 +74,7 @@ def test_other_classes_keep_the_head_that_was_drawn(mobilenet, narrow):
 
 
 def test_only_a_wider_network_of_the_same_layers_is_wider(mobilenet, narrow):
-    from smiledet.lab.networks.base import build_network
+    from smiledet.lab.networks.build import build_network
     from smiledet.lab.networks.widen import is_wider
 
     assert not is_wider(mobilenet("025"), narrow)

@@ -20,7 +20,7 @@ from smiledet.lab.training.faces.labelled_faces import LabelledFaceLocator
 from smiledet.lab.training.recipe import Augmentation, ClassifierRecipe, Schedule
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 from smiledet.tasks.base import get_task
 
 
@@ -50,7 +50,7 @@ def portraits() -> list[Photograph]:
     predictor = LandmarkPredictor(find_model("landmarks", "ert68").file("dlib"))
     found = []
     for portrait in PORTRAITS:
-        grey = cv2.imread(str(locate(portrait)), cv2.IMREAD_GRAYSCALE)
+        grey = cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE)
         scale = 80 / portrait.face
         centre_x, centre_y = portrait.centre
         middle = np.array([[scale, 0, 80 - scale * centre_x], [0, scale, 80 - scale * centre_y]])

@@ -2,7 +2,7 @@
 
 A head that turns is a face on every frame, and yet the stronger detectors see it on some frames only: frame by frame
 they would call most of its boxes false. A fold in a curtain is seen by none of them on any. So a track is a false alarm
-if no judge sees a face in it on any frame, and all of its boxes are false then.
+if no reference detector sees a face in it on any frame, and all of its boxes are false then.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.frame import Box, Detection, GreyImage
-from smiledet.lab.benchmark.locator.jury import Jury
+from smiledet.lab.benchmark.locator.reference_detectors import ReferenceDetectors
 from smiledet.lab.benchmark.locator.scores import REFERENCE_TRACKS
 
 
@@ -24,7 +24,7 @@ class Alarms:
     Attributes:
         searcher: Who located, see `smiledet.lab.benchmark.locator.scores.Score`.
         tracks: Faces that it reported, each once however long it was there.
-        false_tracks: Those in which no judge sees a face on any frame.
+        false_tracks: Those in which no reference detector sees a face on any frame.
         boxes: All boxes that it reported.
         false_boxes: Those of the false tracks.
     """
@@ -37,16 +37,16 @@ class Alarms:
 
 
 class AlarmTally:
-    """Follows one searcher's tracks. It asks about a track until a judge has seen its face.
+    """Follows one searcher's tracks. It asks about a track until a reference detector has seen its face.
 
     Args:
         searcher: See `Alarms`.
-        jury: The judges.
+        references: What is asked whether a track is a face.
     """
 
-    def __init__(self, searcher: str, jury: Jury) -> None:
+    def __init__(self, searcher: str, references: ReferenceDetectors) -> None:
         self._searcher = searcher
-        self._jury = jury
+        self._references = references
         self._linker = FaceTracker(REFERENCE_TRACKS)
         self._boxes: Counter[int] = Counter()
         self._faces: set[int] = set()
@@ -60,7 +60,7 @@ class AlarmTally:
         """
         for track, box in located:
             self._boxes[track] += 1
-            if track not in self._faces and self._jury.is_face(grey, box):
+            if track not in self._faces and self._references.is_face(grey, box):
                 self._faces.add(track)
 
     def add_untracked(self, grey: GreyImage, located: Sequence[Box], time: float, cut: bool) -> None:

@@ -28,7 +28,7 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage
 from smiledet.lab.benchmark.detectors.measure import search
 from smiledet.lab.benchmark.locator.alarms import Alarms, AlarmTally
-from smiledet.lab.benchmark.locator.jury import Jury
+from smiledet.lab.benchmark.locator.reference_detectors import ReferenceDetectors
 from smiledet.lab.benchmark.locator.runs import EVERY_FRAME, LIVE, SCAN, Cost, Look, Runner, cost
 from smiledet.lab.benchmark.locator.scores import Score, Tally, matched, without_doubles
 from smiledet.lab.progress import progress
@@ -94,7 +94,8 @@ def compare(
         for name in (EVERY_FRAME, LIVE)
     ]
     board, watch, cuts, spent = _Board(tuple(strong)), SceneWatch(), 0, []
-    quick, everybody = Jury([strong[name] for name in strong if name not in SLOW]), Jury(list(strong.values()))
+    quick = ReferenceDetectors([strong[name] for name in strong if name not in SLOW])
+    everybody = ReferenceDetectors(list(strong.values()))
     tallies = {name: AlarmTally(name, quick) for name in (EVERY_FRAME, LIVE, SCAN)}
     share = config.locator.min_face * scanner.needs.min_face
     for number, look in enumerate(progress(looks, f"locating in {source}")):
@@ -112,7 +113,7 @@ def compare(
             if any(name in SLOW for name in strong):
                 seen = [box for name in strong for box in faces[name]]
                 faces[JUDGED_BY_ALL] = _judged(everybody, look.grey, faces[SCAN], runners, seen)
-        if quick.sits:
+        if quick.available:
             faces[FACES] = judged = _judged(quick, look.grey, faces[SCAN], runners)
             faces[SCANNED_FACES] = [box for box in judged if box in set(faces[SCAN])]
             for runner in runners:
@@ -122,18 +123,22 @@ def compare(
     if not spent:
         raise UsageError(f"{source}: no pictures to locate faces in")
     costs = [cost(runner.searcher, runner.taken, spent) for runner in runners]
-    alarms = tuple(tally.alarms for tally in tallies.values()) if quick.sits else ()
+    alarms = tuple(tally.alarms for tally in tallies.values()) if quick.available else ()
     return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)), alarms)
 
 
 def _judged(
-    jury: Jury, grey: GreyImage, scanned: list[Box], runners: Sequence[Runner], seen: Sequence[Box] = ()
+    references: ReferenceDetectors,
+    grey: GreyImage,
+    scanned: list[Box],
+    runners: Sequence[Runner],
+    seen: Sequence[Box] = (),
 ) -> list[Box]:
-    """Every box of scan and locators that is a face: two agree on it, it is among `seen`, or a juror sees it."""
+    """Every box of scan and locators that is a face: two agree on it, it is among `seen`, or a detector sees it."""
     located = [face.box for runner in runners for face in runner.faces or ()]
     agreed = [scanned[which] for which in matched(scanned, located)]
     agreed += [box for box in (*scanned, *located) if matched([box], seen)]
-    return jury.faces(grey, without_doubles(agreed), (*scanned, *located))
+    return references.faces(grey, without_doubles(agreed), (*scanned, *located))
 
 
 class _Board:

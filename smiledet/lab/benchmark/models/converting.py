@@ -108,7 +108,8 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
 def _converted(job: Job) -> Converted:
     import keras
 
-    from smiledet.lab.networks.base import build_network, find_architecture
+    from smiledet.lab.networks.base import find_architecture
+    from smiledet.lab.networks.build import build_network
     from smiledet.lab.networks.flops import count_flops
 
     if job.architecture:

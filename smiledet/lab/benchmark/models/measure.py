@@ -13,7 +13,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.models.networks import Network
 from smiledet.lab.benchmark.models.openvino import runner_class
 from smiledet.lab.benchmark.models.pacing import Case
-from smiledet.lab.benchmark.models.stopwatch import Stopwatch, random_chips, time_calls
+from smiledet.lab.benchmark.models.timing_process import TimingProcess, random_chips, time_calls
 from smiledet.model_index import Model, read_index
 
 WARM_UP = 20
@@ -96,17 +96,17 @@ def measure_networks(
         cases: list[Case] = []
         for runner in runners:
             for count in threads[:1] if runner in ON_GPU else threads:
-                stopwatch = stack.enter_context(closing(Stopwatch(runner, count)))
-                cases += _loaded(stopwatch, networks, rounds, missed)
+                process = stack.enter_context(closing(TimingProcess(runner, count)))
+                cases += _loaded(process, networks, rounds, missed)
         cases = _each(progress(cases, "warm-up"), Case.warm_up, networks, missed)
         for _ in progress(range(rounds), "rounds"):
             cases = _each(cases, Case.time, networks, missed)
     return list(_rows(networks, cases)), list(dict.fromkeys(missed))
 
 
-def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], rounds: int, missed: list[str]) -> Iterator[Case]:
+def _loaded(process: TimingProcess, networks: Sequence[Network], rounds: int, missed: list[str]) -> Iterator[Case]:
     """Every network in a process, in every batch; why not goes to `missed`."""
-    file_format = runner_class(stopwatch.runner).file_format
+    file_format = runner_class(process.runner).file_format
     place = 0
     for number, network in enumerate(networks):
         try:
@@ -114,11 +114,11 @@ def _loaded(stopwatch: Stopwatch, networks: Sequence[Network], rounds: int, miss
                 if file_format not in network.missing:
                     continue
                 raise UsageError(network.missing[file_format] or f"there is no {file_format} file")
-            device = stopwatch.load(network.files[file_format], network.input_shape)
+            device = process.load(network.files[file_format], network.input_shape)
         except SmiledetError as problem:
-            missed.append(f"{network.name} on {stopwatch.runner}: {problem}")
+            missed.append(f"{network.name} on {process.runner}: {problem}")
             continue
-        yield from (Case(number, stopwatch, place, device, batch, rounds) for batch in BATCHES)
+        yield from (Case(number, process, place, device, batch, rounds) for batch in BATCHES)
         place += 1
 
 
@@ -131,9 +131,9 @@ def _each(
         try:
             do(case)
         except SmiledetError as problem:
-            threads, faces = case.stopwatch.threads, case.batch
+            threads, faces = case.process.threads, case.batch
             setting = f"{threads} thread{'s' * (threads > 1)}, {faces} face{'s' * (faces > 1)} at once"
-            missed.append(f"{networks[case.network].name} on {case.stopwatch.runner}, {setting}: {problem}")
+            missed.append(f"{networks[case.network].name} on {case.process.runner}, {setting}: {problem}")
             continue
         well.append(case)
     return well
@@ -143,13 +143,13 @@ def _rows(networks: Sequence[Network], cases: Iterable[Case]) -> Iterator[Networ
     """A row a network and engine; none where the first setting is missing, which all are compared by."""
     groups: dict[tuple[int, str], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.network, case.stopwatch.runner), []).append(case)
+        groups.setdefault((case.network, case.process.runner), []).append(case)
     for (number, runner), group in sorted(groups.items(), key=lambda item: item[0][0]):
-        if (group[0].stopwatch.threads, group[0].batch) != (1, 1):
+        if (group[0].process.threads, group[0].batch) != (1, 1):
             continue
         network = networks[number]
         size = size_of(network.files[runner_class(runner).file_format]) / 1000
-        timings = tuple(Timing(each.stopwatch.threads, each.batch, tuple(each.rounds), each.calls) for each in group)
+        timings = tuple(Timing(each.process.threads, each.batch, tuple(each.rounds), each.calls) for each in group)
         yield NetworkSpeed(network, runner, group[0].device, size, timings)
 
 

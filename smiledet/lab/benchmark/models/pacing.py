@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from smiledet.lab.benchmark.models.stopwatch import Stopwatch
+from smiledet.lab.benchmark.models.timing_process import TimingProcess
 
 ROUND_SECONDS = 0.05
 """What one network in one setting gets of a round."""
@@ -38,7 +38,7 @@ class Case:
 
     Attributes:
         network: Which of those that are measured together.
-        stopwatch: The process that times it.
+        process: The process that times it.
         place: Which of the networks of that process.
         device: What runs it, in the engine's words.
         batch: Faces handed over at once.
@@ -48,7 +48,7 @@ class Case:
     """
 
     network: int
-    stopwatch: Stopwatch
+    process: TimingProcess
     place: int
     device: str
     batch: int
@@ -74,7 +74,7 @@ class Case:
             self._note(self._time(self.calls))
 
     def _time(self, calls: int) -> float:
-        return self.stopwatch.time(self.place, self.batch, calls)
+        return self.process.time(self.place, self.batch, calls)
 
     def _note(self, seconds: float) -> None:
         self.rounds.append(1000 * seconds / self.batch)

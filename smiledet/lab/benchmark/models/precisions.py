@@ -22,7 +22,7 @@ from smiledet.engines.files import FLOAT32, FORMATS, size_of
 from smiledet.engines.mirror_averaging import read
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
-from smiledet.lab.benchmark.models.stopwatch import time_calls
+from smiledet.lab.benchmark.models.timing_process import time_calls
 from smiledet.lab.datasets.base import Sample
 from smiledet.lab.progress import progress
 from smiledet.lab.training.evaluation.evaluate import measured, samples_of

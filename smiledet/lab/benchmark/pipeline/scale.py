@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from smiledet.lab.benchmark.pipeline.crowd import write_crowd
+from smiledet.lab.benchmark.pipeline.face_grid import write_crowd
 from smiledet.lab.benchmark.pipeline.measure import PipelineRun, measure_run
 
 FACES = (1, 2, 4, 8, 16)

@@ -16,7 +16,7 @@ from typing import NoReturn
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.models.converting import Job, convert
 from smiledet.lab.benchmark.models.networks import architecture_names, together
-from smiledet.lab.benchmark.resources.occupation import READY, Occupation
+from smiledet.lab.benchmark.resources.usage_process import READY, Usage
 
 TRAINING, TESTING = "training", "testing"
 
@@ -59,7 +59,7 @@ class Measured:
 
     network: str
     stage: str
-    median: Occupation
+    median: Usage
     quartiles: tuple[float, float]
     peak: float
 
@@ -107,7 +107,7 @@ def _groups(names: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _words(stage: str, name: str, files: Mapping[str, Path], pace: float) -> list[str]:
-    """The arguments of a network's process; see `smiledet.lab.benchmark.resources.occupation`."""
+    """The arguments of a network's process; see `smiledet.lab.benchmark.resources.usage_process`."""
     from smiledet.lab.networks.base import find_architecture
 
     if stage == TRAINING:
@@ -129,7 +129,7 @@ class Watched:
     """A network's process, as seen from the one that asks; warm when this returns.
 
     Args:
-        arguments: See `smiledet.lab.benchmark.resources.occupation`.
+        arguments: See `smiledet.lab.benchmark.resources.usage_process`.
         what: It in words.
 
     Raises:
@@ -141,7 +141,7 @@ class Watched:
         # Into a file: nobody reads a pipe meanwhile, and TensorFlow has much to say.
         self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `close`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "smiledet.lab.benchmark.resources.occupation", *arguments],
+            [sys.executable, "-m", "smiledet.lab.benchmark.resources.usage_process", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -155,7 +155,7 @@ class Watched:
             self.close()
             raise
 
-    def measure(self, seconds: float) -> Occupation:
+    def measure(self, seconds: float) -> Usage:
         """What the network takes, working for so long.
 
         Raises:
@@ -166,7 +166,7 @@ class Watched:
             print(seconds, file=self._process.stdin, flush=True)
         except OSError:
             self._raise()
-        return Occupation(**json.loads(self._answer()))
+        return Usage(**json.loads(self._answer()))
 
     def close(self) -> None:
         """End the process, whatever it is at."""
@@ -185,9 +185,9 @@ class Watched:
         raise SmiledetError(f"{self._what}: {last[0]}")
 
 
-def _summary(name: str, stage: str, rounds: Sequence[Occupation]) -> Measured:
+def _summary(name: str, stage: str, rounds: Sequence[Usage]) -> Measured:
     rows = [asdict(each) for each in rounds]
-    median = Occupation(**{each.name: statistics.median(row[each.name] for row in rows) for each in fields(Occupation)})
+    median = Usage(**{each.name: statistics.median(row[each.name] for row in rows) for each in fields(Usage)})
     shares = [each.cpu for each in rounds]
     low, high = shares[0], shares[0]
     if len(shares) > 1:

@@ -6,9 +6,6 @@ import csv
 import math
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-
 
 def read_log(log: Path) -> dict[str, list[float]]:
     """The columns of Keras' CSV log, in the order of training; nan where a row lacks a figure (Keras writes NA)."""
@@ -25,6 +22,9 @@ def draw_curve(log: Path, output: Path) -> None:
         log: `log.csv` of a training.
         output: The PNG to write.
     """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     columns = read_log(log)
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(8, 3.2), layout="constrained")

@@ -12,17 +12,19 @@ from typing import Any
 import keras
 
 from smiledet.errors import UsageError
-from smiledet.lab.networks.base import build_network, find_architecture
+from smiledet.lab.extras import require
+from smiledet.lab.networks.base import find_architecture
+from smiledet.lab.networks.build import build_network
 from smiledet.lab.networks.widen import is_wider, widen
 from smiledet.lab.training.classifiers.learning_curve import draw_curve
 from smiledet.lab.training.classifiers.training_set import (
     DEPLOYED,
     AugmentedChips,
-    Lesson,
     Preparation,
+    TrainingSet,
     class_weights,
     held_views,
-    load_lesson,
+    load_training_set,
 )
 from smiledet.lab.training.recipe import ClassifierRecipe, Finish, Schedule
 from smiledet.model_index import find_model
@@ -78,12 +80,12 @@ def _callbacks(batches: AugmentedChips, schedule: Schedule, backup: Path) -> lis
 
 
 def _fit(
-    network: keras.Model, recipe: ClassifierRecipe, lesson: Lesson, phase: tuple[int, int, int], backup: Path
+    network: keras.Model, recipe: ClassifierRecipe, training_set: TrainingSet, phase: tuple[int, int, int], backup: Path
 ) -> dict[str, float]:
     """Train through one phase (side, first epoch, epoch after the last); returns the last epoch's figures."""
     side, first, last = phase
-    batches = AugmentedChips(lesson.chips, lesson.targets, side, recipe)
-    held = held_views(lesson, recipe.input.size, side)
+    batches = AugmentedChips(training_set.chips, training_set.targets, side, recipe)
+    held = held_views(training_set, recipe.input.size, side)
     # Keras remembers the epoch that a restored network had come to, and would go on there in the next phase as well.
     network._initial_epoch = None
     history = network.fit(
@@ -91,8 +93,8 @@ def _fit(
         shuffle=False,  # Keras' own order of batches depends on all that was drawn before
         initial_epoch=first,
         epochs=last,
-        class_weight=class_weights(lesson.targets, recipe.schedule.class_weight_power),
-        validation_data=(held, lesson.held_targets) if len(held) else None,
+        class_weight=class_weights(training_set.targets, recipe.schedule.class_weight_power),
+        validation_data=(held, training_set.held_targets) if len(held) else None,
         callbacks=_callbacks(batches, recipe.schedule, backup),
         verbose=1 if sys.stdout.isatty() else 2,
     )
@@ -192,30 +194,31 @@ def train_classifier(
         The trained network and what was seen: `samples`, `validation`, `missed`, and the last epoch's figures.
 
     Raises:
-        UsageError: See `load_lesson`; an unknown architecture.
+        UsageError: See `load_training_set`; an unknown architecture; matplotlib is not installed.
     """
+    require("a training's curve", "matplotlib", "train")
     keras.utils.set_random_seed(recipe.schedule.seed)
     cache = output / "chips"
-    lesson = load_lesson(task, recipe, recipe.data, data_folder, cache, preparation)
+    training_set = load_training_set(task, recipe, recipe.data, data_folder, cache, preparation)
     # Cut now: what is wrong with them should not come out after hours of training.
     finishes = [finishing(recipe, finish) for finish in recipe.finish]
-    lessons = [load_lesson(task, last, last.data, data_folder, cache, preparation) for last in finishes]
+    last_sets = [load_training_set(task, last, last.data, data_folder, cache, preparation) for last in finishes]
     seen: dict[str, Any] = {
-        "samples": len(lesson.targets),
-        "validation": len(lesson.held_targets),
-        "missed": lesson.missed,
+        "samples": len(training_set.targets),
+        "validation": len(training_set.held_targets),
+        "missed": training_set.missed,
     }
     network = _begun(recipe, len(task.labels))
-    compiled(network, recipe.schedule, len(lesson.targets) // recipe.schedule.batch)
+    compiled(network, recipe.schedule, len(training_set.targets) // recipe.schedule.batch)
     for phase in phases(recipe):
-        seen |= _fit(network, recipe, lesson, phase, output / f"backup-{phase[0]}")
-    for number, (last, last_lesson) in enumerate(zip(finishes, lessons, strict=True), start=1):
+        seen |= _fit(network, recipe, training_set, phase, output / f"backup-{phase[0]}")
+    for number, (last, last_set) in enumerate(zip(finishes, last_sets, strict=True), start=1):
         network = _copied(network, recipe, _training_side(recipe))
         for layer in network.layers[: recipe.finish[number - 1].frozen_layers]:
             layer.trainable = False
-        compiled(network, last.schedule, len(last_lesson.targets) // last.schedule.batch)
+        compiled(network, last.schedule, len(last_set.targets) // last.schedule.batch)
         phase = (recipe.input.size, 0, last.schedule.epochs)
-        seen |= _fit(network, last, last_lesson, phase, output / f"backup-finish-{number}")
+        seen |= _fit(network, last, last_set, phase, output / f"backup-finish-{number}")
     # The network that is kept has the one side of its recipe.
     network = _copied(network, recipe, recipe.input.size)
     network.save(output / "model.keras")

@@ -24,6 +24,7 @@ from smiledet.lab.training.classifiers.distillation import Teacher
 from smiledet.lab.training.faces.augment import augment, centre
 from smiledet.lab.training.faces.chips import ChipSet, cached_chips
 from smiledet.lab.training.faces.glasses import put_on, random_glasses
+from smiledet.lab.training.own_data import training_split
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
@@ -59,7 +60,7 @@ DEPLOYED = Preparation()
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainingSet:
     """What one phase learns from.
 
     Attributes:
@@ -185,10 +186,13 @@ def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, f
     return {index: float(weight) for index, weight in enumerate(weights)}
 
 
-def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
+def read_training(
+    task: Task, data: Sequence[str], data_folder: Path, count: int = 0, aloud: bool = False
+) -> list[Sample]:
     """The training split of some data sets, at most `count` photographs of each (0 for all).
 
-    Photographs whose content is there under several labels are left out: 83 of FER-2013's, of 33 contents.
+    Photographs whose content is there under several labels are left out (83 of FER-2013's, of 33 contents), and counted
+    in the log if `aloud`.
 
     Raises:
         UsageError: A data set is missing, or a label is none of the task.
@@ -201,8 +205,11 @@ def read_training(task: Task, data: Sequence[str], data_folder: Path, count: int
             raise UsageError(
                 f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
             )
-        samples += spread([sample for sample in found if sample.split == "train"], count)
-    return of_one_mind(samples)
+        samples += spread(training_split(name, found), count)
+    kept = of_one_mind(samples)
+    if aloud and len(kept) < len(samples):
+        log.info("%d photographs left out: the same picture stands under several labels", len(samples) - len(kept))
+    return kept
 
 
 def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
@@ -216,14 +223,14 @@ def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 
     return samples
 
 
-def load_lesson(
+def load_training_set(
     task: Task,
     recipe: ClassifierRecipe,
     data: Sequence[str],
     data_folder: Path,
     cache: Path,
     preparation: Preparation = DEPLOYED,
-) -> Lesson:
+) -> TrainingSet:
     """Cut the chips of some training sets, or take them from the cache, and ask the teacher, if there is one.
 
     Raises:
@@ -231,7 +238,9 @@ def load_lesson(
             than a batch takes.
     """
     count = recipe.schedule.faces
-    train, held = split_validation(read_training(task, data, data_folder, count), recipe.schedule.validation)
+    train, held = split_validation(
+        read_training(task, data, data_folder, count, aloud=True), recipe.schedule.validation
+    )
     aligner = preparation.aligner()
     landmarks = find_model("landmarks", "ert68")
     digest = "".join(file.sha256 for _, file in sorted(landmarks.files.items())) + preparation.name
@@ -258,21 +267,24 @@ def load_lesson(
         np.concatenate([cut(part, spec, number or None).chips for part in (train, faces)])
         for number in range(1 + recipe.augmentation.box_jitter)
     ]
+    missed = labelled.missed + watched.missed
     log.info("%d chips to train on, %d to watch", len(views[0]), len(watched.chips))
+    if missed:
+        log.info("%d photographs left out: no face was found in them", missed)
     if len(views[0]) < recipe.schedule.batch:
         raise UsageError(
             f"{len(views[0])} faces to train on in {', '.join(data) or 'no data set'}: "
             f"fewer than the recipe's batch of {recipe.schedule.batch}"
         )
-    return Lesson(
+    return TrainingSet(
         np.stack([preparation.process(view) for view in views]),
         np.concatenate(targets),
         preparation.process(watched.chips),
         wanted(task, watched.classes),
-        labelled.missed + watched.missed,
+        missed,
     )
 
 
-def held_views(lesson: Lesson, size: int, side: int) -> npt.NDArray[np.float32]:
+def held_views(training_set: TrainingSet, size: int, side: int) -> npt.NDArray[np.float32]:
     """The watched chips as the network sees them in a phase of that side."""
-    return shrunk(centre(lesson.held_chips, size), side)
+    return shrunk(centre(training_set.held_chips, size), side)

@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from smiledet.errors import UsageError
-
-
-def require_sklearn() -> None:
-    """Complain before anything has been measured.
-
-    Raises:
-        UsageError: scikit-learn is not installed.
-    """
-    if find_spec("sklearn") is None:
-        raise UsageError("a report needs scikit-learn: pip install 'smiledet[evaluate]'")
 
 
 @dataclass(frozen=True, slots=True)

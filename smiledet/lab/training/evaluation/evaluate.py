@@ -16,7 +16,7 @@ from smiledet.lab.training.evaluation.groups import group_tables
 from smiledet.lab.training.evaluation.metrics import report
 from smiledet.lab.training.evaluation.numbers import BAND, expectation, report_numbers
 from smiledet.lab.training.evaluation.readings import Readings, read_faces
-from smiledet.model_index import Model, find_model, read_index
+from smiledet.model_index import Model, all_models, find_model
 from smiledet.platform import choose_platform
 from smiledet.tasks.base import Task
 
@@ -42,7 +42,7 @@ def models_of(task: Task) -> list[Model]:
     Raises:
         UsageError: There is none.
     """
-    models = [model for model in read_index() if model.task == task.name]
+    models = [model for model in all_models() if model.task == task.name]
     if not models:
         raise UsageError(f"no model of the task {task.name!r} ships")
     return models

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from smiledet.errors import UsageError
-from smiledet.lab.training.evaluation.curves import per_class, require_sklearn, roc_curves
+from smiledet.lab.extras import require
+from smiledet.lab.training.evaluation.curves import per_class, roc_curves
 from smiledet.lab.training.evaluation.evaluate import Evaluation, true_classes, true_numbers
 from smiledet.lab.training.evaluation.metrics import reliability
 from smiledet.lab.training.evaluation.numbers import expectation
@@ -35,9 +36,10 @@ def prepare_folder(folder: Path) -> None:
     """Make the folder and see that a report can be drawn, before anything has been measured.
 
     Raises:
-        UsageError: The folder cannot be made, or scikit-learn is not installed.
+        UsageError: The folder cannot be made, or scikit-learn or matplotlib is not installed.
     """
-    require_sklearn()
+    for package in ("sklearn", "matplotlib"):
+        require("a report", package, "evaluate")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / REPORT).touch()

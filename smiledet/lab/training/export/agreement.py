@@ -17,7 +17,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.training.faces.labelled_faces import LabelledFaceLocator
 from smiledet.shipped_models import shipped_aligner
-from smiledet.sources.demo import PORTRAITS, locate
+from smiledet.sources.demo import PORTRAITS
 
 Chips = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float32]
@@ -158,14 +158,14 @@ def portrait_chips(spec: ChipSpec, tilts: Sequence[int] = TILTS, light: Sequence
         light: Factors of brightness.
 
     Raises:
-        UsageError: A photograph is not installed.
+        UsageError: A photograph's file is missing.
     """
     aligner, locator = shipped_aligner(), LabelledFaceLocator()
     chips = []
     for portrait in PORTRAITS:
-        picture = cv2.imread(str(locate(portrait)))
+        picture = cv2.imread(str(portrait.path))
         if picture is None:
-            raise UsageError(f"cannot read {locate(portrait)}")
+            raise UsageError(f"cannot read {portrait.path}")
         for tilt in tilts:
             matrix = cv2.getRotationMatrix2D(portrait.centre, tilt, FACE / portrait.face)
             matrix[:, 2] += (FACE - portrait.centre[0], FACE - portrait.centre[1])

@@ -22,7 +22,13 @@ from smiledet.system.standard_streams import standard_error_without
 OPSET = 13
 """Every TensorRT from 8.2 to 10 reads it, and it is the first with quantisation by channel."""
 
-TENSORFLOW_TALK = (b"W0000 ", b"I0000 ", b"WARNING: All log messages before absl", b"fully_quantize: ")
+TENSORFLOW_TALK = (
+    b"W0000 ",
+    b"I0000 ",
+    b"WARNING: All log messages before absl",
+    b"fully_quantize: ",
+    b"INFO: Created TensorFlow Lite XNNPACK delegate",
+)
 """What the converters' native code says of its progress."""
 
 

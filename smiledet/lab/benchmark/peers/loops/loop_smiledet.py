@@ -20,6 +20,7 @@ from smiledet.pipeline import Pipeline
 from smiledet.platform.choice import pick_platform
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
+from smiledet.system.own_process import settle_process
 
 Boxes = list[tuple[float, float, float, float]]
 
@@ -94,7 +95,9 @@ def prepare(options: dict[str, Any]) -> Callable[[Sequence[Image]], list[Boxes]]
         options: `fps` of the clip: how often the whole picture is searched goes by its time line.
     """
     source, sink = _Handed(options["fps"]), _Found()
-    pipeline = Pipeline(load_config(pick_platform("auto").name).config, source, [sink])
+    config = load_config(pick_platform("auto").name).config
+    settle_process(config.opencv_threads, config.source.read_timeout)  # as the command line does
+    pipeline = Pipeline(config, source, [sink])
 
     def work() -> None:
         try:

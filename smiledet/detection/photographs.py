@@ -1,0 +1,112 @@
+"""Finding the faces of a photograph.
+
+A photograph is searched once, whole, by a network detector: there is no next frame that would show what this one
+hides. It is searched at a working size, and where nothing is found, turned by 90 degree steps as well, since a camera
+without a position sensor writes no orientation into its files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+
+from smiledet.detection.detectors.choose import AUTO, DETECTORS, WITH_FILE, detector_kind, name_of
+from smiledet.detection.locator import distinct
+from smiledet.detection.search import scan
+from smiledet.frame import Detection, GreyImage, Image
+from smiledet.schema import one_of
+from smiledet.turning import TURNS, turn, turn_box
+
+FaceSizes = Literal["small", "normal", "large"]
+
+NETWORK = "mtcnn"
+"""What `auto` stands for. Of 40 portraits of HELEN at 640x480 it finds all; Viola-Jones finds 27."""
+
+WORKING_SIDE = {"small": 1920, "normal": 1280, "large": 640}
+"""Pixels of the longer side to which a larger photograph is shrunk before the search, by the size of face wanted."""
+
+SMALLEST = 24
+"""Side in pixels of the smallest face sought in the shrunk photograph."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographSettings:
+    """How photographs are searched; a video is searched otherwise, see `LocatorSettings`.
+
+    Attributes:
+        detector: The face detector; `auto` is MTCNN. YuNet is chosen with its file: `yunet=FILE`.
+        faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
+            1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
+            4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
+    """
+
+    detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS, with_file=WITH_FILE))
+    faces: str = field(default="normal", metadata=one_of(*WORKING_SIDE))
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographFaces:
+    """What was found in a photograph.
+
+    Attributes:
+        detections: The faces, surest first; boxes in pixels of the photograph as it was given, framed as Viola-Jones
+            frames faces.
+        detector: The detector that ran.
+        turned: Degrees clockwise by which the photograph had to be turned until faces were found; 0, 90, 180 or 270.
+    """
+
+    detections: tuple[Detection, ...]
+    detector: str
+    turned: int = 0
+
+
+def detector_name(settings: PhotographSettings) -> str:
+    """The detector that searches photographs under these settings."""
+    return name_of(_choice(settings))
+
+
+def _choice(settings: PhotographSettings) -> str:
+    return NETWORK if settings.detector == AUTO else settings.detector
+
+
+class PhotographLocator:
+    """Searches photographs for faces. It belongs to one thread.
+
+    Args:
+        settings: See `PhotographSettings`.
+
+    Raises:
+        ModelError: The detector is not installed, or its file is missing or damaged.
+    """
+
+    def __init__(self, settings: PhotographSettings | None = None) -> None:
+        settings = settings or PhotographSettings()
+        self.detector = detector_name(settings)
+        self._detector = detector_kind(_choice(settings)).scanning(None)
+        self._side = WORKING_SIDE[settings.faces]
+
+    def find(self, image: Image) -> PhotographFaces:
+        """Find every face.
+
+        Args:
+            image: BGR uint8 (height, width, 3), or grey uint8 (height, width).
+        """
+        grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        for degrees in TURNS:
+            upright = turn(grey, degrees)
+            found = self._search(upright)
+            if found:
+                size = (upright.shape[1], upright.shape[0])
+                boxes = (turn_box(face.box, -degrees % 360, size) for face in found)
+                faces = (Detection(box, face.score) for box, face in zip(boxes, found, strict=True))
+                return PhotographFaces(tuple(faces), self.detector, degrees)
+        return PhotographFaces((), self.detector)
+
+    def _search(self, grey: GreyImage) -> list[Detection]:
+        longer = max(grey.shape)
+        scale = min(1.0, self._side / longer)
+        needs = self._detector.needs
+        smallest = max(needs.smallest, round(max(SMALLEST, needs.window * needs.min_face) / scale))
+        return distinct(scan(self._detector, grey, smallest))

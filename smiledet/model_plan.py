@@ -1,0 +1,120 @@
+"""Which models, files and engine read the tasks of a run: chosen and checked before anything starts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from smiledet.config import Config, EngineSettings, TaskSettings
+from smiledet.engines.base import Engine, load_engine
+from smiledet.engines.choice import AUTO, ENGINES, choose_engine
+from smiledet.engines.files import model_file
+from smiledet.errors import UsageError
+from smiledet.frame import ChipSpec
+from smiledet.model_index import UNKNOWN, Model, bring_tasks, find_model
+from smiledet.tasks.base import Task, get_task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """The models of a run.
+
+    Attributes:
+        tasks: What is read, with the configuration's smoothing and hysteresis.
+        models: The model of each task, by the task's name.
+        files: The file of each model that the engine loads.
+        landmarks: The model that aligns faces.
+        engine: What runs the networks.
+        device: What the engine says that it runs on, in words.
+        settings: Threads and precision of the engine.
+    """
+
+    tasks: tuple[Task, ...]
+    models: Mapping[str, Model]
+    files: Mapping[str, Path]
+    landmarks: Model
+    engine: str
+    device: str
+    settings: EngineSettings
+
+    def chip_of(self, task: str) -> ChipSpec:
+        """The geometry of the chip that a task's network takes."""
+        spec = self.models[task].input
+        assert spec is not None  # plan_models has refused others
+        return spec
+
+    @property
+    def chips(self) -> list[ChipSpec]:
+        """The geometry of every chip that is needed, each once."""
+        return list(dict.fromkeys(self.chip_of(task.name) for task in self.tasks))
+
+    def load(self, task: str) -> Engine:
+        """Load a task's network; it belongs to the calling thread."""
+        return load_engine(self.engine, self.files[task], self.settings.threads, self.settings.precision)
+
+
+def plan_models(config: Config) -> ModelPlan:
+    """Choose the models and the engine that a configuration asks for, and try each file once.
+
+    Raises:
+        UsageError: A model or file is missing or damaged, or no engine can run here.
+    """
+    folder = Path(config.models).expanduser() if config.models else None
+    if folder is not None:
+        bring_tasks(folder)
+    tasks = tuple(_configured(get_task(name), config) for name in config.tasks)
+    models = {task.name: find_model(task.name, _settings(task.name, config).model, folder) for task in tasks}
+    for task in tasks:
+        if (labels := models[task.name].labels) != task.labels:
+            name = models[task.name].name
+            raise UsageError(
+                f"model {task.name}/{name} reads {', '.join(labels)}, the task has {', '.join(task.labels)}"
+            )
+    landmarks = find_model("landmarks", "ert68")
+    for use in ("dlib", "template"):
+        landmarks.file(use)  # what is missing or damaged is said before any thread starts
+    for model in models.values():
+        if model.input is None:
+            raise UsageError(f"model {model.task}/{model.name} takes no chips")
+    prepared: dict[str, tuple[dict[str, Path], str]] = {}
+
+    def prepare(engine: str) -> None:
+        files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
+        prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
+
+    # A file that the user names may be of another engine's format than the platform's first choice reads.
+    formats = [file for model in models.values() for file in model.files if model.architecture == UNKNOWN]
+    preference = tuple(dict.fromkeys([*config.engine.preference, *(name for name in formats if name in ENGINES)]))
+    choice = choose_engine(config.engine.name, preference, prepare)
+    if config.engine.name == AUTO:
+        log.info("engine %s: %s", choice.name, choice.reason)
+    files, device = prepared[choice.name]
+    return ModelPlan(tasks, models, files, landmarks, choice.name, device, config.engine)
+
+
+def _settings(task: str, config: Config) -> TaskSettings:
+    return config.task.get(task, TaskSettings())
+
+
+def _configured(task: Task, config: Config) -> Task:
+    """The task with the configuration's smoothing and hysteresis."""
+    settings = _settings(task.name, config)
+    return replace(
+        task,
+        smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
+        hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
+    )
+
+
+def _device_of(engine: str, files: Sequence[Path], settings: EngineSettings) -> str:
+    """What runs the networks, asked of the engine itself; loads each once, so that what is wrong comes out now."""
+    devices = []
+    for file in files:
+        loaded = load_engine(engine, file, settings.threads, settings.precision)
+        devices.append(loaded.device)
+        loaded.close()
+    return f"{engine} on {devices[0]}"

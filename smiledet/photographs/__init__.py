@@ -1,0 +1,1 @@
+"""Photographs: decoding what a caller has."""

@@ -1,0 +1,324 @@
+"""Reading faces in pictures: the first thing that a Python user meets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Self
+
+from smiledet.alignment.aligner import align_faces
+from smiledet.alignment.chips import Halves, box_map, cut_chip
+from smiledet.alignment.head import describe_head
+from smiledet.config import Config
+from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
+from smiledet.engines.mirror_averaging import read as read_chips
+from smiledet.errors import ImageError, UsageError
+from smiledet.exposure import even_out, measure, table_of
+from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
+from smiledet.model_plan import ModelPlan, plan_models
+from smiledet.options import choose
+from smiledet.photographs.decode import Color, to_image
+from smiledet.results import Reading, Table
+from smiledet.shipped_models import make_aligner
+from smiledet.sources.images import find_images
+from smiledet.system.processes import usable_processors
+from smiledet.tracker import Tracker
+
+MOST_WORKERS = 8
+"""Threads at most where nobody says how many: each holds models of its own, some 30 MB."""
+
+
+class FaceReader:
+    """Finds the faces of pictures and reads them.
+
+    The models are chosen and checked once, here, and loaded by each of its threads when the first picture comes. Any
+    number of threads may call it.
+
+    Args:
+        tasks: What to read: `smile`, `emotion`, `gender`, `age`.
+        model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
+            A model can be a file, too (`.tflite`, `.onnx`).
+        models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
+        detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
+            `config`, as below.
+        faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
+        engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
+        workers: Pictures that are read at the same time at most; None for one a processor.
+        config: Every other setting.
+
+    Raises:
+        UsageError: No such task, model, detector or engine, or it cannot run here.
+
+    >>> from smiledet.sources.demo import scene
+    >>> with FaceReader(tasks=("smile",)) as reader:
+    ...     photo = reader.read(scene(0))
+    >>> [face.smile.label for face in photo.faces]
+    ['smiling', 'not smiling']
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str] = ("smile", "emotion"),
+        *,
+        model: Mapping[str, str] | None = None,
+        models: str | os.PathLike[str] | None = None,
+        detector: str | None = None,
+        faces: FaceSizes | None = None,
+        engine: str = "auto",
+        workers: int | None = None,
+        config: Config | None = None,
+    ) -> None:
+        if faces not in (None, *WORKING_SIDE):
+            raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
+        if workers is not None and workers < 1:
+            raise UsageError(f"workers={workers!r}: expected 1 or more")
+        config = choose(config, tasks, model, detector, engine, models)
+        photographs = replace(config.photographs, faces=faces or config.photographs.faces)
+        self._config = replace(config, photographs=photographs)
+        PhotographLocator(photographs)  # a detector that is not installed is said now
+        self._plan = plan_models(self._config)
+        self._workers = workers or min(MOST_WORKERS, usable_processors())
+        self._start()
+
+    @property
+    def device(self) -> str:
+        """What runs the networks, in words."""
+        return self._plan.device
+
+    def read(self, picture: Any, color: Color = "bgr") -> Reading:
+        """Find and read the faces of one picture.
+
+        Args:
+            picture: A path, the bytes of an image file, a PIL image, or a uint8 array, grey or in colour, with or
+                without alpha; see `smiledet.photographs.decode.to_image`.
+            color: Order of an array's channels: `bgr`, as OpenCV has it, or `rgb`.
+
+        Raises:
+            ImageError: It is none of these, or cannot be decoded.
+            UsageError: The reader was closed.
+        """
+        reading: Reading = self._submit(self._read, picture, color).result()
+        return reading
+
+    def read_many(self, pictures: Any, color: Color = "bgr", progress: bool = False) -> Table:
+        """Read many pictures, several at a time.
+
+        Args:
+            pictures: A folder, which is searched with the folders in it, or an iterable of what `read` takes; it is
+                taken from as reading goes on.
+            color: See `read`.
+            progress: Show a progress bar on standard error.
+
+        Returns:
+            A reading for each picture that could be read, in order, and what could not be read. Pictures that come from
+            files are not kept in memory, see `Reading.image`.
+
+        Raises:
+            ImageError: There is no such folder, or no photograph in it.
+            UsageError: The reader was closed.
+        """
+        readings, failures = [], []
+        for picture, future in self._queued(_watched(_pictures(pictures), progress), color):
+            try:
+                readings.append(future.result().without_image())
+            except ImageError as problem:  # noqa: PERF203 - reading takes ten thousand times longer
+                failures.append((_name(picture) or type(picture).__name__, str(problem)))
+        return Table(tuple(readings), tuple(failures))
+
+    def _queued(self, pictures: Iterable[Any], color: Color) -> Iterator[tuple[Any, Future[Reading]]]:
+        """The pictures and what becomes of them, in order; few are ahead: an interrupt need not wait for all."""
+        ahead: deque[tuple[Any, Future[Reading]]] = deque()
+        for picture in pictures:
+            ahead.append((picture, self._submit(self._read, picture, color)))
+            if len(ahead) > 2 * self._workers:
+                yield ahead.popleft()
+        yield from ahead
+
+    def read_crops(
+        self, crops: Sequence[Any], tasks: Sequence[str] | None = None, color: Color = "bgr"
+    ) -> list[dict[str, Prediction]]:
+        """Read faces that are cut out already: each picture is one face, framed as Viola-Jones frames it.
+
+        Nothing is searched for or aligned. Such a crop shows the face from the middle of the forehead to the chin.
+
+        Args:
+            crops: Pictures as `read` takes them.
+            tasks: Some of the reader's tasks; None for all.
+            color: See `read`.
+
+        Returns:
+            For each crop the answers by task.
+
+        Raises:
+            ImageError: A crop is no picture.
+            UsageError: The reader does not read one of the tasks, or was closed.
+        """
+        wanted = tuple(tasks) if tasks is not None else tuple(task.name for task in self._plan.tasks)
+        if others := [name for name in wanted if name not in self._plan.models]:
+            raise UsageError(f"this reader does not read {', '.join(others)}; it reads {', '.join(self._plan.models)}")
+        if isinstance(crops, (str, bytes, os.PathLike)):
+            raise ImageError(f"read_crops takes a sequence of pictures; a {type(crops).__name__} was given")
+        pictures = [to_image(crop, color) for crop in crops]
+        answers: list[dict[str, Prediction]] = self._submit(self._read_crops, pictures, wanted).result()
+        return answers
+
+    def track(self) -> Tracker:
+        """Follow and read the faces of a video that you take the pictures of, with the reader's tasks and models.
+
+        Each video takes a tracker of its own. It finds faces as `smiledet run` does in video: by Viola-Jones, unless
+        the reader was told another detector.
+
+        Returns:
+            A context manager, with models of its own: it outlives the reader.
+
+        Raises:
+            UsageError: The reader was closed.
+
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
+        ...     for number in range(20):
+        ...         reading = tracker.update(scene(number), timestamp=number / 30)
+        >>> [(face.track, face.smile.label) for face in reading.faces]
+        [(1, 'smiling'), (2, 'not smiling')]
+        """
+        self._submit(bool)  # is it open?
+        return Tracker(self._config, self._plan)
+
+    def close(self) -> None:
+        """Free the models; closing twice does no harm."""
+        self._threads.shutdown()
+        while self._made:  # their threads are gone
+            self._made.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._own = threading.local()
+        self._made: list[_Stages] = []
+        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
+
+    def _submit(self, function: Any, *arguments: Any) -> Any:
+        if self._process != os.getpid():  # a fork has no threads but the one that forked
+            self._start()
+        try:
+            return self._threads.submit(function, *arguments)
+        except RuntimeError as problem:
+            raise UsageError("this FaceReader was closed") from problem
+
+    @property
+    def _stages(self) -> _Stages:
+        """The calling thread's own models: engines and detectors belong to the thread that made them."""
+        stages: _Stages | None = getattr(self._own, "stages", None)
+        if stages is None:
+            stages = self._own.stages = _Stages(self._plan, self._config)
+            self._made.append(stages)
+        return stages
+
+    def _read(self, picture: Any, color: Color) -> Reading:
+        return self._stages.read(to_image(picture, color), _name(picture))
+
+    def _read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        return self._stages.read_crops(crops, tasks)
+
+
+class _Stages:
+    """What one thread reads photographs with."""
+
+    def __init__(self, plan: ModelPlan, config: Config) -> None:
+        self._plan = plan
+        self._locator = PhotographLocator(config.photographs)
+        self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
+        self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
+
+    def read(self, image: Image, file: str | None) -> Reading:
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        evened, grey = even_out(image, table), even_out(grey, table)
+        found = self._locator.find(grey)
+        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
+        faces = self._faces(evened, grey, largest_first, found.turned)
+        size = (image.shape[1], image.shape[0])
+        return Reading(image, size, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
+
+    def close(self) -> None:
+        for network in self._networks.values():
+            network.close()
+
+    def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        specs = self._plan.chips
+        aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
+        return self._predict(aligned, tasks)
+
+    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
+        aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
+        answers = self._predict(aligned, [task.name for task in self._plan.tasks])
+        return [
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
+            for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
+        ]
+
+    def _predict(self, faces: Sequence[AlignedFace], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        answers: list[dict[str, Prediction]] = [{} for _ in faces]
+        if not faces:
+            return answers
+        for task in self._plan.tasks:
+            if task.name not in tasks:
+                continue
+            spec = self._plan.chip_of(task.name)
+            shape = (len(faces), spec.size, spec.size, spec.channels)
+            chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
+            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].both_views)
+            for answer, row in zip(answers, rows, strict=True):
+                answer[task.name] = task.predict(row)
+        return answers
+
+
+def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
+    """The chips of a crop that is a face's box."""
+    box = Box(0, 0, crop.shape[1], crop.shape[0])
+    planes = {1: Halves(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: Halves(crop, box)}
+    return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
+
+
+def _pictures(given: Any) -> Iterable[Any]:
+    if isinstance(given, (str, os.PathLike)):
+        folder = Path(os.path.expanduser(given))  # noqa: PTH111 - raises at nothing
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises at what is too long for a name
+            raise ImageError(
+                f"no folder {folder}: read_many takes a folder or a list of pictures; read takes one picture"
+            )
+        found = find_images(folder)
+        if not found:
+            raise ImageError(f"no photograph in {folder}")
+        return found
+    if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
+        raise ImageError(f"read_many takes a folder or a list of pictures; a {type(given).__name__} was given")
+    return given
+
+
+def _watched(pictures: Iterable[Any], progress: bool) -> Iterable[Any]:
+    if not progress:
+        return pictures
+    from tqdm import tqdm
+
+    bar: Iterable[Any] = tqdm(pictures, unit="picture")
+    return bar
+
+
+def _name(picture: Any) -> str | None:
+    return str(picture) if isinstance(picture, (str, os.PathLike)) else None

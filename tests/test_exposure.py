@@ -1,0 +1,117 @@
+"""Dark and over-exposed pictures: read as in usual light, which itself changes nothing."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet import FaceReader
+from smiledet.config import Config
+from smiledet.exposure import Exposure, Levels, even_out, measure, table_of
+from smiledet.pipeline import Pipeline
+from smiledet.sinks.base import Sink
+from smiledet.sources.base import Picture, Source
+from smiledet.sources.demo import scene
+
+
+def dark(image, gain=0.12):
+    return cv2.convertScaleAbs(image, alpha=gain)
+
+
+@pytest.mark.parametrize("index", range(0, 300, 37))
+def test_usual_light_is_left_alone(index):
+    grey = cv2.cvtColor(scene(index), cv2.COLOR_BGR2GRAY)
+    assert table_of(measure(grey)) is None
+    assert even_out(grey, None) is grey
+
+
+@pytest.mark.parametrize("gain", [0.3, 0.12, 0.06])
+def test_a_dark_picture_is_stretched_to_the_full_range(gain):
+    grey = cv2.cvtColor(scene(0), cv2.COLOR_BGR2GRAY)
+    table = table_of(measure(dark(grey, gain)))
+    assert table is not None and (np.diff(table.astype(int)) >= 0).all()
+    evened = measure(even_out(dark(grey, gain), table))
+    assert evened.low < 10 and evened.high > 240
+
+
+def test_noise_alone_is_not_blown_up():
+    noise = np.random.default_rng(3).integers(0, 3, (90, 120), np.uint8)
+    evened = even_out(noise, table_of(measure(noise)))
+    assert evened.max() < 80
+
+
+def test_an_over_exposed_picture_spreads_its_lights():
+    levels = Levels(150, 250, 255)
+    table = table_of(levels)
+    assert table is not None
+    assert table[255] == 255 and table[245] < 200
+
+
+class TestVideo:
+    def test_the_table_holds_still_at_the_limit(self):
+        """Light about the limit neither switches the correction on and off nor makes it jump."""
+        exposure, states = Exposure(), []
+        for frame in range(60):
+            grey = np.tile(np.linspace(0, 86 + 8 * (frame % 2), 160, dtype=np.uint8), (120, 1))
+            states.append(exposure.table(grey, frame / 30))
+        assert all(table is not None for table in states)
+        steps = [np.abs(one.astype(int) - other).max() for one, other in pairwise(states[30:])]
+        assert max(steps) <= 3
+
+    def test_a_lamp_that_is_switched_is_followed_at_once(self):
+        exposure = Exposure()
+        light = np.tile(np.arange(0, 240, dtype=np.uint8), (120, 1))
+        assert exposure.table(light, 0.0) is None
+        assert exposure.table(dark(light), 1 / 30) is not None
+        assert exposure.table(light, 2 / 30) is None
+
+
+@pytest.mark.parametrize("detector", ["mtcnn", "haar"])
+def test_a_dark_photograph_is_read_as_a_light_one(detector):
+    with FaceReader(detector=detector) as reader:
+        light, unlit = reader.read(scene(0)), reader.read(dark(scene(0)))
+        colour = FaceReader(("emotion",), model={"emotion": "mobilenet-075"}, detector=detector)
+    assert [face.smile.label for face in unlit] == [face.smile.label for face in light]
+    assert [face.emotion.label for face in unlit] == [face.emotion.label for face in light]
+    with colour:
+        assert colour.read(dark(scene(0))).faces[0].emotion.label == "happy"
+
+
+class DarkDemo(Source):
+    live = False
+    description = "the demo at an eighth of its light"
+
+    def open(self) -> None:
+        self._next = 0
+
+    def read(self) -> Picture | None:
+        self._next += 1
+        return Picture(dark(scene(self._next)), self._next / 30) if self._next <= 20 else None
+
+    def close(self) -> None: ...
+
+
+class Kept(Sink):
+    description = "kept"
+
+    def open(self) -> None:
+        self.readings, self.images = [], []
+
+    def write(self, frame, annotation) -> None:
+        self.readings.append(annotation.readings)
+        self.images.append(annotation.image)
+
+    def close(self) -> None: ...
+
+
+def test_a_dark_video_is_read_and_shown_as_it_is():
+    source, kept = DarkDemo(), Kept()
+    with source, kept:
+        Pipeline(Config(), source, [kept]).run()
+    assert len(kept.readings) == 20
+    assert all(len(faces) == 2 for faces in kept.readings[5:])
+    assert {face.smile.label for face in kept.readings[-1]} == {"smiling", "not smiling"}
+    assert measure(cv2.cvtColor(kept.images[-1], cv2.COLOR_BGR2GRAY)).middle < 40
