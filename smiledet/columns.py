@@ -1,8 +1,8 @@
 """What a face is called in tables: the columns of events, photographs and data frames.
 
 `<task>` is the label that is shown, `<task>_score` always that label's probability, and the probabilities of all labels
-stand in `<task>_scores` (an object, in JSON) or in one column a label (in CSV and data frames). A task that was not asked
-for has no column.
+stand in `<task>_scores` (an object, in JSON) or in one column a label (in CSV and data frames). A task that was not
+asked for has no column.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def face_columns(
     face: FaceReading | None, tasks: Sequence[Task], size: tuple[int, int], flat: bool = False
 ) -> dict[str, Any]:
     """A face's place and answers; empty columns for None, which stands for a picture without a face."""
-    row: dict[str, Any] = dict.fromkeys(BOX_COLUMNS) if face is None else box_columns(face.face.box, face.face.score, size)
+    row: dict[str, Any] = (
+        dict.fromkeys(BOX_COLUMNS) if face is None else box_columns(face.face.box, face.face.score, size)
+    )
     answers: Mapping[str, Prediction] = {} if face is None else face.predictions
     for task in tasks:
         row.update(task_columns(task, answers.get(task.name), flat))

@@ -204,7 +204,7 @@ class Pipeline:
             }
 
         workers = make_stages(config, self._plan, self._board, self._still, common)
-        stats = self._stats if config.stats else None
+        stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
         workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
         return workers
 

@@ -186,7 +186,7 @@ def video_reading(frame: Frame, faces: Sequence[FaceReading], tasks: tuple[Task,
     landmarks = {face.track: aligned.landmarks for face, aligned in aligned_faces_of(frame)}
     described = (describe_head(replace(face, landmarks=landmarks.get(face.track))) for face in faces)
     size = (frame.image.shape[1], frame.image.shape[0])
-    return Reading(frame.image, size, tuple(described), tasks, None, frame.id, frame.timestamp, detector)
+    return Reading(frame.image, size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector)
 
 
 def data_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:
         if heard.yes:  # it is what an import made of the interrupt, or came of its being half done
             return _interrupted()
-        if isinstance(problem, BrokenPipeError):
+        if isinstance(problem, BrokenPipeError) or isinstance(problem.__cause__, BrokenPipeError):
             # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_models
 from smiledet.errors import UsageError
+from smiledet.sinks.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from smiledet.config import Config
@@ -54,7 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
     parser.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
     parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write the annotated video")
-    parser.add_argument("--events", type=Path, metavar="OUT.jsonl|OUT.csv", help="write a line a face and frame")
+    parser.add_argument(
+        "--events",
+        type=Path,
+        metavar="OUT.jsonl|OUT.csv|-",
+        help="write a row a face and frame; - for JSON lines on standard output",
+    )
     parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a contact sheet of annotated frames")
     parser.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
     parser.add_argument(
@@ -136,17 +143,19 @@ def _run_open(
     tally = Tally()
     with ExitStack() as stack:
         telemetry = _telemetry(arguments, platform, stack)
-        file_sinks = _file_sinks(arguments, config, source, telemetry)
-        sinks = [stack.enter_context(sink) for sink in [*file_sinks, tally]]
+        sinks = [*_file_sinks(arguments, config, source, telemetry), tally]
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, stack)
         pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
+        for sink in sinks:  # once everything else is checked: opening empties a file that is there
+            stack.enter_context(sink)
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, config.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
     if arguments.stats or arguments.unwatched:
-        print_tables(pipeline.device, tally, report, source, telemetry)
+        with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
+            print_tables(pipeline.device, tally, report, source, telemetry)
     if arguments.report is not None:
         write_report(arguments.report, figures(report, tally, source, telemetry))
     for path in _written_files(arguments):
@@ -242,6 +251,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
     from smiledet.system.output_files import claim_file, is_same_file
 
+    if arguments.events == STANDARD_OUTPUT == arguments.report:
+        raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
     for path in _written_files(arguments):
         if arguments.source is not None and is_same_file(path, Path(arguments.source)):
             raise UsageError(f"cannot write {path}: it is the file to read; give the output another name")

@@ -11,13 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from smiledet.errors import SmiledetError, OutputError
+from smiledet.errors import OutputError, SmiledetError
 from smiledet.system.output_files import check_suffix, claim_file
 from smiledet.system.text import valid_text
 
 SUFFIXES = (".jsonl", ".csv")
 
 STANDARD_OUTPUT = Path("-")
+"""Names standard output instead of a file."""
 
 
 def is_flat(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Photographs: one, or a folder of them."""
+"""Photographs: files, and folders of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic, iglob
 from pathlib import Path
 
 import cv2
@@ -17,10 +19,15 @@ from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import as_bgr
+from smiledet.system.output_files import is_same_file
+from smiledet.system.text import printable
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+MOST_NAMED = 10
+"""Files that a message names at most."""
 
 
 def is_image_name(name: str) -> bool:
@@ -39,12 +46,105 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
 
 
 def find_images(folder: Path) -> list[Path]:
-    """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out."""
+    """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
+
+    Links to folders are not followed, so that no photograph comes twice.
+    """
+    return _walk(folder, [], None)
+
+
+def _walk(folder: Path, unread: list[Unread], leave_out: Path | None) -> list[Path]:
+    def refused(problem: OSError) -> None:
+        unread.append(Unread(str(problem.filename), problem.strerror or str(problem)))
+
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for place, folders, files in os.walk(folder, onerror=refused):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and (leave_out is None or not is_same_file(Path(place, name), leave_out))
+        ]
         found += [Path(place, name) for name in files if is_image_name(name) and not name.startswith(".")]
     return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), path))
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file or folder that was asked for and is not read.
+
+    Attributes:
+        file: Its path.
+        why: The reason.
+    """
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """The photographs that some paths name.
+
+    Attributes:
+        files: The photographs, each once, in the order of the paths, and of a folder in natural order.
+        given: For each of them the path by which it was asked for: itself, its folder, or the pattern.
+        unread: What was named and is no photograph, and folders that cannot be listed.
+    """
+
+    files: tuple[Path, ...]
+    given: Mapping[Path, str]
+    unread: tuple[Unread, ...]
+
+
+def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> ImageFiles:
+    """The photographs that paths name: files, folders (with the folders in them) and patterns (`*.jpg`, `**/*.png`).
+
+    Args:
+        paths: A path that is there is taken as it is, even if it holds `*`, `?` or `[`.
+        leave_out: A folder in those folders that is not searched.
+
+    Raises:
+        SourceError: There is nothing of one of the names, or no photograph at all.
+    """
+    given: dict[Path, str] = {}
+    seen: set[str] = set()
+    unread: list[Unread] = []
+    for path in map(str, paths):
+        for found in _matches(path):
+            is_folder = os.path.isdir(found)  # noqa: PTH112 - Path's raises at what is too long for a name
+            if not is_folder and not is_image_name(found):
+                unread.append(Unread(found, f"its suffix is none of {' '.join(SUFFIXES)}"))
+                continue
+            for file in _walk(Path(found), unread, leave_out) if is_folder else [Path(found)]:
+                key = os.path.abspath(file)  # noqa: PTH100 - Path has none that leaves links as they are
+                if key not in seen:
+                    seen.add(key)
+                    given[file] = path
+    if not given:
+        named = ", ".join(printable(path) for path in list(paths)[:MOST_NAMED])
+        because = f": {printable(unread[0].file)}: {unread[0].why}" if unread else f"; looked for {' '.join(SUFFIXES)}"
+        raise SourceError(f"no photograph in {named}{because}")
+    return ImageFiles(tuple(given), given, tuple(unread))
+
+
+def _matches(path: str) -> list[str]:
+    """The files and folders that a path names."""
+    if os.path.lexists(path):
+        return [path]
+    found = sorted(glob(path, recursive=True)) if has_magic(path) else []  # noqa: PTH207 - Path's refuses absolute ones
+    if not found:
+        raise SourceError(f"there is no {printable(path)}")
+    return [each for each in found if is_image_name(each) or os.path.isdir(each)]  # noqa: PTH112
+
+
+def unread_lines(unread: Sequence[Unread]) -> list[str]:
+    """What is said of files that were not read: a line each, `MOST_NAMED` at most.
+
+    >>> unread_lines([Unread("a.jpg", "it is empty")])
+    ['not read: a.jpg: it is empty']
+    """
+    lines = [f"not read: {printable(each.file)}: {printable(each.why)}" for each in unread[:MOST_NAMED]]
+    return [*lines, f"not read: {len(unread) - MOST_NAMED} more"] if len(unread) > MOST_NAMED else lines
 
 
 def read_image(path: Path) -> Image:
@@ -54,6 +154,8 @@ def read_image(path: Path) -> Image:
         ValueError: It cannot be read or decoded; the message says why, without the path.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")  # a pipe would never end
         return decode_image(path.read_bytes())
     except OSError as problem:
         raise ValueError(problem.strerror) from problem
@@ -77,76 +179,89 @@ def decode_image(data: bytes) -> Image:
 
 
 class ImagesSource(NamedSource):
-    """A photograph or a folder of them.
+    """Photographs: files, folders of them, and patterns.
 
-    Timestamps count the pictures from 0. `length` counts the files; those that cannot be read are skipped, with a
-    warning.
+    Timestamps count the pictures from 0. `length` counts the files. Those that cannot be read are left out; at the end
+    a warning names them, ten at most.
 
     Args:
-        path: A file, or a folder, searched with the folders in it.
+        paths: See `list_images`.
     """
 
-    forms = "a photograph or a folder of them"
+    forms = "a photograph, a folder of them or a pattern ('photos/*.jpg')"
     live = False
     still = True
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.description = f"photographs {path}"
-        self._images: Iterator[Image] = iter(())
-        self._pending: Image | None = None
-        self._taken = 0
-        self._closed = False
+    def __init__(self, *paths: str | Path) -> None:
+        self._paths = paths
+        self.description = f"photographs {' '.join(printable(path) for path in paths[:MOST_NAMED])}"
+        self.unread: list[Unread] = []
+        self._pictures: Iterator[Picture] = iter(())
+        self._pending: Picture | None = None
+        self._closed = self._reported = True
 
     @classmethod
     @override
     def accepts(cls, spec: str) -> bool:
         # Path's own is_dir and is_file raise at what is too long for a name, a GStreamer pipeline say.
-        return os.path.isdir(spec) or (is_image_name(spec) and os.path.isfile(spec))  # noqa: PTH112, PTH113
+        if os.path.isdir(spec) or (is_image_name(spec) and os.path.isfile(spec)):  # noqa: PTH112, PTH113
+            return True
+        return has_magic(spec) and any(is_image_name(found) for found in iglob(spec, recursive=True))  # noqa: PTH207
 
     @classmethod
     @override
     def from_spec(cls, spec: str, settings: SourceSettings) -> Self:
-        return cls(Path(spec))
+        return cls(spec)
 
     @override
     def open(self) -> None:
-        paths = find_images(self._path) if self._path.is_dir() else [self._path]
-        if not paths:
-            raise SourceError(f"no photograph in {self._path}; looked for {' '.join(SUFFIXES)}")
-        self._images = _decode_all(paths)
-        self._taken, self._closed = 0, False
-        self._pending = next(self._images, None)
+        listed = list_images(self._paths)
+        self.unread = list(listed.unread)
+        self._pictures = self._decode(listed.files)
+        self._closed = self._reported = False
+        self._pending = next(self._pictures, None)
         if self._pending is None:
-            raise SourceError(f"no photograph that can be read: {self._path}")
-        self.length = len(paths)
-        self.size = (self._pending.shape[1], self._pending.shape[0])
-        self.description = f"photograph {paths[0]}" if len(paths) == 1 else f"{len(paths)} photographs in {self._path}"
+            self._reported = True
+            raise SourceError(f"no photograph that can be read; {unread_lines(self.unread)[0]}")
+        height, width = self._pending.image.shape[:2]
+        self.length, self.size = len(listed.files), (width, height)
+        if len(listed.files) == 1:
+            self.description = f"photograph {printable(listed.files[0])}"
+        else:
+            places = ", ".join(printable(path) for path in self._paths[:MOST_NAMED])
+            self.description = f"{len(listed.files)} photographs in {places}"
 
     @override
     def read(self) -> Picture | None:
         if self._closed:
             return None
-        image, self._pending = self._pending, None
-        if image is None:
-            image = next(self._images, None)
-        if image is None:
-            return None
-        self._taken += 1
-        return Picture(image, float(self._taken - 1), cut=True)
+        picture, self._pending = self._pending or next(self._pictures, None), None
+        if picture is None:
+            self._report()
+        return picture
 
     @override
     def close(self) -> None:
         self._closed = True
         self._pending = None
+        self._report()
 
+    def _decode(self, files: Sequence[Path]) -> Iterator[Picture]:
+        taken = 0
+        for file in files:
+            try:
+                image = read_image(file)
+            except ValueError as problem:
+                self.unread.append(Unread(str(file), str(problem)))
+                continue
+            yield Picture(image, float(taken), cut=True, file=str(file))
+            taken += 1
 
-def _decode_all(paths: list[Path]) -> Iterator[Image]:
-    for path in paths:
-        try:
-            yield read_image(path)
-        except ValueError as problem:  # noqa: PERF203 - decoding takes a thousand times longer
-            log.warning("skipping %s: %s", path, problem)
+    def _report(self) -> None:
+        if not self._reported:
+            self._reported = True
+            for line in unread_lines(self.unread):
+                log.warning("%s", line)
 
 
 SOURCE = ImagesSource

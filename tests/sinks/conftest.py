@@ -30,10 +30,11 @@ def make_frame(
     size: tuple[int, int] = (64, 48),
     readings: Sequence[FaceReading] = (),
     captured_ns: int = 0,
+    file: str | None = None,
 ) -> tuple[Frame, Annotation]:
     """A frame and its annotation, grey 40 x index (counted round after the sixth)."""
     image = np.full((size[1], size[0], 3), STEP * (index % 7), np.uint8)
-    return Frame(index, captured_ns, timestamp, image), Annotation(image, tuple(readings))
+    return Frame(index, captured_ns, timestamp, image, file=file), Annotation(image, tuple(readings))
 
 
 @pytest.fixture
