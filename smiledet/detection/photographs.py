@@ -46,6 +46,11 @@ class PhotographSettings:
     faces: str = field(default="normal", metadata=one_of(*WORKING_SIDE))
 
 
+def photograph_detector(settings: PhotographSettings) -> str:
+    """The detector that searches photographs, by name."""
+    return NETWORK if settings.detector == AUTO else settings.detector
+
+
 @dataclass(frozen=True, slots=True)
 class PhotographFaces:
     """What was found in a photograph.
@@ -74,7 +79,7 @@ class PhotographLocator:
 
     def __init__(self, settings: PhotographSettings | None = None) -> None:
         settings = settings or PhotographSettings()
-        self.detector = NETWORK if settings.detector == AUTO else settings.detector
+        self.detector = photograph_detector(settings)
         self._detector = detector_kind(self.detector).scanning(None)
         self._side = WORKING_SIDE[settings.faces]
 
