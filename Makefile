@@ -15,7 +15,7 @@ DEV_SETUP := $(VENV)/.dev
 JOBS   ?= 2
 OLDEST := .venv-oldest
 QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources tasks workers \
-	test_clips.py test_pipeline.py test_reader.py test_same_pictures.py)
+	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-oldest lint bench train export lock wheel wheels clean
@@ -43,6 +43,9 @@ lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
@@ -84,5 +87,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,dev]'
+		--editable '.[train,bench,pandas,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

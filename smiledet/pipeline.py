@@ -13,7 +13,7 @@ from enum import Enum
 
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
-from smiledet.detection.photographs import photograph_detector
+from smiledet.detection.photographs import detector_name
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import plan_models
@@ -140,7 +140,7 @@ class Pipeline:
     @property
     def detector(self) -> str:
         """The face detector that runs."""
-        return photograph_detector(self._config.photographs) if self._still else self._config.detector
+        return detector_name(self._config.photographs) if self._still else self._config.detector
 
     @property
     def device(self) -> str:
