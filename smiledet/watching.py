@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from os import PathLike, fspath
 
 from typing_extensions import Self, override
@@ -133,6 +134,8 @@ class Watch(Iterator[Reading]):
                 raise problem
             raise StopIteration
         frame, annotation = taken
+        if self.source.live:  # a stage may still read the picture, which the caller may draw on
+            frame = replace(frame, image=frame.image.copy())
         return video_reading(frame, annotation.readings, self._tasks, self._detector)
 
     def close(self) -> None:
