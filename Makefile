@@ -44,6 +44,9 @@ lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
 	$(BIN)/python scripts/benchmark.py $(if $(OUTPUT),--output $(OUTPUT)) $(if $(PLOTS),--plots $(PLOTS)) $(BENCH)
@@ -84,5 +87,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,dev]'
+		--editable '.[train,bench,pandas,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

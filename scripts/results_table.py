@@ -1,9 +1,10 @@
-"""Print the README's results table: the shipped models beside the papers' and what a user would take instead.
+"""Print the results table of the documentation: the shipped models beside the papers'.
 
-Figures come from the `report.json` files that `smiledet evaluate --report` wrote into folders below REPORTS, or are
-measured now with --data-folder.
+Figures come from the models' index (--shipped), from the `report.json` files that `smiledet evaluate --report` wrote
+into folders below REPORTS, or are measured now with --data-folder.
 
 Example:
+  python scripts/results_table.py --shipped
   python scripts/results_table.py reports
   python scripts/results_table.py --data-folder ../shared/data
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.lab.benchmark.records import read_kept
 from smiledet.lab.training.evaluation.held_out import HELD_OUT
 from smiledet.lab.training.evaluation.tables import markdown, percent
 from smiledet.model_index import read_index
@@ -51,7 +53,7 @@ PRIVATE = "FER-2013 PrivateTest"
 
 PUBLISHED = {
     "smile": (
-        Published("SmileNet", "", "95.76 %", "GENKI-4K", "cited by the thesis"),
+        Published("SmileNet", "", "95.76 %", "GENKI-4K", "given to this project; the thesis' text has no figure"),
         Published("thesis: Inception-ResNet-V2", "", "92.8 %, AUC 0.980", "GENKI-4K", THESIS),
         Published("thesis: VGG-16", "", "91.2 %, AUC 0.905", "GENKI-4K", THESIS),
         Published("OpenCV's smile cascade", "", "65.6 %", "GENKI-4K", "measured for this project"),
@@ -94,6 +96,32 @@ def _read_report(path: Path) -> dict[str, Any] | None:
         return None if "models" in report else {**report, "data": str(report["data"]), "row": our_row(report)}
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise UsageError(f"{path} is no report of `smiledet evaluate`: {problem!r}") from problem
+
+
+def shipped_reports() -> list[dict[str, Any]]:
+    """Reports of the shipped classifiers: figures from the index, times from the benchmarks in docs/."""
+    times = _shipped_times()
+    reports = [
+        {
+            **model.figures,
+            "task": model.task,
+            "model": model.name,
+            "data": HELD_OUT[model.task].layout,
+            "split": HELD_OUT[model.task].split,
+            "milliseconds": times.get(f"{model.task}/{model.name}"),
+        }
+        for model in read_index()
+        if model.task in HELD_OUT
+    ]
+    return sorted(({**report, "row": our_row(report)} for report in reports), key=_rank)
+
+
+def _shipped_times() -> dict[str, float]:
+    """Milliseconds a face in LiteRT on one thread, of the file that it takes: int8 where that ships."""
+    path = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "models-shipped.json"
+    rows = [row for row in read_kept(path)["models"] if row["engine"] == "litert"]
+    times = {row["model"]: row["milliseconds"] for row in rows}
+    return {model.removesuffix(", int8"): times.get(f"{model}, int8", time) for model, time in times.items()}
 
 
 def _rank(report: Mapping[str, Any]) -> tuple[int, float]:
@@ -167,7 +195,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reports", nargs="?", type=Path, help="folder of reports; with --data-folder they go there")
     parser.add_argument("--data-folder", type=Path, help="measure now, on the data sets there")
+    parser.add_argument("--shipped", action="store_true", help="what the models' index says; nothing is measured")
     arguments = parser.parse_args()
+    if arguments.shipped:
+        print(results_table(shipped_reports()))
+        return 0
     if arguments.reports is None and arguments.data_folder is None:
         parser.error("give a folder of reports, or --data-folder")
     if arguments.data_folder is None:

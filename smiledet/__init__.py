@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from smiledet.results import Reading, Table
     from smiledet.sinks.base import Sink
     from smiledet.sources.base import Picture, Source
-    from smiledet.tasks.base import Task
+    from smiledet.tasks.base import Task, register_task
     from smiledet.tracker import Tracker
     from smiledet.watching import Watch, watch
 
@@ -64,6 +64,7 @@ _HOMES = {
     "Tracker": "tracker",
     "UsageError": "errors",
     "Watch": "watching",
+    "register_task": "tasks.base",
     "watch": "watching",
 }
 """The module of this package in which each public name lives."""
@@ -100,16 +101,19 @@ __all__ = [
     "UsageError",
     "Watch",
     "__version__",
+    "register_task",
     "watch",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # so that checkers complain about what is not there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

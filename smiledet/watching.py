@@ -12,6 +12,7 @@ from os import PathLike, fspath
 from typing_extensions import Self, override
 
 from smiledet.config import Config
+from smiledet.detection.photographs import detector_name
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Frame
 from smiledet.options import choose
@@ -106,7 +107,7 @@ class Watch(Iterator[Reading]):
 
     def __init__(self, config: Config, source: Source, live: bool, limits: Limits) -> None:
         self.source = source
-        self._detector = config.photographs.detector if source.still else config.detector
+        self._detector = detector_name(config.photographs) if source.still else config.detector
         self._handover = _Handover(1 if live else AHEAD, waits=not live)
         with ExitStack() as stack:
             stack.enter_context(opened(source))

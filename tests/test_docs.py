@@ -16,8 +16,10 @@ import pytest
 
 import smiledet
 from smiledet.cli import build_parser, command_names
+from smiledet.model_index import read_index
 
 ROOT = Path(smiledet.__file__).parents[1]
+README = ROOT / "README.md"
 UNIT = ROOT / "configs" / "smiledet.service"
 DOCKERFILES = sorted((ROOT / "docs" / "docker").glob("*.Dockerfile"))
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", *DOCKERFILES, *sorted((ROOT / "configs").glob("*"))]
@@ -27,12 +29,21 @@ PROGRAM = re.compile(r"(?:^|[\s`('])(?:\S*/bin/)?smiledet\s+(?=(?:" + "|".join(c
 """The program's name, with or without its folder, before a command of its own, and what follows it."""
 
 
+BLOCK = re.compile(r"(?:^(<!-- not run in the tests: .+ -->)\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def fenced_blocks(text: str) -> list[tuple[str, str, bool]]:
+    """Every fenced block: its language, its text, and whether the tests run it; a comment before it says why not."""
+    return [(kind, block, not reason) for reason, kind, block in BLOCK.findall(text)]
+
+
 def quoted_commands(text: str) -> list[list[str]]:
     """The words after `smiledet` of every command line in a text: in a block, between backticks, or in a Dockerfile.
 
     A command's bare name between backticks only speaks of it, and `--help` would end the test.
     """
-    lines = [line for line in text.splitlines() if line.startswith(("    ", "#   "))]
+    fenced = [line for kind, block, _ in fenced_blocks(text) if kind == "bash" for line in block.splitlines()]
+    lines = [*fenced, *(line for line in text.splitlines() if line.startswith(("    ", "#   ")))]
     blocks = [re.sub(r"(?<=\S)\s+#\s.*", "", line) for line in lines]
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if len(span.split()) > 2 and "--help" not in span]
     typed = [match[1] for span in [*blocks, *spans] if (match := PROGRAM.search(span))]
@@ -119,6 +130,123 @@ def test_what_a_dockerfile_copies_is_there(dockerfile):
     assert {"pyproject.toml", "requirements.lock", "smiledet", "models", "configs"} <= set(names)
     assert [name for name in names if not (ROOT / name).exists()] == []
     assert f"--file docs/docker/{dockerfile.name}" in text
+
+
+RUN = [
+    pytest.param(kind, block, id=f"{page.name}: {kind} {number}")
+    for page in PAGES
+    if page.suffix == ".md"
+    for number, (kind, block, run) in enumerate(fenced_blocks(page.read_text(encoding="utf-8")))
+    if run and kind in ("bash", "python")
+]
+
+
+@pytest.fixture(scope="module")
+def users_files(tmp_path_factory):
+    """What the pages' examples read: a portrait, a folder of photographs and a clip."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "photos").mkdir()
+    for place in (folder, folder / "photos"):
+        shutil.copy(ROOT / "smiledet" / "sources" / "portraits" / "hopper.jpg", place / "portrait.jpg")
+    words = ["run", "demo", "--no-show", "--record", "clip.mp4", "--max-frames", "40"]
+    subprocess.run([sys.executable, "-m", "smiledet", *words], cwd=folder, env=environment(), check=True, timeout=120)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """A user's, where `smiledet` and `python` are this checkout's."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
+
+
+@pytest.mark.parametrize(("kind", "block"), RUN)
+def test_a_block_runs_as_printed(kind, block, users_files, tmp_path):
+    shutil.copytree(users_files, tmp_path, dirs_exist_ok=True)
+    if kind == "python":
+        if ".to_pandas(" in block:
+            pytest.importorskip("pandas")
+        commands = [[sys.executable, "-c", block]]
+    else:
+        lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+        commands = [[sys.executable, "-m", *line] for line in lines if line]
+        assert all(line[0] == "smiledet" for line in lines if line)
+    for command in commands:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_blocks_are_found():
+    """Or nothing would be tested above."""
+    text = "<!-- not run in the tests: no camera -->\n```bash\nsmiledet run 0\n```\n\n```python\nprint()\n```\n"
+    assert fenced_blocks(text) == [("bash", "smiledet run 0\n", False), ("python", "print()\n", True)]
+    assert {param.id.partition(":")[0] for param in RUN} >= {"README.md", "quickstart.md", "python.md"}
+
+
+def test_what_the_readme_prints_is_what_is_read(users_files):
+    """Its table and its row, of the same pictures; numbers of a photograph's row may move a little."""
+    text = README.read_text(encoding="utf-8")
+    first = next(block for kind, block, _ in fenced_blocks(text) if kind == "json")
+    printed = json.loads(first)
+    words = ["run", "portrait.jpg", "--no-show", "--events", "row.jsonl"]
+    subprocess.run([sys.executable, "-m", "smiledet", *words], cwd=users_files, env=environment(), check=True)
+    row = json.loads((users_files / "row.jsonl").read_text())
+    assert list(printed) == list(row)
+    assert [printed[name] for name in ("smile", "emotion")] == [row[name] for name in ("smile", "emotion")]
+    assert printed["smile_score"] == pytest.approx(row["smile_score"], abs=0.05)
+    assert [printed[name] for name in ("x", "y", "width")] == pytest.approx(
+        [row[name] for name in ("x", "y", "width")], abs=4
+    )
+
+
+def test_the_readme_is_short():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 220
+    assert text.index("make demo") < 1000 and text.index("make test") < 1200
+    assert (ROOT / "docs" / "images" / "demo.gif").stat().st_size < 2_000_000
+
+
+def test_the_readmes_models_are_the_indexs():
+    rows = re.findall(
+        r"^\| (\w+)/([\w-]+)( \(default\))? \| ([\d.]+)", README.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    classifiers = [model for model in read_index() if model.labels]
+    assert sorted(row[:2] for row in rows) == sorted((model.task, model.name) for model in classifiers)
+    for task, name, default, figure in rows:
+        model = next(model for model in classifiers if (model.task, model.name) == (task, name))
+        assert bool(default) == model.default
+        expected = model.figures.get("mean_error") or 100 * model.figures["accuracy"]
+        assert float(figure) == pytest.approx(expected, abs=0.006)
+
+
+def test_the_notebook_runs():
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(ROOT / "docs" / "first-look.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute(env=environment())
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in shown)
+    assert any("smiling" in output.get("data", {}).get("text/plain", "") for output in shown)
+
+
+class TestSite:
+    def build(self, folder):
+        pytest.importorskip("material")
+        pytest.importorskip("mkdocstrings")
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+        command += ["--config-file", str(ROOT / "docs" / "site" / "mkdocs.yml"), "--site-dir", str(folder)]
+        quiet = {**environment(), "NO_MKDOCS_2_WARNING": "1"}
+        return subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=300, check=False)
+
+    def test_it_is_built_without_a_warning(self, tmp_path):
+        done = self.build(tmp_path)
+        assert done.returncode == 0, done.stderr
+        speed = (tmp_path / "benchmarks.html").read_text(encoding="utf-8")
+        assert speed.count("<table>") > 3 and "<!-- benchmark" not in speed
+        assert "smile/mobilenet-100" in (tmp_path / "accuracy.html").read_text(encoding="utf-8")
+        assert "smiledet.FaceReader" in (tmp_path / "reference.html").read_text(encoding="utf-8")
+        assert (tmp_path / "repository" / "models" / "smile" / "mini-xception.html").is_file()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.suffix == ".md"], ids=lambda path: path.name)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import smiledet
+from smiledet.model_index import find_model
 from smiledet.sources.demo import scene
 
 
@@ -45,7 +46,14 @@ class ListSource(smiledet.Source):
         pass
 
 
-@pytest.mark.parametrize("part", [SmileCounter, ListSource])
+def read_presents(network, picture):
+    """A task of one's own, read by a network of one's own: a .tflite or .onnx file with two outputs."""
+    smiledet.register_task("presents", labels=("none", "some"))
+    with smiledet.FaceReader(tasks=["presents"], model={"presents": str(network)}) as reader:
+        return [(face.presents.label, face.presents.score) for face in reader.read(picture)]
+
+
+@pytest.mark.parametrize("part", [SmileCounter, ListSource, read_presents])
 def test_it_takes_less_than_twenty_lines(part):
     assert len([line for line in inspect.getsource(part).splitlines() if line.strip()]) < 20
 
@@ -73,3 +81,12 @@ def test_a_sink_may_keep_what_it_is_handed():
     with ListSource([scene(number) for number in range(9)]) as source, Keeper() as keeper:
         smiledet.Pipeline(smiledet.Config(tasks=("smile",)), source, [keeper]).run()
     assert np.array_equal(keeper.kept[0], scene(8)) and not np.array_equal(*keeper.kept)
+
+
+def test_a_task_of_ones_own(monkeypatch, tmp_path):
+    monkeypatch.setattr("smiledet.tasks.base._registered", {})
+    network = tmp_path / "presents.tflite"
+    network.write_bytes(find_model("smile", "mini-xception").file("litert").read_bytes())
+    answers = read_presents(network, scene(0))
+    assert [label for label, _ in answers] == ["some", "none"]  # its outputs are "not smiling" and "smiling"
+    assert all(0.5 <= score <= 1 for _, score in answers)

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -210,3 +211,13 @@ def test_a_program_that_ends_in_the_middle_ends():
     root = Path(smiledet.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
+
+
+def test_photographs_are_searched_as_photographs(tmp_path):
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), scene(number))
+    readings = list(smiledet.watch(tmp_path, tasks=["smile"]))
+    assert [(reading.frame, len(reading), reading.detector) for reading in readings] == [
+        (0, 2, "mtcnn"),
+        (1, 2, "mtcnn"),
+    ]

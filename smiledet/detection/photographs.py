@@ -62,6 +62,11 @@ class PhotographFaces:
     turned: int = 0
 
 
+def detector_name(settings: PhotographSettings) -> str:
+    """The detector that searches photographs under these settings."""
+    return NETWORK if settings.detector == AUTO else settings.detector
+
+
 class PhotographLocator:
     """Searches photographs for faces. It belongs to one thread.
 
@@ -74,7 +79,7 @@ class PhotographLocator:
 
     def __init__(self, settings: PhotographSettings | None = None) -> None:
         settings = settings or PhotographSettings()
-        self.detector = NETWORK if settings.detector == AUTO else settings.detector
+        self.detector = detector_name(settings)
         self._detector = detector_kind(self.detector).scanning(None)
         self._side = WORKING_SIDE[settings.faces]
 

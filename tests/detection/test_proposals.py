@@ -41,7 +41,7 @@ SIZES = [(640, 360), (854, 480), (640, 480), (360, 640), (1280, 720), (321, 243)
 
 
 @pytest.mark.parametrize("size", SIZES)
-class TestMosaic:
+class TestPyramidCanvas:
     def test_copies_lie_apart_and_inside(self, size: tuple[int, int]) -> None:
         canvas = PyramidCanvas(*size, max(24, round(0.11 * min(size))))
         taken = np.zeros(canvas.canvas.shape, int)
@@ -67,8 +67,8 @@ class TestMosaic:
         for copy in canvas.copies:
             across = width / copy.width
             away = ((columns + 0.5 - middle[0]) ** 2 + (rows + 0.5 - middle[1]) ** 2) / (2 * across) ** 2
-            canvas = canvas.paint((250 * np.exp(-away)).astype(np.uint8))
-            view = canvas[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width]
+            painted = canvas.paint((250 * np.exp(-away)).astype(np.uint8))
+            view = painted[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width]
             row, column = (int(place) // CELL for place in np.unravel_index(view.argmax(), view.shape))
             box = canvas.box(copy.top // CELL + row, copy.left // CELL + column)
             assert box is not None
