@@ -15,7 +15,7 @@ DEV_SETUP := $(VENV)/.dev
 JOBS   ?= 2
 OLDEST := .venv-oldest
 QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources tasks workers \
-	test_clips.py test_pipeline.py test_reader.py test_same_pictures.py)
+	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-oldest lint bench train export lock wheel wheels clean

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smiledet.detection.detectors.choose import DETECTORS
+from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE
 from smiledet.detection.detectors.haar import HaarSettings
 from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
@@ -103,7 +103,7 @@ class Config:
     Attributes:
         tasks: What is read from a face.
         models: A folder with models of your own, searched before those that ship; empty for none.
-        detector: Which face detector runs on video.
+        detector: Which face detector runs on video; YuNet as `yunet=FILE`.
         photographs: How photographs are searched for faces.
         stats: Whether the stats line is drawn and printed.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
@@ -122,7 +122,7 @@ class Config:
 
     tasks: tuple[str, ...] = ("smile", "emotion")
     models: str = ""
-    detector: str = field(default="haar", metadata=one_of(*DETECTORS))
+    detector: str = field(default="haar", metadata=one_of(*DETECTORS, with_file=WITH_FILE))
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 
 from smiledet.config import Config, TaskSettings, load_config
-from smiledet.detection.detectors.choose import AUTO, DETECTORS
+from smiledet.detection.detectors.choose import ALLOWED, AUTO, is_detector
 from smiledet.errors import UsageError
 from smiledet.platform.choice import pick_platform
 
@@ -35,8 +35,8 @@ def choose(
     """
     if isinstance(tasks, str):
         raise UsageError(f"tasks={tasks!r}: expected a sequence of names, such as ('smile', 'emotion')")
-    if detector not in (None, AUTO, *DETECTORS):
-        raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(DETECTORS)}")
+    if detector not in (None, AUTO) and not is_detector(detector):
+        raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(ALLOWED)}")
     config = config or load_config(pick_platform().name).config
     model = model or {}
     if unread := sorted(set(model) - set(tasks)):

@@ -13,6 +13,7 @@ from enum import Enum
 
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
+from smiledet.detection.photographs import detector_name
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import plan_models
@@ -135,6 +136,11 @@ class Pipeline:
         ]
         if trace is not None:
             trace.order_threads([self._grabber.name, *(worker.name for worker in self._workers)])
+
+    @property
+    def detector(self) -> str:
+        """The face detector that runs."""
+        return detector_name(self._config.photographs) if self._still else self._config.detector
 
     @property
     def device(self) -> str:

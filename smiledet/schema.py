@@ -28,9 +28,9 @@ def between(low: float, high: float) -> dict[str, Any]:
     return {"low": low, "high": high}
 
 
-def one_of(*values: str) -> dict[str, Any]:
-    """Metadata of a text that must be one of the values."""
-    return {"values": values}
+def one_of(*values: str, with_file: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Metadata of a text that must be one of the values, or NAME=FILE with one of the names of `with_file`."""
+    return {"values": values, "with_file": with_file}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -117,8 +117,11 @@ def _scalar(hint: Any, metadata: Mapping[str, Any], value: Any, where: str, key:
     else:
         _expect(isinstance(value, str), "a text", value, where, key)
     if "values" in metadata:
-        allowed = metadata["values"]
-        _expect(value in allowed, f"one of {', '.join(allowed)}", value, where, key)
+        names = metadata["with_file"]
+        allowed = (*metadata["values"], *(f"{name}=FILE" for name in names))
+        name, _, file = value.partition("=")
+        holds = value in metadata["values"] or (name in names and file != "")
+        _expect(holds, f"one of {', '.join(allowed)}", value, where, key)
     if "low" in metadata:
         low, high = metadata["low"], metadata["high"]
         _expect(low <= value <= high, f"{low} to {high}", value, where, key)

@@ -7,11 +7,13 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from os import PathLike, fspath
 
 from typing_extensions import Self, override
 
 from smiledet.config import Config
+from smiledet.detection.detectors.choose import name_of
 from smiledet.detection.photographs import detector_name
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Frame
@@ -107,7 +109,7 @@ class Watch(Iterator[Reading]):
 
     def __init__(self, config: Config, source: Source, live: bool, limits: Limits) -> None:
         self.source = source
-        self._detector = detector_name(config.photographs) if source.still else config.detector
+        self._detector = detector_name(config.photographs) if source.still else name_of(config.detector)
         self._handover = _Handover(1 if live else AHEAD, waits=not live)
         with ExitStack() as stack:
             stack.enter_context(opened(source))
@@ -132,6 +134,8 @@ class Watch(Iterator[Reading]):
                 raise problem
             raise StopIteration
         frame, annotation = taken
+        if self.source.live:  # a stage may still read the picture, which the caller may draw on
+            frame = replace(frame, image=frame.image.copy())
         return video_reading(frame, annotation.readings, self._tasks, self._detector)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ LIMIT = 60.0
 
 # The command line does so before OpenCV is imported, as here only its own processes do.
 quieten_opencv()
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+(getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)  # it moved in OpenCV 4.13
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 

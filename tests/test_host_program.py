@@ -27,7 +27,7 @@ def state():
                for name, each in logging.Logger.manager.loggerDict.items() if isinstance(each, logging.Logger)}
     return {
         "OpenCV's threads": cv2.getNumThreads(),
-        "OpenCV's level": cv2.utils.logging.getLogLevel(),
+        "OpenCV's level": (getattr(cv2, "getLogLevel", None) or cv2.utils.logging.getLogLevel)(),
         "signals": {number: str(signal.getsignal(number)) for number in signal.valid_signals()},
         # joblib, which reads the weights of MTCNN, sets this one when it is imported.
         "environment": {name: value for name, value in os.environ.items() if name != "KMP_INIT_AT_FORK"},

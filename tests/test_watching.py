@@ -221,3 +221,21 @@ def test_photographs_are_searched_as_photographs(tmp_path):
         (0, 2, "mtcnn"),
         (1, 2, "mtcnn"),
     ]
+
+
+def test_a_live_picture_is_the_callers_own():
+    """Live, the aligner may still read the frame that was handed out; what the caller draws must not come into it."""
+    source = Script(12, live=True)
+    pictures = []
+    taken = source.read
+
+    def read():
+        picture = taken()
+        if picture is not None:
+            pictures.append(picture.image)
+        return picture
+
+    source.read = read
+    with smiledet.watch(source, tasks=["smile"]) as watched:
+        for reading in watched:
+            assert not any(np.shares_memory(reading.image, image) for image in pictures)

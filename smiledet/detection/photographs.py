@@ -12,7 +12,7 @@ from typing import Literal
 
 import cv2
 
-from smiledet.detection.detectors.choose import AUTO, DETECTORS, detector_kind
+from smiledet.detection.detectors.choose import AUTO, DETECTORS, WITH_FILE, detector_kind, name_of
 from smiledet.detection.locator import distinct
 from smiledet.detection.search import scan
 from smiledet.frame import Detection, GreyImage, Image
@@ -36,13 +36,13 @@ class PhotographSettings:
     """How photographs are searched; a video is searched otherwise, see `LocatorSettings`.
 
     Attributes:
-        detector: The face detector; `auto` is MTCNN.
+        detector: The face detector; `auto` is MTCNN. YuNet is chosen with its file: `yunet=FILE`.
         faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
             1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
             4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
     """
 
-    detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS))
+    detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS, with_file=WITH_FILE))
     faces: str = field(default="normal", metadata=one_of(*WORKING_SIDE))
 
 
@@ -64,6 +64,10 @@ class PhotographFaces:
 
 def detector_name(settings: PhotographSettings) -> str:
     """The detector that searches photographs under these settings."""
+    return name_of(_choice(settings))
+
+
+def _choice(settings: PhotographSettings) -> str:
     return NETWORK if settings.detector == AUTO else settings.detector
 
 
@@ -74,13 +78,13 @@ class PhotographLocator:
         settings: See `PhotographSettings`.
 
     Raises:
-        UsageError: The detector is not installed.
+        ModelError: The detector is not installed, or its file is missing or damaged.
     """
 
     def __init__(self, settings: PhotographSettings | None = None) -> None:
         settings = settings or PhotographSettings()
         self.detector = detector_name(settings)
-        self._detector = detector_kind(self.detector).scanning(None)
+        self._detector = detector_kind(_choice(settings)).scanning(None)
         self._side = WORKING_SIDE[settings.faces]
 
     def find(self, image: Image) -> PhotographFaces:

@@ -125,7 +125,6 @@ def assert_only_our_lines(stderr):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["COMMAND", "smiledet --help"]),
         (["frobnicate"], ["'frobnicate'", "run", "models"]),
         (["run", "demo", "--frobnicate"], ["--frobnicate"]),
         (["run", "demo", "demo"], ["unrecognized arguments: demo"]),

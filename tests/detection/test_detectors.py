@@ -14,7 +14,7 @@ import pytest
 import smiledet.detection
 from smiledet.detection.detectors import packages
 from smiledet.detection.detectors.base import DetectorKind
-from smiledet.detection.detectors.choose import DETECTORS, detector_kind, installed_detectors
+from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_kind, installed_detectors
 from smiledet.detection.detectors.framing import Framing, framed
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, LocatorSettings
@@ -55,8 +55,9 @@ def portrait_and_box(portrait, face=100):
 def test_every_detector_of_the_folder_is_named():
     package = smiledet.detection.detectors
     modules = [importlib.import_module(f"{package.__name__}.{found.name}") for found in iter_modules(package.__path__)]
-    there = {module.__name__.rpartition(".")[2] for module in modules if hasattr(module, "DETECTOR")}
-    assert there == set(DETECTORS)
+    for attribute, expected in (("DETECTOR", DETECTORS), ("detector_of", WITH_FILE)):
+        there = {module.__name__.rpartition(".")[2] for module in modules if hasattr(module, attribute)}
+        assert there == set(expected)
     assert {"haar", "hog"} <= set(INSTALLED)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection.detectors import mtcnn
 from smiledet.detection.detectors.choose import installed_detectors
 from smiledet.detection.detectors.mtcnn import cut_patch, square, suppress
 from smiledet.detection.detectors.mtcnn_networks import (
@@ -14,6 +16,7 @@ from smiledet.detection.detectors.mtcnn_networks import (
     proposal_network,
     refining_network,
 )
+from smiledet.sources.demo import scene
 
 installed = pytest.mark.skipif("mtcnn" not in installed_detectors(), reason="mtcnn is not installed")
 
@@ -118,3 +121,19 @@ def test_a_patch_shows_what_its_candidate_frames():
     assert np.abs(patch[0].astype(int) - image[40, 30:70].reshape(20, 2).mean(axis=1)).max() <= 1
     outside = cut_patch(image, np.array([-50.0, -50, -10, -10, 1]), 20)
     assert (outside == 128).all()
+
+
+@installed
+def test_many_candidates_go_through_in_batches(monkeypatch):
+    """A mosaic of sixty faces: the same boxes and scores, however many candidates are refined at once."""
+    tile = cv2.cvtColor(
+        cv2.resize(scene(0)[80:380, 50:330], (70, 75), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY
+    )
+    mosaic = np.tile(tile, (6, 10))
+    network, seen = mtcnn._run, []
+    monkeypatch.setattr(mtcnn, "_run", lambda net, batch: seen.append(batch.shape) or network(net, batch))
+    found = mtcnn.MtcnnDetector().detect(mosaic, 24)
+    assert len(found) >= 58
+    assert max(shape[0] for shape in seen) == mtcnn.BATCH
+    monkeypatch.setattr(mtcnn, "BATCH", 10**9)
+    assert mtcnn.MtcnnDetector().detect(mosaic, 24) == found

@@ -66,7 +66,9 @@ class FaceDetector(ABC):
 
 @dataclass(frozen=True, slots=True)
 class DetectorKind:
-    """How one detector is made for each use. A module of this folder that has one as `DETECTOR` is a detector.
+    """How one detector is made for each use.
+
+    A module of this folder that has one as `DETECTOR` is a detector; so is one whose `detector_of` makes one of a file.
 
     Attributes:
         scanning: For whole pictures. It is handed the settings that the configuration has under the detector's name,

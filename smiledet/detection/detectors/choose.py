@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from smiledet.detection.detectors.base import DetectorKind
 from smiledet.errors import ModelError, UsageError
@@ -11,18 +12,44 @@ AUTO = "auto"
 """Whatever suits the source: Viola-Jones for video, MTCNN for photographs."""
 
 DETECTORS = ("haar", "hog", "mmod", "mtcnn")
-"""The detectors that there are, one a file in this folder; a test holds that none is missing here."""
+"""The detectors that come with the package or an extra of it, one a file in this folder."""
+
+WITH_FILE = ("yunet",)
+"""Those that need a file that the user brings, each chosen as NAME=FILE; a test holds that none is missing here."""
+
+ALLOWED = (*DETECTORS, *(f"{name}=FILE" for name in WITH_FILE))
+"""What a user may write, for messages."""
 
 
-def detector_kind(name: str) -> DetectorKind:
+def is_detector(choice: str) -> bool:
+    """Whether a detector can be chosen by these words.
+
+    >>> is_detector("haar"), is_detector("yunet=face_detection_yunet.onnx"), is_detector("yunet")
+    (True, True, False)
+    """
+    name, _, file = choice.partition("=")
+    return name in WITH_FILE if file else choice in DETECTORS
+
+
+def name_of(choice: str) -> str:
+    """The detector's name, without its file."""
+    return choice.partition("=")[0]
+
+
+def detector_kind(choice: str) -> DetectorKind:
     """How a detector is made.
 
+    Args:
+        choice: One of `DETECTORS`, or NAME=FILE with a name of `WITH_FILE`.
+
     Raises:
-        ModelError: No such detector, or it cannot be made here; the message names the extra to install.
+        ModelError: No such detector, or it cannot be made here; the message names the extra to install, or the file.
     """
-    if name not in DETECTORS:
-        raise ModelError(f"no detector {name!r}; there are {', '.join(DETECTORS)}")
-    kind: DetectorKind = import_module(f"smiledet.detection.detectors.{name}").DETECTOR
+    if not is_detector(choice):
+        raise ModelError(f"no detector {choice!r}; there are {', '.join(ALLOWED)}")
+    name, _, file = choice.partition("=")
+    module = import_module(f"smiledet.detection.detectors.{name}")
+    kind: DetectorKind = module.detector_of(Path(file).expanduser()) if file else module.DETECTOR
     kind.check()
     return kind
 

@@ -47,12 +47,12 @@ class OpenVINOYardstick(Engine):
     def check(cls) -> None:
         """See `Engine.check`."""
         if find_spec("openvino") is None:
-            raise UsageError("the yardstick openvino needs OpenVINO: pip install 'smiledet[bench]'")
+            raise UsageError("timing openvino needs OpenVINO: pip install 'smiledet[bench]'")
 
     def predict(self, chips: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """See `Engine.predict`."""
         if self._request is None:
-            raise ValueError("the yardstick is closed")
+            raise ValueError("the runner is closed")
         check_chips(chips, self._shape)
         scores = np.empty((len(chips), self._classes), np.float32)
         for rows, batch in in_batches(chips.astype(np.float32, copy=False), self._batch):

@@ -216,7 +216,7 @@ def test_what_a_report_times(monkeypatch):
     assert speed.milliseconds > 0 and speed.kilobytes > 50
 
 
-def test_openvino_is_a_yardstick_and_no_engine(monkeypatch):
+def test_openvino_is_timed_and_is_no_engine(monkeypatch):
     assert runner_names()[-1] == OPENVINO and "litert" in runner_names()
     with pytest.raises(UsageError, match="no engine 'abacus'; there are litert, onnx"):
         runner_class("abacus")
@@ -228,12 +228,12 @@ def test_openvino_is_a_yardstick_and_no_engine(monkeypatch):
 @needs_openvino
 def test_openvino_answers_as_litert_does(smile):
     chips = random_chips(smile.input_shape, 3)
-    yardstick = load_runner(OPENVINO, smile.files["onnx"], 1)
+    openvino = load_runner(OPENVINO, smile.files["onnx"], 1)
     own = load_runner("litert", smile.files["litert"], 1)
-    np.testing.assert_allclose(yardstick.predict(chips), own.predict(chips), atol=1e-4)
-    yardstick.close()
+    np.testing.assert_allclose(openvino.predict(chips), own.predict(chips), atol=1e-4)
+    openvino.close()
     with pytest.raises(ValueError, match="closed"):
-        yardstick.predict(chips)
+        openvino.predict(chips)
 
 
 @needs_openvino

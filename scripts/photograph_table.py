@@ -1,0 +1,177 @@
+"""Faces that each detector finds in photographs: how many, how many more than there are, and in what time.
+
+Three kinds of picture, all made of `../shared/data`:
+
+- GENKI-4K's photographs, each of one person or more. Nobody has drawn boxes: one where none of the other detectors has
+  one counts as false.
+- HELEN's portraits, brought to 640x480 with grey around them. The 68 points say where the face is.
+- A mosaic of 4,000x3,000 pixels of 380 of HELEN's and AFW's faces, 60 to 100 pixels wide, each in a field of its own.
+
+    python scripts/photograph_table.py --data-folder ../shared/data --detectors mtcnn haar
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import cv2
+import numpy as np
+
+from smiledet.detection.photographs import WORKING_SIDE, PhotographLocator, PhotographSettings
+from smiledet.exposure import even_out, measure, table_of
+from smiledet.frame import Box, Detection, Image, Points
+from smiledet.lab.datasets.base import read_samples
+from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
+from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.tables import markdown
+
+PORTRAIT = (640, 480)
+ROWS, COLUMNS, FIELD = 19, 20, (200, 157)
+"""The mosaic: 380 fields of 200x157 pixels."""
+AROUND = 110
+"""Grey around a portrait that does not fill its picture."""
+SAME = 0.3
+"""Intersection over union from which a box is the face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture and the places of its faces; None where they are not known."""
+
+    image: Image
+    faces: tuple[Box, ...] | None
+
+
+def place(points: Points) -> Box:
+    """The square that Viola-Jones would draw, about: 1.15 times the span of the points, a little above them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = 1.15 * float((high - low).max())
+    centre = (low + high) / 2
+    return Box(float(centre[0]) - side / 2, float(centre[1]) - side / 2 - 0.06 * side, side, side)
+
+
+def portrait(face: AnnotatedFace) -> Scene:
+    """The photograph as large as 640x480 lets it be, in the middle."""
+    image = cv2.imread(str(face.image))
+    assert image is not None
+    height, width = image.shape[:2]
+    scale = min(PORTRAIT[0] / width, PORTRAIT[1] / height)
+    shift = (np.array(PORTRAIT) - scale * np.array([width, height])) / 2
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    drawn = cv2.warpAffine(image, matrix, PORTRAIT, flags=cv2.INTER_CUBIC, borderValue=(AROUND,) * 3)
+    return Scene(np.asarray(drawn, np.uint8), (place(face.points * scale + shift),))
+
+
+def mosaic(faces: list[AnnotatedFace], seed: int = 0) -> Scene:
+    """Every face in a field of its own, 60 to 100 pixels wide; its photograph is cut to the field."""
+    random = np.random.default_rng(seed)
+    canvas = np.full((ROWS * FIELD[1], COLUMNS * FIELD[0], 3), AROUND, np.uint8)
+    boxes = []
+    for number, index in enumerate(random.permutation(len(faces))[: ROWS * COLUMNS]):
+        face = faces[index]
+        image = cv2.imread(str(face.image))
+        assert image is not None
+        own = place(face.points)
+        scale = random.uniform(60, 100) / own.width
+        shift = np.array(FIELD) / 2 - scale * np.array(own.centre)
+        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+        flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        small = cv2.warpAffine(
+            shrunk(image, scale), halves(matrix, scale), FIELD, flags=flags, borderValue=(AROUND,) * 3
+        )
+        left, top = FIELD[0] * (number % COLUMNS), FIELD[1] * (number // COLUMNS)
+        canvas[top : top + FIELD[1], left : left + FIELD[0]] = small
+        centre = (left + FIELD[0] / 2, top + FIELD[1] / 2)
+        side = scale * own.width
+        boxes.append(Box(centre[0] - side / 2, centre[1] - side / 2, side, side))
+    return Scene(canvas, tuple(boxes))
+
+
+def shrunk(image: Image, scale: float) -> Image:
+    """The picture at the scale, so that nothing aliases; enlargement is left to the caller."""
+    if scale >= 1:
+        return image
+    return np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def halves(matrix: np.ndarray, scale: float) -> np.ndarray:
+    """The map for a picture that `shrunk` has brought to the scale."""
+    rest = matrix.copy()
+    if scale < 1:
+        rest[:, :2] /= scale
+    return rest
+
+
+def genki(folder: Path, count: int) -> Iterator[Scene]:
+    """Photographs of GENKI-4K, evenly spread over the set."""
+    samples = read_samples(HELD_OUT["smile"].data(folder), "smile")[1]
+    for sample in samples[:: max(1, len(samples) // count)][:count]:
+        image = cv2.imread(str(sample.image))
+        assert image is not None
+        yield Scene(image, None)
+
+
+def attested(boxes: list[Detection], others: list[Detection]) -> int:
+    """How many boxes have a counterpart among the others."""
+    return sum(any(box.box.iou(other.box) >= SAME for other in others) for box in boxes)
+
+
+def row(
+    kind: str, scenes: list[Scene], locator: PhotographLocator, witnesses: list[PhotographLocator], faces: str
+) -> list[str]:
+    """One detector on one kind of picture."""
+    sought = found = extra = boxes = 0
+    seconds = []
+    for scene in scenes:
+        grey = cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY)
+        start = perf_counter()
+        seen = list(locator.find(even_out(grey, table_of(measure(grey)))).detections)
+        seconds.append(perf_counter() - start)
+        boxes += len(seen)
+        if scene.faces is None:
+            sought += 1
+            found += bool(seen)
+            extra += len(seen) - attested(seen, [face for each in witnesses for face in each.find(grey).detections])
+        else:
+            sought += len(scene.faces)
+            hits = sum(any(face.box.iou(place) >= SAME for face in seen) for place in scene.faces)
+            found += hits
+            extra += len(seen) - hits
+    median = 1000 * float(np.median(seconds))
+    return [kind, f"{locator.detector}, {faces}", f"{found} of {sought}", f"{extra} of {boxes}", f"{median:.1f}"]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-folder", type=Path, required=True, help="see ../shared/data/README.md")
+    parser.add_argument("--detectors", nargs="+", default=["mtcnn", "haar"], help="yunet=FILE is one, too")
+    parser.add_argument("--faces", nargs="+", default=["normal"], choices=WORKING_SIDE)
+    parser.add_argument("--photographs", type=int, default=1000, help="of GENKI-4K at most")
+    parser.add_argument("--portraits", type=int, default=200, help="of HELEN at most")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    annotated = read_annotated_faces(arguments.data_folder / "landmarks68.tar.gz")
+    helen = [face for face in annotated if face.image.parent.name == "helen"]
+    kinds: dict[str, Callable[[], list[Scene]]] = {
+        "GENKI-4K": lambda: list(genki(arguments.data_folder, arguments.photographs)),
+        "HELEN, 640x480": lambda: [portrait(face) for face in helen[: arguments.portraits]],
+        "mosaic, 12 megapixels": lambda: [mosaic(annotated)],
+    }
+    rows = []
+    for kind, make in kinds.items():
+        scenes = make()
+        for faces in arguments.faces:
+            locators = [PhotographLocator(PhotographSettings(each, faces)) for each in arguments.detectors]
+            rows += [
+                row(kind, scenes, each, [other for other in locators if other is not each], faces) for each in locators
+            ]
+    print(markdown(["pictures", "detector, faces", "found", "boxes that are no known face", "ms, median"], rows))
+
+
+if __name__ == "__main__":
+    main()
