@@ -13,6 +13,7 @@ from enum import Enum
 
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
+from smiledet.detection.photographs import detector_name
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import plan_models
@@ -31,7 +32,7 @@ from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class Pipeline:
         self._still = source.still
         self._plan = plan_models(config)
         self._tasks = self._plan.tasks
-        self._board = LabelBoard(self._tasks)
+        self._track_labels = TrackLabels(self._tasks)
         self._drawn = RateMeter()
         self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
         self._late: list[SmiledetError] = []
@@ -118,7 +119,7 @@ class Pipeline:
         stages = self._stages(policy, sink_stages)
         ring = config.buffer
         self.buffer = FrameBuffer(
-            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, roomy=round(1e6 * ring.megabytes)
+            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, byte_budget=round(1e6 * ring.megabytes)
         )
         self._grabber = Grabber(
             source,
@@ -135,6 +136,11 @@ class Pipeline:
         ]
         if trace is not None:
             trace.order_threads([self._grabber.name, *(worker.name for worker in self._workers)])
+
+    @property
+    def detector(self) -> str:
+        """The face detector that runs."""
+        return detector_name(self._config.photographs) if self._still else self._config.detector
 
     @property
     def device(self) -> str:
@@ -179,7 +185,7 @@ class Pipeline:
         waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
         watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
         if self._window is not None:
-            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), apart=True))
+            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), uncounted=True))
         return [
             StageSpec(locator.STAGE),
             StageSpec(aligner.STAGE, frozenset({locator.STAGE})),
@@ -203,9 +209,11 @@ class Pipeline:
                 "trace": self._trace,
             }
 
-        workers = make_stages(config, self._plan, self._board, self._still, common)
+        workers = make_stages(config, self._plan, self._track_labels, self._still, common)
         stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
-        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
+        workers.append(
+            DrawerWorker(self._tasks, self._track_labels, self._drawn, stats, self._draw, **common(drawer.STAGE))
+        )
         return workers
 
     def _stats(self, faces: int) -> StatsLine:

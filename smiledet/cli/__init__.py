@@ -7,11 +7,12 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.own_process import quieten_opencv
@@ -20,45 +21,117 @@ from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_
 INTERRUPTED = 130
 
 
+ORDER = ("run", "images", "models", "platform", "train", "evaluate", "export", "explain", "datasets", "bench")
+"""Commands in the order in which people come to need them; any other follows."""
+
+SHELLS = ("bash", "zsh", "tcsh")
+"""What `--print-completion` knows."""
+
+COMPLETION = "--print-completion"
+
+
 def command_names() -> list[str]:
-    """The commands that there are: one a file in this folder."""
-    return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+    """The commands that there are: one a file in this folder, in the order of `ORDER`."""
+    found = [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]
+    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains on one line, as everything else does."""
+    """Complains on one line, as everything else does, and says what was probably meant."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("allow_abbrev", False)
+        super().__init__(**settings)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.dest == "command" and action.choices is not None and value not in action.choices:
+            raise UsageError(
+                f"no command {value!r}{_nearest(value, action.choices)}; there are {', '.join(action.choices)}"
+            )
+        super()._check_value(action, value)
 
-def _summary(command: str) -> str:
-    """The first line of a command's docstring, without importing it."""
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `argparse`; a flag that this command does not have is refused here, where its own are known."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            hint = _nearest(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return parsed, unknown
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """What was probably meant, in words; empty where nothing is near."""
+    found = get_close_matches(word, list(known), 1)
+    return f", did you mean {found[0]}?" if found else ""
+
+
+def _summary(command: str) -> tuple[str, str]:
+    """The first line of a command's docstring and its first example, without importing it."""
     # Not parsed: that of every command would take a tenth of the time in which a run starts.
     with Path(__path__[0], f"{command}.py").open(encoding="utf-8") as source:
-        return source.readline().strip().strip('"')
+        first = source.readline().strip().strip('"')
+        example = next((line.strip() for line in source if line.startswith(f"  smiledet {command}")), "")
+        return first, example
 
 
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser of every command; only the one that was asked for is imported."""
-    parser = _Parser(prog="smiledet", description="Reads faces, smiles and emotions in real time.")
+    summaries = {name: _summary(name) for name in command_names()}
+    parser = _Parser(
+        prog="smiledet",
+        description="Reads faces, smiles and emotions in real time.",
+        epilog="Examples:\n" + "\n".join(f"  {example}" for _, example in summaries.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=_version())
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more, with tracebacks")
+    parser.add_argument(COMPLETION, choices=SHELLS, help="print what a shell completes smiledet's words with")
+    _add_loudness(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    for name in command_names():
-        if name != command:
-            commands.add_parser(name, help=_summary(name))
+    for name, (summary, _) in summaries.items():
+        if command not in (name, EVERY):
+            commands.add_parser(name, help=summary)
             continue
         module = import_module(f"smiledet.cli.{name}")
         chosen = commands.add_parser(
             name,
-            help=_summary(name),
+            help=summary,
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(chosen)
+        _add_loudness(chosen)
         chosen.set_defaults(run=module.run)
     return parser
+
+
+EVERY = "*"
+"""Import every command, for their arguments."""
+
+
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    """Declare -q and -v, which may stand before and after the command."""
+    for flags, words in (
+        (("-q", "--quiet"), "say nothing but errors"),
+        (("-v", "--verbose"), "say more, with tracebacks"),
+    ):
+        parser.add_argument(*flags, action="store_true", default=argparse.SUPPRESS, help=words)
+
+
+def _loudness(words: Sequence[str]) -> int:
+    if "-v" in words or "--verbose" in words:
+        return logging.DEBUG
+    return logging.ERROR if "-q" in words or "--quiet" in words else logging.INFO
+
+
+def _print_completion(shell: str) -> int:
+    import shtab
+
+    print(shtab.complete(build_parser(EVERY), shell))
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,9 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     wanted = next((word for word in words if word in command_names()), None)
-    verbose = "-v" in words or "--verbose" in words
     logging.basicConfig(format="smiledet: %(message)s", level=logging.WARNING)  # other packages' news is none of ours
-    logging.getLogger("smiledet").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("smiledet").setLevel(_loudness(words))
     quieten_opencv()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: no terminal's encoding may end a run
@@ -85,9 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_handlers(IGNORED)
     try:
         with on_signals(interrupt) as heard:
-            parsed = build_parser(wanted).parse_args(words)
-            code: int = parsed.run(parsed)
-        sys.stdout.flush()
+            code = _run(words, wanted)
+        if sys.stdout is not None:  # closed by whoever started us (`>&-`)
+            sys.stdout.flush()
     except Exception as problem:
         if heard.yes:  # it is what an import made of the interrupt, or came of its being half done
             return _interrupted()
@@ -103,6 +175,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _interrupted()
     finally:
         set_handlers(IGNORED if arguments is None else before)
+    return code
+
+
+def _run(words: Sequence[str], wanted: str | None) -> int:
+    parser = build_parser(wanted)
+    if not words:
+        parser.print_help()
+        return 0
+    if words[0].partition("=")[0] == COMPLETION:
+        shell = words[0].partition("=")[2] or "".join(words[1:2])
+        if shell not in SHELLS:
+            raise UsageError(f"{COMPLETION} {shell!r}: expected one of {', '.join(SHELLS)}")
+        return _print_completion(shell)
+    parsed = parser.parse_args(words)
+    code: int = parsed.run(parsed)
     return code
 
 

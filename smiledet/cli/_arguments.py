@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
+def add_models(parser: argparse._ActionsContainer) -> None:
     """Declare `--models`."""
     parser.add_argument(
         "--models", type=Path, metavar="FOLDER", help="models of your own, searched before those that ship"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_models, use_models
@@ -53,17 +53,37 @@ def _print_models(check: bool, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_model_row(*each) for each in zip(models, sizes, strict=True)], indent=2))
         return
-    rows = [
-        (
-            f"{model.task}/{model.name}",
-            model.architecture,
-            _shape((model.input.size, model.input.size, model.input.channels)) if model.input else "-",
-            ", ".join(f"{engine} {size / 1e3:.0f} kB" for engine, size in files.items()),
-            ", ".join(f"{name} {value}" for name, value in model.figures.items() if isinstance(value, (int, float))),
-        )
-        for model, files in zip(models, sizes, strict=True)
-    ]
-    print(table(("model", "architecture", "input", "files", "figures"), rows))
+    rows = [_cells_of(model, files) for model, files in zip(models, sizes, strict=True)]
+    print(table(("model", "default", "input", "kB", "measured", "formats"), rows))
+
+
+def _cells_of(model: Model, sizes: dict[str, int]) -> tuple[str, ...]:
+    """A row of the table; `kB` is of the file that LiteRT loads, or of all where it loads none."""
+    side = _shape((model.input.size, model.input.size, model.input.channels)) if model.input else ""
+    run = [size for engine, size in sizes.items() if engine in ("litert-int8", "litert")]
+    formats = dict.fromkeys(engine.partition("-")[0] for engine in sizes)
+    default = "yes" if model.input and find_default(model.task) == (model.name, model.folder) else ""
+    weight = f"{(min(run) if run else sum(sizes.values())) / 1e3:.0f}"
+    return f"{model.task}/{model.name}", default, side, weight, _measured(model.figures), ", ".join(formats)
+
+
+def find_default(task: str) -> tuple[str, object]:
+    """The name and folder of the model that is taken where nobody names one."""
+    from smiledet.model_index import find_model
+
+    model = find_model(task)
+    return model.name, model.folder
+
+
+def _measured(figures: Mapping[str, Any]) -> str:
+    """The one figure that tells most."""
+    if "mean_error" in figures:
+        return f"{figures['mean_error']:.1f} years off"
+    if "accuracy" in figures:
+        return f"{100 * figures['accuracy']:.1f} % right"
+    if "error_framed" in figures:
+        return f"{100 * figures['error_framed']:.1f} % off"
+    return f"recall {100 * figures['recall']:.1f} %" if "recall" in figures else ""
 
 
 def _sizes(model: Model, check: bool) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """Watch a camera, a stream, a clip or the demo, and show, record and report every face.
 
-SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a folder of photographs or
-`demo`; on a Jetson also a CSI camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…).
-Without one the first camera is used, and the demo where there is no camera.
+SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a photograph,
+a folder of photographs, or `demo`; on a Jetson also a CSI camera (csi://0), or what the board
+decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first camera is used, and the demo where
+there is no camera.
 
-A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is only watched in a
-window) it is played at its own pace. Press q or Esc in the window to stop.
+A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is
+only watched in a window) it is played at its own pace. Of a folder every photograph is read, in the
+folders below it, too. Press q or Esc in the window to stop. What was found is printed at the end.
 
 Example:
   smiledet run 0 --stats
@@ -43,55 +45,62 @@ UNWATCHED_SECONDS = 20.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    from smiledet.detection.detectors.choose import DETECTORS
+    from smiledet.engines.choice import ENGINES
+    from smiledet.engines.files import PRECISIONS
+
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
-    parser.add_argument("--tasks", metavar="A,B", help="what to read, separated by commas (default: smile,emotion)")
-    parser.add_argument("--model", action="append", default=[], metavar="TASK=NAME", help="another model for a task")
-    add_models(parser)
-    parser.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="of a task of your own")
-    parser.add_argument("--detector", metavar="NAME", help="the face detector: haar, hog, mmod, mtcnn or yunet=FILE")
-    parser.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
-    parser.add_argument("--engine", metavar="NAME", help="what runs them: auto, litert, onnx, tensorrt or tensorflow")
-    parser.add_argument("--precision", metavar="NAME", help="of the networks: auto, float32, float16, dynamic or int8")
-    parser.add_argument("--platform", default="auto", metavar="NAME", help="the configuration to start from")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
-    parser.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
-    parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write the annotated video")
-    parser.add_argument(
+    what = parser.add_argument_group("what is read")
+    what.add_argument("--tasks", metavar="A,B", help="smile, emotion, gender, age or your own (default: smile,emotion)")
+    what.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="TASK=NAME|FILE",
+        help="another model for a task, see `smiledet models`; or a .tflite or .onnx file",
+    )
+    add_models(what)
+    what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
+    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)}")
+    what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
+    how = parser.add_argument_group("what runs it")
+    how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: {', '.join(ENGINES)}")
+    how.add_argument("--precision", metavar="NAME", help=f"numbers of the networks: {', '.join(PRECISIONS)}")
+    how.add_argument("--platform", default="auto", metavar="NAME", help="see `smiledet platform`")
+    how.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
+    how.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
+    out = parser.add_argument_group("what comes out", "A file that is there already is overwritten.")
+    out.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
+    out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
+    out.add_argument(
         "--events",
         type=Path,
         metavar="OUT.jsonl|OUT.csv|-",
-        help="write a row a face and frame; - for JSON lines on standard output",
+        help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
+        "- for JSON lines on standard output",
     )
-    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="write a contact sheet of annotated frames")
-    parser.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
-    parser.add_argument(
-        "--rate", type=_positive_float, metavar="FPS", help="with --realtime, play it as a camera of that rate would"
-    )
-    parser.add_argument("--loop", action="store_true", help="begin a file again when it ends")
-    parser.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop after N frames")
-    parser.add_argument("--duration", type=_positive_float, metavar="S", help="stop after S seconds of the source")
-    parser.add_argument(
-        "--stats", action="store_true", help="draw FPS, latency, device and drops; print tables at the end"
-    )
-    parser.add_argument(
+    out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
+    out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
+    out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
+    out.add_argument("--stats", action="store_true", help="draw FPS, latency, device, drops; print tables")
+    out.add_argument(
         "--telemetry",
         action=argparse.BooleanOptionalAction,
         default=None,
         help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
     )
-    parser.add_argument(
-        "--trace", type=Path, metavar="OUT.json", help="write what every thread did; for ui.perfetto.dev"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
-    parser.add_argument(
-        "--report", type=Path, metavar="OUT.json", help="write the run's figures; - for standard output"
-    )
-    parser.add_argument(
+    out.add_argument(
         "--unwatched",
         type=Path,
         metavar="FOLDER",
         help="where no window can be opened, write demo.mp4 and demo.png into FOLDER instead",
     )
+    pace = parser.add_argument_group("how fast, how long")
+    pace.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
+    pace.add_argument("--rate", type=_positive_float, metavar="FPS", help="with --realtime, play it at that rate")
+    pace.add_argument("--loop", action="store_true", help="begin a file again when it ends")
+    pace.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop after N frames")
+    pace.add_argument("--duration", type=_positive_float, metavar="S", help="stop after S seconds of the source")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -131,6 +140,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_open(
     arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
 ) -> int:
+    from smiledet.cli._answer import answer
     from smiledet.cli._figures import figures, print_tables, write_report
     from smiledet.pipeline import Limits, Pipeline, Stop
     from smiledet.report import summary_line
@@ -149,10 +159,12 @@ def _run_open(
         pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
         for sink in sinks:  # once everything else is checked: opening empties a file that is there
             stack.enter_context(sink)
-        log.info("platform %s: %s; %s, %s", platform.name, platform.reason, config.detector, pipeline.device)
+        log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
+    if not _is_quiet(arguments):
+        print(*answer(tally, source.still), sep="\n")
     if arguments.stats or arguments.unwatched:
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
             print_tables(pipeline.device, tally, report, source, telemetry)
@@ -280,6 +292,12 @@ def _file_sinks(
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     return sinks
+
+
+def _is_quiet(arguments: argparse.Namespace) -> bool:
+    """Whether the answer is not wanted: it would stand between what else is written to standard output."""
+    written_there = any(str(path) == "-" for path in (arguments.report, arguments.events))
+    return getattr(arguments, "quiet", False) or written_there
 
 
 def _positive_int(text: str) -> int:

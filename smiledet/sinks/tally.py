@@ -22,6 +22,7 @@ class Tally(Sink):
     Attributes:
         frames: Frames seen.
         faces: Faces seen, one a face and frame.
+        with_faces: Frames in which there was one.
         labels: How often each face (by track; `OTHERS` for those past `TRACKS_KEPT`) carried a label, by task.
     """
 
@@ -30,6 +31,7 @@ class Tally(Sink):
     def __init__(self) -> None:
         self.frames = 0
         self.faces = 0
+        self.with_faces = 0
         self.labels: dict[int, dict[str, Counter[str]]] = {}
 
     @override
@@ -40,6 +42,7 @@ class Tally(Sink):
     def write(self, frame: Frame, annotation: Annotation) -> None:
         self.frames += 1
         self.faces += len(annotation.readings)
+        self.with_faces += bool(annotation.readings)
         for reading in annotation.readings:
             known = reading.face.track in self.labels or len(self.labels) < TRACKS_KEPT
             of_face = self.labels.setdefault(reading.face.track if known else OTHERS, {})

@@ -254,7 +254,7 @@ class ImagesSource(NamedSource):
             except ValueError as problem:
                 self.unread.append(Unread(str(file), str(problem)))
                 continue
-            yield Picture(image, float(taken), cut=True, file=str(file))
+            yield Picture(image, float(taken), independent=True, file=str(file))
             taken += 1
 
     def _report(self) -> None:

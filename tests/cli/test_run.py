@@ -49,10 +49,13 @@ def test_every_frame_and_the_same_again(run_smiledet, count_frames, tmp_path):
         assert word in done.stdout
 
 
-def test_events_are_as_described(run_smiledet, tmp_path):
+@pytest.mark.parametrize("tasks", ["smile,emotion", "gender", "age,smile", "smile,emotion,gender,age"])
+def test_events_are_as_described(run_smiledet, tmp_path, tasks):
     schema = json.loads(SCHEMA.read_text())
     for name in ("events.jsonl", "events.csv"):
-        run_smiledet("run", "demo", "--no-show", "--max-frames", 10, "--events", name).check_returncode()
+        run_smiledet(
+            "run", "demo", "--no-show", "--max-frames", 10, "--tasks", tasks, "--events", name
+        ).check_returncode()
     events = read_events(tmp_path / "events.jsonl", but=())
     with (tmp_path / "events.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -61,6 +64,39 @@ def test_events_are_as_described(run_smiledet, tmp_path):
         jsonschema.validate(event, schema)
         assert (event["source"], row["source"]) == ("demo", "demo")
         assert (row["frame"], row["track"]) == (str(event["frame"]), str(event["track"]))
+        for task in tasks.split(","):
+            assert event[task] is not None and row[f"{task}_score"] == str(event[f"{task}_score"])
+            if task != "age":
+                assert event[f"{task}_score"] == event[f"{task}_scores"][event[task]]
+        assert {key for key in event if key.endswith("_score")} == {
+            f"{task}_score" for task in ("detection", *tasks.split(","))
+        }
+
+
+def test_rows_on_standard_output_stand_alone_there(run_smiledet):
+    done = run_smiledet("run", "demo", "--no-show", "--max-frames", 5, "--events", "-", "--stats")
+    assert done.returncode == 0, done.stderr
+    assert {json.loads(line)["frame"] for line in done.stdout.splitlines()} <= set(range(5))
+    assert done.stdout and "share of its frames" in done.stderr
+    done = run_smiledet("run", "demo", "--no-show", "--events", "-", "--report", "-")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_reader_that_goes_is_no_fault(tmp_path):
+    command = [sys.executable, "-m", "smiledet", "run", "demo", "--loop", "--no-show", "--events", "-"]
+    with subprocess.Popen(command, cwd=tmp_path, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert json.loads(process.stdout.readline())["source"] == "demo"
+        process.stdout.close()
+        assert process.wait(60) == 0
+        assert b"Traceback" not in process.stderr.read()
+
+
+@pytest.mark.parametrize("flags", [("--model", "smile=none"), ("--engine", "none"), ("--detector", "none")])
+def test_what_is_refused_empties_no_file(run_smiledet, tmp_path, flags):
+    (tmp_path / "out.csv").write_text("of old\n")
+    done = run_smiledet("run", "demo", "--no-show", "--events", "out.csv", *flags)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert (tmp_path / "out.csv").read_text() == "of old\n"
 
 
 def test_live_it_never_goes_back(run_smiledet, count_frames, tmp_path):
@@ -77,6 +113,8 @@ def test_live_it_never_goes_back(run_smiledet, count_frames, tmp_path):
     assert 0 < count_frames(tmp_path / "out.mp4") <= 46  # as long as the source, whatever was dropped
 
 
+ENV = {"PYTHONPATH": str(Path(smiledet.__file__).parents[1])}
+
 PROGRAM = """
 import json, sys
 from smiledet.cli import main
@@ -89,7 +127,7 @@ def test_nothing_heavy_is_imported(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(smiledet.__file__).parents[1])},
+        env=ENV,
         capture_output=True,
         text=True,
         check=True,
