@@ -1,8 +1,9 @@
 """Measure inferences a second of every model, and the whole pipeline on the demo or on clips.
 
-TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what it takes. `--output`
-keeps the figures as JSON: in one file if its name ends in .json, else in a folder, a file a target. Targets that serve
-this project's own figures (locator, peers, resources) are in its repository alone.
+TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what
+it takes. `--output` keeps the figures as JSON: in one file if its name ends in .json, else in a
+folder, a file a target. Targets that serve this project's own figures (locator, peers, resources)
+are in its repository alone.
 
 Example:
   smiledet bench
