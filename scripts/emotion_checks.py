@@ -62,7 +62,7 @@ def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[st
     row = {"model": f"{model.task}/{model.name}"}
     for label in reversed(smile.labels):
         chosen = chips.chips[chips.classes == smile.labels.index(label)]
-        said = shares(read(network, chosen, model.both_views), model.labels)
+        said = shares(read(network, chosen, model.mirror_averaging), model.labels)
         others = sorted((name for name in said if name != "happy"), key=lambda name: -said[name])
         row[label] = str(len(chosen))
         row[f"{label}: happy"] = percent(said["happy"])
@@ -82,7 +82,7 @@ def glasses(model: Model, network: Engine, samples: Sequence[Sample], sheet: Pat
         pairs = [np.vstack([plain[place], worn[place]]) for place in range(0, len(plain), max(1, len(plain) // 16))]
         if not cv2.imwrite(str(sheet), np.hstack(pairs[:16])):
             raise UsageError(f"cannot write {sheet}")
-    before, after = (read(network, faces, model.both_views) for faces in (plain, worn))
+    before, after = (read(network, faces, model.mirror_averaging) for faces in (plain, worn))
     return {
         "model": f"{model.task}/{model.name}",
         "faces": str(len(plain)),

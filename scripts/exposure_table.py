@@ -56,7 +56,7 @@ class Lit(Source):
         picture = self._source.read()
         if picture is None:
             return None
-        return Picture(lit(picture.image, self._light), picture.timestamp, picture.cut)
+        return Picture(lit(picture.image, self._light), picture.timestamp, picture.independent)
 
     @override
     def close(self) -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from smiledet.alignment.landmark_refiner import CloserLook
+from smiledet.alignment.landmark_refiner import LandmarkRefiner
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.template import load_template
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import HaarDetector
-from smiledet.detection.following.verifier import SecondLook
+from smiledet.detection.following.verifier import Verifier
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Detection
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
@@ -30,7 +30,7 @@ from smiledet.lab.training.landmarks.train import SEARCH, point_errors, read_fac
 from smiledet.lab.training.recipe import LandmarkRecipe
 from smiledet.model_index import find_model
 from smiledet.schema import read_dataclass
-from smiledet.shipped_models import closer_engine
+from smiledet.shipped_models import refiner_engine
 from smiledet.system.resources import configs_folder
 
 
@@ -38,9 +38,9 @@ def predictors() -> dict[str, LandmarkPredictor]:
     """The shipped trees alone, and with the network that looks again, where something here runs it."""
     model = find_model("landmarks", "ert68")
     named = {"trees": LandmarkPredictor(model.file("dlib"))}
-    if engine := closer_engine(model):
-        closer = CloserLook(engine.predict, load_template(model.file("template")))
-        named["trees and network"] = LandmarkPredictor(model.file("dlib"), closer)
+    if engine := refiner_engine(model):
+        refiner = LandmarkRefiner(engine.predict, load_template(model.file("template")))
+        named["trees and network"] = LandmarkPredictor(model.file("dlib"), refiner)
     return named
 
 
@@ -52,7 +52,7 @@ def table(annotated: Sequence[AnnotatedFace]) -> str:
     """
     kind = detector_kind("haar")
     assert kind.verifying is not None
-    detector, second_look = HaarDetector(SEARCH), SecondLook(kind.verifying())
+    detector, second_look = HaarDetector(SEARCH), Verifier(kind.verifying())
     found: list[tuple[FramedFace, Detection, Path]] = []
     for face in annotated:
         framed, detection = read_face(face, detector)

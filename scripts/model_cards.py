@@ -133,7 +133,7 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words:
     # What earlier editions learnt from is in no setting any more, but in the recipe's words.
     named = [source for source in [*DATA.values(), IMAGENET] if source.partition(" (")[0] in recipe_words]
     sources += [source for source in named if source not in sources]
-    views = " It is shown each face and its mirror image." if model.both_views else ""
+    views = " It is shown each face and its mirror image." if model.mirror_averaging else ""
     classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
     parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
     files = "\n".join(

@@ -68,14 +68,14 @@ class StageSpec:
         needs: Stages whose results it works from.
         in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
             stage is handed the newest and never goes back.
-        apart: It does not count among those that work at once, and need not wait for them: it has other things to do
-            than frames.
+        uncounted: It does not count among those that work at once, and need not wait for them: it has other things to
+            do than frames.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
     in_order: bool = False
-    apart: bool = False
+    uncounted: bool = False
 
 
 @dataclass(slots=True)
@@ -144,8 +144,8 @@ class FrameBuffer:
         stages: Every stage that will ask, and what it needs.
         policy: See `Policy`.
         capacity: Frames held at most; raise it where stages take turns of very different length.
-        roomy: Where nothing is dropped, up to twice as many frames are held while their pictures come to no more than
-            so many bytes: the longer the ring, the longer the turns of who works, and the fewer of them.
+        byte_budget: Where nothing is dropped, up to twice as many frames are held while their pictures come to no more
+            than so many bytes: the longer the ring, the longer the turns of who works, and the fewer of them.
         clock: Monotonic nanoseconds; tests bring their own.
         on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
             call back.
@@ -164,7 +164,7 @@ class FrameBuffer:
         clock: Callable[[], int] = time.monotonic_ns,
         on_drop: Dropped | None = None,
         at_once: int | None = None,
-        roomy: int = 0,
+        byte_budget: int = 0,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -181,7 +181,7 @@ class FrameBuffer:
         self._clock = clock
         self._on_drop = on_drop
         self._at_once = at_once
-        self._roomy = roomy
+        self._byte_budget = byte_budget
         # Threads of the workers that count as working; none where it does not matter how many do.
         self._working: set[int] = set()
         self._ring: dict[int, _Slot] = {}
@@ -369,7 +369,7 @@ class FrameBuffer:
             self._starters.add(stage.name)
 
     def _may_work(self, stage: StageSpec, thread: int) -> bool:
-        return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.apart
+        return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.uncounted
 
     def _give_up_turn(self, thread: int) -> None:
         """Let others work in the place of a worker that does not; whoever comes later in the chain goes first."""
@@ -379,7 +379,7 @@ class FrameBuffer:
                 self._tell(name)
 
     def _claim(self, stage: StageSpec, slot: _Slot, thread: int) -> None:
-        if self._at_once is not None and not stage.apart:
+        if self._at_once is not None and not stage.uncounted:
             self._working.add(thread)
         slot.claimed.add(stage.name)
         self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
@@ -497,7 +497,7 @@ class FrameBuffer:
         held = len(self._ring)
         if held < self.capacity or held >= 2 * self.capacity:
             return held < self.capacity
-        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes <= self._roomy
+        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes <= self._byte_budget
 
     def _make_room(self) -> None:
         """Drop the frame in which the least work has been put, the oldest of those.

@@ -257,7 +257,7 @@ class Frame:
         timestamp: Seconds on the source's own time line: position in a clip, Unix time of a live capture. Labels are
             smoothed along it, so that a clip read at full speed is smoothed as one watched.
         image: BGR uint8 (height, width, 3); never written to after capture.
-        cut: True where the picture has nothing to do with the one before it (a folder of photographs).
+        independent: True where the picture has nothing to do with the one before it (a folder of photographs).
         results: By stage. A stage that failed on the frame leaves None.
     """
 
@@ -265,5 +265,5 @@ class Frame:
     captured_ns: int
     timestamp: float
     image: Image
-    cut: bool = False
+    independent: bool = False
     results: dict[str, Any] = field(default_factory=dict)

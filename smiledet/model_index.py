@@ -51,7 +51,7 @@ class Model:
         figures: What was measured, as printed by the commands in its card.
         card: The model card, relative to the index.
         default: Whether it is the one that is taken where nobody names another.
-        both_views: Whether it is shown a face's mirror image as well; see `smiledet.engines.mirror_averaging`.
+        mirror_averaging: Whether it is shown a face's mirror image as well; see `smiledet.engines.mirror_averaging`.
         folder: The folder of the index that it was read from; not written to it.
     """
 
@@ -65,7 +65,7 @@ class Model:
     figures: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
     default: bool = False
-    both_views: bool = False
+    mirror_averaging: bool = False
     folder: Path = field(default_factory=models_folder, compare=False)
 
     def file(self, engine: str) -> Path:

@@ -32,7 +32,7 @@ from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Pipeline:
         self._still = source.still
         self._plan = plan_models(config)
         self._tasks = self._plan.tasks
-        self._board = LabelBoard(self._tasks)
+        self._track_labels = TrackLabels(self._tasks)
         self._drawn = RateMeter()
         self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
         self._late: list[SmiledetError] = []
@@ -119,7 +119,7 @@ class Pipeline:
         stages = self._stages(policy, sink_stages)
         ring = config.buffer
         self.buffer = FrameBuffer(
-            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, roomy=round(1e6 * ring.megabytes)
+            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, byte_budget=round(1e6 * ring.megabytes)
         )
         self._grabber = Grabber(
             source,
@@ -185,7 +185,7 @@ class Pipeline:
         waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
         watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
         if self._window is not None:
-            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), apart=True))
+            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), uncounted=True))
         return [
             StageSpec(locator.STAGE),
             StageSpec(aligner.STAGE, frozenset({locator.STAGE})),
@@ -209,9 +209,11 @@ class Pipeline:
                 "trace": self._trace,
             }
 
-        workers = make_stages(config, self._plan, self._board, self._still, common)
+        workers = make_stages(config, self._plan, self._track_labels, self._still, common)
         stats = self._stats if config.stats else None
-        workers.append(DrawerWorker(self._tasks, self._board, self._drawn, stats, self._draw, **common(drawer.STAGE)))
+        workers.append(
+            DrawerWorker(self._tasks, self._track_labels, self._drawn, stats, self._draw, **common(drawer.STAGE))
+        )
         return workers
 
     def _stats(self, faces: int) -> StatsLine:

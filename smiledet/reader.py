@@ -17,7 +17,7 @@ import numpy.typing as npt
 from typing_extensions import Self
 
 from smiledet.alignment.aligner import align_faces
-from smiledet.alignment.chips import Halves, box_map, cut_chip
+from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
 from smiledet.alignment.head import describe_head
 from smiledet.config import Config
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
@@ -282,7 +282,7 @@ class _Stages:
             spec = self._plan.chip_of(task.name)
             shape = (len(faces), spec.size, spec.size, spec.channels)
             chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
-            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].both_views)
+            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].mirror_averaging)
             for answer, row in zip(answers, rows, strict=True):
                 answer[task.name] = task.predict(row)
         return answers
@@ -291,7 +291,7 @@ class _Stages:
 def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
     """The chips of a crop that is a face's box."""
     box = Box(0, 0, crop.shape[1], crop.shape[0])
-    planes = {1: Halves(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: Halves(crop, box)}
+    planes = {1: ImagePyramid(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: ImagePyramid(crop, box)}
     return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
 
 

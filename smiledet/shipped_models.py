@@ -16,7 +16,7 @@ ENGINES = "litert", "onnx"
 """What runs the landmark network, the quicker first. It is too small to be worth a GPU."""
 
 
-def closer_engine(model: Model) -> Engine | None:
+def refiner_engine(model: Model) -> Engine | None:
     """The network that looks again where the trees have placed a face; see `smiledet.alignment.landmark_refiner`.
 
     It runs on the processor whatever the classifiers run on. Where neither engine is installed, as on boards whose
@@ -56,7 +56,7 @@ def make_aligner(
     Raises:
         UsageError: A file is missing or damaged.
     """
-    engine = closer_engine(model)
+    engine = refiner_engine(model)
     return kind(model.file("dlib"), model.file("template"), max_distortion, engine.predict if engine else None)
 
 

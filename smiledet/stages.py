@@ -23,18 +23,18 @@ from smiledet.workers.base import Worker
 from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.thread import WorkerSettings
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 
 def make_stages(
-    config: Config, plan: ModelPlan, board: LabelBoard, still: bool, common: Callable[[str], dict[str, Any]]
+    config: Config, plan: ModelPlan, track_labels: TrackLabels, still: bool, common: Callable[[str], dict[str, Any]]
 ) -> list[Worker]:
     """The locator, the aligners and the classifiers, in this order; as many of each as the configuration says.
 
     Args:
         config: Every setting.
         plan: The models.
-        board: Where the classifiers post what they read.
+        track_labels: Where the classifiers post what they read.
         still: Whether the pictures are photographs, each of its own.
         common: The arguments that every worker of a stage takes, see `Worker`.
 
@@ -67,9 +67,9 @@ def make_stages(
         stages.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))
     for task in plan.tasks:
         spec, create = plan.chip_of(task.name), partial(plan.load, task.name)
-        both = plan.models[task.name].both_views
+        both = plan.models[task.name].mirror_averaging
         stages += (
-            ClassifierWorker(task, spec, create, board, both, name=name, **common(task.name))
+            ClassifierWorker(task, spec, create, track_labels, both, name=name, **common(task.name))
             for name in names(task.name)
         )
     return stages

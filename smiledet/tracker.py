@@ -20,7 +20,7 @@ from smiledet.results import Reading, video_reading
 from smiledet.stages import make_stages
 from smiledet.workers.base import Worker
 from smiledet.workers.locator import faces_of
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 
 class Tracker:
@@ -40,9 +40,11 @@ class Tracker:
     def __init__(self, config: Config, plan: ModelPlan) -> None:
         config = replace(config, worker={})  # one of each stage
         self._detector, self._tasks = config.detector, plan.tasks
-        self._board = LabelBoard(plan.tasks)
+        self._track_labels = TrackLabels(plan.tasks)
         idle = FrameBuffer([StageSpec("update")], Policy.EVERY_FRAME, 2)  # the stages are handed frames without one
-        self._stages: list[Worker] = make_stages(config, plan, self._board, False, lambda _stage: {"buffer": idle})
+        self._stages: list[Worker] = make_stages(
+            config, plan, self._track_labels, False, lambda _stage: {"buffer": idle}
+        )
         self._number = 0
         self._time = float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-track")
@@ -110,4 +112,4 @@ class Tracker:
         self._number, self._time = self._number + 1, now
         for stage in self._stages:
             frame.results[stage.stage] = stage.process(frame)
-        return video_reading(frame, self._board.read(faces_of(frame), frame.id), self._tasks, self._detector)
+        return video_reading(frame, self._track_labels.read(faces_of(frame), frame.id), self._tasks, self._detector)

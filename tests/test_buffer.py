@@ -555,7 +555,7 @@ class TestAtOnce:
 
     def test_who_has_other_things_to_do_waits_for_nobody(self) -> None:
         buffer, mine, other = self._two_at_work(
-            stage("a"), stage("b"), StageSpec("show", apart=True), StageSpec("c", frozenset({"show"}))
+            stage("a"), stage("b"), StageSpec("show", uncounted=True), StageSpec("c", frozenset({"show"}))
         )
         shown = self.Other(buffer, "show")
         assert shown.has.wait(LIMIT)
@@ -604,10 +604,10 @@ class TestBackPressure:
         assert accepted == [True]
         assert buffer.published == 3
 
-    @pytest.mark.parametrize(("roomy", "held"), [(0, 4), (12 * 5 + 11, 5), (12 * 7, 7), (12 * 100, 8)])
-    def test_of_small_pictures_more_are_held_where_none_is_dropped(self, roomy: int, held: int) -> None:
+    @pytest.mark.parametrize(("byte_budget", "held"), [(0, 4), (12 * 5 + 11, 5), (12 * 7, 7), (12 * 100, 8)])
+    def test_of_small_pictures_more_are_held_where_none_is_dropped(self, byte_budget: int, held: int) -> None:
         """A picture here has twelve bytes. However few, at most twice as many."""
-        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.EVERY_FRAME, capacity=4, roomy=roomy)
+        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.EVERY_FRAME, capacity=4, byte_budget=byte_budget)
         accepted = [buffer.publish(frame(number), timeout=0) for number in range(20)]
         assert sum(accepted) == buffer.held == held
         for number in range(held):
@@ -619,7 +619,7 @@ class TestBackPressure:
         assert not any(count.total_dropped for count in buffer.counts().values())
 
     def test_a_picture_too_large_for_the_room_waits_its_turn(self) -> None:
-        buffer = FrameBuffer([stage("a")], Policy.EVERY_FRAME, capacity=2, roomy=100)
+        buffer = FrameBuffer([stage("a")], Policy.EVERY_FRAME, capacity=2, byte_budget=100)
         assert all(buffer.publish(frame(number), timeout=0) for number in range(3))
         large = Frame(3, 0, 0.1, np.zeros((100, 100, 3), np.uint8))
         for _ in range(2):
@@ -628,7 +628,7 @@ class TestBackPressure:
         assert buffer.publish(large, timeout=0)
 
     def test_live_the_ring_has_its_capacity_however_small_pictures_are(self) -> None:
-        buffer = FrameBuffer([stage("a")], Policy.LIVE, capacity=4, roomy=1_000_000)
+        buffer = FrameBuffer([stage("a")], Policy.LIVE, capacity=4, byte_budget=1_000_000)
         for number in range(20):
             buffer.publish(frame(number))
         assert buffer.held == 4

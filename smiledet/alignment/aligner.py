@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from smiledet.alignment.chips import Halves, box_map, cut_chip
-from smiledet.alignment.landmark_refiner import CloserLook, Network
+from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
+from smiledet.alignment.landmark_refiner import LandmarkRefiner, Network
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import Target, affine_of, distortion, match, similarity_of
 from smiledet.alignment.template import INNER, load_template
@@ -30,17 +30,17 @@ class FaceAligner:
         landmarks: dlib shape predictor.
         template: The symmetric template that belongs to it.
         max_distortion: See `MAX_DISTORTION`.
-        closer: The network that places the points more exactly, see `CloserLook`; None for the trees alone.
+        refiner: The network that places the points more exactly, see `LandmarkRefiner`; None for the trees alone.
 
     Raises:
         UsageError: A file is missing or broken.
     """
 
     def __init__(
-        self, landmarks: Path, template: Path, max_distortion: float = MAX_DISTORTION, closer: Network | None = None
+        self, landmarks: Path, template: Path, max_distortion: float = MAX_DISTORTION, refiner: Network | None = None
     ) -> None:
         points = load_template(template)
-        self._predictor = LandmarkPredictor(landmarks, CloserLook(closer, points) if closer else None)
+        self._predictor = LandmarkPredictor(landmarks, LandmarkRefiner(refiner, points) if refiner else None)
         self._target = Target.of(points[INNER])
         self._max_distortion = max_distortion
 
@@ -53,14 +53,14 @@ class FaceAligner:
             box: The face as Viola-Jones framed it.
             specs: Geometries of the chips to cut.
         """
-        halves = Halves(grey, box)
-        points = self._predictor.predict(halves, box)
+        pyramid = ImagePyramid(grey, box)
+        points = self._predictor.predict(pyramid, box)
         fitted = self.fit(points[INNER], self._target)
         aligned = fitted is not None
         to_template = box_map(box) if fitted is None else fitted
-        planes = {1: halves}
+        planes = {1: pyramid}
         if image is not None and any(spec.channels == 3 for spec in specs):
-            planes[3] = Halves(image, box)
+            planes[3] = ImagePyramid(image, box)
         chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
         return AlignedFace(points, aligned, chips)
 
@@ -111,7 +111,7 @@ def align_faces(
     ]
 
 
-def _plane(planes: Mapping[int, Halves], spec: ChipSpec) -> Halves:
+def _plane(planes: Mapping[int, ImagePyramid], spec: ChipSpec) -> ImagePyramid:
     plane = planes.get(spec.channels)
     if plane is None:
         raise ValueError(f"a chip with {spec.channels} channels needs the colour frame")

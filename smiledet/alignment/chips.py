@@ -71,7 +71,7 @@ class Part:
         return Part(np.asarray(half, np.uint8), self.left, self.top, 2 * self.step)
 
 
-class Halves:
+class ImagePyramid:
     """A picture and what is left of it when it is halved, and halved again: squares are warped out of it.
 
     Bilinear warping sees two pixels across; where it would skip some, the square is cut from the picture halved as
@@ -170,20 +170,22 @@ def _whole(first: float, last: float, length: int, step: int) -> tuple[int, int]
     return start, min(length, max(ceil(last), start + step))
 
 
-def cut_chip(source: npt.NDArray[np.uint8] | Halves, to_template: Matrix, spec: ChipSpec) -> npt.NDArray[np.uint8]:
+def cut_chip(
+    source: npt.NDArray[np.uint8] | ImagePyramid, to_template: Matrix, spec: ChipSpec
+) -> npt.NDArray[np.uint8]:
     """Warp one chip out of the frame.
 
     Args:
-        source: Grey (height, width) or BGR (height, width, 3), uint8, or its halves.
+        source: Grey (height, width) or BGR (height, width, 3), uint8, or its pyramid.
         to_template: 2x3 similarity from frame pixels to face-box coordinates.
         spec: The chip's geometry.
 
     Returns:
         uint8 (size, size) or (size, size, 3). What lies outside the picture repeats its edge.
     """
-    return halves_of(source).square(chip_map(to_template, spec), spec.size)
+    return pyramid_of(source).square(chip_map(to_template, spec), spec.size)
 
 
-def halves_of(source: npt.NDArray[np.uint8] | Halves) -> Halves:
-    """A picture's halves; they themselves, where they are given."""
-    return source if isinstance(source, Halves) else Halves(source)
+def pyramid_of(source: npt.NDArray[np.uint8] | ImagePyramid) -> ImagePyramid:
+    """The pyramid of a picture; what is given, where it is one."""
+    return source if isinstance(source, ImagePyramid) else ImagePyramid(source)

@@ -1,4 +1,4 @@
-"""A closer look at a face's landmarks, by a small convolutional network.
+"""Refining a face's landmarks, by a small convolutional network.
 
 Viola-Jones' box says roughly where a face is and nothing of how it is tilted, so trees that start from it are off where
 the face is turned or half lit. What they find is enough to cut the face out upright and at its size; in that picture
@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.chips import Halves, chip_map, cut_chip
+from smiledet.alignment.chips import ImagePyramid, chip_map, cut_chip
 from smiledet.alignment.similarity import Target, inverse, match, similarity_of, transform
 from smiledet.alignment.template import INNER, POINT_COUNT
 from smiledet.frame import ChipSpec, GreyImage, Matrix, Points
@@ -67,7 +67,7 @@ class MeanFace:
         return ((points - self._seen) / VIEW.size).ravel().astype(np.float32)
 
 
-class CloserLook:
+class LandmarkRefiner:
     """Places points that trees have found, more exactly.
 
     Args:
@@ -78,11 +78,11 @@ class CloserLook:
     def __init__(self, network: Network, template: Points) -> None:
         self._network, self._mean_face = network, MeanFace(template)
 
-    def refine(self, image: GreyImage | Halves, points: Points) -> Points:
+    def refine(self, image: GreyImage | ImagePyramid, points: Points) -> Points:
         """The points of a face.
 
         Args:
-            image: Grey uint8 (height, width), or its halves.
+            image: Grey uint8 (height, width), or its pyramid.
             points: As the trees found them, (68, 2), pixels of the image.
 
         Returns:

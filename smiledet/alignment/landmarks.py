@@ -11,8 +11,8 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from smiledet.alignment.chips import Halves, halves_of
-from smiledet.alignment.landmark_refiner import CloserLook
+from smiledet.alignment.chips import ImagePyramid, pyramid_of
+from smiledet.alignment.landmark_refiner import LandmarkRefiner
 from smiledet.alignment.template import POINT_COUNT
 from smiledet.errors import ModelError
 from smiledet.frame import Box, GreyImage, Matrix, Points
@@ -43,9 +43,9 @@ def window_map(box: Box) -> Matrix:
     )
 
 
-def cut_window(image: GreyImage | Halves, box: Box) -> GreyImage:
+def cut_window(image: GreyImage | ImagePyramid, box: Box) -> GreyImage:
     """What the trees see of a face: grey uint8 (WINDOW_SIDE, WINDOW_SIDE), the picture's edge repeated outwards."""
-    return halves_of(image).square(window_map(box), WINDOW_SIDE)
+    return pyramid_of(image).square(window_map(box), WINDOW_SIDE)
 
 
 def window_rectangle() -> dlib.rectangle:
@@ -73,18 +73,18 @@ class LandmarkPredictor:
 
     Args:
         path: dlib shape-predictor file.
-        closer: What places the trees' points more exactly; None for the trees alone.
+        refiner: What places the trees' points more exactly; None for the trees alone.
 
     Raises:
         ModelError: The file is missing or is not a shape predictor of 68 points.
     """
 
-    def __init__(self, path: Path, closer: CloserLook | None = None) -> None:
+    def __init__(self, path: Path, refiner: LandmarkRefiner | None = None) -> None:
         try:
             self._predictor = dlib.shape_predictor(str(path))
         except RuntimeError as problem:
             raise ModelError(f"cannot read the landmark model {path}: {problem}") from problem
-        self._closer = closer
+        self._refiner = refiner
         self._rectangle = window_rectangle()
         # Trees for some other number of points would load just as well.
         blank = np.zeros((WINDOW_SIDE, WINDOW_SIDE), np.uint8)
@@ -92,24 +92,24 @@ class LandmarkPredictor:
         if found != POINT_COUNT:
             raise ModelError(f"the landmark model {path} has {found} points, expected {POINT_COUNT}")
 
-    def predict(self, image: GreyImage | Halves, box: Box) -> Points:
+    def predict(self, image: GreyImage | ImagePyramid, box: Box) -> Points:
         """The points of the face in `box`.
 
         Args:
-            image: Grey uint8 (height, width), or its halves.
+            image: Grey uint8 (height, width), or its pyramid.
             box: The face, square, framed as Viola-Jones does; may overlap the picture's edge.
 
         Returns:
             (68, 2) float64, pixels of `image`; points may lie outside of it.
         """
-        halves = image if isinstance(image, Halves) else Halves(image, box)
-        points = self._trees(halves, box)
-        return self._closer.refine(halves, points) if self._closer else points
+        pyramid = image if isinstance(image, ImagePyramid) else ImagePyramid(image, box)
+        points = self._trees(pyramid, box)
+        return self._refiner.refine(pyramid, points) if self._refiner else points
 
-    def _trees(self, halves: Halves, box: Box) -> Points:
-        part = halves.part(box, FACE_SIDE, REACH)
+    def _trees(self, pyramid: ImagePyramid, box: Box) -> Points:
+        part = pyramid.part(box, FACE_SIDE, REACH)
         if part is None:
-            found = self._predictor(cut_window(halves, box), self._rectangle)
+            found = self._predictor(cut_window(pyramid, box), self._rectangle)
             into = window_map(box)
             placed: Points = (whole_points(found.parts()) - into[:, 2]) / into[0, 0]
             return placed

@@ -8,7 +8,7 @@ import numpy as np
 
 from smiledet.drawing.face import draw_box, draw_plates
 from smiledet.drawing.layout import Seat, arrange
-from smiledet.drawing.sprite_cache import Grounds
+from smiledet.drawing.sprite_cache import SpriteCache
 from smiledet.drawing.stats import StatsLine, draw_stats, lay_out_stats
 from smiledet.drawing.style import Style
 from smiledet.frame import FaceReading, Image
@@ -21,7 +21,7 @@ def annotate(
     tasks: Sequence[Task],
     stats: StatsLine | None = None,
     seats: dict[int, Seat] | None = None,
-    grounds: Grounds | None = None,
+    cache: SpriteCache | None = None,
 ) -> Image:
     """Draw faces, labels and figures on a copy of a picture.
 
@@ -32,7 +32,7 @@ def annotate(
         stats: The line of figures; none by default.
         seats: Where each track's plates stood on the picture before, which is where they stay if that will do. Taken
             over by where they stand now. None for a picture of its own.
-        grounds: How they looked there; the same goes for them.
+        cache: How they looked there; the same goes for them.
 
     Returns:
         The annotated copy, contiguous, of the same shape.
@@ -49,9 +49,9 @@ def annotate(
         draw_box(annotated, layout)
     # Plates after all boxes: no box runs through another face's text.
     for layout in layouts:
-        draw_plates(annotated, layout, grounds)
-    if grounds is not None:
-        grounds.keep_only({layout.track for layout in layouts})
+        draw_plates(annotated, layout, cache)
+    if cache is not None:
+        cache.keep_only({layout.track for layout in layouts})
     if figures is not None:
         draw_stats(annotated, figures, style)
     return annotated

@@ -8,7 +8,7 @@ from smiledet.drawing.card import Card
 from smiledet.drawing.geometry import Rect
 from smiledet.drawing.layout import FaceLayout, lay_out_face
 from smiledet.drawing.shapes import bar_radius, draw_corners, draw_track, fill_plate, fill_rounded, fill_track
-from smiledet.drawing.sprite_cache import Draw, Grounds
+from smiledet.drawing.sprite_cache import Draw, SpriteCache
 from smiledet.drawing.strip import Strip
 from smiledet.drawing.style import FAINT_INK, INK, SLOT, Style, ink_on, muted
 from smiledet.drawing.text import draw_text
@@ -41,36 +41,40 @@ def draw_box(image: Image, layout: FaceLayout) -> None:
     draw_corners(image, layout.box, layout.style.line, layout.colour)
 
 
-def draw_plates(image: Image, layout: FaceLayout, grounds: Grounds | None = None) -> None:
+def draw_plates(image: Image, layout: FaceLayout, cache: SpriteCache | None = None) -> None:
     """Draw a face's card and strip as laid out.
 
     Args:
         image: BGR (height, width, 3), C-contiguous, written to.
         layout: Where everything stands.
-        grounds: What was drawn on the picture before; None for a picture of its own.
+        cache: What was drawn on the picture before; None for a picture of its own.
     """
     style, colour, card, strip = layout.style, layout.colour, layout.card, layout.strip
     look: Hashable
     if strip is not None:
         look = strip.classes, strip.plate.width, strip.plate.height, style
-        _ground(grounds, image, (layout.track, "strip"), look, strip.plate, lambda on: _strip_ground(on, strip, style))
+        _draw_cached(
+            cache, image, (layout.track, "strip"), look, strip.plate, lambda on: _draw_strip_base(on, strip, style)
+        )
         _draw_bars(image, strip)
     words = card.number.text, *(row.label.text for row in card.rows)
     look = words, card.area.width, card.area.height, card.badge.width, colour, style, bool(card.plate)
-    _ground(grounds, image, (layout.track, "card"), look, card.area, lambda on: _card_ground(on, card, colour, style))
+    _draw_cached(
+        cache, image, (layout.track, "card"), look, card.area, lambda on: _draw_card_base(on, card, colour, style)
+    )
     _draw_figures(image, card, style)
 
 
-def _ground(
-    grounds: Grounds | None, image: Image, part: tuple[int, str], look: Hashable, area: Rect, draw: Draw
+def _draw_cached(
+    cache: SpriteCache | None, image: Image, part: tuple[int, str], look: Hashable, area: Rect, draw: Draw
 ) -> None:
-    if grounds is None:
+    if cache is None:
         draw(image)
     else:
-        grounds.draw(image, part, look, area, draw)
+        cache.draw(image, part, look, area, draw)
 
 
-def _card_ground(image: Image, card: Card, colour: Colour, style: Style) -> None:
+def _draw_card_base(image: Image, card: Card, colour: Colour, style: Style) -> None:
     """What of a card stays as it is while scores change."""
     fill_rounded(image, card.badge, style.radius, colour)
     draw_text(image, card.number.text, card.number.x, card.number.baseline, style.cap, ink_on(colour))
@@ -89,7 +93,7 @@ def _draw_figures(image: Image, card: Card, style: Style) -> None:
         fill_track(image, row.bar, row.share, row.colour)
 
 
-def _strip_ground(image: Image, strip: Strip, style: Style) -> None:
+def _draw_strip_base(image: Image, strip: Strip, style: Style) -> None:
     """What of a strip stays as it is while no other class is chosen."""
     fill_plate(image, strip.plate, style.radius)
     for column in strip.columns:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.sprites import Corners, corner_stamps, layered, press_corners
+from smiledet.drawing.sprites import Corners, blit_corners, corner_sprites, layered
 from smiledet.drawing.style import DARK_INK, PLATE, PLATE_OPACITY, TRACK
 from smiledet.frame import Image
 from smiledet.tasks.base import Colour
@@ -32,7 +32,7 @@ def fill_plate(image: Image, rect: Rect, radius: int) -> None:
     radius = min(radius, rect.width // 2, rect.height // 2)
     # The corners first, over the untouched picture; then all but them.
     if radius:
-        press_corners(image, rect, _round_corners(radius, PLATE, PLATE_OPACITY))
+        blit_corners(image, rect, _round_corners(radius, PLATE, PLATE_OPACITY))
     x, y, right, bottom = rect.x, rect.y, rect.right, rect.bottom
     for ground in (
         image[y : y + radius, x + radius : right - radius],
@@ -58,7 +58,7 @@ def fill_rounded(image: Image, rect: Rect, radius: int, colour: Colour) -> None:
     rect = x, y, width, height = _inside(image, rect)
     radius = min(radius, width // 2, height // 2)
     if radius:
-        press_corners(image, rect, _round_corners(radius, colour, 1.0))
+        blit_corners(image, rect, _round_corners(radius, colour, 1.0))
     # Not by OpenCV: each of its calls lets go of Python's lock, and on a few pixels that costs more than they do.
     if width > 2 * radius:
         image[y : y + height, x + radius : x + width - radius] = _pixel(colour)
@@ -114,7 +114,7 @@ def draw_corners(image: Image, box: Rect, thickness: int, colour: Colour) -> Non
     thickness = max(1, min(thickness, shorter // 10))
     arm = min(max(round(0.24 * shorter), 3 * thickness), 14 * thickness, shorter // 2)
     arm -= arm % thickness  # few lengths, so that the cache serves a face that moves
-    press_corners(image, box, _brackets(arm, thickness, colour))
+    blit_corners(image, box, _brackets(arm, thickness, colour))
 
 
 @lru_cache(maxsize=64)
@@ -125,7 +125,7 @@ def _brackets(arm: int, thickness: int, colour: Colour) -> Corners:
     wide = _bracket(arm, radius, 0.0, thickness + 2 * rim)
     narrow = _bracket(arm, radius, float(rim), thickness)
     narrow[arm - rim :], narrow[:, arm - rim :] = 0, 0
-    return layered(corner_stamps(wide, DARK_INK, 0.7), corner_stamps(narrow, colour))
+    return layered(corner_sprites(wide, DARK_INK, 0.7), corner_sprites(narrow, colour))
 
 
 def _bracket(arm: int, radius: int, inset: float, thickness: int) -> npt.NDArray[np.float64]:
@@ -154,7 +154,7 @@ def _round_cover(side: int, radius: int, inset: float) -> npt.NDArray[np.float64
 @lru_cache(maxsize=256)
 def _round_corners(radius: int, colour: Colour, opacity: float) -> Corners:
     """The corners of a filled rectangle."""
-    return corner_stamps(_round_cover(radius, radius, 0.0), colour, opacity)
+    return corner_sprites(_round_cover(radius, radius, 0.0), colour, opacity)
 
 
 @lru_cache(maxsize=256)

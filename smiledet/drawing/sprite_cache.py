@@ -2,8 +2,8 @@
 
 Most of a card and of a strip is the same from picture to picture: the plate, names, labels, the empty bars. It takes
 some forty calls of OpenCV on a few pixels each, and every one of them lets go of Python's lock and wakes a thread that
-waits for it. As one stamp it takes two. A stamp is made where a plate is to look as it did on the picture before: of a
-face whose plates grow with it each picture has its own, and they are drawn as they are.
+waits for it. As one sprite it takes two. A sprite is made where a plate is to look as it did on the picture before: of
+a face whose plates grow with it each picture has its own, and they are drawn as they are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Hashable
 import numpy as np
 
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.sprites import press
+from smiledet.drawing.sprites import blit
 from smiledet.frame import Image
 
 Draw = Callable[[Image], None]
@@ -23,8 +23,8 @@ Part = tuple[int, str]
 """A face's track, and which of its plates."""
 
 
-class Grounds:
-    """What was drawn on the picture before, at most one stamp a plate. It belongs to one thread."""
+class SpriteCache:
+    """What was drawn on the picture before, at most one sprite a plate. It belongs to one thread."""
 
     def __init__(self) -> None:
         self._known: dict[Part, tuple[Hashable, tuple[Image, Image] | None]] = {}
@@ -39,15 +39,15 @@ class Grounds:
             area: All that it covers, inside the picture.
             draw: Draws it where it is not known.
         """
-        before, stamp = self._known.get(part, (None, None))
+        before, sprite = self._known.get(part, (None, None))
         if before != look:
             self._known[part] = look, None
             draw(image)
             return
-        if stamp is None:
-            stamp = _as_stamp(area, draw)
-            self._known[part] = look, stamp
-        press(image, *stamp, area.x, area.y)
+        if sprite is None:
+            sprite = _as_sprite(area, draw)
+            self._known[part] = look, sprite
+        blit(image, *sprite, area.x, area.y)
 
     def keep_only(self, tracks: Collection[int]) -> None:
         """Forget the plates of every other face."""
@@ -55,7 +55,7 @@ class Grounds:
             del self._known[part]
 
 
-def _as_stamp(area: Rect, draw: Draw) -> tuple[Image, Image]:
+def _as_sprite(area: Rect, draw: Draw) -> tuple[Image, Image]:
     """Ink and keep (see `smiledet.drawing.sprites`) of what is drawn: what is seen of it on black, and on white."""
     seen = []
     for ground in (0, 255):

@@ -1,7 +1,7 @@
-"""Stamps: small shapes in one colour with smooth edges, blended into a picture.
+"""Sprites: small shapes in one colour with smooth edges, blended into a picture.
 
-A stamp is `ink`, its colour times its opacity, and `keep`, how much of the picture shows through. What OpenCV and numpy
-do to a few hundred pixels costs mostly the call, so the four corners of a rectangle are blended as one array.
+A sprite is `ink`, its colour times its opacity, and `keep`, how much of the picture shows through. What OpenCV and
+numpy do to a few hundred pixels costs mostly the call, so the four corners of a rectangle are blended as one array.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Corners = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]
 """Ink times 256, and 256 for 'keep all', of four corners: uint16 (2, rows, 2, columns, 3)."""
 
 
-def stamp(cover: Image, colour: Colour) -> tuple[Image, Image]:
-    """Ink and keep, as `press` takes them, of a shape in one colour.
+def sprite(cover: Image, colour: Colour) -> tuple[Image, Image]:
+    """Ink and keep, as `blit` takes them, of a shape in one colour.
 
     Args:
         cover: How much of each pixel the shape covers, uint8 (height, width), 255 for all of it.
@@ -32,14 +32,14 @@ def stamp(cover: Image, colour: Colour) -> tuple[Image, Image]:
     return ink, np.repeat((255 - cover)[..., None], 3, axis=2)
 
 
-def press(image: Image, ink: Image, keep: Image, x: int, y: int) -> None:
-    """Blend a stamp into a picture; what lies outside is cut off.
+def blit(image: Image, ink: Image, keep: Image, x: int, y: int) -> None:
+    """Blend a sprite into a picture; what lies outside is cut off.
 
     Args:
         image: BGR, written to.
-        ink: See `stamp`.
-        keep: See `stamp`.
-        x: Column of the stamp's left edge in the picture.
+        ink: See `sprite`.
+        keep: See `sprite`.
+        x: Column of the sprite's left edge in the picture.
         y: Row of its upper edge.
     """
     height, width = image.shape[:2]
@@ -55,8 +55,8 @@ def press(image: Image, ink: Image, keep: Image, x: int, y: int) -> None:
     cv2.add(ground, ink, dst=ground)
 
 
-def corner_stamps(cover: npt.NDArray[np.float64], colour: Colour, opacity: float = 1.0) -> Corners:
-    """Four mirrored corners, as `press_corners` takes them, of one.
+def corner_sprites(cover: npt.NDArray[np.float64], colour: Colour, opacity: float = 1.0) -> Corners:
+    """Four mirrored corners, as `blit_corners` takes them, of one.
 
     Args:
         cover: How much of each pixel of the upper left corner is covered, 0 to 1, (rows, columns).
@@ -70,18 +70,18 @@ def corner_stamps(cover: npt.NDArray[np.float64], colour: Colour, opacity: float
 
 
 def layered(lower: Corners, upper: Corners) -> Corners:
-    """One stamp that does what pressing two, one after the other, does."""
+    """One sprite that does what blitting two, one after the other, does."""
     ink = (lower[0].astype(np.uint32) * upper[1] >> 8) + upper[0]
     return ink.astype(np.uint16), (lower[1].astype(np.uint32) * upper[1] >> 8).astype(np.uint16)
 
 
-def press_corners(image: Image, rect: Rect, corners: Corners) -> None:
-    """Blend stamps into the four corners of a rectangle.
+def blit_corners(image: Image, rect: Rect, corners: Corners) -> None:
+    """Blend sprites into the four corners of a rectangle.
 
     Args:
         image: BGR, C-contiguous, written to.
         rect: Inside the picture, and at least as large as the corners are together.
-        corners: See `corner_stamps`.
+        corners: See `corner_sprites`.
     """
     ink, keep = corners
     _, rows, _, columns, _ = ink.shape

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.drawing.sprites import press, stamp
+from smiledet.drawing.sprites import blit, sprite
 from smiledet.frame import Image
 from smiledet.tasks.base import Colour
 
@@ -91,21 +91,21 @@ def draw_text(image: Image, text: str, x: int, baseline: int, cap: int, colour: 
     """
     if text:
         ink, keep, ascent = _stamp(text, cap, colour)
-        press(image, ink, keep, x, baseline - ascent)
+        blit(image, ink, keep, x, baseline - ascent)
 
 
 @lru_cache(maxsize=64)
 def _stamp(text: str, cap: int, colour: Colour) -> tuple[Image, Image, int]:
-    """A line of text as `press` takes it, and how many of its rows lie above the baseline."""
+    """A line of text as `blit` takes it, and how many of its rows lie above the baseline."""
     cover, ascent = _cover(text, cap)
-    return *stamp(cover, colour), ascent
+    return *sprite(cover, colour), ascent
 
 
 @lru_cache(maxsize=384)
 def _cover(text: str, cap: int) -> tuple[npt.NDArray[np.uint8], int]:
     """How much a line of text covers of each pixel, 255 for all of it, and how many rows lie above the baseline.
 
-    Kept for longer than stamps are, which are six times as large: every score at every size comes up by and by.
+    Kept for longer than sprites are, which are six times as large: every score at every size comes up by and by.
     """
     oversize = _oversize(cap)
     rows, ascent = cap * 2, round(cap * 1.3)

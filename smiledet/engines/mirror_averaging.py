@@ -25,40 +25,40 @@ def mirrored(chips: Chips) -> Chips:
     return np.ascontiguousarray(chips[:, :, ::-1])
 
 
-def mirror_turn(frame: int) -> bool:
+def is_mirrored_frame(frame: int) -> bool:
     """Whether it is the mirror image's turn on a frame.
 
     Turns by the golden ratio, not by odd and even: they are as fair where every second frame alone is read, or every
     third.
 
-    >>> [int(mirror_turn(frame)) for frame in range(12)]
+    >>> [int(is_mirrored_frame(frame)) for frame in range(12)]
     [0, 1, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1]
     """
     return frame * GOLDEN % 1 >= 0.5
 
 
-def group_turn(frame: int, groups: int) -> int:
+def group_of_frame(frame: int, groups: int) -> int:
     """Which of some groups of faces is read in a frame, where all at once are too many.
 
-    As fair as `mirror_turn` and by another ratio, so that each group is seen both ways.
+    As fair as `is_mirrored_frame` and by another ratio, so that each group is seen both ways.
 
-    >>> [group_turn(frame, 2) for frame in range(12)]
+    >>> [group_of_frame(frame, 2) for frame in range(12)]
     [0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1]
     """
     return int(frame * SILVER % 1 * groups)
 
 
-def read(network: Engine, chips: Chips, both_views: bool) -> npt.NDArray[np.float32]:
+def read(network: Engine, chips: Chips, mirror_averaging: bool) -> npt.NDArray[np.float32]:
     """What a network says of photographs' chips, or the mean of that and of what it says of their mirror images.
 
     Args:
         network: See `Engine.predict`, for what is raised too.
         chips: uint8 (n, height, width, channels).
-        both_views: See `smiledet.model_index.Model`.
+        mirror_averaging: See `smiledet.model_index.Model`.
 
     Returns:
         Probabilities, float32 (n, classes).
     """
-    if not both_views:
+    if not mirror_averaging:
         return network.predict(chips)
     return np.asarray((network.predict(chips) + network.predict(mirrored(chips))) / 2, np.float32)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.engines._tensorrt import board
+from smiledet.engines._tensorrt import board_python
 from smiledet.engines._tensorrt.finding import Found, find_tensorrt
 from smiledet.engines._tensorrt.helper import helper_under
 from smiledet.engines._tensorrt.plans import plan_of
@@ -24,7 +24,7 @@ PRECISIONS = ("auto", "float32", "float16", "int8")
 
 
 class _Network(Protocol):
-    """A plan that is loaded: `board.Network` or `HelperNetwork`."""
+    """A plan that is loaded: `board_python.Network` or `HelperNetwork`."""
 
     shape: tuple[int, ...]
     classes: int
@@ -42,7 +42,7 @@ class TensorRTEngine(Engine):
     file decides. Full int8 needs a file with Q/DQ nodes on any.
 
     A file with a fixed batch is run so many chips at a time. Of one that leaves it free (`smiledet export --batch any`)
-    the plan has several profiles, and chips that come together are run together (`board.PROFILES`).
+    the plan has several profiles, and chips that come together are run together (`board_python.PROFILES`).
 
     Where this Python cannot import TensorRT, a helper process under the board's runs the plan, one for all networks.
 
@@ -67,12 +67,14 @@ class TensorRTEngine(Engine):
         plan, numbers = plan_of(path, precision, found)
         try:
             network = _load(plan, found)
-        except board.Refused:  # whole, and yet no good: of a TensorRT that was changed under the same version, say
+        except (
+            board_python.Refused
+        ):  # whole, and yet no good: of a TensorRT that was changed under the same version, say
             plan.unlink(missing_ok=True)
             plan, numbers = plan_of(path, precision, found)
             try:
                 network = _load(plan, found)
-            except board.Refused as refusal:
+            except board_python.Refused as refusal:
                 raise ModelError(f"{path}: {refusal}") from refusal
         self._network: _Network | None = network
         self._shape = tuple(network.shape)
@@ -113,7 +115,7 @@ class TensorRTEngine(Engine):
             rows = slice(start, start + self._network.rows)
             try:
                 self._network.run(chips[rows], scores[rows])
-            except board.Refused as refusal:
+            except board_python.Refused as refusal:
                 raise SmiledetError(str(refusal)) from refusal
         return scores
 
@@ -127,7 +129,7 @@ class TensorRTEngine(Engine):
 def _load(plan: Path, found: Found) -> _Network:
     if found.python is not None:
         return helper_under(found.python).load(plan)
-    return board.Network(board.read_plan(str(plan))[1])
+    return board_python.Network(board_python.read_plan(str(plan))[1])
 
 
 def _device(found: Found, numbers: str) -> str:

@@ -45,12 +45,12 @@ class Picture:
     Attributes:
         image: BGR uint8 (height, width, 3); the source never writes to it again.
         timestamp: Seconds on the source's own time line: position in a clip, Unix time of a live capture.
-        cut: True where the picture has nothing to do with the one before it.
+        independent: True where the picture has nothing to do with the one before it.
     """
 
     image: Image
     timestamp: float
-    cut: bool = False
+    independent: bool = False
 
 
 class Source(ABC):

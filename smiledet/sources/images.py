@@ -133,7 +133,7 @@ class ImagesSource(NamedSource):
         if image is None:
             return None
         self._taken += 1
-        return Picture(image, float(self._taken - 1), cut=True)
+        return Picture(image, float(self._taken - 1), independent=True)
 
     @override
     def close(self) -> None:

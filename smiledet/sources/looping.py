@@ -37,7 +37,7 @@ class Looped(Source):
     @override
     def read(self) -> Picture | None:
         picture = self._source.read()
-        cut = False
+        independent = False
         if picture is None and not self._ending.is_set():
             self._source.close()
             try:
@@ -48,12 +48,12 @@ class Looped(Source):
                 raise
             if self._ending.is_set():  # meanwhile, by another thread
                 self._source.close()
-            picture, cut = self._source.read(), True
+            picture, independent = self._source.read(), True
             self._offset = self._last + (1 / self.fps if self.fps > 0 else 1.0)
         if picture is None:
             return None
         self._last = self._offset + picture.timestamp
-        return Picture(picture.image, self._last, picture.cut or cut)
+        return Picture(picture.image, self._last, picture.independent or independent)
 
     @override
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner, align_faces
-from smiledet.engines.mirror_averaging import group_turn
+from smiledet.engines.mirror_averaging import group_of_frame
 from smiledet.exposure import even_out
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.workers import locator
@@ -31,7 +31,7 @@ def whose_turn(faces: Sequence[Face], frame: int, at_once: int) -> tuple[Face, .
     groups = -(-len(faces) // at_once)
     if groups <= 1:
         return tuple(faces)
-    turn = group_turn(frame, groups)
+    turn = group_of_frame(frame, groups)
     # By rank, not by number: the tracks that are left after a while may be the odd ones alone.
     rank = {track: place for place, track in enumerate(sorted(face.track for face in faces))}
     return tuple(face for face in faces if rank[face.track] % groups == turn)
@@ -75,7 +75,7 @@ class AlignerWorker(Worker):
         if located is None:
             return ()
         faces = located.faces
-        if self._at_once is not None and not frame.cut:
+        if self._at_once is not None and not frame.independent:
             faces = whose_turn(faces, frame.id, self._at_once)
         boxes = [face.search_box for face in faces]
         image = even_out(frame.image, located.table) if faces else frame.image

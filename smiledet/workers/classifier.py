@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine
-from smiledet.engines.mirror_averaging import mirror_turn, mirrored, read
+from smiledet.engines.mirror_averaging import is_mirrored_frame, mirrored, read
 from smiledet.frame import ChipSpec, Frame, Prediction
 from smiledet.tasks.base import Task
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
-from smiledet.workers.track_labels import LabelBoard, Reading
+from smiledet.workers.track_labels import Reading, TrackLabels
 
 
 class ClassifierWorker(Worker):
@@ -24,8 +24,8 @@ class ClassifierWorker(Worker):
         task: What it reads; also the stage's name.
         spec: Geometry of the chips that the network takes.
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
-        board: Where the readings go.
-        both_views: Whether the network is shown mirror images as well: of a photograph both, of a video in turn.
+        track_labels: Where the readings go.
+        mirror_averaging: Whether the network is shown mirror images as well: of a photograph both, of a video in turn.
         common: See `Worker`.
     """
 
@@ -34,16 +34,16 @@ class ClassifierWorker(Worker):
         task: Task,
         spec: ChipSpec,
         create: Callable[[], Engine],
-        board: LabelBoard,
-        both_views: bool = False,
+        track_labels: TrackLabels,
+        mirror_averaging: bool = False,
         **common: Any,
     ) -> None:
         super().__init__(task.name, **common)
         self._task = task
         self._spec = spec
         self._create = create
-        self._board = board
-        self._both_views = both_views
+        self._track_labels = track_labels
+        self._mirror_averaging = mirror_averaging
         self._engine: Engine | None = None
 
     def setup(self) -> None:
@@ -66,7 +66,7 @@ class ClassifierWorker(Worker):
         chips = [aligned.chips[self._spec].reshape((1, *shape)) for _, aligned in faces]
         batch = chips[0] if len(chips) == 1 else np.concatenate(chips)
         predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, batch))
-        self._board.post(
+        self._track_labels.post(
             Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
             for (face, _), prediction in zip(faces, predictions, strict=True)
         )
@@ -74,6 +74,6 @@ class ClassifierWorker(Worker):
 
     def _scores(self, network: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Probability by label of each chip (n, height, width, channels) of a frame."""
-        if frame.cut or not self._both_views:
-            return read(network, chips, self._both_views)
-        return network.predict(mirrored(chips) if mirror_turn(frame.id) else chips)
+        if frame.independent or not self._mirror_averaging:
+            return read(network, chips, self._mirror_averaging)
+        return network.predict(mirrored(chips) if is_mirrored_frame(frame.id) else chips)

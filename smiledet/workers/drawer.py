@@ -7,7 +7,7 @@ from typing import Any
 
 from smiledet.drawing.annotate import annotate
 from smiledet.drawing.layout import Seat
-from smiledet.drawing.sprite_cache import Grounds
+from smiledet.drawing.sprite_cache import SpriteCache
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.tasks.base import Task
@@ -15,7 +15,7 @@ from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
 from smiledet.workers.locator import faces_of
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 STAGE = "draw"
 
@@ -27,11 +27,11 @@ def annotation_of(frame: Frame) -> Annotation:
 
 
 class DrawerWorker(Worker):
-    """Labels the faces of a frame from the board and draws them.
+    """Labels the faces of a frame from the tracks' labels and draws them.
 
     Args:
         tasks: What is drawn, in this order.
-        board: Each track's latest labels.
+        track_labels: Each track's latest labels.
         rate: Ticked once a drawn frame.
         stats: What the stats line says now, given the number of faces; None leaves it out.
         draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
@@ -41,7 +41,7 @@ class DrawerWorker(Worker):
     def __init__(
         self,
         tasks: Sequence[Task],
-        board: LabelBoard,
+        track_labels: TrackLabels,
         rate: RateMeter,
         stats: Callable[[int], StatsLine] | None = None,
         draw: bool = True,
@@ -49,22 +49,22 @@ class DrawerWorker(Worker):
     ) -> None:
         super().__init__(STAGE, **common)
         self._tasks = tasks
-        self._board = board
+        self._track_labels = track_labels
         self._rate = rate
         self._stats = stats
         self._draw = draw
         self._seats: dict[int, Seat] = {}
-        self._grounds = Grounds()
+        self._sprites = SpriteCache()
 
     def process(self, frame: Frame) -> Annotation:
         """Draw one frame."""
         located = frame.results.get(locator.STAGE) is not None
         # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
-        readings = self._board.read(faces_of(frame), frame.id) if located else ()
+        readings = self._track_labels.read(faces_of(frame), frame.id) if located else ()
         image = self._drawn(frame, readings) if self._draw else frame.image
         self._rate.tick()
         return Annotation(image, readings)
 
     def _drawn(self, frame: Frame, readings: Sequence[FaceReading]) -> Image:
         stats = self._stats(len(readings)) if self._stats else None
-        return annotate(frame.image, readings, self._tasks, stats, self._seats, self._grounds)
+        return annotate(frame.image, readings, self._tasks, stats, self._seats, self._sprites)

@@ -56,7 +56,7 @@ class Grabber(StageThread):
             first = picture.timestamp if first is None else first
             if self._duration is not None and picture.timestamp - first >= self._duration:
                 return
-            frame = Frame(number, captured, picture.timestamp, picture.image, picture.cut)
+            frame = Frame(number, captured, picture.timestamp, picture.image, picture.independent)
             if not self._buffer.publish(frame):
                 return
             if self._trace is not None:

@@ -63,7 +63,7 @@ class LocatorWorker(Worker):
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
         table = self._exposure.table(grey, frame.timestamp)
         evened = even_out(grey, table)
-        return Located(self._locator.locate(evened, frame.timestamp, frame.cut), evened, table)
+        return Located(self._locator.locate(evened, frame.timestamp, frame.independent), evened, table)
 
 
 class PhotographLocatorWorker(Worker):

@@ -76,7 +76,7 @@ class Reading:
     prediction: Prediction = field(compare=False)
 
 
-class LabelBoard:
+class TrackLabels:
     """Every track's labels: classifiers post to it from their threads, the drawer reads from its own.
 
     Args:

@@ -11,7 +11,7 @@ import pytest
 from smiledet.alignment import aligner as aligner_module
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.chips import box_map, chip_map, cut_chip
-from smiledet.alignment.landmark_refiner import CloserLook
+from smiledet.alignment.landmark_refiner import LandmarkRefiner
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import load_template
@@ -252,8 +252,8 @@ class TestDistortionLimit:
         points: Points = (load_template(template) - 0.5) * (stretch, 1) @ tilt.T * 120 + (160, 120)
 
         class FakePredictor:
-            def __init__(self, path: Path, closer: CloserLook | None) -> None:
-                assert path == trees and closer is None
+            def __init__(self, path: Path, refiner: LandmarkRefiner | None) -> None:
+                assert path == trees and refiner is None
 
             def predict(self, image: GreyImage, box: Box) -> Points:
                 return points

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.alignment.chips import AROUND, Halves, box_map, chip_map, cut_chip
+from smiledet.alignment.chips import AROUND, ImagePyramid, box_map, chip_map, cut_chip
 from smiledet.alignment.landmarks import FACE_SIDE, REACH, LandmarkPredictor
 from smiledet.frame import Box, ChipSpec, GreyImage, Matrix
 from smiledet.model_index import find_model
@@ -32,14 +32,14 @@ def tilted(box: Box, degrees: float) -> Matrix:
     "spec", [ChipSpec(64), ChipSpec(64, 0.8), ChipSpec(96, 4 / 3), ChipSpec(40), ChipSpec(64, 1, 3)]
 )
 def test_a_square_shows_what_its_map_says(box: Box, degrees: float, spec: ChipSpec) -> None:
-    """Whether halves are kept or made for it; compared with a warp that skips pixels, which here differ by little."""
+    """Whether pyramid are kept or made for it; compared with a warp that skips pixels, which here differ by little."""
     picture = smooth(501, 643, spec.channels)
     into = tilted(box, degrees)
     expected = cv2.warpAffine(
         picture, chip_map(into, spec), (spec.size, spec.size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     ).astype(float)
-    for halves in (Halves(picture), Halves(picture, box), Halves(picture, Box(0, 0, 40, 40))):
-        found = cut_chip(halves, into, spec).astype(float)
+    for pyramid in (ImagePyramid(picture), ImagePyramid(picture, box), ImagePyramid(picture, Box(0, 0, 40, 40))):
+        found = cut_chip(pyramid, into, spec).astype(float)
         assert found.shape == expected.shape
         # At the picture's lower edge up to seven rows are left out.
         assert np.abs(found - expected).mean() <= 2
@@ -49,7 +49,7 @@ def test_a_square_shows_what_its_map_says(box: Box, degrees: float, spec: ChipSp
 def test_beyond_the_picture_its_edge_is_repeated_of_large_faces_as_well() -> None:
     picture = smooth(301, 301)
     for box in (Box(-150, -150, 300, 300), Box(150, 150, 300, 300), Box(-100, -100, 501, 501)):
-        square = cut_chip(Halves(picture, box), box_map(box), ChipSpec(50)).astype(float)
+        square = cut_chip(ImagePyramid(picture, box), box_map(box), ChipSpec(50)).astype(float)
         column = ((np.array([0, 49]) + 0.5) / 50 * box.width + box.x).clip(0, 300).round().astype(int)
         row = ((np.array([0, 49]) + 0.5) / 50 * box.width + box.y).clip(0, 300).round().astype(int)
         corners = square[np.ix_([0, 49], [0, 49])]
@@ -59,7 +59,7 @@ def test_beyond_the_picture_its_edge_is_repeated_of_large_faces_as_well() -> Non
 def test_a_face_that_is_nowhere_near_the_picture_shows_its_corner() -> None:
     picture = smooth(200, 200)
     far = Box(2000, 3000, 400, 400)
-    assert set(cut_chip(Halves(picture, far), box_map(far), ChipSpec(32)).ravel().tolist()) <= set(
+    assert set(cut_chip(ImagePyramid(picture, far), box_map(far), ChipSpec(32)).ravel().tolist()) <= set(
         range(int(picture[-9:, -9:].min()), int(picture[-9:, -9:].max()) + 1)
     )
 
@@ -68,7 +68,7 @@ def test_a_face_that_is_nowhere_near_the_picture_shows_its_corner() -> None:
 def test_a_picture_too_small_to_be_halved_often(shape: tuple[int, int]) -> None:
     picture = np.full(shape, 77, np.uint8)
     box = Box(-300, -300, 900, 900)
-    assert (cut_chip(Halves(picture, box), box_map(box), ChipSpec(16)) == 77).all()
+    assert (cut_chip(ImagePyramid(picture, box), box_map(box), ChipSpec(16)) == 77).all()
     assert (cut_chip(picture, box_map(box), ChipSpec(16)) == 77).all()
 
 
@@ -79,8 +79,8 @@ def test_wherever_a_face_is_there_is_a_chip() -> None:
         height, width = chance.integers(1, 90, 2)
         side = float(np.exp(chance.uniform(1, 8)))
         box = Box(*chance.uniform(-1.2 * side, 1.2 * side + 90, 2), side, side)
-        halves = Halves(np.full((height, width), 50, np.uint8), box)
-        assert (cut_chip(halves, tilted(box, chance.uniform(-60, 60)), ChipSpec(24, 1.2)) == 50).all()
+        pyramid = ImagePyramid(np.full((height, width), 50, np.uint8), box)
+        assert (cut_chip(pyramid, tilted(box, chance.uniform(-60, 60)), ChipSpec(24, 1.2)) == 50).all()
 
 
 def test_what_is_kept_is_halved_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,9 +88,9 @@ def test_what_is_kept_is_halved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     resize = cv2.resize
     monkeypatch.setattr(cv2, "resize", lambda *given, **named: made.append(given[1]) or resize(*given, **named))
     box = Box(200, 100, 300, 300)
-    halves = Halves(smooth(480, 640), box)
+    pyramid = ImagePyramid(smooth(480, 640), box)
     for spec in (ChipSpec(64), ChipSpec(64, 0.8), ChipSpec(96, 4 / 3)):
-        cut_chip(halves, tilted(box, 10), spec)
+        cut_chip(pyramid, tilted(box, 10), spec)
     assert len(made) == 2  # once and twice
 
 
@@ -99,7 +99,7 @@ class TestParts:
     def test_a_part_leaves_the_box_as_wide_as_is_wanted(self, width: int, step: int) -> None:
         box = Box(200, 190, width, width)
         picture = smooth(1000, 1000)
-        part = Halves(picture, box).part(box, FACE_SIDE, REACH)
+        part = ImagePyramid(picture, box).part(box, FACE_SIDE, REACH)
         assert part is not None and part.step == step
         assert FACE_SIDE <= width / part.step < 2 * FACE_SIDE
         # A pixel's place in the picture: what is there looks like it.
@@ -109,17 +109,17 @@ class TestParts:
 
     def test_of_a_small_face_there_is_none(self) -> None:
         box = Box(100, 100, FACE_SIDE - 1, FACE_SIDE - 1)
-        assert Halves(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
+        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
 
     def test_of_a_face_at_the_pictures_edge_there_is_none(self) -> None:
         box = Box(10, 100, 200, 200)
-        assert Halves(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
-        assert Halves(smooth(400, 400), box).part(box, FACE_SIDE, 1.0) is not None
+        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
+        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, 1.0) is not None
 
     def test_of_a_picture_of_which_nothing_is_kept_there_is_none(self) -> None:
         box = Box(100, 100, 200, 200)
-        assert Halves(smooth(400, 400)).part(box, FACE_SIDE, REACH) is None
-        assert Halves(smooth(400, 400), Box(900, 900, 50, 50)).part(box, FACE_SIDE, REACH) is None
+        assert ImagePyramid(smooth(400, 400)).part(box, FACE_SIDE, REACH) is None
+        assert ImagePyramid(smooth(400, 400), Box(900, 900, 50, 50)).part(box, FACE_SIDE, REACH) is None
 
     def test_the_trees_see_less_than_is_kept(self) -> None:
         assert REACH < AROUND
@@ -137,6 +137,6 @@ def test_a_large_face_has_its_points_where_a_small_one_has_them(which: int, time
     middle = (times - 1) / 2
     larger = cv2.resize(grey, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
     there = Box(box.x * times + middle, box.y * times + middle, side * times, side * times)
-    assert Halves(larger, there).part(there, FACE_SIDE, REACH) is not None
+    assert ImagePyramid(larger, there).part(there, FACE_SIDE, REACH) is not None
     found = (predictor.predict(larger, there) - middle) / times
     assert np.linalg.norm(found - predictor.predict(grey, box), axis=1).mean() < 0.02 * side

@@ -11,14 +11,14 @@ import pytest
 
 from smiledet import shipped_models as shipped
 from smiledet.alignment.chips import chip_map
-from smiledet.alignment.landmark_refiner import VIEW, CloserLook, MeanFace
+from smiledet.alignment.landmark_refiner import VIEW, LandmarkRefiner, MeanFace
 from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Points
 from smiledet.model_index import find_model
-from smiledet.shipped_models import closer_engine
+from smiledet.shipped_models import refiner_engine
 from smiledet.sources.demo import PORTRAITS
 
 
@@ -60,8 +60,8 @@ def test_a_turned_face_is_seen_upright(template: Points) -> None:
 
 def test_an_answer_of_nothing_leaves_the_template_where_it_lies(template: Points) -> None:
     points = turned(template, 20, 90)
-    closer = CloserLook(network := Saying(np.zeros(136, np.float32)), template)
-    assert closer.refine(np.zeros((300, 300), np.uint8), points) == pytest.approx(points, abs=1e-6)
+    refiner = LandmarkRefiner(network := Saying(np.zeros(136, np.float32)), template)
+    assert refiner.refine(np.zeros((300, 300), np.uint8), points) == pytest.approx(points, abs=1e-6)
     assert [each.shape for each in network.shown] == [(1, 96, 96, 1)]
 
 
@@ -70,14 +70,14 @@ def test_points_move_as_far_as_the_answer_says(template: Points) -> None:
     answer = np.zeros((68, 2), np.float32)
     answer[:, 0] = 9 / VIEW.size
     points = turned(template, 90, 144)
-    found = CloserLook(Saying(answer.ravel()), template).refine(np.zeros((300, 300), np.uint8), points)
+    found = LandmarkRefiner(Saying(answer.ravel()), template).refine(np.zeros((300, 300), np.uint8), points)
     assert found - points == pytest.approx(np.tile([0, 9 * 144 / 72], (68, 1)), abs=1e-5)
 
 
 def test_points_that_coincide_stay(template: Points) -> None:
     points = np.full((68, 2), 50.0)
     network = Saying(np.zeros(136, np.float32))
-    assert CloserLook(network, template).refine(np.zeros((100, 100), np.uint8), points) is points
+    assert LandmarkRefiner(network, template).refine(np.zeros((100, 100), np.uint8), points) is points
     assert not network.shown
 
 
@@ -85,10 +85,10 @@ def test_points_that_coincide_stay(template: Points) -> None:
 def predictors(template: Points) -> tuple[LandmarkPredictor, LandmarkPredictor]:
     """Trees alone, and with the network."""
     model = find_model("landmarks", "ert68")
-    engine = closer_engine(model)
+    engine = refiner_engine(model)
     assert engine is not None
-    closer = CloserLook(engine.predict, template)
-    return LandmarkPredictor(model.file("dlib")), LandmarkPredictor(model.file("dlib"), closer)
+    refiner = LandmarkRefiner(engine.predict, template)
+    return LandmarkPredictor(model.file("dlib")), LandmarkPredictor(model.file("dlib"), refiner)
 
 
 class TestShipped:
@@ -121,13 +121,13 @@ class TestShipped:
         for name in ("litert", "onnx"):
             pytest.importorskip({"litert": "ai_edge_litert", "onnx": "onnxruntime"}[name])
             engine = shipped.load_engine(name, shipped.model_file(model, name))
-            found.append(CloserLook(engine.predict, template).refine(grey, points))
+            found.append(LandmarkRefiner(engine.predict, template).refine(grey, points))
         assert np.linalg.norm(found[0] - found[1], axis=1).mean() < 0.01 * side
 
 
 class TestEngine:
     def test_the_quicker_engine_runs_it(self) -> None:
-        engine = closer_engine(find_model("landmarks", "ert68"))
+        engine = refiner_engine(find_model("landmarks", "ert68"))
         assert engine is not None and engine.name == "litert"
 
     def test_the_next_runs_it_where_the_first_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ class TestEngine:
             return name
 
         monkeypatch.setattr(shipped, "load_engine", load)
-        assert closer_engine(find_model("landmarks", "ert68")) == "onnx"
+        assert refiner_engine(find_model("landmarks", "ert68")) == "onnx"
         assert tried == ["litert", "onnx"]
 
     def test_where_none_runs_it_the_trees_are_alone(
@@ -150,10 +150,10 @@ class TestEngine:
             raise UsageError(f"no {name}")
 
         monkeypatch.setattr(shipped, "load_engine", load)
-        assert closer_engine(find_model("landmarks", "ert68")) is None
+        assert refiner_engine(find_model("landmarks", "ert68")) is None
         assert "neither litert nor onnx" in caplog.text
 
     def test_a_row_without_a_network_is_trees_alone(self) -> None:
         model = find_model("landmarks", "ert68")
         trees = {use: file for use, file in model.files.items() if use in ("dlib", "template")}
-        assert closer_engine(dataclasses.replace(model, files=trees)) is None
+        assert refiner_engine(dataclasses.replace(model, files=trees)) is None

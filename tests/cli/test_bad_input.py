@@ -214,7 +214,7 @@ def test_a_missing_model(refusal, own_models):
     ("task", "name", "key", "words"),
     [
         ("emotion", "mini-xception", "litert-int8", "is no LiteRT model"),
-        ("proposals", "sieve", "onnx", "is no proposing network"),
+        ("proposals", "proposal-network", "onnx", "is no proposing network"),
     ],
 )
 def test_a_model_file_that_is_no_model(refusal, own_models, task, name, key, words):

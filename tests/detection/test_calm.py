@@ -10,7 +10,7 @@ import pytest
 
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
-from smiledet.detection.following.template_follower import CALM, Bridge
+from smiledet.detection.following.template_follower import CALM, TemplateFollower
 from smiledet.detection.following.tracker import WORDS, FaceTracker
 from smiledet.detection.locator import LARGE, FaceLocator, LocatorSettings
 from smiledet.frame import Box, Detection, Face, GreyImage
@@ -56,10 +56,12 @@ class Searches(FaceDetector):
 class Eyes:
     """A locator that follows one face; its searches around it are noted."""
 
-    def __init__(self, calm_rest: float = 0.19) -> None:
+    def __init__(self, redetect_after_calm: float = 0.19) -> None:
         self.searches = Searches()
         # After the first picture nothing is searched but what is around the face.
-        settings = LocatorSettings(scan_interval=60.0, search_interval=60.0, haunt=0.0, calm_rest=calm_rest)
+        settings = LocatorSettings(
+            scan_interval=60.0, search_interval=60.0, lost_place_memory=0.0, redetect_after_calm=redetect_after_calm
+        )
         self.locator = FaceLocator(HaarDetector(), self.searches, FaceTracker(), settings)
 
     def see(self, picture: GreyImage) -> tuple[Face, ...]:
@@ -76,9 +78,11 @@ SETTLING = 3 * WORDS + 6
 """Pictures after which the detector has seen a face often enough, on every third."""
 
 
-@pytest.mark.parametrize(("calm_rest", "expected"), [(0.19, 6), (0.0, 3), (0.05, 3)])
-def test_a_large_face_that_stays_as_it_is_is_seldom_searched_for(show: Draw, calm_rest: float, expected: int) -> None:
-    eyes = Eyes(calm_rest)
+@pytest.mark.parametrize(("redetect_after_calm", "expected"), [(0.19, 6), (0.0, 3), (0.05, 3)])
+def test_a_large_face_that_stays_as_it_is_is_seldom_searched_for(
+    show: Draw, redetect_after_calm: float, expected: int
+) -> None:
+    eyes = Eyes(redetect_after_calm)
     for number in range(SETTLING + 3 * FPS):
         faces = eyes.see(show(right=number / 2))
         assert number < 2 or [face.track for face in faces] == [1]
@@ -112,11 +116,11 @@ def test_one_that_changes_is_searched_for_as_ever(show: Draw) -> None:
 
 
 def test_a_look_can_be_asked_to_be_more_alike(show: Draw) -> None:
-    bridge, box = Bridge(), Box(200, 110, 240, 240)
+    follower, box = TemplateFollower(), Box(200, 110, 240, 240)
     before, other = show(), show(size=1.4, covered=140)
-    assert not bridge.is_calm(1)
-    assert bridge.follow(1, before, box, before, box) is not None
-    assert bridge.is_calm(1)
-    assert bridge.follow(1, before, box, other, box, CALM) is None
-    bridge.keep_only(())
-    assert not bridge.is_calm(1)
+    assert not follower.is_calm(1)
+    assert follower.follow(1, before, box, before, box) is not None
+    assert follower.is_calm(1)
+    assert follower.follow(1, before, box, other, box, CALM) is None
+    follower.keep_only(())
+    assert not follower.is_calm(1)

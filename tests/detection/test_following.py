@@ -14,9 +14,9 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
 from smiledet.detection.following.scene_cuts import SceneWatch
-from smiledet.detection.following.template_follower import Bridge
+from smiledet.detection.following.template_follower import TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
-from smiledet.detection.following.verifier import SecondLook
+from smiledet.detection.following.verifier import Verifier
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
 from smiledet.detection.search import scan
 from smiledet.frame import Box, Detection, Face, GreyImage
@@ -83,7 +83,7 @@ class TestTiltedHeads:
 
     def test_without_turning_the_picture_it_is_lost(self, show: Draw) -> None:
         """What the test above would say of a cascade alone."""
-        eyes = Eyes(tilted=False, hold=0.0)
+        eyes = Eyes(tilted=False, coast=0.0)
         counts = [len(eyes.see(show(roll=roll))) for roll in tilts(30.0)]
         assert 0 in counts[2:]
 
@@ -100,10 +100,10 @@ class TestTiltedHeads:
 
 
 class TestBridge:
-    @pytest.mark.parametrize(("hold", "expected"), [(1.0, [1]), (0.0, [])])
-    def test_a_face_half_hidden_for_longer_than_it_is_kept(self, show: Draw, hold: float, expected: list[int]) -> None:
+    @pytest.mark.parametrize(("coast", "expected"), [(1.0, [1]), (0.0, [])])
+    def test_a_face_half_hidden_for_longer_than_it_is_kept(self, show: Draw, coast: float, expected: list[int]) -> None:
         """A hand rises over mouth and nose: the cascade sees no face, and its look says where it is."""
-        eyes = Eyes(scan_interval=60.0, search_interval=60.0, hold=hold)
+        eyes = Eyes(scan_interval=60.0, search_interval=60.0, coast=coast)
         rising = [8 * number for number in range(13)]
         for hidden in [0] * 4 + rising + [rising[-1]] * 20:
             picture = show()
@@ -124,7 +124,7 @@ class TestBridge:
     def test_a_look_is_followed_for_a_while_and_no_longer(self, show: Draw) -> None:
         """The detector goes blind: the face is held where it goes, then given up."""
         detector = Blindfold()
-        eyes = FaceLocator(detector, detector, FaceTracker(TrackerSettings(confirm=1)), LocatorSettings(hold=1.0))
+        eyes = FaceLocator(detector, detector, FaceTracker(TrackerSettings(confirm=1)), LocatorSettings(coast=1.0))
         held = []
         for number in range(60):
             place = (200 + 4 * number, 240)
@@ -138,13 +138,13 @@ class TestBridge:
 
     def test_nothing_alike_is_no_face(self, show: Draw) -> None:
         before, box = show(), Box(240, 140, FACE, FACE)
-        assert Bridge().follow(1, before, box, show((330, 246)), box) is not None
-        assert Bridge().follow(1, before, box, show(None), box) is None
-        assert Bridge().follow(1, before, box, np.zeros_like(before), box) is None
+        assert TemplateFollower().follow(1, before, box, show((330, 246)), box) is not None
+        assert TemplateFollower().follow(1, before, box, show(None), box) is None
+        assert TemplateFollower().follow(1, before, box, np.zeros_like(before), box) is None
 
     @pytest.mark.parametrize("box", [Box(-300, -300, 50, 50), Box(630, 470, 200, 200), Box(0, 0, 0.4, 0.4)])
     def test_boxes_beyond_the_picture(self, show: Draw, box: Box) -> None:
-        assert Bridge().follow(1, show(), box, show(), box) is None
+        assert TemplateFollower().follow(1, show(), box, show(), box) is None
 
 
 class Blindfold(FaceDetector):
@@ -217,7 +217,7 @@ class TestSecondLook:
     def test_the_other_cascade_sees_the_portraits_and_no_backdrop(self, show: Draw) -> None:
         kind = detector_kind("haar")
         assert kind.verifying is not None
-        look = SecondLook(kind.verifying())
+        look = Verifier(kind.verifying())
         for who in (0, 1):
             found = Detection(scan(HaarDetector(), show(who=who), 60)[0].box, 3.0)
             assert look.agrees(show(who=who), found)
@@ -228,12 +228,12 @@ class TestSecondLook:
     def test_boxes_at_the_edge(self, show: Draw, box: Box) -> None:
         kind = detector_kind("haar")
         assert kind.verifying is not None
-        assert not SecondLook(kind.verifying()).agrees(show(None), Detection(box, 1.0))
+        assert not Verifier(kind.verifying()).agrees(show(None), Detection(box, 1.0))
 
-    @pytest.mark.parametrize(("second_look", "expected"), [(True, 0), (False, 1)])
-    def test_what_it_does_not_see_is_never_shown(self, show: Draw, second_look: bool, expected: int) -> None:
+    @pytest.mark.parametrize(("verify", "expected"), [(True, 0), (False, 1)])
+    def test_what_it_does_not_see_is_never_shown(self, show: Draw, verify: bool, expected: int) -> None:
         dreamer = Hallucination()
-        settings = LocatorSettings(second_look=second_look)
+        settings = LocatorSettings(verify=verify)
         kind = detector_kind("haar")
         assert kind.verifying is not None
         eyes = FaceLocator(dreamer, dreamer, FaceTracker(), settings, kind.verifying())
@@ -241,9 +241,9 @@ class TestSecondLook:
             faces = eyes.locate(show(None), number / FPS)
         assert min(len(faces), 1) == expected
 
-    @pytest.mark.parametrize(("second_look", "expected"), [(True, 1), (False, 0)])
+    @pytest.mark.parametrize(("verify", "expected"), [(True, 1), (False, 0)])
     def test_faint_faces_are_reported_only_where_it_has_the_last_word(
-        self, show: Draw, second_look: bool, expected: int
+        self, show: Draw, verify: bool, expected: int
     ) -> None:
         """Where the other cascade judges, the first may report what it would keep to itself."""
         made: list[str] = []
@@ -252,7 +252,7 @@ class TestSecondLook:
             return lambda tuning: (made.append(name), HaarDetector())[1]
 
         kind = replace(detector_kind("haar"), scanning=fake("plain"), doubtful=fake("faint"))
-        create_locator(kind, None, FaceTracker(), LocatorSettings(second_look=second_look))
+        create_locator(kind, None, FaceTracker(), LocatorSettings(verify=verify))
         assert made == [("plain", "faint")[expected]]
         doubtful = detector_kind("haar").doubtful
         assert doubtful is not None
@@ -264,7 +264,7 @@ class TestSecondLook:
         dreamer, kind = Hallucination(), detector_kind("haar")
         assert kind.verifying is not None
         eyes = FaceLocator(dreamer, dreamer, FaceTracker(), None, kind.verifying())
-        assert eyes.locate(show(None), 0.0, cut=True) == ()
+        assert eyes.locate(show(None), 0.0, independent=True) == ()
 
     def test_its_word_counts_as_a_sighting(self, show: Draw) -> None:
         """So a face is shown on the first picture."""

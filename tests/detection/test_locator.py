@@ -18,7 +18,7 @@ from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 
-SETTINGS = LocatorSettings(min_face=0.1, still_interval=0.0, calm_rest=0.0)
+SETTINGS = LocatorSettings(min_face=0.1, still_interval=0.0, redetect_after_calm=0.0)
 """The smaller portrait is just over a tenth of the picture's height. What has not changed is searched too, and calm
 faces as often as others, so that turns can be counted; `test_sweep.py` and `test_calm.py` have the rest."""
 
@@ -130,7 +130,7 @@ def test_a_crowd_that_one_scan_has_found_is_not_searched_for_at_once_ever_after(
 
 def test_without_rest_a_crowd_is_searched_for_on_every_picture(show):
     crowd = np.tile(show(LEFT, RIGHT), (2, 2))
-    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0, rest=0.0))
+    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0, redetect_after=0.0))
     for _ in range(CONFIRM):
         eyes.see(crowd)
     for _ in range(6):
@@ -190,13 +190,13 @@ def test_a_new_face_is_shown_within_an_interval(show, phase):
 
 def test_a_cut_forgets_and_believes_at_once(show):
     eyes = Eyes()
-    assert [face.track for face in eyes.see(show(LEFT, RIGHT), cut=True)] == [1, 2]
+    assert [face.track for face in eyes.see(show(LEFT, RIGHT), independent=True)] == [1, 2]
     eyes.scans.taken()
-    faces = eyes.see(show(RIGHT, LEFT), cut=True)
+    faces = eyes.see(show(RIGHT, LEFT), independent=True)
     assert [face.track for face in faces] == [3, 4]
     assert eyes.scans.taken() == 1
     assert eyes.follows.calls == 0
-    assert eyes.see(show(), cut=True) == ()
+    assert eyes.see(show(), independent=True) == ()
 
 
 def test_another_size_is_another_scene(show):

@@ -24,7 +24,15 @@ from smiledet.detection.scheduling.proposal_network import (
     peaks,
     shipped_network,
 )
-from smiledet.detection.scheduling.pyramid_canvas import BACKGROUND, CELL, FACE, FACE_RANGE, SMALLEST, STEP, Mosaic
+from smiledet.detection.scheduling.pyramid_canvas import (
+    BACKGROUND,
+    CELL,
+    FACE,
+    FACE_RANGE,
+    SMALLEST,
+    STEP,
+    PyramidCanvas,
+)
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS
@@ -33,54 +41,54 @@ SIZES = [(640, 360), (854, 480), (640, 480), (360, 640), (1280, 720), (321, 243)
 
 
 @pytest.mark.parametrize("size", SIZES)
-class TestMosaic:
+class TestPyramidCanvas:
     def test_copies_lie_apart_and_inside(self, size: tuple[int, int]) -> None:
-        mosaic = Mosaic(*size, max(24, round(0.11 * min(size))))
-        taken = np.zeros(mosaic.canvas.shape, int)
-        for copy in mosaic.copies:
+        canvas = PyramidCanvas(*size, max(24, round(0.11 * min(size))))
+        taken = np.zeros(canvas.canvas.shape, int)
+        for copy in canvas.copies:
             taken[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width] += 1
             assert copy.left % CELL == copy.top % CELL == 0
         assert taken.max() == 1
-        assert taken.sum() == sum(copy.width * copy.height for copy in mosaic.copies)
+        assert taken.sum() == sum(copy.width * copy.height for copy in canvas.copies)
 
     def test_every_size_is_some_copys(self, size: tuple[int, int]) -> None:
         smallest = max(24, round(0.11 * min(size)))
-        mosaic = Mosaic(*size, smallest)
+        canvas = PyramidCanvas(*size, smallest)
         for side in np.geomspace(smallest * 1.02, 0.95 * min(size), 20):
-            drawn = [side * copy.height / size[1] for copy in mosaic.copies]
+            drawn = [side * copy.height / size[1] for copy in canvas.copies]
             assert any(FACE_RANGE[0] <= each <= FACE_RANGE[1] for each in drawn), side
 
     def test_a_bright_spot_is_found_where_it_was(self, size: tuple[int, int]) -> None:
         """In every copy the brightest cell stands for a box about the spot."""
         width, height = size
-        mosaic = Mosaic(width, height, max(24, round(0.11 * min(size))))
+        canvas = PyramidCanvas(width, height, max(24, round(0.11 * min(size))))
         middle = 0.6 * width, 0.4 * height
         rows, columns = np.mgrid[:height, :width]
-        for copy in mosaic.copies:
+        for copy in canvas.copies:
             across = width / copy.width
             away = ((columns + 0.5 - middle[0]) ** 2 + (rows + 0.5 - middle[1]) ** 2) / (2 * across) ** 2
-            canvas = mosaic.paint((250 * np.exp(-away)).astype(np.uint8))
-            view = canvas[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width]
+            painted = canvas.paint((250 * np.exp(-away)).astype(np.uint8))
+            view = painted[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width]
             row, column = (int(place) // CELL for place in np.unravel_index(view.argmax(), view.shape))
-            box = mosaic.box(copy.top // CELL + row, copy.left // CELL + column)
+            box = canvas.box(copy.top // CELL + row, copy.left // CELL + column)
             assert box is not None
             assert box.width == pytest.approx(FACE * across, rel=0.05)
             assert box.centre[0] == pytest.approx(middle[0], abs=0.75 * CELL * across)
             assert box.centre[1] == pytest.approx(middle[1], abs=0.75 * CELL * across)
 
     def test_between_the_copies_is_nothing(self, size: tuple[int, int]) -> None:
-        mosaic = Mosaic(*size, max(24, round(0.11 * min(size))))
-        mosaic.paint(np.full(size[::-1], 200, np.uint8))
-        for row in range(mosaic.canvas.shape[0] // CELL):
-            for column in range(mosaic.canvas.shape[1] // CELL):
-                empty = mosaic.canvas[row * CELL + 2, column * CELL + 2] == BACKGROUND
-                assert (mosaic.box(row, column) is None) == empty
+        canvas = PyramidCanvas(*size, max(24, round(0.11 * min(size))))
+        canvas.paint(np.full(size[::-1], 200, np.uint8))
+        for row in range(canvas.canvas.shape[0] // CELL):
+            for column in range(canvas.canvas.shape[1] // CELL):
+                empty = canvas.canvas[row * CELL + 2, column * CELL + 2] == BACKGROUND
+                assert (canvas.box(row, column) is None) == empty
 
 
 def test_a_picture_too_small_for_faces_has_no_copies() -> None:
-    mosaic = Mosaic(20, 10, 24)
-    assert mosaic.copies == ()
-    assert mosaic.paint(np.zeros((10, 20), np.uint8)).shape == (CELL, CELL)
+    canvas = PyramidCanvas(20, 10, 24)
+    assert canvas.copies == ()
+    assert canvas.paint(np.zeros((10, 20), np.uint8)).shape == (CELL, CELL)
 
 
 def test_steps_leave_no_size_out() -> None:
@@ -114,7 +122,7 @@ class TestAlsoProposed:
     SMALLEST = 40
 
     def place(self, cell: tuple[int, int]) -> Box:
-        box = Mosaic(GREY.shape[1], GREY.shape[0], self.SMALLEST).box(*cell)
+        box = PyramidCanvas(GREY.shape[1], GREY.shape[0], self.SMALLEST).box(*cell)
         assert box is not None
         return box
 
@@ -243,7 +251,7 @@ class TestLocator:
     def located(proposer_: Proposer | None, frames: int) -> list[int]:
         """How many faces are shown on each frame."""
         blind = Witness()
-        settings = LocatorSettings(min_face=0.11, rest=0.0, hold=0.0, watch_cuts=False)
+        settings = LocatorSettings(min_face=0.11, redetect_after=0.0, coast=0.0, watch_cuts=False)
         tracker = FaceTracker(TrackerSettings(confirm=1))
         locator = FaceLocator(blind, blind, tracker, settings, proposer=proposer_)
         return [len(locator.locate(GREY, frame / 30)) for frame in range(frames)]
@@ -275,7 +283,7 @@ class TestLocator:
             proposer=Proposer(Fire((10, 20)), witness, 0.11, 0.1),
         )
         for photograph in range(3):
-            locator.locate(GREY, float(photograph), cut=True)
+            locator.locate(GREY, float(photograph), independent=True)
         assert witness.asked == 0
         locator.locate(GREY, 3.0)
         assert witness.asked == 1
@@ -284,7 +292,9 @@ class TestLocator:
         asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
         assert asks == {"haar": True, "hog": False}
         for proposals, there in ((0.1, True), (0.0, False)):
-            made = create_locator(detector_kind("haar"), None, FaceTracker(), LocatorSettings(proposals=proposals))
+            made = create_locator(
+                detector_kind("haar"), None, FaceTracker(), LocatorSettings(proposal_interval=proposals)
+            )
             assert (made._proposer is not None) == there
 
 

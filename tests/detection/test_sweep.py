@@ -13,7 +13,7 @@ from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import LocatorSettings, create_locator
 from smiledet.detection.scheduling.changes import CELLS, ENOUGH, NOISE, ChangeWatch, cells_of
-from smiledet.detection.scheduling.lost_places import MOST, Haunts
+from smiledet.detection.scheduling.lost_places import MOST, LostPlaces
 from smiledet.detection.scheduling.slices import Slice, plan_slices
 from smiledet.detection.scheduling.sweep import SETTLE, Sweep
 from smiledet.frame import Box, Detection, GreyImage
@@ -202,30 +202,30 @@ def test_slices_of_the_plan_reach_from_top_to_bottom() -> None:
 
 class TestHaunts:
     def test_a_place_is_looked_at_now_and_then_and_forgotten(self) -> None:
-        haunts = Haunts(1.0, pause=0.1)
-        haunts.remember(PATCH, 0.0)
-        looks = [number for number in range(60) if haunts.due(number / FPS, ())]
+        lost_places = LostPlaces(1.0, pause=0.1)
+        lost_places.remember(PATCH, 0.0)
+        looks = [number for number in range(60) if lost_places.due(number / FPS, ())]
         assert looks[0] == 3 and looks[-1] <= FPS
         assert len(looks) == pytest.approx(8, abs=2)  # every third or fourth of thirty
 
     def test_whoever_is_back_is_not_looked_for(self) -> None:
-        haunts = Haunts(1.0, pause=0.0)
-        haunts.remember(PATCH, 0.0)
-        assert haunts.due(0.1, [PATCH]) == []
-        assert haunts.due(0.2, []) == []
+        lost_places = LostPlaces(1.0, pause=0.0)
+        lost_places.remember(PATCH, 0.0)
+        assert lost_places.due(0.1, [PATCH]) == []
+        assert lost_places.due(0.2, []) == []
 
     def test_a_bounded_number_of_places_each_once(self) -> None:
-        haunts = Haunts(1.0, pause=0.0)
+        lost_places = LostPlaces(1.0, pause=0.0)
         for number in range(3 * MOST):
-            haunts.remember(Box(100 * number, 0, 50, 50), 0.0)
-            haunts.remember(Box(100 * number + 1, 0, 50, 50), 0.0)
-        places = haunts.due(0.1, ())
+            lost_places.remember(Box(100 * number, 0, 50, 50), 0.0)
+            lost_places.remember(Box(100 * number + 1, 0, 50, 50), 0.0)
+        places = lost_places.due(0.1, ())
         assert [place.x for place in places] == [100 * number + 1 for number in range(2 * MOST, 3 * MOST)]
 
     def test_no_memory(self) -> None:
-        haunts = Haunts(0.0, pause=0.0)
-        haunts.remember(PATCH, 0.0)
-        assert haunts.due(0.0, ()) == []
+        lost_places = LostPlaces(0.0, pause=0.0)
+        lost_places.remember(PATCH, 0.0)
+        assert lost_places.due(0.0, ()) == []
 
 
 class TestNewFaces:

@@ -9,7 +9,14 @@ from itertools import pairwise
 
 import pytest
 
-from smiledet.detection.following.tracker import DOUBTS, HARDLY, UNCONFIRMED_SHARE, WORDS, FaceTracker, TrackerSettings
+from smiledet.detection.following.tracker import (
+    ENOUGH_VOTES,
+    FEW_VOTES,
+    TOO_MANY_AGAINST,
+    UNCONFIRMED_SHARE,
+    FaceTracker,
+    TrackerSettings,
+)
 from smiledet.frame import Box, Detection, Face
 
 FPS = 30
@@ -245,7 +252,7 @@ class TestSecondDetector:
         assert self.shown("nny" + 5 * "y") == ".." + 6 * "#"
 
     def test_a_face_that_convinced_it_once_alone_is_taken_back(self) -> None:
-        assert self.shown("y" + 6 * "n") == "#" + DOUBTS * "#" + 3 * "."
+        assert self.shown("y" + 6 * "n") == "#" + TOO_MANY_AGAINST * "#" + 3 * "."
 
     def test_one_that_it_mostly_sees_stays(self) -> None:
         assert self.shown(8 * "yyn") == 24 * "#"
@@ -261,9 +268,9 @@ class TestSecondDetector:
             asked += 1
             return True
 
-        for frame in range(3 * WORDS):
+        for frame in range(3 * ENOUGH_VOTES):
             tracker.update([found(100)], frame / FPS, believe=believe)
-        assert asked == WORDS
+        assert asked == ENOUGH_VOTES
 
     def test_it_need_not_have_a_say(self) -> None:
         assert self.shown("y" + 9 * "?") == 10 * "#"
@@ -275,18 +282,18 @@ class TestSecondDetector:
             asked.append((number, face.box.x))
             return True
 
-        for frame in range(HARDLY + 3):
+        for frame in range(FEW_VOTES + 3):
             at = Box(100 + frame, 100, 80, 80)
             tracker.update([] if frame else [found(100)], frame / FPS, guesses={1: at}, believe=believe)
-        assert asked == [(1, 100 + frame) for frame in range(HARDLY + 1)]
+        assert asked == [(1, 100 + frame) for frame in range(FEW_VOTES + 1)]
 
     def test_what_was_taken_back_is_named_once(self) -> None:
         tracker = FaceTracker()
-        words = "y" + (DOUBTS + 1) * "n"
+        words = "y" + (TOO_MANY_AGAINST + 1) * "n"
         refuted = []
         for frame, word in enumerate(words):
             tracker.update([found(100)], frame / FPS, believe=lambda *_, word=word: word == "y")
             refuted.append(set(tracker.refuted))
-        assert refuted == [set()] * (DOUBTS + 1) + [{1}]
+        assert refuted == [set()] * (TOO_MANY_AGAINST + 1) + [{1}]
         tracker.update([], 1.0)
         assert tracker.refuted == set()

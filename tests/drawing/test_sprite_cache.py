@@ -8,7 +8,7 @@ import pytest
 from smiledet.drawing import annotate
 from smiledet.drawing.geometry import Rect
 from smiledet.drawing.shapes import fill_plate, fill_rounded
-from smiledet.drawing.sprite_cache import Grounds
+from smiledet.drawing.sprite_cache import SpriteCache
 
 AREA = Rect(10, 8, 60, 30)
 
@@ -23,39 +23,39 @@ def plate(image) -> None:
 )
 @pytest.mark.parametrize("size", [(640, 480), (320, 240), (1920, 1080)], ids=str)
 def test_a_video_is_drawn_as_its_pictures_are_one_by_one(size, box, picture, reading, tasks) -> None:
-    grounds, seats = Grounds(), {}
+    cache, seats = SpriteCache(), {}
     words = [("smiling", "happy"), ("smiling", "happy"), ("smiling", "sad"), ("smiling", "sad"), ("not smiling", "sad")]
     for number, (smile, emotion) in enumerate(words * 2):
         image = np.roll(picture(*size), number, axis=1)
         face = reading((box[0] + number % 3, *box[1:]), smile=smile, emotion=emotion)
         shown = annotate(image, [face], tasks, seats=dict(seats))
-        drawn = annotate(image, [face], tasks, seats=seats, grounds=grounds)
+        drawn = annotate(image, [face], tasks, seats=seats, cache=cache)
         assert np.abs(drawn.astype(int) - shown).max() <= 2
 
 
 def test_what_looks_the_same_is_drawn_twice_and_then_pressed() -> None:
-    grounds, calls = Grounds(), []
+    cache, calls = SpriteCache(), []
 
     def draw(image) -> None:
         calls.append(image.shape)
         plate(image)
 
     for _ in range(5):
-        grounds.draw(np.zeros((100, 90, 3), np.uint8), (1, "card"), "look", AREA, draw)
-    # Once into the picture; for the stamp on black and on white; no more.
+        cache.draw(np.zeros((100, 90, 3), np.uint8), (1, "card"), "look", AREA, draw)
+    # Once into the picture; for the sprite on black and on white; no more.
     assert calls == [(100, 90, 3), (38, 70, 3), (38, 70, 3)]
 
 
 def test_another_look_or_plate_is_drawn_anew() -> None:
-    grounds, drawn = Grounds(), []
+    cache, drawn = SpriteCache(), []
     for part, look in [((1, "card"), "a"), ((1, "card"), "b"), ((2, "card"), "b"), ((1, "strip"), "b")]:
-        grounds.draw(np.zeros((100, 90, 3), np.uint8), part, look, AREA, lambda image: drawn.append(image.shape))
+        cache.draw(np.zeros((100, 90, 3), np.uint8), part, look, AREA, lambda image: drawn.append(image.shape))
     assert drawn == [(100, 90, 3)] * 4
 
 
 def test_faces_that_are_gone_are_forgotten() -> None:
-    grounds, drawn = Grounds(), []
+    cache, drawn = SpriteCache(), []
     for _ in range(3):
-        grounds.draw(np.zeros((100, 90, 3), np.uint8), (1, "card"), "a", AREA, lambda image: drawn.append(image.shape))
-        grounds.keep_only({2})
+        cache.draw(np.zeros((100, 90, 3), np.uint8), (1, "card"), "a", AREA, lambda image: drawn.append(image.shape))
+        cache.keep_only({2})
     assert drawn == [(100, 90, 3)] * 3

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smiledet.engines._tensorrt import board, finding, helper
+from smiledet.engines._tensorrt import board_python, finding, helper
 from smiledet.engines.files import file_key, file_name
 from smiledet.model_index import Model
 
@@ -56,7 +56,7 @@ def fake_tensorrt(
     def forget() -> None:
         sys.modules.pop("tensorrt", None)
         finding.find_tensorrt.cache_clear()
-        board._logs.clear()
+        board_python._logs.clear()
 
     use("10.3.0")
     yield use

@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from smiledet.engines.base import Engine
-from smiledet.engines.mirror_averaging import group_turn, mirror_turn, mirrored, read
+from smiledet.engines.mirror_averaging import group_of_frame, is_mirrored_frame, mirrored, read
 
 
 class LeftEdge(Engine):
@@ -48,18 +48,18 @@ def test_a_mirror_turns_left_and_right_alone() -> None:
 
 
 def test_what_is_said_of_both_is_averaged() -> None:
-    assert read(LeftEdge(), chips(), both_views=True)[:, 1] == pytest.approx([0.6, 0.6])
-    assert read(LeftEdge(), chips(), both_views=False)[:, 1] == pytest.approx([1.0, 1.0])
+    assert read(LeftEdge(), chips(), mirror_averaging=True)[:, 1] == pytest.approx([0.6, 0.6])
+    assert read(LeftEdge(), chips(), mirror_averaging=False)[:, 1] == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_turns_are_fair_whatever_frames_are_read(every: int) -> None:
-    turns = [mirror_turn(frame) for frame in range(0, 240 * every, every)]
+    turns = [is_mirrored_frame(frame) for frame in range(0, 240 * every, every)]
     assert 0.45 < np.mean(turns) < 0.55
 
 
 def test_no_view_has_three_turns_in_a_row() -> None:
-    turns = [mirror_turn(frame) for frame in range(500)]
+    turns = [is_mirrored_frame(frame) for frame in range(500)]
     assert all(len(set(turns[start : start + 3])) == 2 for start in range(len(turns) - 2))
 
 
@@ -67,13 +67,13 @@ def test_no_view_has_three_turns_in_a_row() -> None:
 @pytest.mark.parametrize("groups", [2, 3, 4])
 def test_groups_of_faces_take_fair_turns_and_each_is_seen_both_ways(every: int, groups: int) -> None:
     frames = range(0, 1200 * every, every)
-    counts = Counter((group_turn(frame, groups), mirror_turn(frame)) for frame in frames)
+    counts = Counter((group_of_frame(frame, groups), is_mirrored_frame(frame)) for frame in frames)
     assert len(counts) == 2 * groups
     assert min(counts.values()) > 0.9 * max(counts.values())
 
 
 @pytest.mark.parametrize("groups", [2, 3, 4])
 def test_no_group_waits_for_long(groups: int) -> None:
-    turns = [group_turn(frame, groups) for frame in range(500)]
+    turns = [group_of_frame(frame, groups) for frame in range(500)]
     longest = 2 * groups
     assert all(len(set(turns[start : start + longest])) == groups for start in range(len(turns) - longest))

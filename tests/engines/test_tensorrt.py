@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from smiledet.engines import tensorrt
-from smiledet.engines._tensorrt import board, finding, plans
+from smiledet.engines._tensorrt import board_python, finding, plans
 from smiledet.engines._tensorrt.finding import Found, find_tensorrt
 from smiledet.engines.base import engine_class, load_engine
 from smiledet.engines.files import exported_file, model_file
@@ -154,27 +154,27 @@ class TestProfiles:
         fake_gpu(version)
         run_once(network(tmp_path / "a.onnx", 3), chips=CHIPS[:4])
         assert runs() == [(0, 3), (0, 3), (0, 3)]  # once to load kernels, and two with a row that is filled up
-        plan = json.loads(board.read_plan(str(next((tmp_path / "cache").rglob("*.plan"))))[1])
+        plan = json.loads(board_python.read_plan(str(next((tmp_path / "cache").rglob("*.plan"))))[1])
         assert plan["limits"] == []
 
     def test_together_they_take_every_batch(self):
-        taken = [batch for smallest, _, largest in board.PROFILES for batch in range(smallest, largest + 1)]
-        assert taken == list(range(1, board.ROWS + 1))
-        assert all(smallest <= best <= largest for smallest, best, largest in board.PROFILES)
+        taken = [batch for smallest, _, largest in board_python.PROFILES for batch in range(smallest, largest + 1)]
+        assert taken == list(range(1, board_python.ROWS + 1))
+        assert all(smallest <= best <= largest for smallest, best, largest in board_python.PROFILES)
 
     @pytest.mark.parametrize("version", VERSIONS)
     def test_they_are_what_is_built(self, version, fake_gpu, tmp_path):
         fake_gpu(version)
-        board.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
-        facts, plan = board.read_plan(str(tmp_path / "plan"))
-        expected = [[[batch, 8, 8, 1] for batch in batches] for batches in board.PROFILES]
+        board_python.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
+        facts, plan = board_python.read_plan(str(tmp_path / "plan"))
+        expected = [[[batch, 8, 8, 1] for batch in batches] for batches in board_python.PROFILES]
         assert json.loads(plan)["limits"] == expected
         assert facts["profiles"] == [[1, 1, 1], [2, 4, 4], [5, 8, 16]]
 
     def test_one_that_tensorrt_does_not_take(self, tmp_path, fake_gpu, monkeypatch):
-        monkeypatch.setattr(board, "PROFILES", ((1, 1, 1), (4, 2, 8)))
-        with pytest.raises(board.Refused, match="no batch of 4 to 8"):
-            board.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
+        monkeypatch.setattr(board_python, "PROFILES", ((1, 1, 1), (4, 2, 8)))
+        with pytest.raises(board_python.Refused, match="no batch of 4 to 8"):
+            board_python.build(str(network(tmp_path / "a.onnx", -1)), str(tmp_path / "plan"), "auto", lambda _: None)
 
     @pytest.mark.parametrize("version", ["8.2.1.8", "10.3.0"])
     @pytest.mark.parametrize("missing", ["0", "2"])
@@ -188,10 +188,10 @@ class TestProfiles:
         path = network(tmp_path / "a.onnx", -1)
         run_once(path)
         (plan,) = (tmp_path / "cache").rglob("*.plan")
-        facts, whole = board.read_plan(str(plan))
+        facts, whole = board_python.read_plan(str(plan))
         older = {**facts, "profiles": [[1, 1, 16]]}
         assert plans.plan_name(path, older) != plans.plan_name(path, facts) == plan.name
-        board.write_plan(str(plan), older, whole)
+        board_python.write_plan(str(plan), older, whole)
         run_once(path)
         assert len(builds()) == 2
 
@@ -273,11 +273,11 @@ class TestCache:
         expected, _ = run_once(path)
         (plan,) = (tmp_path / "cache").rglob("*.plan")
         data = plan.read_bytes()
-        facts, whole = board.read_plan(str(plan))
+        facts, whole = board_python.read_plan(str(plan))
         if damage == "other":  # copied from another board under the same name
-            board.write_plan(str(plan), {**facts, "gpu": "Xavier"}, whole)
+            board_python.write_plan(str(plan), {**facts, "gpu": "Xavier"}, whole)
         elif damage == "refused":  # whole, but TensorRT does not take it
-            board.write_plan(str(plan), facts, whole.replace(b"10.3.0", b"10.2.9"))
+            board_python.write_plan(str(plan), facts, whole.replace(b"10.3.0", b"10.2.9"))
         else:
             plan.write_bytes({"empty": b"", "half": data[: len(data) // 2], "text": b"<html>\n404"}[damage])
         scores, _ = run_once(path)
@@ -316,10 +316,10 @@ class TestCache:
     def test_progress_is_told(self, tmp_path, fake_gpu):
         told: list[dict[str, object]] = []
         path = network(tmp_path / "a.onnx")
-        board.build(str(path), str(tmp_path / "plan"), "auto", told.append)
+        board_python.build(str(path), str(tmp_path / "plan"), "auto", told.append)
         assert told == [{"progress": "Building", "step": step, "steps": 2} for step in (1, 2)]
         fake_gpu("8.6.1")
-        board.build(str(path), str(tmp_path / "plan"), "auto", told.append)
+        board_python.build(str(path), str(tmp_path / "plan"), "auto", told.append)
         assert len(told) == 2  # it has nothing to tell
 
     def test_a_builder_that_dies_is_a_fault(self, tmp_path, builds, monkeypatch):
@@ -420,7 +420,7 @@ class TestFiles:
 def test_the_real_runtime_has_what_is_called():
     """Of CUDA 11, 12 or 13; it needs no GPU to be asked for its names."""
     library = ctypes.CDLL(os.environ["SMILEDET_LIBCUDART"])
-    called = set(re.findall(r'"(cuda[A-Z]\w+)"', Path(board.__file__).read_text()))
+    called = set(re.findall(r'"(cuda[A-Z]\w+)"', Path(board_python.__file__).read_text()))
     assert {"cudaMalloc", "cudaHostAlloc", "cudaMemcpyAsync"} <= called
     for name in called:
         assert hasattr(library, name)

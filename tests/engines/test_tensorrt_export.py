@@ -73,7 +73,7 @@ def test_a_free_batch_gets_its_profiles(command, built, keras, model, capfd, mon
 
 
 def test_why_a_shipped_file_keeps_its_batch(model):
-    """See `board.build`: its Reshapes name it. Should a newer exporter write -1, it could be set free on the board."""
+    """See `board_python.build`: its Reshapes name it. With -1 it could be set free on the board."""
     onnx = pytest.importorskip("onnx")
     graph = onnx.load(str(model.file("onnx"))).graph
     shapes = {each.name: onnx.numpy_helper.to_array(each).tolist() for each in graph.initializer}

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smiledet.engines._tensorrt import board, finding, helper, program
+from smiledet.engines._tensorrt import board_python, finding, helper, program
 from smiledet.engines._tensorrt.helper import Helper, Limits
 from smiledet.engines._tensorrt.program import BoardProgram, Lost, environment_for, run_to_end
 from smiledet.engines.tensorrt import TensorRTEngine
@@ -24,7 +24,7 @@ from tests.engines.test_tensorrt import CHIPS, network, scores_of
 QUICK = Limits(start=30, run=0.25)
 
 
-def board_python(path: Path, python: str = sys.executable, packages: str = "") -> str:
+def python_of_board(path: Path, python: str = sys.executable, packages: str = "") -> str:
     """A Python as a board has it: its own packages, TensorRT among them, whatever the environment says."""
     path.write_text(f'#!/bin/sh\nPYTHONPATH="{FAKES}:{packages}" exec "{python}" "$@"\n')
     path.chmod(0o755)
@@ -41,7 +41,7 @@ def trouble(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def on_board(fake_gpu, tmp_path, monkeypatch, trouble) -> str:
     """TensorRT is not in this Python, but in another; the helper has little time."""
-    python = board_python(tmp_path / "python3")
+    python = python_of_board(tmp_path / "python3")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(finding, "find_spec", lambda name: None)
     monkeypatch.setattr(finding, "BOARD_PYTHON", python)
@@ -170,14 +170,14 @@ class TestTrouble:
 
 class TestOtherPythons:
     def test_the_file_is_python_3_6(self):
-        for path in (Path(board.__file__), FAKES / "tensorrt.py"):
+        for path in (Path(board_python.__file__), FAKES / "tensorrt.py"):
             ast.parse(path.read_text(), feature_version=(3, 6))
 
     def test_it_needs_numpy_and_tensorrt_alone(self):
         """And the standard library of 3.6: no module that came later."""
         imported = {
             alias.name.partition(".")[0]
-            for node in ast.walk(ast.parse(Path(board.__file__).read_text()))
+            for node in ast.walk(ast.parse(Path(board_python.__file__).read_text()))
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(str(node.module))])
         }
@@ -186,7 +186,7 @@ class TestOtherPythons:
 
     def test_nothing_beside_it_hides_a_module(self):
         """Python puts the file's own folder first."""
-        beside = {path.stem for path in Path(board.__file__).parent.glob("*.py")} - {"__init__"}
+        beside = {path.stem for path in Path(board_python.__file__).parent.glob("*.py")} - {"__init__"}
         assert not beside & {*sys.stdlib_module_names, "numpy", "tensorrt"}
 
     def test_our_packages_are_not_theirs(self, monkeypatch):
@@ -224,7 +224,7 @@ def old_python(tmp_path) -> Callable[[str], str]:
         if not found:
             pytest.skip(f"there is no Python {version} in ~/.pyenv/versions")
         packages = str(Path(os.environ.get("SMILEDET_OLD_NUMPY", "none"), version))
-        python = board_python(tmp_path / f"python{version}", str(found[-1]), packages)
+        python = python_of_board(tmp_path / f"python{version}", str(found[-1]), packages)
         if subprocess.run([python, "-c", "import numpy"], capture_output=True, timeout=60).returncode:
             pytest.skip(f"Python {version} has no numpy; SMILEDET_OLD_NUMPY/{version} may hold one")
         return python

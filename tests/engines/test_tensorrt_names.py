@@ -136,7 +136,7 @@ def listing(version: str) -> dict[str, list[str] | None]:
 
 OURS = {"INetworkDefinition.take", "INetworkDefinition.__init__", "IBuilderConfig.__init__", "ICudaEngine.__init__"}
 OURS |= {"IExecutionContext.__init__", "ParserError.__init__"}
-"""Of the stand-in's own making; board.py calls none of them."""
+"""Of the stand-in's own making; board_python.py calls none of them."""
 
 
 def test_every_name_and_signature_is_nvidias(bindings: dict[str, str]) -> None:
@@ -156,7 +156,7 @@ def test_every_name_and_signature_is_nvidias(bindings: dict[str, str]) -> None:
 
 
 def test_what_a_version_lacks_is_lacking(bindings: dict[str, str]) -> None:
-    """The interfaces that board.py asks for before it uses them."""
+    """The interfaces that board_python.py asks for before it uses them."""
     ours = listing(bindings["__version__"])
     asked = ["MemoryPoolType", "IProgressMonitor", "uint8", "BuilderFlag.FP16", "ICudaEngine.num_io_tensors"]
     asked += ["NetworkDefinitionCreationFlag.EXPLICIT_BATCH", "IExecutionContext.execute_async_v3"]
@@ -166,7 +166,7 @@ def test_what_a_version_lacks_is_lacking(bindings: dict[str, str]) -> None:
 
 
 def takes(signature: str, parameters: list[str]) -> bool:
-    """Whether a signature of pybind11's takes what board.py gives by position: the first are named alike.
+    """Whether a signature of pybind11's takes what board_python.py gives by position: the first are named alike.
 
     Those behind have defaults.
     """

@@ -32,7 +32,7 @@ def test_a_folder_comes_in_natural_order_with_the_folders_in_it(folder, number_o
     pictures = read_all(ImagesSource(folder))
     assert [number_of(picture.image) for picture in pictures] == [0, 1, 2, 3, 4, 5]
     assert [picture.timestamp for picture in pictures] == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
-    assert all(picture.cut for picture in pictures)
+    assert all(picture.independent for picture in pictures)
 
 
 def test_what_is_known_once_open(folder):
@@ -77,7 +77,7 @@ def test_nothing_readable_at_all(tmp_path):
 
 def test_a_single_photograph(folder, number_of):
     (picture,) = read_all(ImagesSource(folder / "10.bmp"))
-    assert number_of(picture.image) == 2 and picture.cut
+    assert number_of(picture.image) == 2 and picture.independent
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_it_begins_again_on_one_time_line():
     with Looped(DemoSource(3 / 30)) as source:
         pictures = take(source, 7)
     assert [picture.timestamp for picture in pictures] == pytest.approx([number / 30 for number in range(7)])
-    assert [picture.cut for picture in pictures] == [False, False, False, True, False, False, True]
+    assert [picture.independent for picture in pictures] == [False, False, False, True, False, False, True]
     assert np.array_equal(pictures[0].image, pictures[3].image)
 
 

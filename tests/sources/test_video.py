@@ -25,7 +25,7 @@ def test_every_frame_in_order_with_its_time(tmp_path, write_clip, number_of, nam
         assert source.read() is None
     assert [number_of(picture.image) for picture in pictures] == [0, 1, 2, 3, 4, 5]
     assert [picture.timestamp for picture in pictures] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], abs=1e-3)
-    assert not any(picture.cut for picture in pictures)
+    assert not any(picture.independent for picture in pictures)
     assert all(picture.image.dtype == np.uint8 and picture.image.shape == (48, 64, 3) for picture in pictures)
 
 

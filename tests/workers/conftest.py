@@ -49,8 +49,8 @@ def ends() -> Ends:
 def frame_of() -> Callable[..., Frame]:
     """A small frame by number, grey 40 x the number (counted round after the sixth)."""
 
-    def make(number: int = 0, cut: bool = False) -> Frame:
-        return Frame(number, 0, number / 30, np.full((48, 64, 3), 40 * (number % 7), np.uint8), cut)
+    def make(number: int = 0, independent: bool = False) -> Frame:
+        return Frame(number, 0, number / 30, np.full((48, 64, 3), 40 * (number % 7), np.uint8), independent)
 
     return make
 
@@ -66,7 +66,7 @@ def portrait_frame(photographs: list[np.ndarray]) -> Callable[..., Frame]:
     """A frame that shows one of the portraits, on its own."""
 
     def make(number: int = 0, which: int = 0) -> Frame:
-        return Frame(number, 0, number / 30, photographs[which], cut=True)
+        return Frame(number, 0, number / 30, photographs[which], independent=True)
 
     return make
 

@@ -90,8 +90,8 @@ def test_of_a_photograph_and_without_a_limit_all_faces_are_aligned(frame_of: Cal
             return AlignedFace(None, False, {})
 
     counts = []
-    for cut, at_once in ((True, 8), (False, 8), (False, None)):
-        frame = located(dataclasses.replace(frame_of(), cut=cut), *faces_of(12))
+    for independent, at_once in ((True, 8), (False, 8), (False, None)):
+        frame = located(dataclasses.replace(frame_of(), independent=independent), *faces_of(12))
         run(frame, Fake, ends, at_once)
         counts.append(len(aligned_faces_of(frame)))
     assert counts == [12, 6, 12]

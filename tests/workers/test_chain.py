@@ -33,7 +33,7 @@ from smiledet.workers.grabber import Grabber
 from smiledet.workers.locator import LocatorWorker
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 LIMIT = 60.0
 
@@ -65,7 +65,7 @@ class Moving(Source):
             return None
         which = 1 if FRAMES // 3 <= number < 2 * FRAMES // 3 else 0
         image = np.roll(self._photographs[which], 2 * number, axis=1)
-        return Picture(image, number / 30, cut=number in (0, FRAMES // 3, 2 * FRAMES // 3))
+        return Picture(image, number / 30, independent=number in (0, FRAMES // 3, 2 * FRAMES // 3))
 
     @override
     def close(self) -> None: ...
@@ -116,7 +116,7 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
         StageSpec(SINK, frozenset({drawer.STAGE}), in_order=True),
     ]
     buffer = FrameBuffer(stages, Policy.EVERY_FRAME)
-    board, memory = LabelBoard([TASK]), Memory()
+    track_labels, memory = TrackLabels([TASK]), Memory()
     problems: list[SmiledetError] = []
 
     def on_end(thread: StageThread, problem: SmiledetError | None) -> None:
@@ -135,8 +135,8 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
     threads: list[Worker] = [
         LocatorWorker(create_locator, **common),
         *(AlignerWorker(shipped_aligner, [SPEC], **common) for _ in range(workers)),
-        *(ClassifierWorker(TASK, SPEC, load, board, **common) for _ in range(workers)),
-        DrawerWorker([TASK], board, RateMeter(), **common),
+        *(ClassifierWorker(TASK, SPEC, load, track_labels, **common) for _ in range(workers)),
+        DrawerWorker([TASK], track_labels, RateMeter(), **common),
         SinkWorker(SINK, memory, **common),
     ]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The classifiers' threads: a network each, one board for all."""
+"""The classifiers' threads: a network each, one track_labels for all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smiledet.frame import Box, ChipSpec, Face, Frame, Prediction
 from smiledet.tasks.base import Task
 from smiledet.workers import aligner
 from smiledet.workers.classifier import ClassifierWorker
-from smiledet.workers.track_labels import LabelBoard
+from smiledet.workers.track_labels import TrackLabels
 
 LIMIT = 20.0
 
@@ -59,9 +59,9 @@ class Crew:
     """Workers of one task on one buffer."""
 
     def __init__(
-        self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC, both_views: bool = False
+        self, frames: list[Frame], ends: Any, workers: int = 1, spec: ChipSpec = SPEC, mirror_averaging: bool = False
     ) -> None:
-        self.board = LabelBoard([TASK])
+        self.track_labels = TrackLabels([TASK])
         self.engines: list[Brightness] = []
         self.buffer = FrameBuffer([StageSpec(TASK.name)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
         for frame in frames:
@@ -69,7 +69,14 @@ class Crew:
         self.buffer.end()
         self.threads = [
             ClassifierWorker(
-                TASK, spec, self.load, self.board, both_views, buffer=self.buffer, on_end=ends, name=f"light {number}"
+                TASK,
+                spec,
+                self.load,
+                self.track_labels,
+                mirror_averaging,
+                buffer=self.buffer,
+                on_end=ends,
+                name=f"light {number}",
             )
             for number in range(workers)
         ]
@@ -98,7 +105,7 @@ def test_readings_go_to_the_board_by_track(aligned_frame: AlignedFrames, ends: A
     crew = Crew([aligned_frame(0, [51, 204], SPEC)], ends)
     crew.run()
     box = Box(0, 0, 1, 1)
-    read = crew.board.read([Face(box, 1.0, 2, box), Face(box, 1.0, 1, box)], frame=0)
+    read = crew.track_labels.read([Face(box, 1.0, 2, box), Face(box, 1.0, 1, box)], frame=0)
     assert [reading.predictions["light"].label for reading in read] == ["bright", "dark"]
 
 
@@ -121,7 +128,7 @@ class TestBothViews:
             for _, face in aligner.aligned_faces_of(frame):
                 chip = face.chips[SPEC]
                 chip[:, 0] = 0  # left and right have to differ
-        crew = Crew(frames, ends, both_views=True)
+        crew = Crew(frames, ends, mirror_averaging=True)
         crew.run()
         return crew.engines[0].seen[1:]
 
@@ -132,7 +139,7 @@ class TestBothViews:
 
     def test_a_photograph_shows_both(self, aligned_frame: AlignedFrames, ends: Any) -> None:
         frame = aligned_frame(0, [200, 100], SPEC)
-        frame.cut = True
+        frame.independent = True
         seen = self.seen([frame], ends)
         assert [chips.shape for chips in seen] == [(2, 8, 8, 1)] * 2
         assert np.array_equal(seen[0], seen[1][:, :, ::-1])
@@ -165,9 +172,9 @@ def test_several_workers_read_every_frame_once(workers: int, aligned_frame: Alig
     for number, frame in enumerate(frames):
         scores = [prediction.scores["bright"] for prediction in frame.results[TASK.name]]
         assert scores == pytest.approx([number / 255, 1 - number / 255], abs=1e-6)
-    # Whoever finished when: the board reads as if one had done it all.
+    # Whoever finished when: the track_labels reads as if one had done it all.
     box = Box(0, 0, 1, 1)
-    (read,) = crew.board.read([Face(box, 1.0, 1, box)], frame=59)
+    (read,) = crew.track_labels.read([Face(box, 1.0, 1, box)], frame=59)
     assert read.predictions["light"].scores["bright"] == pytest.approx(59 / 255, abs=1e-6)
 
 
@@ -181,7 +188,7 @@ def test_a_network_of_other_labels_fails_frame_by_frame(
 
     frame = aligned_frame(0, [51], SPEC)
     crew = Crew([frame], ends)
-    crew.threads = [ClassifierWorker(TASK, SPEC, Three, crew.board, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(TASK, SPEC, Three, crew.track_labels, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert frame.results[TASK.name] is None
     assert "stage light failed on frame 0: ValueError(" in caplog.text
@@ -192,6 +199,6 @@ def test_a_network_that_cannot_be_loaded_ends_the_run(aligned_frame: AlignedFram
         raise UsageError("model light/x: x.tflite is damaged")
 
     crew = Crew([aligned_frame(0, [51], SPEC)], ends)
-    crew.threads = [ClassifierWorker(TASK, SPEC, fail, crew.board, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(TASK, SPEC, fail, crew.track_labels, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert ends.message == "model light/x: x.tflite is damaged"

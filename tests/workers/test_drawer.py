@@ -1,4 +1,4 @@
-"""The drawer's thread: the board's labels on a copy of the frame."""
+"""The drawer's thread: the track_labels's labels on a copy of the frame."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smiledet.tasks.smile import TASK
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import drawer as drawer_module
 from smiledet.workers.drawer import STAGE, DrawerWorker, annotation_of
-from smiledet.workers.track_labels import LabelBoard, Reading
+from smiledet.workers.track_labels import Reading, TrackLabels
 
 LIMIT = 20.0
 
@@ -28,13 +28,13 @@ class Drawn:
     """A drawer's run over some frames."""
 
     def __init__(self, frames: list[Frame], ends: Any, stats: Callable[[int], StatsLine] | None = None) -> None:
-        self.board = LabelBoard([TASK])
+        self.track_labels = TrackLabels([TASK])
         self.rate = RateMeter(window=1e9)
         self.buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
         for frame in frames:
             self.buffer.publish(frame)
         self.buffer.end()
-        self.worker = DrawerWorker([TASK], self.board, self.rate, stats, buffer=self.buffer, on_end=ends)
+        self.worker = DrawerWorker([TASK], self.track_labels, self.rate, stats, buffer=self.buffer, on_end=ends)
 
     def run(self) -> None:
         self.worker.start()
@@ -49,7 +49,7 @@ def test_faces_are_labelled_and_drawn_on_a_copy(aligned_frame: AlignedFrames, en
     frame = aligned_frame(3, [0, 0], SPEC)
     before = frame.image.copy()
     drawn = Drawn([frame], ends)
-    drawn.board.post([smiling(3, 2)])
+    drawn.track_labels.post([smiling(3, 2)])
     drawn.run()
     annotation: Annotation = frame.results[STAGE]
     assert [reading.face.track for reading in annotation.readings] == [1, 2]
@@ -65,7 +65,7 @@ def test_faces_are_labelled_and_drawn_on_a_copy(aligned_frame: AlignedFrames, en
 def test_what_was_read_from_later_frames_waits_for_them(aligned_frame: AlignedFrames, ends: Any) -> None:
     frames = [aligned_frame(number, [0], SPEC) for number in range(3)]
     drawn = Drawn(frames, ends)
-    drawn.board.post([smiling(1, 1)])
+    drawn.track_labels.post([smiling(1, 1)])
     drawn.run()
     labels = [set(frame.results[STAGE].readings[0].predictions) for frame in frames]
     assert labels == [set(), {"smile"}, {"smile"}]

@@ -19,8 +19,8 @@ from smiledet.workers.grabber import Grabber
 LIMIT = 20.0
 
 
-def picture(number: int, cut: bool = False) -> Picture:
-    return Picture(np.full((4, 6, 3), number, np.uint8), 100 + number / 10, cut)
+def picture(number: int, independent: bool = False) -> Picture:
+    return Picture(np.full((4, 6, 3), number, np.uint8), 100 + number / 10, independent)
 
 
 class Pictures(Source):
@@ -89,13 +89,13 @@ def grabbed(buffer: FrameBuffer) -> list[Frame]:
 
 def test_every_picture_becomes_a_frame(buffer: FrameBuffer, ends: Any) -> None:
     ticks = iter(range(1000, 2000, 7))
-    source = Pictures([picture(0), picture(1, cut=True), picture(2)])
+    source = Pictures([picture(0), picture(1, independent=True), picture(2)])
     run(Grabber(source, buffer, clock=lambda: next(ticks), on_end=ends))
     frames = grabbed(buffer)
     assert [frame.id for frame in frames] == [0, 1, 2]
     assert [frame.captured_ns for frame in frames] == [1000, 1007, 1014]
     assert [frame.timestamp for frame in frames] == [100.0, 100.1, 100.2]
-    assert [frame.cut for frame in frames] == [False, True, False]
+    assert [frame.independent for frame in frames] == [False, True, False]
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 1, 2]
     assert source.closings >= 1
     assert ends.problems == [None]

@@ -65,17 +65,17 @@ def test_what_the_locator_is_told(frame_of: Callable[..., Frame], ends: Any) -> 
     told: list[tuple[tuple[int, ...], float, bool]] = []
 
     class Fake:
-        def locate(self, grey: GreyImage, time: float, cut: bool) -> tuple[Face, ...]:
-            told.append((grey.shape, time, cut))
+        def locate(self, grey: GreyImage, time: float, independent: bool) -> tuple[Face, ...]:
+            told.append((grey.shape, time, independent))
             return ()
 
-    run([frame_of(0), frame_of(3, cut=True)], Fake, ends)
+    run([frame_of(0), frame_of(3, independent=True)], Fake, ends)
     assert told == [((48, 64), 0.0, False), ((48, 64), 0.1, True)]
 
 
 def test_a_frame_on_which_it_fails_has_no_faces(frame_of: Callable[..., Frame], ends: Any) -> None:
     class Broken:
-        def locate(self, grey: GreyImage, time: float, cut: bool) -> tuple[Face, ...]:
+        def locate(self, grey: GreyImage, time: float, independent: bool) -> tuple[Face, ...]:
             raise ValueError("no cascade")
 
     frame = frame_of()

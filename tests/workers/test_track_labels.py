@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.frame import Box, Face, Prediction
 from smiledet.tasks.base import Task
-from smiledet.workers.track_labels import LabelBoard, LabelSmoother, Reading
+from smiledet.workers.track_labels import LabelSmoother, Reading, TrackLabels
 
 SMOOTHING, HYSTERESIS = 0.5, 0.1
 
@@ -174,28 +174,28 @@ class TestLateReadings:
 
 class TestLabelBoard:
     def test_a_face_is_shown_with_what_was_read_from_it(self) -> None:
-        board = LabelBoard([SMILE])
-        board.post([reading(0, 1, 0.9), reading(0, 2, 0.1)])
-        first, second = board.read([face(1), face(2)], frame=0)
+        track_labels = TrackLabels([SMILE])
+        track_labels.post([reading(0, 1, 0.9), reading(0, 2, 0.1)])
+        first, second = track_labels.read([face(1), face(2)], frame=0)
         assert (first.face.track, first.predictions["smile"].label) == (1, "yes")
         assert (second.face.track, second.predictions["smile"].label) == (2, "no")
 
     def test_a_face_that_nobody_read_yet_has_no_labels(self) -> None:
-        (only,) = LabelBoard([SMILE]).read([face(1)], frame=0)
+        (only,) = TrackLabels([SMILE]).read([face(1)], frame=0)
         assert only.predictions == {}
 
     def test_labels_last_until_the_next_reading(self) -> None:
-        board = LabelBoard([SMILE])
-        board.post([reading(0, 1, 0.9)])
-        board.read([face(1)], frame=0)
-        (only,) = board.read([face(1)], frame=7)
+        track_labels = TrackLabels([SMILE])
+        track_labels.post([reading(0, 1, 0.9)])
+        track_labels.read([face(1)], frame=0)
+        (only,) = track_labels.read([face(1)], frame=7)
         assert only.predictions["smile"].label == "yes"
 
     def test_labels_stand_in_the_order_of_the_tasks(self) -> None:
-        board = LabelBoard([MOOD, SMILE])
-        board.post([reading(0, 1, 0.9)])
-        board.post([Reading(0, 1, "mood", 0.0, Prediction.of(MOOD.labels, [0.2, 0.3, 0.5]))])
-        (only,) = board.read([face(1)], frame=0)
+        track_labels = TrackLabels([MOOD, SMILE])
+        track_labels.post([reading(0, 1, 0.9)])
+        track_labels.post([Reading(0, 1, "mood", 0.0, Prediction.of(MOOD.labels, [0.2, 0.3, 0.5]))])
+        (only,) = track_labels.read([face(1)], frame=0)
         assert list(only.predictions) == ["mood", "smile"]
 
     def test_the_order_in_which_classifiers_finish_does_not_matter(self) -> None:
@@ -204,15 +204,15 @@ class TestLabelBoard:
         for seed in range(5):
             shuffled = readings.copy()
             random.Random(seed).shuffle(shuffled)
-            board = LabelBoard([SMILE])
+            track_labels = TrackLabels([SMILE])
             for one in shuffled:
-                board.post([one])
-            results.append(board.read([face(1), face(2)], frame=19))
+                track_labels.post([one])
+            results.append(track_labels.read([face(1), face(2)], frame=19))
         assert all(result == results[0] for result in results)
 
     def test_a_frame_shows_nothing_that_was_read_from_a_later_one(self) -> None:
         """A classifier that runs ahead of the drawer must not make a clip look different from run to run."""
-        waits, ahead = LabelBoard([SMILE]), LabelBoard([SMILE])
+        waits, ahead = TrackLabels([SMILE]), TrackLabels([SMILE])
         given = [reading(number, 1, (number * 7 % 10) / 10) for number in range(10)]
         one_by_one, all_at_once = [], []
         ahead.post(given)
@@ -223,39 +223,39 @@ class TestLabelBoard:
         assert all_at_once == one_by_one
 
     def test_a_reading_that_is_ahead_is_not_lost_on_a_face_that_is_yet_to_appear(self) -> None:
-        board = LabelBoard([SMILE])
-        board.post([reading(1, 2, 0.9)])
-        board.read([face(1)], frame=0)
-        _, second = board.read([face(1), face(2)], frame=1)
+        track_labels = TrackLabels([SMILE])
+        track_labels.post([reading(1, 2, 0.9)])
+        track_labels.read([face(1)], frame=0)
+        _, second = track_labels.read([face(1), face(2)], frame=1)
         assert second.predictions["smile"].label == "yes"
 
     def test_a_face_that_left_is_forgotten(self) -> None:
-        board = LabelBoard([SMILE])
-        board.post([reading(0, 1, 0.9)])
-        board.read([face(1)], frame=0)
-        board.read([], frame=1)
-        board.post([reading(0, 1, 0.9)])  # late news of it
-        board.read([face(2)], frame=2)
-        (back,) = board.read([face(1)], frame=3)
+        track_labels = TrackLabels([SMILE])
+        track_labels.post([reading(0, 1, 0.9)])
+        track_labels.read([face(1)], frame=0)
+        track_labels.read([], frame=1)
+        track_labels.post([reading(0, 1, 0.9)])  # late news of it
+        track_labels.read([face(2)], frame=2)
+        (back,) = track_labels.read([face(1)], frame=3)
         assert back.predictions == {}
 
     def test_nothing_grows(self) -> None:
-        board = LabelBoard([SMILE])
+        track_labels = TrackLabels([SMILE])
         for number in range(500):
-            board.post([reading(number, number, 0.9), reading(number, number + 1000, 0.9)])
-            board.read([face(number)], frame=number)
-        assert len(board._smoothers) == 1
-        assert board._posted == []
+            track_labels.post([reading(number, number, 0.9), reading(number, number + 1000, 0.9)])
+            track_labels.read([face(number)], frame=number)
+        assert len(track_labels._smoothers) == 1
+        assert track_labels._posted == []
 
     def test_threads_post_while_the_drawer_reads(self) -> None:
-        board = LabelBoard([SMILE])
+        track_labels = TrackLabels([SMILE])
         posters, count = 6, 200
         start = threading.Barrier(posters + 1)
 
         def post(track: int) -> None:
             start.wait(LIMIT)
             for number in range(count):
-                board.post([reading(number, track, 0.0 if number == 0 else 1.0)])
+                track_labels.post([reading(number, track, 0.0 if number == 0 else 1.0)])
 
         threads = [threading.Thread(target=post, args=(track,)) for track in range(posters)]
         for thread in threads:
@@ -263,8 +263,8 @@ class TestLabelBoard:
         faces = [face(track) for track in range(posters)]
         start.wait(LIMIT)
         while any(thread.is_alive() for thread in threads):
-            board.read(faces, frame=count)
-        last = board.read(faces, frame=count)
+            track_labels.read(faces, frame=count)
+        last = track_labels.read(faces, frame=count)
         exact = 1 - math.exp(-(count - 1) / 30 / SMOOTHING)
         for read in last:  # no reading lost, none taken twice
             assert read.predictions["smile"].scores["yes"] == pytest.approx(exact)

@@ -56,7 +56,7 @@ class _Look:
     likeness: float = 1.0
 
 
-class Bridge:
+class TemplateFollower:
     """Follows faces that the detector misses. It belongs to one thread.
 
     What a face looked like is cut from the picture before, so that it costs nothing while the detector sees the face.

@@ -33,19 +33,19 @@ class TrackerSettings:
     smoothing: float = field(default=0.06, metadata=between(0, 10))
 
 
-WORDS = 6
+ENOUGH_VOTES = 6
 """By how many the pictures on which a second detector sees a new face have to outnumber those on which it does not,
 before it is asked no more. The first shows the face."""
 
-DOUBTS = 3
+TOO_MANY_AGAINST = 3
 """By how many the latter may outnumber the former, before a shown face is taken back.
 
-With `WORDS` the bounds of a sequential test (A. Wald: Sequential tests of statistical hypotheses, 1945). Of faces at a
-table, while they were new, it saw nine in ten; a relief on the wall that the first cascade takes for a face on every
-picture it saw on one in five. Of what is shown for a first word and then seen on one in five, one in a thousand gets
-beyond doubt; of what is seen on nine in ten, one in six thousand is taken back."""
+With `ENOUGH_VOTES` the bounds of a sequential test (A. Wald: Sequential tests of statistical hypotheses, 1945). Of
+faces at a table, while they were new, it saw nine in ten; a relief on the wall that the first cascade takes for a face
+on every picture it saw on one in five. Of what is shown for a first word and then seen on one in five, one in a
+thousand gets beyond doubt; of what is seen on nine in ten, one in six thousand is taken back."""
 
-HARDLY = 2
+FEW_VOTES = 2
 """Words up to which the second detector is asked on pictures, too, on which the first does not see the face; later that
 may be half hidden or turned away."""
 
@@ -88,8 +88,8 @@ class _Track:
     seen: float
     hits: int = 0
     placed: float = 0.0
-    words: int = 0
-    doubts: int = 0
+    votes_for: int = 0
+    votes_against: int = 0
     confirmed: bool = False
 
     def expected(self, now: float) -> Box:
@@ -136,7 +136,8 @@ class FaceTracker:
                 track.seen,
                 track.placed,
                 track.confirmed,
-                track.confirmed and (track.words - track.doubts if self._asks else track.hits) >= WORDS,
+                track.confirmed
+                and (track.votes_for - track.votes_against if self._asks else track.hits) >= ENOUGH_VOTES,
             )
             for track in self._tracks
         ]
@@ -186,7 +187,7 @@ class FaceTracker:
         self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]
         for track in self._tracks:
             likely = certain or track.hits >= self._settings.confirm
-            track.confirmed = track.confirmed or (likely and (track.words > 0 or believe is None))
+            track.confirmed = track.confirmed or (likely and (track.votes_for > 0 or believe is None))
         return tuple(
             Face(track.box, track.score, track.number, track.detected)
             for track in sorted(self._tracks, key=lambda track: track.number)
@@ -196,15 +197,17 @@ class FaceTracker:
     def _ask(self, believe: Callable[[int, Detection], bool | None], now: float) -> None:
         """Ask the second detector about the faces that have not convinced it yet; those that it takes back are gone."""
         for track in self._tracks:
-            hardly_seen = track.confirmed and track.words <= HARDLY and track.placed == now
-            if track.words - track.doubts < WORDS and (track.seen == now or hardly_seen):
-                word = believe(track.number, Detection(track.detected, track.score))
-                if word:
-                    track.hits += track.words == 0
-                    track.words += 1
-                elif word is False and track.confirmed:
-                    track.doubts += 1
-        self.refuted = {track.number for track in self._tracks if track.doubts - track.words >= DOUBTS}
+            hardly_seen = track.confirmed and track.votes_for <= FEW_VOTES and track.placed == now
+            if track.votes_for - track.votes_against < ENOUGH_VOTES and (track.seen == now or hardly_seen):
+                vote = believe(track.number, Detection(track.detected, track.score))
+                if vote:
+                    track.hits += track.votes_for == 0
+                    track.votes_for += 1
+                elif vote is False and track.confirmed:
+                    track.votes_against += 1
+        self.refuted = {
+            track.number for track in self._tracks if track.votes_against - track.votes_for >= TOO_MANY_AGAINST
+        }
         self._tracks = [track for track in self._tracks if track.number not in self.refuted]
 
     def _match(self, detections: Sequence[Detection], now: float) -> list[tuple[_Track, Detection]]:

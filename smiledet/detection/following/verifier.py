@@ -29,7 +29,7 @@ SAME = 0.4
 """Intersection over union from which the two see one face."""
 
 
-class SecondLook:
+class Verifier:
     """Asks another detector about single faces. It belongs to one thread.
 
     Args:

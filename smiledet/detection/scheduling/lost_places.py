@@ -28,7 +28,7 @@ class _Place:
     looked: float
 
 
-class Haunts:
+class LostPlaces:
     """Remembers places. It belongs to one thread.
 
     Args:

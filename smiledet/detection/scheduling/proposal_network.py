@@ -1,6 +1,6 @@
 """Where in the picture new faces may be, by a tiny network's word.
 
-One look at a mosaic of the picture (see `pyramid_canvas`) costs a fiftieth of a search by Viola-Jones, so
+One look at a canvas of the picture (see `pyramid_canvas`) costs a fiftieth of a search by Viola-Jones, so
 that it can be taken several times a second; where the network is hot, Viola-Jones is asked at once. It has the last
 word, so that the network's own false alarms cost a little time and show nothing.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.detection.detectors.base import FaceDetector
-from smiledet.detection.scheduling.pyramid_canvas import CELL, Mosaic
+from smiledet.detection.scheduling.pyramid_canvas import CELL, PyramidCanvas
 from smiledet.detection.scheduling.sweep import moved
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import ModelError
@@ -132,7 +132,7 @@ class Proposer:
         self._detector = detector
         self._min_face = min_face
         self._interval = interval
-        self._mosaic = Mosaic(0, 0, 1)
+        self._canvas = PyramidCanvas(0, 0, 1)
         self._smallest = 0
         self._next = float("-inf")
         self._asked: list[_Asked] = []
@@ -141,7 +141,7 @@ class Proposer:
         """Get ready for a new scene, grey uint8 (height, width)."""
         height, width = grey.shape
         self._smallest = smallest_face(grey, self._min_face, self._detector.needs)
-        self._mosaic = Mosaic(width, height, self._smallest)
+        self._canvas = PyramidCanvas(width, height, self._smallest)
         self._next = float("-inf")
         self._asked = []
 
@@ -157,7 +157,7 @@ class Proposer:
             time: Seconds on the source's line.
             known: Boxes of the faces that are followed already.
         """
-        if time < self._next or not self._mosaic.copies:
+        if time < self._next or not self._canvas.copies:
             return []
         self._asked = [place for place in self._asked if time < place.again + FORGET]
         found: list[Detection] = []
@@ -173,10 +173,10 @@ class Proposer:
 
     def propose(self, grey: GreyImage, time: float, known: Sequence[Box]) -> list[Box]:
         """The hottest places that are due, where no face is known; see `search`."""
-        heat = self._network.heat(self._mosaic.paint(grey))
+        heat = self._network.heat(self._canvas.paint(grey))
         boxes: list[Box] = []
         for row, column in peaks(heat, self._network.threshold):
-            box = self._mosaic.box(row, column)
+            box = self._canvas.box(row, column)
             if box is None or any(same_place(box, other) for other in (*known, *boxes)):
                 continue
             if any(time < place.again and same_place(box, place.box) for place in self._asked):
@@ -223,12 +223,12 @@ def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], sm
         boxes: In its pixels.
         smallest: Side of the smallest face sought, in pixels.
     """
-    mosaic = Mosaic(grey.shape[1], grey.shape[0], smallest)
-    if not mosaic.copies:
+    canvas = PyramidCanvas(grey.shape[1], grey.shape[0], smallest)
+    if not canvas.copies:
         return []
     agreed: list[Box] = []
-    for row, column in peaks(network.heat(mosaic.paint(grey)), network.threshold):
-        place = mosaic.box(row, column)
+    for row, column in peaks(network.heat(canvas.paint(grey)), network.threshold):
+        place = canvas.box(row, column)
         if place is None:
             continue
         low, high = (share * place.width for share in SIZES)

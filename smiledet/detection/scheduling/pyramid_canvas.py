@@ -46,7 +46,7 @@ class Copy:
     height: int
 
 
-class Mosaic:
+class PyramidCanvas:
     """The canvas for pictures of one size. It belongs to one thread.
 
     Args:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from smiledet.engines._tensorrt import board
+from smiledet.engines._tensorrt import board_python
 from smiledet.engines._tensorrt.program import Lost, is_own, run_to_end
 from smiledet.errors import ModelError
 
@@ -29,7 +29,7 @@ class Found:
 
     Attributes:
         python: The Python of a helper; None where TensorRT runs in this process.
-        facts: What `board.identity` tells; a plan is good for nothing else.
+        facts: What `board_python.identity` tells; a plan is good for nothing else.
     """
 
     python: str | None
@@ -69,7 +69,7 @@ def find_tensorrt() -> Found:
     if chosen or not is_own(python):
         try:
             return Found(python, run_to_end(python, "probe", limit=PROBE_LIMIT))
-        except (Lost, board.Refused) as missing:
+        except (Lost, board_python.Refused) as missing:
             problems.append(f"{python} ({missing})")
     raise ModelError(
         "the engine tensorrt needs NVIDIA's TensorRT and a GPU, not found by "
@@ -86,6 +86,6 @@ def _here() -> dict[str, Any]:
     if find_spec("tensorrt") is None:
         raise _Missing("No module named 'tensorrt'")
     try:
-        return board.identity()
+        return board_python.identity()
     except Exception as problem:  # a missing library, no GPU, or a folder of that name which is something else
         raise _Missing(" ".join(str(problem).split()) or repr(problem)) from problem

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.engines._tensorrt import board
+from smiledet.engines._tensorrt import board_python
 from smiledet.engines._tensorrt.program import BoardProgram, Lost, Message
 from smiledet.errors import SmiledetError
 
@@ -62,7 +62,7 @@ class Helper:
         """Load a plan.
 
         Raises:
-            board.Refused: TensorRT does not take it.
+            board_python.Refused: TensorRT does not take it.
             SmiledetError: The helper is lost again and again.
         """
         with self._one:
@@ -137,8 +137,8 @@ class Helper:
             request = {"do": "load", "id": network.number, "plan": str(network.plan), "shared": path}
             facts = self._ask(request, self._limits.start)
             if "refused" in facts:
-                raise board.Refused(facts["refused"])
-            network.attach(facts, board.Shared(path, facts))
+                raise board_python.Refused(facts["refused"])
+            network.attach(facts, board_python.Shared(path, facts))
         finally:
             with suppress(OSError):
                 Path(path).unlink()
@@ -162,16 +162,16 @@ class Helper:
 
 
 class HelperNetwork:
-    """A plan in a helper; like `board.Network`."""
+    """A plan in a helper; like `board_python.Network`."""
 
     def __init__(self, helper: Helper, number: int, plan: Path) -> None:
         self._helper, self.number, self.plan = helper, number, plan
         self.loaded = False
         self.shape: tuple[int, ...] = ()
         self.classes = self.rows = 0
-        self.shared: board.Shared
+        self.shared: board_python.Shared
 
-    def attach(self, facts: Message, shared: board.Shared) -> None:
+    def attach(self, facts: Message, shared: board_python.Shared) -> None:
         """Take what a helper tells of the network, and the memory that is shared with it."""
         self.shape, self.classes, self.rows = tuple(facts["shape"]), facts["classes"], facts["rows"]
         self.shared, self.loaded = shared, True

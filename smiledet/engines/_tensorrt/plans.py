@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from smiledet.engines._tensorrt import board
+from smiledet.engines._tensorrt import board_python
 from smiledet.engines._tensorrt.finding import Found
 from smiledet.engines._tensorrt.program import Lost, Message, run_to_end
 from smiledet.errors import ModelError, OutputError, SmiledetError
@@ -75,7 +75,7 @@ def plan_name(network: Path, wanted: dict[str, Any]) -> str:
 def _numbers(path: Path, wanted: dict[str, Any]) -> str | None:
     """What a plan computes in; None if it is missing, damaged or for something else."""
     try:
-        facts, _ = board.read_plan(str(path))
+        facts, _ = board_python.read_plan(str(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -102,7 +102,7 @@ def _build(network: Path, path: Path, precision: str, found: Found) -> None:
         arguments = (str(network.resolve()), str(partial), precision)
         try:
             run_to_end(found.builder, "build", *arguments, limit=SILENCE, tick=tick)
-        except board.Refused as refusal:
+        except board_python.Refused as refusal:
             raise ModelError(f"{network}: {refusal}") from refusal
         except Lost as problem:
             raise SmiledetError(f"TensorRT failed to build {network}: {problem}") from problem

@@ -1,4 +1,4 @@
-"""`board.py` as a program of its own, under smiledet's Python or the board's."""
+"""`board_python.py` as a program of its own, under smiledet's Python or the board's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from smiledet.engines._tensorrt import board
+from smiledet.engines._tensorrt import board_python
 
 Message = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Lost(Exception):  # noqa: N818 - it is told to the user as it stands
 
 
 class BoardProgram:
-    """A running `board.py`, and the lines that go to it and come from it.
+    """A running `board_python.py`, and the lines that go to it and come from it.
 
     Args:
         python: The Python to run it under.
@@ -46,7 +46,7 @@ class BoardProgram:
         self._unread = b""
         try:
             self._process = subprocess.Popen(
-                [python, board.__file__, *arguments],
+                [python, board_python.__file__, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
@@ -138,7 +138,7 @@ class BoardProgram:
 
 
 def environment_for(python: str) -> dict[str, str]:
-    """The environment that `board.py` runs in: ours, without what would lead another Python astray."""
+    """The environment that `board_python.py` runs in: ours, without what would lead another Python astray."""
     environment = dict(os.environ)
     if not is_own(python):
         for name in OF_OUR_PYTHON:
@@ -155,7 +155,7 @@ def is_own(python: str) -> bool:
 
 
 def run_to_end(python: str, *arguments: str, limit: float, tick: Callable[[Message | None], object] = bool) -> Message:
-    """Run `board.py` until it says something other than `progress`.
+    """Run `board_python.py` until it says something other than `progress`.
 
     Args:
         python: The Python to run it under.
@@ -165,7 +165,7 @@ def run_to_end(python: str, *arguments: str, limit: float, tick: Callable[[Messa
 
     Raises:
         Lost: It has died, is silent for too long, or fails.
-        board.Refused: It says why it cannot.
+        board_python.Refused: It says why it cannot.
     """
     program = BoardProgram(python, *arguments)
     try:
@@ -184,5 +184,5 @@ def run_to_end(python: str, *arguments: str, limit: float, tick: Callable[[Messa
         raise
     program.stop()
     if "refused" in message:
-        raise board.Refused(message["refused"])
+        raise board_python.Refused(message["refused"])
     return message

@@ -112,7 +112,7 @@ class ProposalRecipe:
         seed: Of every random draw.
     """
 
-    name: str = "sieve"
+    name: str = "proposal-network"
     channels: tuple[int, ...] = (24, 24, 32)
     photographs: tuple[str, ...] = ("genki4k:genki4k.tar.gz",)
     annotated: str = "landmarks68.tar.gz"
@@ -248,8 +248,8 @@ class ClassifierRecipe:
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
-        both_views: Whether the trained model is shown a face's mirror image as well (`mirror_averaging`): decided on
-            photographs that it was validated on.
+        mirror_averaging: Whether the trained model is shown a face's mirror image as well (`mirror_averaging`): decided
+            on photographs that it was validated on.
         stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; int8
             makes the LiteRT file one of integers throughout, calibrated on faces of the first data set, and has float16
             in the others.
@@ -265,7 +265,7 @@ class ClassifierRecipe:
     initial: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
-    both_views: bool = False
+    mirror_averaging: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
 
 

@@ -76,7 +76,7 @@ def clip_looks(spec: str, max_frames: int | None) -> Iterator[Look]:
             raise UsageError(f"--clip {spec}: a live source shows nothing twice; expected a clip, a folder or demo")
         number = 0
         while (max_frames is None or number < max_frames) and (picture := source.read()) is not None:
-            yield Look(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), picture.timestamp, picture.cut)
+            yield Look(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), picture.timestamp, picture.independent)
             number += 1
 
 

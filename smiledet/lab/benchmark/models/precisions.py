@@ -162,7 +162,7 @@ def cut_faces(samples: Sequence[Sample], spec: ChipSpec) -> Faces:
 def score(engine: Engine, chips: Chips, model: Model) -> npt.NDArray[np.float32]:
     """What a file says of all faces, float32 (n, classes); of both views where its model is shown both."""
     parts = [
-        read(engine, chips[start : start + AT_ONCE], model.both_views)
+        read(engine, chips[start : start + AT_ONCE], model.mirror_averaging)
         for start in progress(range(0, len(chips), AT_ONCE), "reading faces")
     ]
     return np.concatenate(parts)

@@ -81,7 +81,7 @@ class BareStages:
         specs = self._plan.chips
         faces = self._timed("align", lambda: align_faces(self._aligner, image, grey, boxes, specs, found.turned))
         for task, network in self._networks.items():
-            spec, both = self._plan.chip_of(task), self._plan.models[task].both_views
+            spec, both = self._plan.chip_of(task), self._plan.models[task].mirror_averaging
             shape = (len(faces), spec.size, spec.size, spec.channels)
             chips = np.stack([face.chips[spec] for face in faces]).reshape(shape)
             self._timed(task, partial(read_chips, network, chips, both))

@@ -73,7 +73,7 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
         unaligned += not face.aligned
         for model, network, spec, kept in zip(models, loaded, specs, scores, strict=True):
             chip = face.chips[spec].reshape(1, spec.size, spec.size, spec.channels)
-            kept.append(read(network, chip, model.both_views)[0])
+            kept.append(read(network, chip, model.mirror_averaging)[0])
     for network in loaded:
         network.close()
     return [

@@ -78,7 +78,7 @@ def ship(
         preprocessing=PREPROCESSING,
         files={"keras": ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))},
         card=f"{stem}.md",
-        both_views=recipe.both_views,
+        mirror_averaging=recipe.mirror_averaging,
         folder=folder,
     )
     return export_to_index(model, network, "litert", recipe.stored, calibration)

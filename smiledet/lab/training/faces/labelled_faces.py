@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.verifier import SecondLook
+from smiledet.detection.following.verifier import Verifier
 from smiledet.detection.locator import distinct
 from smiledet.detection.scheduling.proposal_network import also_proposed, shipped_network
 from smiledet.detection.search import scan, smallest_face
@@ -47,7 +47,7 @@ class LabelledFaceLocator:
     def __init__(self, detector: str = "haar") -> None:
         self._kind = detector_kind(detector)
         self._passes = [self._kind.labelled[0]()]
-        self._witnesses = (SecondLook(self._kind.verifying()), shipped_network()) if self._kind.verifying else None
+        self._witnesses = (Verifier(self._kind.verifying()), shipped_network()) if self._kind.verifying else None
 
     def locate(self, grey: GreyImage) -> Box | None:
         """The face's box in pixels, or None."""

@@ -19,7 +19,7 @@ import dlib
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.alignment.landmark_refiner import CloserLook
+from smiledet.alignment.landmark_refiner import LandmarkRefiner
 from smiledet.alignment.landmarks import LandmarkPredictor, cut_window, window_map, window_rectangle
 from smiledet.alignment.similarity import transform
 from smiledet.alignment.template import INNER, load_template, symmetrise
@@ -43,7 +43,7 @@ from smiledet.model_index import Model, ModelFile, sha256, write_row
 
 log = logging.getLogger(__name__)
 
-LITERT, ONNX = "closer68-int8.tflite", "closer68.onnx"
+LITERT, ONNX = "refiner68-int8.tflite", "refiner68.onnx"
 """The network's files."""
 
 CALIBRATION = 300
@@ -197,7 +197,7 @@ def train_landmarks(
 ) -> dict[str, float]:
     """Grow the trees, train the network, measure both on the held-out faces and write the files.
 
-    Writes `landmarks68.dat` (dlib shape predictor) into `folder`, `closer68-int8.tflite` and `closer68.onnx`
+    Writes `landmarks68.dat` (dlib shape predictor) into `folder`, `refiner68-int8.tflite` and `refiner68.onnx`
     where the recipe has a network, and `template68.json` where there is none: the networks' chips are cut by the one
     that is there.
 
@@ -247,8 +247,8 @@ def train_landmarks(
         *networks, figures["labelled"] = train_closer(learnt, spread, template, recipe, data_folder or Path())
         for file, network in zip(files[1:], networks, strict=True):
             file.write_bytes(network)
-        closer = CloserLook(load_engine("litert", folder / LITERT).predict, template)
-        figures |= held_out_figures(LandmarkPredictor(path, closer), held_out, boxes[:: recipe.held_out], spread)
+        refiner = LandmarkRefiner(load_engine("litert", folder / LITERT).predict, template)
+        figures |= held_out_figures(LandmarkPredictor(path, refiner), held_out, boxes[:: recipe.held_out], spread)
         figures |= {"error_trees": trees["error_framed"]} if "error_framed" in trees else {}
     return figures | {"megabytes": sum(file.stat().st_size for file in files) / 1e6}
 

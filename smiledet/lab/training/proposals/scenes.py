@@ -1,6 +1,6 @@
 """Small scenes pasted together from photographs, and which cells of them show the middle of a face.
 
-A scene is what the proposing network sees at run time: a piece of a mosaic of shrunk pictures (see
+A scene is what the proposing network sees at run time: a piece of a canvas of shrunk pictures (see
 `smiledet.detection.scheduling.pyramid_canvas`), with faces of all sizes and edges where two pictures meet.
 """
 

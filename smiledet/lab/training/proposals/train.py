@@ -186,7 +186,7 @@ def ship_proposals(
         architecture="convolutions on cells, " + "-".join(map(str, recipe.channels)),
         labels=(),
         input=None,
-        preprocessing="a mosaic of shrunk grey pictures, see smiledet.detection.scheduling.pyramid_canvas",
+        preprocessing="a canvas of shrunk grey pictures, see smiledet.detection.scheduling.pyramid_canvas",
         files={"onnx": ModelFile(f"proposals/{recipe.name}.onnx", sha256(path))},
         figures={"photographs": len(pictures), "parameters": network.count_params(), **measure(path, held_out)},
         card=f"proposals/{recipe.name}.md",

@@ -135,7 +135,7 @@ class Slow:
     def __init__(self, clock: list[float], takes: float) -> None:
         self.clock, self.takes = clock, takes
 
-    def locate(self, grey: GreyImage, time: float, cut: bool = False) -> tuple[Face, ...]:
+    def locate(self, grey: GreyImage, time: float, independent: bool = False) -> tuple[Face, ...]:
         self.clock[0] += self.takes
         return ()
 

@@ -97,7 +97,7 @@ class TestReading:
         (readings,) = read_faces(samples, [smile_model], "litert")
         chips = cut_chips(samples, SMILE.labels, aligner, smile_model.input).chips
         network = load_engine("litert", model_file(smile_model, "litert"))
-        assert np.array_equal(readings.scores, read(network, chips, smile_model.both_views))
+        assert np.array_equal(readings.scores, read(network, chips, smile_model.mirror_averaging))
         assert readings.found == tuple(samples) and readings.missed == ()
 
     def test_the_missed_are_told_apart(self, smile_model, data_folder, tmp_path, caplog):

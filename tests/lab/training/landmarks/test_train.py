@@ -13,7 +13,7 @@ from smiledet.lab.training.landmarks.boxes import FramedFace, measure_spread
 from smiledet.lab.training.landmarks.train import held_out_figures, point_errors, ship_landmarks, train_landmarks
 from smiledet.lab.training.recipe import LandmarkNetworkRecipe, LandmarkRecipe
 from smiledet.model_index import find_model, sha256
-from smiledet.shipped_models import closer_engine
+from smiledet.shipped_models import refiner_engine
 
 TINY = LandmarkRecipe(
     cascade_depth=3,
@@ -117,7 +117,7 @@ def test_a_network_ships_beside_the_trees(keras, faces, tmp_path):
     model = ship_landmarks(faces, recipe, models)
     assert set(model.files) == {"dlib", "template", "litert-int8", "onnx"}
     assert 0 < model.figures["error_trees"] != model.figures["error_framed"] > 0
-    engine = closer_engine(find_model("landmarks", "ert68", models))
+    engine = refiner_engine(find_model("landmarks", "ert68", models))
     assert engine is not None
     assert engine.predict(np.zeros((2, 96, 96, 1), np.uint8)).shape == (2, 136)
 

@@ -7,9 +7,9 @@ too. CUDA's runtime is called through ctypes, which every Python has.
 TensorRT 8.2 (JetPack 4.6) to 11 differ in names; what is there is asked of the module, never of its version.
 As a program it writes a JSON object a line to standard output:
 
-    board.py probe                          what there is
-    board.py build ONNX PLAN PRECISION      build a plan, with progress
-    board.py serve                          answer requests on standard input
+    board_python.py probe                          what there is
+    board_python.py build ONNX PLAN PRECISION      build a plan, with progress
+    board_python.py serve                          answer requests on standard input
 """
 
 import ctypes
