@@ -22,6 +22,8 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+from smiledet.cli._arguments import add_models, use_models
+
 log = logging.getLogger(__name__)
 
 USUAL = ("models", "pipeline")
@@ -67,6 +69,7 @@ def _flags(parser: argparse.ArgumentParser) -> list[str]:
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     """What every target takes."""
+    add_models(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--output", type=Path, metavar="PATH", help="keep the JSON: FILE.json, or a folder")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw plots into a folder")
@@ -82,6 +85,7 @@ def _keep_what_came_before(chosen: argparse.ArgumentParser, parser: argparse.Arg
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, keep, draw and print."""
+    use_models(arguments)
     from smiledet.lab.benchmark.records import check_output, check_plots, circumstances, keep
 
     names = [arguments.target] if arguments.target else list(USUAL)
