@@ -77,8 +77,9 @@ def summarise(
 
 def summary_line(report: RunReport) -> str:
     """The run in one line."""
+    rate = f"{report.fps:.1f} FPS, " if report.drawn > 1 else ""
     return (
-        f"{report.published} frames taken, {report.drawn} annotated, {report.fps:.1f} FPS, "
+        f"{report.published} frames taken, {report.drawn} annotated, {rate}"
         f"latency {report.latency_ms():.1f} ms (95 %: {report.latency_ms(95):.1f} ms)"
     )
 

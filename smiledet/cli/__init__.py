@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from errno import ENOSPC
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -167,6 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        if isinstance(problem, OSError) and problem.errno == ENOSPC and problem.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            problem = SmiledetError(f"cannot write to standard output: {problem.strerror}")
         if not isinstance(problem, SmiledetError):
             raise
         print("smiledet:", *str(problem).splitlines(), file=sys.stderr)  # on one line, even if a file's name is not

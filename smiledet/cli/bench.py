@@ -1,8 +1,9 @@
 """Measure inferences a second of every model, and the whole pipeline on the demo or on clips.
 
-TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what it takes. `--output`
-keeps the figures as JSON: in one file if its name ends in .json, else in a folder, a file a target. Targets that serve
-this project's own figures (locator, peers, resources) are in its repository alone.
+TARGET measures something else, or one of the two alone; `smiledet bench TARGET --help` says what
+it takes. `--output` keeps the figures as JSON: in one file if its name ends in .json, else in a
+folder, a file a target. Targets that serve this project's own figures (locator, peers, resources)
+are in its repository alone.
 
 Example:
   smiledet bench
@@ -20,6 +21,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
+
+from smiledet.cli._arguments import add_models, use_models
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +69,7 @@ def _flags(parser: argparse.ArgumentParser) -> list[str]:
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
     """What every target takes."""
+    add_models(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--output", type=Path, metavar="PATH", help="keep the JSON: FILE.json, or a folder")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw plots into a folder")
@@ -81,6 +85,7 @@ def _keep_what_came_before(chosen: argparse.ArgumentParser, parser: argparse.Arg
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure, keep, draw and print."""
+    use_models(arguments)
     from smiledet.lab.benchmark.records import check_output, check_plots, circumstances, keep
 
     names = [arguments.target] if arguments.target else list(USUAL)

@@ -1,11 +1,12 @@
 """Measure a model on labelled photographs, through the pipeline that runs at deployment.
 
-A photograph in which no face is found is left out of `accuracy` and everything else but `accuracy_all`, where it counts
-as a mistake. Sets that are crops already (FER-2013, SMILEs, UTKFace) count as located unless --locate is given.
+A photograph in which no face is found is left out of `accuracy` and everything else but
+`accuracy_all`, where it counts as a mistake. Sets that are crops already (FER-2013, SMILEs,
+UTKFace) count as located unless --locate is given.
 
 Example:
-  smiledet evaluate smile --data genki4k:../shared/data/genki4k.tar.gz --split test --report reports/smile
-  smiledet evaluate emotion --all-models --data fer2013:../shared/data/fer2013.tar.gz --report reports/emotion
+  smiledet evaluate smile --data genki4k:genki4k.tar.gz --split test --report reports/smile
+  smiledet evaluate emotion --all-models --data fer2013:fer2013.tar.gz
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Show what a model looks at: guided back-propagation and Grad-CAM beside the face.
 
-In guided back-propagation white pixels raise the class' score by being brighter, black ones by being darker. Grad-CAM
-is as coarse as the network's last feature maps (4x4 in mini-Xception). Needs Keras: pip install 'smiledet[train]'.
+In guided back-propagation white pixels raise the class' score by being brighter, black ones by
+being darker. Grad-CAM is as coarse as the network's last feature maps (4x4 in mini-Xception).
+Needs Keras: pip install 'smiledet[train]'.
 
 Example:
   smiledet explain --model mini-xception portrait.jpg

@@ -1,17 +1,19 @@
-"""Convert a shipped model for an engine, and compare it with the Keras network that it is made from.
+"""Convert a model for an engine, and compare it with the Keras network that it is made from.
 
-Without --output the file goes to where `smiledet run --engine …` looks for it. Full int8 is calibrated on the training
-split of --data, and everything is checked on its test split; without --data, on the two portraits of the demo.
+Without --output the file goes to where `smiledet run --engine …` looks for it. Full int8 is
+calibrated on the training split of --data, and everything is checked on its test split; without
+--data, on the two portraits of the demo.
 
---to tensorrt builds the plan that `smiledet run --engine tensorrt` would build when it first starts, from the model's
-ONNX file. It is for this very board, and stays in the user's cache.
+--to tensorrt builds the plan that `smiledet run --engine tensorrt` would build when it first
+starts, from the model's ONNX file. It is for this very board, and stays in the user's cache.
 
-An ONNX file takes one face at a time, unless --batch any leaves the number free: TensorRT then chooses kernels for one
-face, for a few and for many, and runs the faces of a picture together. The engines take such a file before any other.
+An ONNX file takes one face at a time, unless --batch any leaves the number free: TensorRT then
+chooses kernels for one face, for a few and for many, and runs the faces of a picture together.
+The engines take such a file before any other.
 
 Example:
   smiledet export smile/mini-xception --to onnx --check
-  smiledet export smile/mini-xception --to litert --precision int8 --data genki4k:../shared/data/genki4k.tar.gz --check
+  smiledet export smile/mini-xception --to litert --precision int8 --data genki4k:genki4k.tar.gz
   smiledet export smile/mobilenet-025 --to tensorrt --check
   smiledet export smile/mobilenet-025 --to onnx --batch any --check
 """

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from smiledet.detection.detectors.choose import DETECTORS
     from smiledet.engines.choice import ENGINES
     from smiledet.engines.files import PRECISIONS
+    from smiledet.tasks.base import shipped_tasks
 
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     what = parser.add_argument_group("what is read")
-    what.add_argument("--tasks", metavar="A,B", help="smile, emotion, gender, age or your own (default: smile,emotion)")
+    what.add_argument(
+        "--tasks", metavar="A,B", help=f"{', '.join(shipped_tasks())} or your own (default: smile,emotion)"
+    )
     what.add_argument(
         "--model",
         action="append",
@@ -61,11 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_models(what)
     what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
-    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)}")
+    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)} or yunet=FILE")
     what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     how = parser.add_argument_group("what runs it")
-    how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: {', '.join(ENGINES)}")
-    how.add_argument("--precision", metavar="NAME", help=f"numbers of the networks: {', '.join(PRECISIONS)}")
+    how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: auto, {', '.join(ENGINES)}")
+    how.add_argument("--precision", metavar="NAME", help=f"numbers of the networks: auto, {', '.join(PRECISIONS)}")
     how.add_argument("--platform", default="auto", metavar="NAME", help="see `smiledet platform`")
     how.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
     how.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
@@ -150,8 +154,8 @@ def _run_open(
     duration = arguments.duration
     if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
         duration = UNWATCHED_SECONDS
-    tally = Tally()
     with ExitStack() as stack:
+        tally = Tally(_progress(arguments, source, stack))
         telemetry = _telemetry(arguments, platform, stack)
         sinks = [*_file_sinks(arguments, config, source, telemetry), tally]
         load = telemetry.parts if telemetry is not None else None
@@ -174,6 +178,22 @@ def _run_open(
         if path.exists():
             log.info("wrote %s", path)
     return 130 if why is Stop.SIGNAL else 0
+
+
+def _progress(arguments: argparse.Namespace, source: Source, stack: ExitStack) -> Callable[[], object] | None:
+    """What moves the progress bar on by a frame; None for no bar: a live run has no end, and a terminal is needed.
+
+    The bar appears after two seconds.
+    """
+    if source.live or getattr(arguments, "quiet", False) or sys.stderr is None or not sys.stderr.isatty():
+        return None
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    total = min((count for count in (source.length, arguments.max_frames) if count is not None), default=None)
+    bar = stack.enter_context(tqdm(total=total, unit="frame", delay=2, leave=False))
+    stack.enter_context(logging_redirect_tqdm())
+    return lambda: bar.update()
 
 
 def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: ExitStack) -> Telemetry | None:

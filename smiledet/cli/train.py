@@ -1,10 +1,12 @@
 """Train a model from its recipe and put it into a models folder.
 
-TASK is one of the classification tasks (smile, emotion, gender, age), a task of your own, landmarks, or proposals
-(the network that tells the locator where to look). A task of your own needs photographs in a folder a label.
+TASK is one of the classification tasks (smile, emotion, gender, age), a task of your own,
+landmarks, or proposals (the network that tells the locator where to look). A task of your own
+needs photographs in a folder a label.
 
-The model is written to ./smiledet-models unless --models names another folder; give that folder to `smiledet run`,
-`images`, `evaluate` and the others with --models. A run that was interrupted goes on where it stopped.
+The model is written to ./smiledet-models unless --models names another folder; give that folder
+to `smiledet run`, `images`, `evaluate` and the others with --models. A run that was interrupted
+goes on where it stopped.
 
 Example:
   smiledet train presents --recipe mini-xception --data folders:faces

@@ -58,7 +58,8 @@ def plan_run(platform: PlatformChoice, loaded: LoadedConfig) -> Plan:
         UsageError: The configuration names a model that there is not.
     """
     config = loaded.config
-    models = {task: find_model(task, config.task.get(task, TaskSettings()).model) for task in config.tasks}
+    folder = Path(config.models).expanduser() if config.models else None
+    models = {task: find_model(task, config.task.get(task, TaskSettings()).model, folder) for task in config.tasks}
     engine, problem = _engine(config, list(models.values()))
     decisions = [
         Decision("platform", platform.name, platform.reason),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from typing_extensions import override
 
@@ -19,6 +20,9 @@ OTHERS = 0
 class Tally(Sink):
     """Counts frames, faces and labels in memory.
 
+    Args:
+        on_frame: Called for every frame, in the sink's thread; None for nobody.
+
     Attributes:
         frames: Frames seen.
         faces: Faces seen, one a face and frame.
@@ -28,7 +32,8 @@ class Tally(Sink):
 
     description = "tally"
 
-    def __init__(self) -> None:
+    def __init__(self, on_frame: Callable[[], object] | None = None) -> None:
+        self._on_frame = on_frame
         self.frames = 0
         self.faces = 0
         self.with_faces = 0
@@ -41,6 +46,8 @@ class Tally(Sink):
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
         self.frames += 1
+        if self._on_frame is not None:
+            self._on_frame()
         self.faces += len(annotation.readings)
         self.with_faces += bool(annotation.readings)
         for reading in annotation.readings:

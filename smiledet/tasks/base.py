@@ -199,6 +199,11 @@ def is_task(name: str) -> bool:
     return name in _own_names() or name in _registered or name in _entry_points()
 
 
+def shipped_tasks() -> list[str]:
+    """The tasks that come with smiledet."""
+    return sorted(_own_names())
+
+
 def is_shipped(name: str) -> bool:
     """Whether the task comes with smiledet."""
     return name in _own_names()

@@ -34,8 +34,8 @@ def test_help_fits_a_terminal(command, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 100
     if command == "run":
-        assert max(map(len, shown.splitlines())) <= 100
         for group in ("what is read", "what runs it", "what comes out", "how fast, how long"):
             assert f"{group}:" in shown
 
@@ -112,6 +112,26 @@ def test_models_fit_a_terminal_and_mark_the_default(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     assert next(line for line in lines if line.startswith("smile/mini-xception")).split()[1] == "yes"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_behind_standard_output_is_told_in_one_line():
+    root = Path(smiledet.__file__).parents[1]
+    command = f"{sys.executable} -m smiledet models > /dev/full"
+    done = subprocess.run(["bash", "-c", command], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "smiledet: cannot write to standard output: No space left on device\n")
+
+
+def test_a_clip_shows_its_progress_on_a_terminal(write_scenes, tmp_path, capsys, monkeypatch):
+    """The bar waits two seconds; here it does not."""
+    import tqdm
+
+    usual = tqdm.tqdm
+    monkeypatch.setattr("tqdm.tqdm", lambda **settings: usual(**{**settings, "delay": 0, "mininterval": 0}))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    clip = write_scenes(tmp_path / "clip.mp4")
+    assert main(["run", str(clip), "--no-show"]) == 0
+    assert "/10 [" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-"])

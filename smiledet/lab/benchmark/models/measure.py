@@ -14,7 +14,7 @@ from smiledet.lab.benchmark.models.networks import Network
 from smiledet.lab.benchmark.models.openvino import runner_class
 from smiledet.lab.benchmark.models.pacing import Case
 from smiledet.lab.benchmark.models.timing_process import TimingProcess, random_chips, time_calls
-from smiledet.model_index import Model, read_index
+from smiledet.model_index import Model, all_models
 
 WARM_UP = 20
 
@@ -202,7 +202,7 @@ def measure_models(
     Raises:
         UsageError: A model has no file for the engine.
     """
-    models = [model for model in (read_index() if chosen is None else chosen) if model.input is not None]
+    models = [model for model in (all_models() if chosen is None else chosen) if model.input is not None]
     runners = [load_engine(engine, model_file(model, engine), threads) for model in models]
     chips = [random_chips((spec.size, spec.size, spec.channels), 1) for model in models if (spec := model.input)]
     times: list[list[float]] = [[] for _ in models]

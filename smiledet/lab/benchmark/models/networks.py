@@ -12,7 +12,7 @@ from smiledet.engines.files import exported_file, file_key
 from smiledet.errors import UsageError
 from smiledet.lab.benchmark.models.converted import Counts, keep_counts, kept_file, kept_folder, read_counts
 from smiledet.lab.benchmark.models.converting import Job, convert
-from smiledet.model_index import Model, read_index
+from smiledet.model_index import Model, all_models
 
 if TYPE_CHECKING:
     from smiledet.lab.networks.base import Architecture
@@ -59,7 +59,7 @@ def can_convert() -> bool:
 
 def classifiers() -> list[Model]:
     """The shipped models that take chips."""
-    return [model for model in read_index() if model.input is not None]
+    return [model for model in all_models() if model.input is not None]
 
 
 def name_of(model: Model) -> str:
