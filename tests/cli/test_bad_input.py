@@ -62,7 +62,7 @@ def write_photograph(path):
         ("no\nvideo.mp4", ["is no video that OpenCV can read"]),
         (f"{NOT_UTF8}.mp4", ["rename", "odd\\udcff.mp4"]),
         ("folder", ["no photograph in folder", ".jpg"]),
-        ("text.jpg", ["no photograph that can be read: text.jpg"]),
+        ("text.jpg", ["no photograph that can be read", "text.jpg: it is no image"]),
         ("gst:nonsense ! appsink", ["gst"]),
         ("csi://x", ["csi://x"]),
     ],
