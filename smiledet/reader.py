@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -32,6 +33,7 @@ from smiledet.results import Reading, Table
 from smiledet.shipped_models import make_aligner
 from smiledet.sources.images import find_images
 from smiledet.system.processes import usable_processors
+from smiledet.tasks.base import Task
 from smiledet.tracker import Tracker
 
 MOST_WORKERS = 8
@@ -95,6 +97,11 @@ class FaceReader:
         """What runs the networks, in words."""
         return self._plan.device
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What it reads."""
+        return self._plan.tasks
+
     def read(self, picture: Any, color: Color = "bgr") -> Reading:
         """Find and read the faces of one picture.
 
@@ -128,12 +135,31 @@ class FaceReader:
             UsageError: The reader was closed.
         """
         readings, failures = [], []
-        for picture, future in self._queued(_watched(_pictures(pictures), progress), color):
-            try:
-                readings.append(future.result().without_image())
-            except ImageError as problem:  # noqa: PERF203 - reading takes ten thousand times longer
-                failures.append((_name(picture) or type(picture).__name__, str(problem)))
+        for picture, reading in self.read_each(_watched(_pictures(pictures), progress), color):
+            if isinstance(reading, ImageError):
+                failures.append((_name(picture) or type(picture).__name__, str(reading)))
+            else:
+                readings.append(reading.without_image())
         return Table(tuple(readings), tuple(failures))
+
+    def read_each(self, pictures: Iterable[Any], color: Color = "bgr") -> Iterator[tuple[Any, Reading | ImageError]]:
+        """Read many pictures, several at a time, and hand out each as soon as it and those before it are read.
+
+        Args:
+            pictures: What `read` takes, one after the other; few are taken ahead of what is handed out.
+            color: See `read`.
+
+        Yields:
+            The picture as it was given, and its reading, or what is wrong with it.
+
+        Raises:
+            UsageError: The reader was closed.
+        """
+        for picture, future in self._queued(pictures, color):
+            try:
+                yield picture, future.result()
+            except ImageError as problem:  # noqa: PERF203 - reading takes ten thousand times longer
+                yield picture, problem
 
     def _queued(self, pictures: Iterable[Any], color: Color) -> Iterator[tuple[Any, Future[Reading]]]:
         """The pictures and what becomes of them, in order; few are ahead: an interrupt need not wait for all."""
@@ -230,7 +256,8 @@ class FaceReader:
         return stages
 
     def _read(self, picture: Any, color: Color) -> Reading:
-        return self._stages.read(to_image(picture, color), _name(picture))
+        started = time.monotonic_ns()
+        return replace(self._stages.read(to_image(picture, color), _name(picture)), started_ns=started)
 
     def _read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
         return self._stages.read_crops(crops, tasks)

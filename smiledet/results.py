@@ -41,6 +41,7 @@ class Reading:
         time: Seconds on the source's time line in a video; None for a photograph.
         detector: The face detector that ran.
         turned: Degrees clockwise by which a photograph had to be turned until its faces were found.
+        started_ns: `time.monotonic_ns()` when reading a photograph began; 0 in a video.
     """
 
     _image: Image | None = field(repr=False, compare=False)
@@ -52,6 +53,7 @@ class Reading:
     time: float | None = None
     detector: str = ""
     turned: int = 0
+    started_ns: int = field(default=0, repr=False, compare=False)
 
     @property
     def image(self) -> Image:

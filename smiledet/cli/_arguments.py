@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from smiledet.errors import UsageError
 
 
 def add_models(parser: argparse._ActionsContainer) -> None:
@@ -23,3 +26,69 @@ def use_models(arguments: argparse.Namespace) -> None:
         from smiledet.model_index import search_first
 
         search_first(arguments.models)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Declare what is read from faces and what runs it; see `reading_flags`.
+
+    Returns:
+        The group of what runs it, for a command's own arguments.
+    """
+    from smiledet.detection.detectors.choose import DETECTORS
+    from smiledet.engines.choice import ENGINES
+    from smiledet.engines.files import PRECISIONS
+    from smiledet.tasks.base import shipped_tasks
+
+    what = parser.add_argument_group("what is read")
+    what.add_argument(
+        "--tasks", metavar="A,B", help=f"{', '.join(shipped_tasks())} or your own (default: smile,emotion)"
+    )
+    what.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="TASK=NAME|FILE",
+        help="another model for a task, see `smiledet models`; or a .tflite or .onnx file",
+    )
+    add_models(what)
+    what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
+    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)} or yunet=FILE")
+    what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
+    how = parser.add_argument_group("what runs it")
+    how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: auto, {', '.join(ENGINES)}")
+    how.add_argument("--precision", metavar="NAME", help=f"numbers of the networks: auto, {', '.join(PRECISIONS)}")
+    how.add_argument("--platform", default="auto", metavar="NAME", help="see `smiledet platform`")
+    how.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
+    return how
+
+
+def reading_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The values of `add_reading` by the dotted names of the configuration.
+
+    Raises:
+        UsageError: --model or --labels is not of its form.
+    """
+    flags: dict[str, Any] = {}
+    if arguments.tasks is not None:
+        flags["tasks"] = [name.strip() for name in arguments.tasks.split(",") if name.strip()]
+    if arguments.detector is not None:
+        flags["detector"] = flags["photographs.detector"] = arguments.detector
+    if arguments.faces is not None:
+        flags["photographs.faces"] = arguments.faces
+    if arguments.engine is not None:
+        flags["engine.name"] = arguments.engine
+    if arguments.precision is not None:
+        flags["engine.precision"] = arguments.precision
+    if arguments.models is not None:
+        flags["models"] = str(arguments.models)
+    for choice in arguments.labels:
+        task, equals, labels = choice.partition("=")
+        if not equals or not labels:
+            raise UsageError(f"--labels {choice!r}: expected TASK=LABEL,LABEL, presents=none,some say")
+        flags[f"task.{task}.labels"] = [label.strip() for label in labels.split(",")]
+    for choice in arguments.model:
+        task, equals, name = choice.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--model {choice!r}: expected TASK=NAME, smile=mini-xception say")
+        flags[f"task.{task}.model"] = name
+    return flags

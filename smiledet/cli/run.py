@@ -25,7 +25,7 @@ from contextlib import ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.cli._arguments import add_models
+from smiledet.cli._arguments import add_reading, reading_flags
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -46,33 +46,8 @@ UNWATCHED_SECONDS = 20.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    from smiledet.detection.detectors.choose import DETECTORS
-    from smiledet.engines.choice import ENGINES
-    from smiledet.engines.files import PRECISIONS
-    from smiledet.tasks.base import shipped_tasks
-
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
-    what = parser.add_argument_group("what is read")
-    what.add_argument(
-        "--tasks", metavar="A,B", help=f"{', '.join(shipped_tasks())} or your own (default: smile,emotion)"
-    )
-    what.add_argument(
-        "--model",
-        action="append",
-        default=[],
-        metavar="TASK=NAME|FILE",
-        help="another model for a task, see `smiledet models`; or a .tflite or .onnx file",
-    )
-    add_models(what)
-    what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
-    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)} or yunet=FILE")
-    what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
-    how = parser.add_argument_group("what runs it")
-    how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: auto, {', '.join(ENGINES)}")
-    how.add_argument("--precision", metavar="NAME", help=f"numbers of the networks: auto, {', '.join(PRECISIONS)}")
-    how.add_argument("--platform", default="auto", metavar="NAME", help="see `smiledet platform`")
-    how.add_argument("--config", type=Path, metavar="FILE", help="TOML that overrides the platform's")
-    how.add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
+    add_reading(parser).add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
     out = parser.add_argument_group("what comes out", "A file that is there already is overwritten.")
     out.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
     out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
@@ -219,32 +194,7 @@ def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    flags: dict[str, Any] = {}
-    if arguments.tasks is not None:
-        flags["tasks"] = [name.strip() for name in arguments.tasks.split(",") if name.strip()]
-    if arguments.detector is not None:
-        flags["detector"] = flags["photographs.detector"] = arguments.detector
-    if arguments.faces is not None:
-        flags["photographs.faces"] = arguments.faces
-    if arguments.engine is not None:
-        flags["engine.name"] = arguments.engine
-    if arguments.precision is not None:
-        flags["engine.precision"] = arguments.precision
-    if arguments.models is not None:
-        flags["models"] = str(arguments.models)
-    if arguments.stats:
-        flags["stats"] = True
-    for choice in arguments.labels:
-        task, equals, labels = choice.partition("=")
-        if not equals or not labels:
-            raise UsageError(f"--labels {choice!r}: expected TASK=LABEL,LABEL, presents=none,some say")
-        flags[f"task.{task}.labels"] = [label.strip() for label in labels.split(",")]
-    for choice in arguments.model:
-        task, equals, name = choice.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--model {choice!r}: expected TASK=NAME, smile=mini-xception say")
-        flags[f"task.{task}.model"] = name
-    return flags
+    return reading_flags(arguments) | ({"stats": True} if arguments.stats else {})
 
 
 def _window(arguments: argparse.Namespace) -> Window | None:

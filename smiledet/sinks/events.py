@@ -29,7 +29,7 @@ class EventsSink(Sink):
 
     Args:
         path: The file; one that is there is overwritten. `-` is standard output.
-        source: What is written in the column of that name.
+        source: What is written in the column of that name; or that by a photograph's file.
         tasks: The tasks that are run; others have no columns.
         clock_ns: Monotonic nanoseconds, for the latency; tests bring their own.
         wall_ns: Nanoseconds since 1970, for the column `time`; tests bring their own.
@@ -40,7 +40,7 @@ class EventsSink(Sink):
     def __init__(
         self,
         path: Path,
-        source: str,
+        source: str | Mapping[str, str],
         tasks: Sequence[Task] = (),
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wall_ns: Callable[[], int] = time.time_ns,
@@ -76,7 +76,8 @@ class EventsSink(Sink):
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
         height, width = frame.image.shape[:2]
         track = face.face.track if face is not None else None
-        picture = (self._source, frame.file, frame.id, number(frame.timestamp, 6), captured, track)
+        source = self._source if isinstance(self._source, str) else self._source[frame.file or ""]
+        picture = (source, frame.file, frame.id, number(frame.timestamp, 6), captured, track)
         return {
             **dict(zip(PICTURE_COLUMNS, picture, strict=True)),
             **face_columns(face, self._tasks, (width, height), self._flat),

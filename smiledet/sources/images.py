@@ -222,7 +222,8 @@ class ImagesSource(NamedSource):
         self._pending = next(self._pictures, None)
         if self._pending is None:
             self._reported = True
-            raise SourceError(f"no photograph that can be read; {unread_lines(self.unread)[0]}")
+            first = self.unread[0]
+            raise SourceError(f"no photograph that can be read: {printable(first.file)}: {printable(first.why)}")
         height, width = self._pending.image.shape[:2]
         self.length, self.size = len(listed.files), (width, height)
         if len(listed.files) == 1:

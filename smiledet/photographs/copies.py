@@ -1,0 +1,77 @@
+"""Annotated copies of photographs: named as the originals, in the same folders, and never in the place of a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import cv2
+
+from smiledet.errors import OutputError, SmiledetError
+from smiledet.frame import Image
+from smiledet.system.text import printable
+
+
+def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
+    """Where the copy of each photograph goes.
+
+    They keep their places below the deepest folder that holds all that was asked for: with `a` and `b`, `a/1.jpg` is
+    copied to FOLDER/a/1.jpg; with `a` alone to FOLDER/1.jpg.
+
+    Args:
+        given: The photographs, and the path by which each was asked for.
+        folder: Where the copies go; it need not be there, the folder that it lies in must.
+
+    Raises:
+        OutputError: A copy would take the place of a file, or the folder cannot be made.
+    """
+    base = os.path.commonpath({_folder_of(file, path) for file, path in given.items()})
+    copies = {file: folder / os.path.relpath(_absolute(file), base) for file in given}
+    for copy in copies.values():
+        if os.path.lexists(copy):
+            raise OutputError(f"cannot write {printable(copy)}: it is there already; give --annotate another folder")
+    if not folder.is_dir():
+        if os.path.lexists(folder):
+            raise OutputError(f"cannot write into {printable(folder)}: it is no folder")
+        if not folder.parent.is_dir():
+            raise OutputError(f"cannot write into {printable(folder)}: there is no folder {printable(folder.parent)}")
+    if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK):
+        raise OutputError(f"cannot write into {printable(folder)}: Permission denied")
+    _refuse_doubles(copies.values())
+    return copies
+
+
+def write_copy(image: Image, path: Path) -> None:
+    """Write an annotated picture in the format of its suffix, with the folders that it needs.
+
+    Raises:
+        SmiledetError: It cannot be written, or a file of that name has come meanwhile.
+    """
+    try:
+        encoded, data = cv2.imencode(path.suffix.lower(), image)
+    except cv2.error as problem:  # a picture larger than the format takes
+        raise SmiledetError(f"cannot write {printable(path)}: {problem.err}") from problem
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.write(data.tobytes() if encoded else b"")
+    except OSError as problem:
+        raise SmiledetError(f"cannot write {printable(path)}: {problem.strerror}") from problem
+
+
+def _folder_of(file: Path, given: str) -> str:
+    return _absolute(given if Path(given).is_dir() else file.parent)
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - Path has none that leaves links as they are
+
+
+def _refuse_doubles(copies: Iterable[Path]) -> None:
+    seen: set[str] = set()
+    for copy in copies:
+        key = os.path.normcase(copy)
+        if key in seen:
+            raise OutputError(f"cannot write {printable(copy)} twice: two photographs would have that name")
+        seen.add(key)
