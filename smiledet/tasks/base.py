@@ -185,7 +185,12 @@ def make_task(
     return Task(name, tuple(labels), {**usual, **given}, float(smoothing), float(hysteresis))
 
 
-RESERVED = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "face", "file", "frame"})
+STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals"})
+COLUMNS = frozenset(
+    {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
+)
+ATTRIBUTES = frozenset({"face", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
+RESERVED = STAGES | COLUMNS | ATTRIBUTES
 """Names that mean something else where a task's name stands."""
 
 

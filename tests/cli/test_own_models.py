@@ -63,6 +63,8 @@ class TestTasks:
         [
             ("2many", ("a", "b"), {}, "letters, digits and underscores"),
             ("draw", ("a", "b"), {}, "taken by a stage"),
+            ("time", ("a", "b"), {}, "a column"),
+            ("score", ("a", "b"), {}, "a column"),
             ("presents", ("a",), {}, "two or more"),
             ("presents", "ab", {}, "two or more"),
             ("presents", ("a", "a"), {}, "stands twice"),
@@ -126,8 +128,8 @@ class TestFiles:
         ("text", "words"),
         [
             ("[[task]]\nlabels = ['a', 'b']\n", "has no name"),
-            ("[[task]]\nname = 'x'\n[[task]]\nname = 'x'\n", "two [[task]] are called 'x'"),
-            ("[[task]]\nname = 'x'\nlabels = ['a']\n", "two or more"),
+            ("[[task]]\nname = 'hats'\n[[task]]\nname = 'hats'\n", "two [[task]] are called 'hats'"),
+            ("[[task]]\nname = 'hats'\nlabels = ['a']\n", "two or more"),
             ("[[task]]\nname = 'smile'\nlabels = ['a', 'b']\n", "there already"),
             ("models = 'nowhere'\n", "no model index at nowhere"),
         ],
@@ -193,10 +195,10 @@ class TestTraining:
     def test_bad_arguments_are_refused(self, tmp_path, capsys):
         faces_folder(tmp_path / "faces", count=1)
         folders = ("--data", "folders:faces")
-        assert "no recipe 'nothing': there are" in refused(capsys, "train", "x", "--recipe", "nothing", *folders)
-        assert "--epochs is 0" in refused(capsys, "train", "x", "--epochs", "0", *folders)
-        assert "no data set at" in refused(capsys, "train", "x", "--data", "folders:nowhere")
-        assert "names no data" in refused(capsys, "train", "x", "--data-folder", ".")
+        assert "no recipe 'nothing': there are" in refused(capsys, "train", "hats", "--recipe", "nothing", *folders)
+        assert "--epochs is 0" in refused(capsys, "train", "hats", "--epochs", "0", *folders)
+        assert "no data set at" in refused(capsys, "train", "hats", "--data", "folders:nowhere")
+        assert "names no data" in refused(capsys, "train", "hats", "--data-folder", ".")
 
 
 def test_search_first_needs_an_index(tmp_path):
