@@ -26,3 +26,12 @@ def printable(text: object) -> str:
     """
     valid = valid_text(str(text))
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in valid)
+
+
+def one_line(text: object) -> str:
+    r"""A message, whose runs of blanks and line breaks become one blank; an exception without a message as its `repr`.
+
+    >>> one_line("no such\n  file"), one_line(ValueError())
+    ('no such file', 'ValueError()')
+    """
+    return " ".join(str(text).split()) or repr(text)
