@@ -167,7 +167,7 @@ STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "p
 COLUMNS = frozenset(
     {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
 )
-ATTRIBUTES = frozenset({"face", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
+ATTRIBUTES = frozenset({"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
 RESERVED = STAGES | COLUMNS | ATTRIBUTES
 """Names that mean something else where a task's name stands."""
 
