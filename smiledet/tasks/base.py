@@ -129,8 +129,9 @@ def register_task(
     Raises:
         UsageError: The name is taken by another task, or an argument makes no sense.
 
-    >>> register_task("presents", ["none", "some"]).labels
-    ('none', 'some')
+    Examples:
+        >>> register_task("presents", ["none", "some"]).labels
+        ('none', 'some')
     """
     task = make_task(name, labels, colours=colours, smoothing=smoothing, hysteresis=hysteresis)
     keep_task(task)
