@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import SmiledetError
 from smiledet.report import RunReport, stage_table, table
-from smiledet.system.processes import peak_memory
+from smiledet.system.memory import peak_memory
 from smiledet.system.redaction import redact
 
 if TYPE_CHECKING:
