@@ -6,6 +6,7 @@ import io
 import re
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
 """DateTimeOriginal, DateTimeDigitized and DateTime (Exif 2.32, sections 4.6.4 D and 4.6.5 F)."""
@@ -14,9 +15,6 @@ FRACTION = {ORIGINAL: 0x9291, DIGITISED: 0x9292, CHANGED: 0x9290}
 """The tag that holds each one's fraction of a second."""
 
 EXIF_DIRECTORY = 0x8769
-
-MOST_SEARCHED = 1 << 20
-"""Bytes at a file's beginning in which its EXIF data are sought where Pillow cannot open it."""
 
 
 def taken(data: bytes) -> str | None:
@@ -45,17 +43,14 @@ def iso_time(text: str, fraction: str = "") -> str | None:
     digits = re.match(r"\d*", fraction.strip("\0 "))
     micro = int(f"{digits[0]:0<6}"[:6]) if digits and digits[0] else 0
     try:
-        moment = datetime(*map(int, numbers.groups()), micro)  # type: ignore[arg-type]
+        moment = datetime.strptime(" ".join(numbers.groups()), "%Y %m %d %H %M %S").replace(microsecond=micro)
     except ValueError:
         return None
     return moment.isoformat(timespec="milliseconds" if digits and digits[0] else "seconds")
 
 
 def _time_of(data: bytes) -> str | None:
-    from PIL import Image
-
-    tags = Image.Exif()
-    tags.load(_exif_block(data))
+    tags = _tags(data)
     inner = tags.get_ifd(EXIF_DIRECTORY)
     for tag in (ORIGINAL, DIGITISED, CHANGED):
         text = inner.get(tag) or tags.get(tag)
@@ -65,14 +60,17 @@ def _time_of(data: bytes) -> str | None:
     return None
 
 
-def _exif_block(data: bytes) -> bytes:
-    """The EXIF data of a file: a TIFF directory, after `Exif` in a JPEG and in HEIC, alone in a TIFF."""
-    if data[:4] in (b"II*\0", b"MM\0*"):
-        return data
-    if data[:2] != b"\xff\xd8" and data[4:8] != b"ftyp":
-        from PIL import Image
+def _tags(data: bytes) -> Any:
+    """The EXIF data of a file."""
+    from PIL import Image
 
-        with Image.open(io.BytesIO(data)) as opened:
-            return bytes(opened.info.get("exif", b""))
-    start = data[:MOST_SEARCHED].find(b"Exif\0\0")
-    return data[start : start + 65536] if start >= 0 else b""
+    if data[4:8] == b"ftyp" and not data[8:12].startswith(b"avi"):  # HEIC, which Pillow does not open
+        from pi_heif import open_heif
+
+        tags = Image.Exif()
+        tags.load(open_heif(data).info["exif"] or b"")
+        return tags
+    with Image.open(io.BytesIO(data)) as opened:
+        tags = opened.getexif()
+        tags.get_ifd(EXIF_DIRECTORY)  # read while the file is open
+        return tags
