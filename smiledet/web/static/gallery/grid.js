@@ -3,7 +3,7 @@
 import { html, useState, useEffect, useLayoutEffect, useRef, useCallback } from "/static/vendor/preact-htm.js";
 import { get, thumbnail } from "./api.js";
 import { NO_FACE, SEVERAL_FACES } from "./filters.js";
-import { emoji, percent } from "./labels.js";
+import { emoji, percent } from "/static/labels.js";
 
 const PAGE = 120;
 const MARGIN_ROWS = 3;

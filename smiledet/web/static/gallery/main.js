@@ -3,7 +3,7 @@
 import { html, render, useState, useEffect, useMemo, useRef, useCallback } from "/static/vendor/preact-htm.js";
 import { get, send } from "./api.js";
 import { ORDERS, NO_FACE, SEVERAL_FACES, fromAddress, toQuery, toggled, withValue, isEmpty } from "./filters.js";
-import { emoji } from "./labels.js";
+import { emoji } from "/static/labels.js";
 import { Grid, usePages } from "./grid.js";
 import { Viewer } from "./viewer.js";
 import { Summary } from "./summary.js";

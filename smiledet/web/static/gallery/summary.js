@@ -1,9 +1,9 @@
 // Smiles over time, by folder, and how emotions share the faces.
 
-import { html, useState, useEffect, useRef } from "/static/vendor/preact-htm.js";
-import UPlot from "/static/vendor/uplot.js";
+import { html, useState, useEffect, useRef, useMemo } from "/static/vendor/preact-htm.js";
+import { TimePlot } from "/static/plot.js";
 import { get } from "./api.js";
-import { emoji, percent } from "./labels.js";
+import { emoji, percent } from "/static/labels.js";
 
 export function Summary({ query, onClose, onFilter, t }) {
   const [summary, setSummary] = useState(null);
@@ -33,20 +33,8 @@ function Bars({ rows, onFilter }) {
 }
 
 function Plot({ months, t }) {
-  const box = useRef(null);
-  useEffect(() => {
-    // A canvas takes no var() and no light-dark(): the browser works them out.
-    const colour = (name) => { box.current.style.color = `var(${name})`; return getComputedStyle(box.current).color; };
-    const axis = { stroke: colour("--text"), grid: { stroke: colour("--line"), width: 1 } };
-    const times = months.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1) / 1000);
-    const series = [{}, { label: t("smileShare"), stroke: colour("--accent"), width: 2, points: { show: true }, value: (_, value) => (value === null || value === undefined ? "" : `${Math.round(value)} %`) },
-      { label: t("photographs"), stroke: colour("--muted"), width: 1, scale: "count", points: { show: true } }];
-    const data = [times, months.map((each) => (each.smile === null ? null : 100 * each.smile)), months.map((each) => each.photographs)];
-    const made = new UPlot({ width: box.current.clientWidth, height: 260, series, tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1000), "UTC"),
-      scales: { y: { range: [0, 100] }, count: { range: (_, low, high) => [0, high || 1] } }, axes: [axis, { ...axis, values: (_, all) => all.map((each) => `${each} %`) }, { ...axis, side: 1, scale: "count", grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000] }] }, data, box.current);
-    const watching = new ResizeObserver(() => made.setSize({ width: box.current.clientWidth, height: 260 }));
-    watching.observe(box.current);
-    return () => { watching.disconnect(); made.destroy(); };
-  }, [months]);
-  return html`<div class="plot" ref=${box} role="img" aria-label=${t("overTime")}></div>`;
+  const data = useMemo(() => [months.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1) / 1000),
+    months.map((each) => (each.smile === null ? null : 100 * each.smile)), months.map((each) => each.photographs)], [months]);
+  const series = [{ label: t("smileShare"), colour: "--accent", percent: true, points: true }, { label: t("photographs"), colour: "--muted", scale: "count", points: true }];
+  return html`<${TimePlot} data=${data} series=${series} label=${t("overTime")} utc=${true}/>`;
 }

@@ -2,7 +2,7 @@
 
 import { html, useState, useEffect, useRef } from "/static/vendor/preact-htm.js";
 import { get, send, picture, thumbnail, why } from "./api.js";
-import { emoji, percent } from "./labels.js";
+import { emoji, percent } from "/static/labels.js";
 
 const SWIPE = 60;
 
