@@ -12,8 +12,8 @@ import numpy as np
 
 from smiledet.errors import OutputError
 from smiledet.frame import Image
+from smiledet.photographs.decode import to_image
 from smiledet.sources.demo import portrait_path
-from smiledet.sources.images import read_image
 
 FIRST_DAY = datetime(2026, 5, 1, 10, 0)
 BURST = timedelta(seconds=1)
@@ -22,8 +22,10 @@ CREDITS = "CREDITS.txt"
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Write the photographs into a folder: both portraits, light and dark, turned, a group, a burst of which one picture
-    is sharp, a landscape without a face, and a damaged file. Their dates lie days and months apart.
+    """Write the photographs into a folder.
+
+    Both portraits, light and dark, turned, a group, a burst of which one picture is sharp, a landscape without a face,
+    and a damaged file. Their dates lie days and months apart.
 
     Args:
         folder: Made where it is not there. Nothing in it is overwritten.
@@ -54,9 +56,8 @@ def write_samples(folder: Path) -> list[Path]:
 
 def _samples() -> Iterator[tuple[str, bytes, datetime]]:
     """Name, content and date of each file."""
-    credits = portrait_path().with_name(CREDITS).read_bytes()
-    yield CREDITS, credits, FIRST_DAY
-    collins, hopper = (read_image(portrait_path(name)) for name in ("collins", "hopper"))
+    yield CREDITS, portrait_path().with_name(CREDITS).read_bytes(), FIRST_DAY
+    collins, hopper = (to_image(portrait_path(name)) for name in ("collins", "hopper"))
     for number, (name, image) in enumerate(_pictures(collins, hopper)):
         yield name, _jpeg(image), FIRST_DAY + timedelta(days=17 * number)
     burst = FIRST_DAY + timedelta(days=200)

@@ -24,9 +24,7 @@ def split_address(given: str, port: int) -> tuple[str, int]:
     if given.startswith("["):
         host, _, number = given[1:].partition("]")
         number = number.removeprefix(":")
-    elif given.count(":") > 1:  # an IPv6 address without a port
-        host, number = given, ""
-    elif not colon and not given.isdecimal():
+    elif given.count(":") > 1 or (not colon and not given.isdecimal()):  # an IPv6 address without a port
         host, number = given, ""
     if number and not (number.isascii() and number.isdecimal() and int(number) <= 65535):
         raise UsageError(f"address {given!r}: expected HOST:PORT with a port from 0 to 65535")

@@ -1,8 +1,8 @@
 """Who may ask the pages what: token, Host, Origin, headers and the size of a request.
 
 Every page is behind one `Guard`. It follows the OWASP cheat sheets on session management, cross-site request forgery
-and HTTP headers. A page on the loopback address needs no token, since only programs of this machine reach it; the checks
-of Host and Origin keep web sites in the user's own browser out (DNS rebinding, cross-site requests).
+and HTTP headers. A page on the loopback address needs no token, since only programs of this machine reach it; the
+checks of Host and Origin keep web sites in the user's own browser out (DNS rebinding, cross-site requests).
 """
 
 from __future__ import annotations

@@ -142,9 +142,8 @@ class TestToken:
 
 class TestSize:
     def test_a_long_request_is_refused_by_its_length(self) -> None:
-        for length in (str(LARGEST_BODY + 1), "-1", "x", "１"):
-            headers = {"content-length": length} if length.isascii() else {"content-length": "9" * 40}
-            assert ask(Guard(_page, LOOPBACK), "POST", headers=headers)[0] == 413
+        for length in (str(LARGEST_BODY + 1), "-1", "x", "9" * 40, "\xb2"):
+            assert ask(Guard(_page, LOOPBACK), "POST", headers={"content-length": length})[0] == 413
 
     def test_one_without_a_length_ends_where_it_grows_too_long(self) -> None:
         part = b"x" * (LARGEST_BODY // 2)

@@ -35,7 +35,9 @@ def test_nothing_is_inline() -> None:
     """The content security policy would refuse it."""
 
     class Inline(HTMLParser):
-        found: list[str] = []
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: list[str] = []
 
         def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
             names = dict(attributes)

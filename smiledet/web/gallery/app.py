@@ -25,7 +25,7 @@ from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import get_task
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, told, unread
-from smiledet.web.gallery.pictures import LARGEST, Thumbnails, jpeg, readable, shrunk
+from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, jpeg, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
 
@@ -179,8 +179,8 @@ def _add_pictures(app: FastAPI, library: Library, reader: FaceReader) -> None:
     @app.get("/api/photographs/{photograph}/picture")
     def picture(photograph: int, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
         """A photograph, upright, its longer side at most `side` pixels, JPEG."""
-        image = to_image(readable(library.path(photograph), library.folders))
-        return Response(jpeg(shrunk(image, side)), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
+        image = decoded(readable(library.path(photograph), library.folders), side)
+        return Response(jpeg(image), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/why")
     def why(photograph: int, face: int, task: str, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
@@ -298,7 +298,7 @@ def _csv(library: Library, ids: Sequence[int]) -> str:
     rows = {row.id: row for row in library.store.rows(ids)}
     for photograph, faces in library.store.faces(ids).items():
         for face in faces or (None,):
-            place = ["", "", "", "", ""]
+            place: list[Any] = ["", "", "", "", ""]
             answers: list[Any] = [""] * (2 * len(tasks))
             if face is not None:
                 box = face.box
@@ -320,7 +320,9 @@ def _task(name: str, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _folders(library: Library) -> list[str]:
-    below = [each.name for folder in library.folders for each in library.store.by_folder(PhotographFilter(folders=(folder,)))]
+    below = [
+        each.name for folder in library.folders for each in library.store.by_folder(PhotographFilter(folders=(folder,)))
+    ]
     return list(dict.fromkeys([*map(str, library.folders), *below]))
 
 

@@ -113,7 +113,7 @@ class Library:
             UsageError: There is none of that id, or it cannot be read.
         """
         path = self.path(photograph)
-        self._read((path,), lambda progress: None, threading.Event())
+        self._read((path,), lambda _: None, threading.Event())
         self.look()
         for failed in (False, True):
             found = self.store.ids(replace(EVERYTHING, folders=(path.parent,), text=path.name, failed=failed))
@@ -147,8 +147,10 @@ class Library:
         return rows[0]
 
     def page(self, wanted: PhotographFilter, order: Order, offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
-        """Some photographs, and how many there are in all; those still to be read follow the others where nothing is
-        filtered."""
+        """Some photographs, and how many there are in all.
+
+        Those still to be read follow the others where nothing is filtered.
+        """
         stored = self.store.count(wanted)
         found = [shown(row) for row in self.store.photographs(wanted, order, limit, offset)] if offset < stored else []
         if wanted != self._everything:
@@ -198,7 +200,7 @@ def shown(row: PhotographRow) -> dict[str, Any]:
 
 def unread(number: int, path: Path) -> dict[str, Any]:
     """A photograph that is still to be read as the page takes it."""
-    empty = {"failed": None, "faces": 0, "labels": {}, "mark": None, "stack": None}
+    empty: dict[str, Any] = {"failed": None, "faces": 0, "labels": {}, "mark": None, "stack": None}
     return {"id": number, "name": path.name, "pending": True, **empty}
 
 

@@ -13,7 +13,8 @@ import cv2
 
 from smiledet.errors import ImageError
 from smiledet.frame import Image
-from smiledet.photographs.decode import to_image
+from smiledet.photographs.decode import decode_picture
+from smiledet.sources.decoding import NEEDED
 
 THUMBNAIL = 320
 """Pixels of a thumbnail's shorter side: twice that of a tile on a phone."""
@@ -39,6 +40,15 @@ def readable(path: Path, folders: Sequence[Path]) -> Path:
     return real
 
 
+def decoded(path: Path, side: int) -> Image:
+    """A photograph, upright, its longer side at most so many pixels.
+
+    Raises:
+        ImageError: It cannot be decoded.
+    """
+    return shrunk(decode_picture(path, smallest_face=NEEDED / side).image, side)
+
+
 def shrunk(image: Image, side: int, shorter: bool = False) -> Image:
     """A picture whose longer side (or shorter one) has at most so many pixels."""
     height, width = image.shape[:2]
@@ -46,7 +56,8 @@ def shrunk(image: Image, side: int, shorter: bool = False) -> Image:
     if scale >= 1:
         return image
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    resized: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return resized
 
 
 def jpeg(image: Image) -> bytes:
@@ -85,7 +96,7 @@ class Thumbnails:
         kept = self._folder / name[:2] / f"{name}.jpg"
         with contextlib.suppress(OSError):
             return kept.read_bytes()
-        data = jpeg(shrunk(to_image(path), THUMBNAIL, shorter=True))
+        data = jpeg(shrunk(decode_picture(path, smallest_face=NEEDED / (2 * THUMBNAIL)).image, THUMBNAIL, shorter=True))
         with contextlib.suppress(OSError):  # a full disk costs time, nothing else
             self._keep(kept, data)
         return data

@@ -51,7 +51,8 @@ def occlusion_map(reader: FaceReader, face: Image, task: str, label: str) -> npt
             crops.append(hidden)
     scores = [answers[task].scores[label] for answers in reader.read_crops(crops, tasks=(task,))]
     falls = np.asarray(scores[0] - np.asarray(scores[1:]), np.float32)
-    return np.maximum(falls, 0).reshape(STEPS, STEPS)
+    positive: npt.NDArray[np.float32] = np.maximum(falls, 0).reshape(STEPS, STEPS)
+    return positive
 
 
 def explained(reader: FaceReader, image: Image, box: Box, task: str, label: str) -> Image:
@@ -66,14 +67,14 @@ def explained(reader: FaceReader, image: Image, box: Box, task: str, label: str)
     """
     left, top, right, bottom = (round(each) for each in box.clipped(image.shape[1], image.shape[0]))
     face = image[top:bottom, left:right]
+    shown: Image = image.copy()
     if face.size == 0:
-        return image.copy()
+        return shown
     scale = min(1.0, FACE / max(face.shape[:2]))
-    small = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else face
+    small: Image = cv2.resize(face, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else face
     falls = occlusion_map(reader, small, task, label)
     strength = cv2.resize(falls / max(float(falls.max()), 1e-6), (right - left, bottom - top))
     colours = cv2.applyColorMap(np.clip(strength * 255, 0, 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     opacity = STRONGEST * np.clip(strength, 0, 1)[..., None]
-    shown = image.copy()
     shown[top:bottom, left:right] = (face * (1 - opacity) + colours * opacity).astype(np.uint8)
     return shown

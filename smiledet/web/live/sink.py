@@ -71,9 +71,7 @@ class History:
                 task: {label: round(value / self._counts[task], 4) for label, value in sums.items()}
                 for task, sums in self._sums.items()
             }
-            self._seconds.append(
-                {"time": self._now, "people": round(self._people / self._frames, 2), "scores": scores}
-            )
+            self._seconds.append({"time": self._now, "people": round(self._people / self._frames, 2), "scores": scores})
         self._frames, self._people, self._sums, self._counts = 0, 0, {}, {}
 
 
@@ -83,13 +81,17 @@ class PageSink(Sink):
     Args:
         hub: Where the viewers follow.
         tasks: What is read.
+
+    Attributes:
+        hub: See above.
+        history: The last minutes.
     """
 
     description = "page"
 
     def __init__(self, hub: Hub, tasks: Sequence[Task]) -> None:
-        self._hub, self._tasks = hub, tasks
-        self._numbers = {task.name for task in tasks if task.numbers is not None}
+        self.hub = hub
+        self._tasks = tasks
         self.history = History()
 
     @override
@@ -100,12 +102,12 @@ class PageSink(Sink):
     def write(self, frame: Frame, annotation: Annotation) -> None:
         size = (frame.image.shape[1], frame.image.shape[0])
         rows = [self._row(face, size) for face in annotation.readings]
-        self._hub.put(Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
+        self.hub.put(Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
         self.history.add(annotation.readings)
 
     @override
     def close(self) -> None:
-        self._hub.close()
+        self.hub.close()
 
     def _row(self, face: FaceReading, size: tuple[int, int]) -> Mapping[str, Any]:
         return {"track": face.track, **face_columns(face, self._tasks, size)}

@@ -35,14 +35,16 @@ class Status:
     def __init__(self, buffer: FrameBuffer, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._buffer, self._clock_ns = buffer, clock_ns
         self._lock = threading.Lock()
-        self._before = (clock_ns(), buffer.published, {name: 0 for name in buffer.counts()})
+        self._before = (clock_ns(), buffer.published, dict.fromkeys(buffer.counts(), 0))
         self._rates: dict[str, float] = {}
         self._published_rate = 0.0
         self._started_ns = clock_ns()
 
     def stages(self) -> dict[str, dict[str, Any]]:
-        """By stage: frames processed, failed, dropped by cause, frames a second, median latency in ms, and whether it
-        is stale."""
+        """Figures by stage.
+
+        Frames processed, failed, dropped by cause, frames a second, median latency in ms, and whether it is stale.
+        """
         counts = self._buffer.counts()
         self._take_rates(counts)
         return {name: self._stage(name, count) for name, count in counts.items()}
