@@ -171,7 +171,8 @@ class FrameBuffer:
         if len(self._stages) != len(specs):
             raise ValueError(f"two stages share a name among {[stage.name for stage in specs]}")
         for stage in specs:
-            self._check_needs(stage)
+            if unknown := stage.needs - self._stages.keys():
+                raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
         if at_once is not None and at_once < 2:
@@ -198,10 +199,8 @@ class FrameBuffer:
         # Those to be woken as soon as the lock is free.
         self._chosen: list[_Waiter] = []
         # Whom a result wakes, and whom a new frame.
-        self._followers: dict[str, set[str]] = {name: set() for name in self._stages}
-        self._starters: set[str] = set()
-        for stage in specs:
-            self._listen(stage)
+        self._followers = {name: [stage.name for stage in specs if name in stage.needs] for name in self._stages}
+        self._starters = [stage.name for stage in specs if not stage.needs]
 
     def publish(self, frame: Frame, timeout: float | None = None) -> bool:
         """Put a frame into the ring.
@@ -230,30 +229,21 @@ class FrameBuffer:
         _wake(chosen)
         return True
 
-    def newest(self, by: str, needs: frozenset[str] | None = None, timeout: float | None = None) -> Frame | None:
+    def newest(self, by: str, timeout: float | None = None) -> Frame | None:
         """Claim the frame that a stage should work on next, waiting for it.
 
         The claim is atomic: of several workers of one stage, each gets another frame.
 
         Args:
             by: The stage that asks.
-            needs: Stages whose results must be attached; None for those that the stage was registered with.
             timeout: Longest wait in seconds; None waits for ever.
 
         Returns:
             The frame, to be handed back through `done` or `failed`; None when the stage has nothing more to come (input
             ended, or the buffer closed) or the time ran out; `finished` tells the two apart.
-
-        Raises:
-            ValueError: A need names no stage.
         """
         stage = self._stages[by]
-        if needs is not None:
-            stage = replace(stage, needs=needs)
-            self._check_needs(stage)
         with self._lock:
-            if needs is not None:
-                self._listen(stage)
             thread = threading.get_ident()
             slot = self._choose(stage) if self._may_work(stage, thread) else None
             if slot is not None:
@@ -313,12 +303,6 @@ class FrameBuffer:
             chosen = self._take_chosen()
         _wake(chosen)
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        with self._lock:
-            return self._closed
-
     def finished(self, by: str) -> bool:
         """Whether a stage will never be handed another frame."""
         with self._lock:
@@ -355,18 +339,7 @@ class FrameBuffer:
         with self._lock, suppress(ValueError):  # it may have been handed something just now
             self._waiting[waiter.stage.name].remove(waiter)
 
-    def _check_needs(self, stage: StageSpec) -> None:
-        if unknown := stage.needs - self._stages.keys():
-            raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
-
     # The rest runs with the lock held.
-
-    def _listen(self, stage: StageSpec) -> None:
-        """See to it that the stage is woken by whatever may make a frame ready for it."""
-        for need in stage.needs:
-            self._followers[need].add(stage.name)
-        if not stage.needs:
-            self._starters.add(stage.name)
 
     def _may_work(self, stage: StageSpec, thread: int) -> bool:
         return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.uncounted

@@ -18,6 +18,7 @@ from smiledet.columns import LATENCY_COLUMN, PICTURE_COLUMNS, column_names, face
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.rows import RowsFile, is_flat
+from smiledet.system.redaction import shown_source
 from smiledet.tasks.base import Task
 
 SCHEMA = Path(__file__).with_name("events.schema.json")
@@ -29,7 +30,8 @@ class EventsSink(Sink):
 
     Args:
         path: The file; one that is there is overwritten. `-` is standard output.
-        source: What is written in the column of that name; or that by a photograph's file.
+        source: What is written in the column of that name, an address without its secrets; or that by a photograph's
+            file.
         tasks: The tasks that are run; others have no columns.
         clock_ns: Monotonic nanoseconds, for the latency; tests bring their own.
         wall_ns: Nanoseconds since 1970, for the column `time`; tests bring their own.
@@ -48,7 +50,7 @@ class EventsSink(Sink):
     ) -> None:
         self.description = f"events {path}"
         self._flat = is_flat(path)
-        self._source = source
+        self._source = shown_source(source) if isinstance(source, str) else source
         self._tasks = tasks
         self._clock_ns, self._wall_ns = clock_ns, wall_ns
         self._machine = machine or dict

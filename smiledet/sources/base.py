@@ -12,6 +12,12 @@ from typing_extensions import Self
 from smiledet.frame import Image
 from smiledet.schema import between, one_of
 
+USUAL_FPS = 25.0
+"""Pictures a second where nothing says how many."""
+
+LONGEST_CLIP = 10**9
+"""Pictures of a clip at most; FFmpeg reports absurd numbers for files and streams that do not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:

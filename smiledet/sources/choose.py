@@ -11,6 +11,7 @@ from smiledet.errors import SourceError
 from smiledet.sources.base import NamedSource, Source, SourceSettings
 from smiledet.sources.looping import Looped
 from smiledet.sources.pacing import Paced
+from smiledet.system.redaction import redact_address
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,10 @@ def create_source(
         if kind.accepts(chosen):
             source: Source = kind.from_spec(chosen, settings or SourceSettings())
             if source.live and (rate or loop):
-                raise SourceError(
-                    f"--{'loop' if loop else 'rate'} is for files and the demo; {chosen} comes as it comes"
-                )
+                flag = "loop" if loop else "rate"
+                raise SourceError(f"--{flag} is for files and the demo; {redact_address(chosen)} comes as it comes")
             source = Looped(source) if loop else source
             return Paced(source, rate=rate) if realtime and not source.live else source
-    raise SourceError(f"there is no {chosen!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}")
+    raise SourceError(
+        f"there is no {redact_address(chosen)!r}; SOURCE may be {'; '.join(kind.forms for kind in kinds)}"
+    )
