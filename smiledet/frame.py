@@ -48,8 +48,9 @@ class Box:
     def iou(self, other: Box) -> float:
         """Intersection over union with another box, 0 to 1.
 
-        >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
-        0.3333333333333333
+        Examples:
+            >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
+            0.3333333333333333
         """
         across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
@@ -60,8 +61,9 @@ class Box:
     def scaled(self, factor: float) -> Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
-        >>> Box(10, 10, 20, 20).scaled(2)
-        Box(x=0.0, y=0.0, width=40, height=40)
+        Examples:
+            >>> Box(10, 10, 20, 20).scaled(2)
+            Box(x=0.0, y=0.0, width=40, height=40)
         """
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre
@@ -70,8 +72,9 @@ class Box:
     def clipped(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Whole-pixel corners (left, top, right, bottom) inside a picture of that size; right and bottom exclusive.
 
-        >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
-        (0, 5, 7, 12)
+        Examples:
+            >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
+            (0, 5, 7, 12)
         """
         left, top = max(0, round(self.x)), max(0, round(self.y))
         return left, top, min(width, round(self.x + self.width)), min(height, round(self.y + self.height))
@@ -109,8 +112,9 @@ class Prediction:
     def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
         """The prediction that a row of class probabilities stands for.
 
-        >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
-        'smiling'
+        Examples:
+            >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
+            'smiling'
 
         Raises:
             ValueError: `labels` and `scores` differ in length.

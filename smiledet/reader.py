@@ -61,11 +61,12 @@ class FaceReader:
     Raises:
         UsageError: No such task, model, detector or engine, or it cannot run here.
 
-    >>> from smiledet.sources.demo import scene
-    >>> with FaceReader(tasks=("smile",)) as reader:
-    ...     photo = reader.read(scene(0))
-    >>> [face.smile.label for face in photo.faces]
-    ['smiling', 'not smiling']
+    Examples:
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(tasks=("smile",)) as reader:
+        ...     photo = reader.read(scene(0))
+        >>> [face.smile.label for face in photo.faces]
+        ['smiling', 'not smiling']
     """
 
     def __init__(
@@ -210,12 +211,13 @@ class FaceReader:
         Raises:
             UsageError: The reader was closed.
 
-        >>> from smiledet.sources.demo import scene
-        >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
-        ...     for number in range(20):
-        ...         reading = tracker.update(scene(number), timestamp=number / 30)
-        >>> [(face.track, face.smile.label) for face in reading.faces]
-        [(1, 'smiling'), (2, 'not smiling')]
+        Examples:
+            >>> from smiledet.sources.demo import scene
+            >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
+            ...     for number in range(20):
+            ...         reading = tracker.update(scene(number), timestamp=number / 30)
+            >>> [(face.track, face.smile.label) for face in reading.faces]
+            [(1, 'smiling'), (2, 'not smiling')]
         """
         self._submit(bool)  # is it open?
         return Tracker(self._config, self._plan)

@@ -74,10 +74,11 @@ def watch(
         UsageError: There is no such source, task, model, detector or engine, or it cannot run here. What breaks later
             (a camera unplugged) is raised while iterating, as a `SmiledetError`.
 
-    >>> for reading in watch("demo", tasks=["smile"], max_frames=20):
-    ...     labels = [face.smile.label for face in reading.faces]
-    >>> reading.frame, labels
-    (19, ['smiling', 'not smiling'])
+    Examples:
+        >>> for reading in watch("demo", tasks=["smile"], max_frames=20):
+        ...     labels = [face.smile.label for face in reading.faces]
+        >>> reading.frame, labels
+        (19, ['smiling', 'not smiling'])
     """
     chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):

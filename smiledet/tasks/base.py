@@ -132,8 +132,9 @@ def register_task(
     Raises:
         UsageError: The name is taken by another task, or an argument makes no sense.
 
-    >>> register_task("presents", ["none", "some"]).labels
-    ('none', 'some')
+    Examples:
+        >>> register_task("presents", ["none", "some"]).labels
+        ('none', 'some')
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise UsageError(f"task name {name!r}: expected letters, digits and underscores, no digit first")
