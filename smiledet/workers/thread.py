@@ -44,8 +44,8 @@ class StageThread(ABC):
     """A thread with a start, a loop, a stop and a join.
 
     Subclasses give `loop`, and `setup` and `teardown` where they hold resources; all three run in the thread itself. A
-    `SmiledetError` from any of them ends the run with its message; any other exception, `SystemExit` included, does so as
-    a fault of the stage.
+    `SmiledetError` from any of them ends the run with its message; any other exception, `SystemExit` included, does so
+    as a fault of the stage.
 
     Args:
         stage: The stage that it serves.
