@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class Store(Queries):
             paths: Absolute. One that is not there is unread: whoever opens it says why.
         """
         query = (
-            "SELECT f.path, f.mtime_ns, f.bytes FROM files f JOIN photographs p ON p.hash = f.hash "
+            "SELECT f.path, f.mtime_ns, f.bytes FROM files f JOIN photographs p ON p.content = f.content "
             "WHERE p.edition = ? AND f.position = ?"
         )
         with self.reading() as connection:
@@ -93,18 +94,26 @@ class Store(Queries):
             False if its content has not been read; nothing is done then.
         """
         with self.writing() as connection:
-            query = "SELECT 1 FROM photographs WHERE edition = ? AND hash = ?"
-            if connection.execute(query, [self._edition, file.hash]).fetchone() is None:
+            if not self._has(connection, file.hash):
                 return False
             put_file(connection, file)
         return True
+
+    def has(self, content: str) -> bool:
+        """Whether a content has been read.
+
+        Args:
+            content: Its hash.
+        """
+        with self.reading() as connection:
+            return self._has(connection, content)
 
     def add(self, photographs: Iterable[NewPhotograph]) -> None:
         """Store photographs, all of them or none; what was stored of the same content is replaced."""
         with self.writing() as connection:
             for photograph in photographs:
-                put_file(connection, photograph.file)
-                put_photograph(connection, self._edition, photograph)
+                content = put_file(connection, photograph.file)
+                put_photograph(connection, self._edition, content, photograph)
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Drop files; photographs without a file go with them, marks and corrections stay."""
@@ -127,7 +136,7 @@ class Store(Queries):
         self._check(task, label)
         with self.writing() as connection:
             query = (
-                "SELECT p.id, p.hash, r.number, r.label, f.x, f.y, f.width, f.height FROM faces f "
+                "SELECT p.id, p.content, r.number, r.label, f.x, f.y, f.width, f.height FROM faces f "
                 "JOIN photographs p ON p.id = f.photograph JOIN readings r ON r.face = f.id "
                 "WHERE r.task = ? AND f.id = ?"
             )
@@ -139,7 +148,7 @@ class Store(Queries):
                 if corrected == task and place.iou(Box(*box)) > SAME_FACE:
                     connection.execute("DELETE FROM corrections WHERE id = ?", [row])
             if label is not None:
-                columns = "hash, x, y, width, height, task, label, at"
+                columns = "content, x, y, width, height, task, label, at"
                 values = [content, *box, task, label, now()]
                 connection.execute(f"INSERT INTO corrections ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             if number is not None:
@@ -157,12 +166,12 @@ class Store(Queries):
         if mark not in ("keep", "reject", None):
             raise UsageError(f"mark {mark!r}: expected keep, reject or None")
         with self.writing() as connection:
-            found = connection.execute("SELECT hash FROM photographs WHERE id = ?", [photograph]).fetchone()
+            found = connection.execute("SELECT content FROM photographs WHERE id = ?", [photograph]).fetchone()
             if found is None:
                 raise UsageError(f"no photograph {photograph} in the store {self.path}")
-            connection.execute("DELETE FROM marks WHERE hash = ?", found)
+            connection.execute("DELETE FROM marks WHERE content = ?", found)
             if mark is not None:
-                connection.execute("INSERT INTO marks (hash, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
+                connection.execute("INSERT INTO marks (content, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
 
     def put_stacks(self, stacks: Sequence[Stack]) -> None:
         """Store the stacks of all photographs in the place of those that there were."""
@@ -196,6 +205,10 @@ class Store(Queries):
             connection.execute(query, [edition.key])
             (number,) = connection.execute("SELECT id FROM editions WHERE key = ?", [edition.key]).fetchone()
         return number, dict(edition.tasks)
+
+    def _has(self, connection: sqlite3.Connection, content: str) -> bool:
+        query = "SELECT 1 FROM photographs p JOIN contents c ON c.id = p.content WHERE p.edition = ? AND c.hash = ?"
+        return connection.execute(query, [self._edition, content]).fetchone() is not None
 
     def _check(self, task: str, label: str | None) -> None:
         labels = self.tasks.get(task)
