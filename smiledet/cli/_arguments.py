@@ -28,6 +28,15 @@ def use_models(arguments: argparse.Namespace) -> None:
         search_first(arguments.models)
 
 
+def data_path(data: str) -> str:
+    """The path of LAYOUT:PATH.
+
+    >>> data_path("genki4k:/data/genki4k")
+    '/data/genki4k'
+    """
+    return data.partition(":")[2]
+
+
 def files_read(arguments: argparse.Namespace) -> list[str | Path]:
     """The files and folders that a command reads beside its pictures: configuration, models, a detector's file.
 

@@ -259,9 +259,9 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
     check_outputs(outputs, [arguments.source, *files_read(arguments)])
-    for path in outputs.values():
+    for flag, path in outputs.items():
         if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path)
+            check_writable(path, seekable=flag == "--record")
 
 
 def _file_sinks(

@@ -35,9 +35,9 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
     there: dict[Key, Path] = {}
     names: dict[str, str] = {}
     for flag, path in places.items():
-        for place in (path, partial_of(path)) if str(path) != STANDARD and path.name else (path,):
+        for place in _places(path):
             key = _key(place, output=True)
-            name = str(key) if key is not None else os.path.realpath(place)
+            name = str(key) if key is not None else STANDARD if str(place) == STANDARD else os.path.realpath(place)
             if names.setdefault(name, flag) != flag:
                 raise OutputError(f"cannot write {path}: {names[name]} and {flag} are one file; give each its own")
             if key is not None:
@@ -49,6 +49,15 @@ def check_outputs(outputs: Mapping[str, str | Path | None], inputs: Iterable[str
             if key in there:
                 what = "it is the file to read" if file == str(given) else f"it is {file}, which is read"
                 raise OutputError(f"cannot write {there[key]}: {what}; give the output another name")
+
+
+def _places(path: Path) -> list[Path]:
+    """What is written for an output: the file, and that beside it; nothing of a device, which takes anything."""
+    if str(path) in (STANDARD, "/dev/stdout", "/dev/fd/1"):
+        return [Path(STANDARD)]
+    if path.is_char_device():
+        return []
+    return [path, partial_of(path)] if path.name else [path]
 
 
 def check_folder(flag: str, folder: Path, inputs: Iterable[str | Path]) -> None:

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 from contextlib import suppress
-from errno import ENXIO
+from errno import EDQUOT, EFBIG, ENOSPC, ENXIO
 from pathlib import Path
 
 from typing_extensions import Self
@@ -24,6 +24,9 @@ from smiledet.errors import OutputError, SmiledetError
 
 LONGEST_NAME = 255
 """Bytes of a file's name on usual file systems."""
+
+NO_ROOM = (ENOSPC, EDQUOT, EFBIG)
+"""Errors of a full disk, a quota, and a limit of a file's size."""
 
 _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -133,7 +136,8 @@ class OutputFile:
         if target.is_dir():
             raise OutputError(f"cannot write {self.path}: it is a folder")
         if not target.parent.is_dir():
-            raise OutputError(f"cannot write {self.path}: there is no folder {target.parent}")
+            folder = target.parent if self.path.is_symlink() else self.path.parent
+            raise OutputError(f"cannot write {self.path}: there is no folder {folder}")
         there = target.exists()
         if there and not os.access(target, os.W_OK):
             raise PermissionError(13, "Permission denied")
@@ -262,12 +266,18 @@ def claim_file(path: Path) -> bool:
     return fresh
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, seekable: bool = False) -> None:
     """See that a file can be written, and that nobody else is writing it; what it holds stays.
+
+    Args:
+        path: The file.
+        seekable: Whether its writer goes back in it, which no pipe or device allows.
 
     Raises:
         OutputError: It cannot; the message says why.
     """
+    if seekable and is_stream(path):
+        raise OutputError(f"cannot write {path}: it is a pipe or device, expected a file")
     if not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
         OutputFile(path).__enter__().close()
 

@@ -84,7 +84,10 @@ class Trace:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_problem: object) -> None:
+        if kind is not None and not self._begun:  # the run never was one
+            with self._lock:
+                self._let_go()
         self.close()
         if self._problem is not None:
             raise SmiledetError(f"{self._problem}; the trace is cut short")
@@ -203,8 +206,6 @@ class Trace:
             self._waiting.append(",\n" + json.dumps(mark))
 
     def _flush(self) -> None:
-        if not self._begun:
-            return
         text, self._waiting, self._length = "".join(self._waiting), [], 0
         try:
             if self._file is not None:

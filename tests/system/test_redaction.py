@@ -169,5 +169,6 @@ def test_a_run_writes_no_secret_anywhere(clip_address, run_smiledet, tmp_path):
     assert result.returncode == 0, result.stderr
     shown = re.sub("me:s3cret@", "", clip_address).replace("s3cret", "***")
     assert shown in result.stderr and shown in outputs[0].read_text() and shown in outputs[1].read_text()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in outputs)
     for text in (result.stdout, result.stderr, *(path.read_text() for path in outputs)):
         assert not re.search("s3cret|bWU6", text)
