@@ -174,6 +174,7 @@ class TestDirections:
                 ("sinks", "tasks.base"),
                 ("sources", "tasks.base"),
                 ("sinks.video", "sources.capture"),
+                ("sinks.video", "sources.base"),
             )
             found += offences((room,), others, but=allowed)
         assert found == []

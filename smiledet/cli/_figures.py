@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from smiledet.report import RunReport, stage_table, table
+from smiledet.system.memory import peak_memory
 from smiledet.system.output_files import OutputFile
-from smiledet.system.processes import peak_memory
 from smiledet.system.redaction import redact
 
 if TYPE_CHECKING:

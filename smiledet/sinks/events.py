@@ -87,13 +87,12 @@ class EventsSink(Sink):
             self.wrote = self._file.wrote
 
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
-        height, width = frame.image.shape[:2]
         track = face.face.track if face is not None else None
         source = self._source if isinstance(self._source, str) else self._source[frame.file or ""]
         picture = (source, frame.file, frame.id, number(frame.timestamp, 6), captured, track)
         return {
             **dict(zip(PICTURE_COLUMNS, picture, strict=True)),
-            **face_columns(face, self._tasks, (width, height), self._flat),
+            **face_columns(face.times(frame.scale) if face else None, self._tasks, frame.size, self._flat),
             LATENCY_COLUMN: number((self._clock_ns() - frame.captured_ns) / 1e6, 3),
             **self._machine(),
         }

@@ -11,13 +11,10 @@ import cv2
 from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
-from smiledet.sources.base import Picture, SourceSettings
+from smiledet.sources.base import LONGEST_CLIP, Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
 from smiledet.sources.live import LiveSource
 from smiledet.system.redaction import redact_address
-
-LONGEST_CLIP = 10**9
-"""Pictures; FFmpeg reports absurd numbers for streams that have no end."""
 
 
 def open_ffmpeg(address: str, options: Sequence[int]) -> Capture:

@@ -26,3 +26,12 @@ def printable(text: object) -> str:
     """
     valid = valid_text(str(text))
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in valid)
+
+
+def unwrapped(text: object) -> str:
+    r"""A message, whose runs of blanks and line breaks become one blank; an exception without a message as its `repr`.
+
+    >>> unwrapped("no such\n  file"), unwrapped(ValueError())
+    ('no such file', 'ValueError()')
+    """
+    return " ".join(str(text).split()) or repr(text)

@@ -11,7 +11,7 @@ import pytest
 
 from smiledet import SmiledetError, watch
 from smiledet.errors import SourceError
-from smiledet.system.messages import MessageFormatter
+from smiledet.system.messages import UNREDACTED, MessageFormatter
 from smiledet.system.redaction import holds_secret, redact, redact_address, shown_source
 
 SECRETS = [
@@ -122,6 +122,11 @@ def test_errors_and_log_lines_hold_no_secret():
     assert line.splitlines()[0] == "smiledet: lost of a \\x1b[31m?key=***"
     assert "RuntimeError: http://host/x" in line
     assert "s3cret" not in line
+
+
+def test_a_token_of_our_own_is_told_whoever_is_to_use_it():
+    record = logging.makeLogRecord({"msg": "the page is at http://host/?token=s3cret", "levelno": 20, **UNREDACTED})
+    assert MessageFormatter("%(message)s").format(record) == "the page is at http://host/?token=s3cret"
 
 
 @pytest.mark.parametrize("given", ["rtsp://me:s3cret@[bad/x?token=s3cret", "gst:x user-pw=s3cret", "rtsp//me:s3cret@h"])
