@@ -22,7 +22,7 @@ from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
 from smiledet.alignment.head import describe_head
 from smiledet.config import Config
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
-from smiledet.engines.mirror_averaging import read as read_chips
+from smiledet.engines.mirror_averaging import look
 from smiledet.errors import ImageError, UsageError
 from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
@@ -270,7 +270,7 @@ class _Stages:
         self._plan = plan
         self._locator = PhotographLocator(config.photographs)
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
-        self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
+        self._networks = [(network, plan.load(network)) for network in plan.networks]
 
     def read(self, image: Image, file: str | None) -> Reading:
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
@@ -283,8 +283,8 @@ class _Stages:
         return Reading(image, size, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
 
     def close(self) -> None:
-        for network in self._networks.values():
-            network.close()
+        for _, engine in self._networks:
+            engine.close()
 
     def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
         specs = self._plan.chips
@@ -303,16 +303,17 @@ class _Stages:
         answers: list[dict[str, Prediction]] = [{} for _ in faces]
         if not faces:
             return answers
-        for task in self._plan.tasks:
-            if task.name not in tasks:
+        for network, engine in self._networks:
+            if not any(task.name in tasks for task in network.tasks):
                 continue
-            spec = self._plan.chip_of(task.name)
+            spec = network.spec
             shape = (len(faces), spec.size, spec.size, spec.channels)
             chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
-            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].mirror_averaging)
-            for answer, row in zip(answers, rows, strict=True):
-                answer[task.name] = task.predict(row)
-        return answers
+            rows = look(engine, chips, network.mirror_averaging)
+            for answer, said in zip(answers, network.answers(rows), strict=True):
+                answer.update(said)
+        order = [task.name for task in self._plan.tasks if task.name in tasks]
+        return [{name: answer[name] for name in order} for answer in answers]
 
 
 def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
