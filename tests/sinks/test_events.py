@@ -27,7 +27,7 @@ PLACE = [
 ]
 KEYS = [
     *PLACE,
-    *("smile", "smile_score", "smile_scores"),
+    *("smile", "smile_score", "smile_intensity", "smile_scores"),
     *("emotion", "emotion_score", "emotion_scores"),
     *("gender", "gender_score", "gender_scores"),
     "latency_ms",
@@ -38,7 +38,7 @@ KEYS = [
 def full_reading(reading_of):
     return reading_of(
         predictions={
-            "smile": Prediction.of(SMILE.labels, [0.7, 0.3]),
+            "smile": SMILE.predict([0.7, 0.3]),
             "emotion": Prediction.of(EMOTION.labels, [0.1, 0.0, 0.05, 0.6, 0.123456, 0.1, 0.026544]),
             "gender": Prediction.of(GENDER.labels, [0.875, 0.125]),
         }
@@ -91,6 +91,7 @@ def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
         "detection_score": 12.0,
         "smile": "not smiling",
         "smile_score": 0.7,  # of the label that is shown
+        "smile_intensity": 0.3941,
         "smile_scores": {"not smiling": 0.7, "smiling": 0.3},
         "emotion": "happy",
         "emotion_score": 0.6,
@@ -294,7 +295,7 @@ def test_the_machine_s_load_and_power_come_last(tmp_path, frame_of, full_reading
                 sink.write(*frame_of(index, 0.1, readings=[full_reading]))
     _, event = json_lines(tmp_path / "out.jsonl")
     validate(event)
-    columns = [*PLACE, "smile", "smile_score", "smile_scores", "latency_ms"]
+    columns = [*PLACE, "smile", "smile_score", "smile_intensity", "smile_scores", "latency_ms"]
     assert list(event) == [*columns, *seen[0]]
     described = json.loads(SCHEMA.read_text())["properties"]
     assert set(seen[0]) <= set(described)
