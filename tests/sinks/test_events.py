@@ -135,7 +135,7 @@ def test_a_face_not_yet_read_has_nulls(tmp_path, frame_of, reading_of):
     write(path, frame_of(readings=[reading_of()]))
     (event,) = json_lines(path)
     assert list(event) == KEYS
-    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 9
+    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 10
     validate(event)
 
 
@@ -253,6 +253,8 @@ def test_the_columns_are_those_of_the_tasks_that_ran(tmp_path, frame_of, reading
     write(tmp_path / "out.jsonl", *frames, tasks=chosen)
     events = json_lines(tmp_path / "out.jsonl")
     scores = {task: [f"{task}_scores"] if task != "age" else [] for task in tasks}
+    if "smile" in scores:
+        scores["smile"].insert(0, "smile_intensity")
     expected = [*PLACE, *(column for task in tasks for column in (task, f"{task}_score", *scores[task])), "latency_ms"]
     for event in events:
         assert list(event) == expected

@@ -121,7 +121,6 @@ def test_accuracy_is_of_the_photographs_with_an_answer(heads):
 @pytest.mark.parametrize("architecture", ["mini-xception", "mobilenet-025"])
 def test_the_heads_of_a_network_stand_on_one_trunk(architecture, keras, tmp_path):
     from smiledet.lab.networks.build import build_network
-    from smiledet.lab.training.classifiers.train import start_from  # noqa: F401 - imports with the network
 
     network = build_network(architecture, (32, 32, 1), (3, 2))
     said = np.asarray(network(np.zeros((2, 32, 32, 1), np.float32)))
@@ -138,3 +137,53 @@ def test_an_architecture_that_takes_no_heads_says_so():
 
     with pytest.raises(UsageError, match="resnet-small: the heads"):
         build_network("resnet-small", (48, 48, 1), (3, 2))
+
+
+def test_a_shipped_network_of_heads_has_a_row_a_task_and_one_set_of_files(several, keras, tmp_path):
+    from smiledet.engines.base import load_engine
+    from smiledet.lab.networks.build import build_network
+    from smiledet.lab.training.export.export import export_to_index, ship
+    from smiledet.model_index import read_index
+    from smiledet.shared_network import share_networks
+
+    several = replace(several, architecture="mini-xception")
+    network = build_network("mini-xception", (several.input.size, several.input.size, 1), (8, 2))
+    chosen = {"emotion8/" + several.name: 0.8}
+    rows = {row.task: row for row in ship(EMOTION, several, network, tmp_path, temperatures=chosen)}
+    assert set(rows) == {"emotion", "emotion8", "smile"}
+    assert (rows["emotion8"].temperature, rows["smile"].temperature) == (0.8, 1.0)
+    assert {row.files["litert"].path for row in rows.values()} == {f"emotion/{several.name}.tflite"}
+    assert rows["smile"].name == "both" and rows["smile"].outputs == (8, 9)
+
+    export_to_index(rows["smile"], network, "onnx")
+    read = {row.task: row for row in read_index(tmp_path)}
+    assert {row.files["onnx"].path for row in read.values()} == {f"emotion/{several.name}.onnx"}
+
+    tasks = (EMOTION, SMILE)
+    (shared,) = share_networks(tasks, read, {row.task: row.file("litert") for row in read.values()})
+    chips = np.random.default_rng(1).integers(0, 256, (1, several.input.size, several.input.size, 1), np.uint8)
+    engine = load_engine("litert", read["smile"].file("litert"))
+    (answer,) = shared.answers(engine.predict(chips))
+    engine.close()
+    expected = np.asarray(network(chips.astype(np.float32)))[0]
+    assert answer["smile"].scores["smiling"] == pytest.approx(float(expected[9]), abs=1e-4)
+    seven = expected[list(read["emotion"].outputs)]
+    assert answer["emotion"].scores["sad"] == pytest.approx(float(seven[5] / seven.sum()), abs=1e-4)
+
+
+def test_a_trunk_is_taken_over_by_a_network_of_other_heads(keras, tmp_path, monkeypatch):
+    from smiledet.lab.networks.build import build_network
+    from smiledet.lab.training.classifiers import train
+    from smiledet.model_index import find_model
+
+    shipped = keras.saving.load_model(find_model("gender", "mini-xception").file("keras"), compile=False)
+    network = build_network("mini-xception", (None, None, 1), (3, 4))
+    train.start_from(network, "gender/mini-xception")
+    assert np.array_equal(network.layers[2].get_weights()[0], shipped.layers[2].get_weights()[0])
+    ours, theirs = (
+        [layer for layer in each.layers if isinstance(layer, keras.layers.SeparableConv2D)]
+        for each in (network, shipped)
+    )
+    assert np.array_equal(ours[-1].get_weights()[1], theirs[-1].get_weights()[1])
+    with pytest.raises(UsageError, match="another architecture"):
+        train.start_from(build_network("mobilenet-025", (64, 64, 1), (3, 4)), "gender/mini-xception")
