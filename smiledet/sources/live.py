@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -35,7 +34,7 @@ class LiveSource(NamedSource):
         settings: Time limits, and what to ask of a camera.
         clock: Monotonic seconds; tests bring their own, as below.
         now: Unix seconds.
-        wait: Waits so many seconds unless the source is closed; True if it was closed.
+        wait: Waits so many seconds unless the run is over; True if it is.
     """
 
     live = True
@@ -50,10 +49,9 @@ class LiveSource(NamedSource):
     ) -> None:
         self.name = self.description = name
         self._settings = settings
-        self._closing = threading.Event()
         self._clock = clock
         self._now = now
-        self._wait = wait or self._closing.wait
+        self._wait = wait or (lambda seconds: self.cancel.wait(seconds))
         self._unix_offset = 0.0
         self._capture: GuardedCapture | None = None
 
@@ -74,7 +72,6 @@ class LiveSource(NamedSource):
 
     @override
     def open(self) -> None:
-        self._closing.clear()
         self._unix_offset = self._now() - self._clock()
         capture = self._connect(self._settings.open_timeout)
         # Drivers hand out what cannot send (a device in use, a metadata node); only a picture proves a camera.
@@ -93,20 +90,20 @@ class LiveSource(NamedSource):
 
     @override
     def read(self) -> Picture | None:
-        while not self._closing.is_set():
+        while self._capture is not None and not self.cancel.is_set():
             picture = self._next_picture()
             if picture is not None:
                 return picture
-            if self._closing.is_set() or self._is_over():
+            if self.cancel.is_set() or self._is_over():
                 return None
             self._get_back()
         return None
 
     @override
     def close(self) -> None:
-        self._closing.set()
-        if self._capture is not None:
-            self._capture.release()
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
 
     def _next_picture(self) -> Picture | None:
         """One picture; None if the source no longer gives any."""
@@ -122,7 +119,7 @@ class LiveSource(NamedSource):
         return None
 
     def _get_back(self) -> None:
-        """Connect again, waiting longer and longer between attempts; returns early when closed meanwhile.
+        """Connect again, waiting longer and longer between attempts; returns early when the run is over.
 
         Raises:
             SmiledetError: It did not come back in time.
@@ -152,6 +149,4 @@ class LiveSource(NamedSource):
             capture.release()
             return False
         self._capture = capture
-        if self._closing.is_set():  # closed while connecting, when there was nothing yet to release
-            capture.release()
         return True
