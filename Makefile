@@ -18,7 +18,7 @@ QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources t
 	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-oldest lint bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-oldest test-wheel docs lint bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -39,13 +39,16 @@ test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencie
 	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirement $(OLDEST)/oldest.txt jsonschema pytest
 	PYTHONPATH=. $(OLDEST)/bin/python -m pytest $(QUICK)
 
+test-wheel: $(DEV_SETUP)  ## the examples of README and docs, from a wheel in an empty environment
+	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/wheel)
+
 lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline

@@ -33,6 +33,13 @@ from typing import Any
 
 from smiledet.frame import Frame
 
+MOST_BYTES = 100_000_000
+"""Bytes of all pictures in the ring at most, unless there are but two: four of 3840x2160, two photographs of 12 million
+pixels. What stages attach to a frame comes to as much again."""
+
+LEAST = 2
+"""Frames that the ring holds, however large: one comes while another is worked on."""
+
 AGES_KEPT = 2048
 """Ages remembered at each stage: enough for a 99th percentile (a minute at 30 FPS), bounded on a run of days."""
 
@@ -143,7 +150,8 @@ class FrameBuffer:
     Args:
         stages: Every stage that will ask, and what it needs.
         policy: See `Policy`.
-        capacity: Frames held at most; raise it where stages take turns of very different length.
+        capacity: Frames held at most; raise it where stages take turns of very different length. Large ones are fewer:
+            two, or as many as come to `MOST_BYTES`.
         byte_budget: Where nothing is dropped, up to twice as many frames are held while their pictures come to no more
             than so many bytes: the longer the ring, the longer the turns of who works, and the fewer of them.
         clock: Monotonic nanoseconds; tests bring their own.
@@ -171,7 +179,8 @@ class FrameBuffer:
         if len(self._stages) != len(specs):
             raise ValueError(f"two stages share a name among {[stage.name for stage in specs]}")
         for stage in specs:
-            self._check_needs(stage)
+            if unknown := stage.needs - self._stages.keys():
+                raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
         if at_once is not None and at_once < 2:
@@ -198,10 +207,8 @@ class FrameBuffer:
         # Those to be woken as soon as the lock is free.
         self._chosen: list[_Waiter] = []
         # Whom a result wakes, and whom a new frame.
-        self._followers: dict[str, set[str]] = {name: set() for name in self._stages}
-        self._starters: set[str] = set()
-        for stage in specs:
-            self._listen(stage)
+        self._followers = {name: [stage.name for stage in specs if name in stage.needs] for name in self._stages}
+        self._starters = [stage.name for stage in specs if not stage.needs]
 
     def publish(self, frame: Frame, timeout: float | None = None) -> bool:
         """Put a frame into the ring.
@@ -217,7 +224,7 @@ class FrameBuffer:
         """
         with self._lock:
             if self.policy is Policy.LIVE:
-                self._make_room()
+                self._make_room(frame)
             elif not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
                 return False
             if self._closed:
@@ -230,30 +237,21 @@ class FrameBuffer:
         _wake(chosen)
         return True
 
-    def newest(self, by: str, needs: frozenset[str] | None = None, timeout: float | None = None) -> Frame | None:
+    def newest(self, by: str, timeout: float | None = None) -> Frame | None:
         """Claim the frame that a stage should work on next, waiting for it.
 
         The claim is atomic: of several workers of one stage, each gets another frame.
 
         Args:
             by: The stage that asks.
-            needs: Stages whose results must be attached; None for those that the stage was registered with.
             timeout: Longest wait in seconds; None waits for ever.
 
         Returns:
             The frame, to be handed back through `done` or `failed`; None when the stage has nothing more to come (input
             ended, or the buffer closed) or the time ran out; `finished` tells the two apart.
-
-        Raises:
-            ValueError: A need names no stage.
         """
         stage = self._stages[by]
-        if needs is not None:
-            stage = replace(stage, needs=needs)
-            self._check_needs(stage)
         with self._lock:
-            if needs is not None:
-                self._listen(stage)
             thread = threading.get_ident()
             slot = self._choose(stage) if self._may_work(stage, thread) else None
             if slot is not None:
@@ -313,12 +311,6 @@ class FrameBuffer:
             chosen = self._take_chosen()
         _wake(chosen)
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        with self._lock:
-            return self._closed
-
     def finished(self, by: str) -> bool:
         """Whether a stage will never be handed another frame."""
         with self._lock:
@@ -355,18 +347,7 @@ class FrameBuffer:
         with self._lock, suppress(ValueError):  # it may have been handed something just now
             self._waiting[waiter.stage.name].remove(waiter)
 
-    def _check_needs(self, stage: StageSpec) -> None:
-        if unknown := stage.needs - self._stages.keys():
-            raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
-
     # The rest runs with the lock held.
-
-    def _listen(self, stage: StageSpec) -> None:
-        """See to it that the stage is woken by whatever may make a frame ready for it."""
-        for need in stage.needs:
-            self._followers[need].add(stage.name)
-        if not stage.needs:
-            self._starters.add(stage.name)
 
     def _may_work(self, stage: StageSpec, thread: int) -> bool:
         return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.uncounted
@@ -495,17 +476,21 @@ class FrameBuffer:
     def _has_room(self, frame: Frame) -> bool:
         """Whether a further frame may come into the ring before another leaves it."""
         held = len(self._ring)
-        if held < self.capacity or held >= 2 * self.capacity:
-            return held < self.capacity
-        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes <= self._byte_budget
+        if held < LEAST or held >= 2 * self.capacity:
+            return held < LEAST
+        return self._bytes(frame) <= (MOST_BYTES if held < self.capacity else self._byte_budget)
 
-    def _make_room(self) -> None:
+    def _bytes(self, frame: Frame) -> int:
+        """Of the pictures in the ring, with one more."""
+        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes
+
+    def _make_room(self, frame: Frame) -> None:
         """Drop the frame in which the least work has been put, the oldest of those.
 
         A frame that a stage is working on stays, so a stage slower than the whole ring still sees its frame through to
         the stages after it; the ring may then exceed its capacity, by at most the number of workers.
         """
-        while len(self._ring) >= self.capacity:
+        while len(self._ring) >= self.capacity or (len(self._ring) >= LEAST and self._bytes(frame) > MOST_BYTES):
             idle = [slot for slot in self._ring.values() if slot.claimed == slot.done]
             if not idle:
                 return

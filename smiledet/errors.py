@@ -14,14 +14,19 @@ Anything else that escapes is a bug. The message is always one line; the command
 
 from __future__ import annotations
 
+from smiledet.system.redaction import redact
+
 
 class SmiledetError(Exception):
     """A fault midway: a camera unplugged, a disk full, a stage that keeps failing.
 
-    The message is one line that says what failed and where.
+    The message is one line that says what failed and where. Passwords and keys in it are hidden.
     """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class SourceLostError(SmiledetError):

@@ -7,7 +7,7 @@ results to it, and `FrameBuffer` is the only one who lets them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,9 @@ class Box:
     def iou(self, other: Box) -> float:
         """Intersection over union with another box, 0 to 1.
 
-        >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
-        0.3333333333333333
+        Examples:
+            >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
+            0.3333333333333333
         """
         across = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         down = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
@@ -60,18 +61,28 @@ class Box:
     def scaled(self, factor: float) -> Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
-        >>> Box(10, 10, 20, 20).scaled(2)
-        Box(x=0.0, y=0.0, width=40, height=40)
+        Examples:
+            >>> Box(10, 10, 20, 20).scaled(2)
+            Box(x=0.0, y=0.0, width=40, height=40)
         """
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre
         return Box(cx - width / 2, cy - height / 2, width, height)
 
+    def times(self, factor: float) -> Box:
+        """The box in a picture that is so many times larger.
+
+        >>> Box(10, 10, 20, 30).times(2)
+        Box(x=20, y=20, width=40, height=60)
+        """
+        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
+
     def clipped(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Whole-pixel corners (left, top, right, bottom) inside a picture of that size; right and bottom exclusive.
 
-        >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
-        (0, 5, 7, 12)
+        Examples:
+            >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
+            (0, 5, 7, 12)
         """
         left, top = max(0, round(self.x)), max(0, round(self.y))
         return left, top, min(width, round(self.x + self.width)), min(height, round(self.y + self.height))
@@ -109,8 +120,9 @@ class Prediction:
     def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
         """The prediction that a row of class probabilities stands for.
 
-        >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
-        'smiling'
+        Examples:
+            >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
+            'smiling'
 
         Raises:
             ValueError: `labels` and `scores` differ in length.
@@ -215,6 +227,13 @@ class FaceReading:
         """Where the face is, in pixels of the full frame."""
         return self.face.box
 
+    def times(self, factor: float) -> FaceReading:
+        """The same face in a picture that is so many times larger."""
+        if factor == 1:
+            return self
+        face = replace(self.face, box=self.face.box.times(factor), search_box=self.face.search_box.times(factor))
+        return replace(self, face=face, landmarks=None if self.landmarks is None else self.landmarks * factor)
+
     @property
     def score(self) -> float:
         """The detector's confidence; its scale is the detector's own, higher is surer."""
@@ -259,6 +278,8 @@ class Frame:
         image: BGR uint8 (height, width, 3); never written to after capture.
         independent: True where the picture has nothing to do with the one before it (a folder of photographs).
         file: The photograph's file; None where the pictures come from a video.
+        scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
+        full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
     """
 
@@ -268,4 +289,11 @@ class Frame:
     image: Image
     independent: bool = False
     file: str | None = None
+    scale: int = 1
+    full_size: tuple[int, int] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the full frame in pixels."""
+        return self.full_size or (self.image.shape[1], self.image.shape[0])

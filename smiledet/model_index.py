@@ -12,7 +12,7 @@ from typing import Any
 from smiledet.errors import ModelError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.system.resources import models_folder
-from smiledet.tasks.base import Task, get_task, keep_task, make_task
+from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, get_task, register_task
 
 INDEX = "index.json"
 
@@ -134,8 +134,18 @@ def bring_tasks(folder: Path) -> None:
         UsageError: There is no index in it, it is broken, or one of its tasks has the name of another.
     """
     read_index(folder)
-    for task in read_tasks(folder):
-        keep_task(task)
+    path = folder / INDEX
+    try:
+        for row in _read(path).get("tasks", []):
+            register_task(
+                row["name"],
+                row["labels"],
+                colours={label: tuple(colour) for label, colour in row.get("colours", {}).items()},
+                smoothing=row.get("smoothing", SMOOTHING),
+                hysteresis=row.get("hysteresis", HYSTERESIS),
+            )
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
 def bring_tasks_beside(path: Path) -> None:
@@ -271,29 +281,6 @@ def _onnx_shapes(path: Path) -> tuple[list[Any], list[Any]]:
         raise ModelError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
     network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return list(network.get_inputs()[0].shape), list(network.get_outputs()[0].shape)
-
-
-def read_tasks(folder: Path) -> list[Task]:
-    """The tasks that an index brings with its models.
-
-    Raises:
-        UsageError: There is no index, or it is broken.
-    """
-    path = folder / INDEX
-    rows = _read(path).get("tasks", [])
-    try:
-        return [
-            make_task(
-                row["name"],
-                row["labels"],
-                colours={label: tuple(colour) for label, colour in row.get("colours", {}).items()},
-                smoothing=row.get("smoothing", 0.35),
-                hysteresis=row.get("hysteresis", 0.1),
-            )
-            for row in rows
-        ]
-    except (KeyError, TypeError, AttributeError) as problem:
-        raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
 def write_task(task: Task, folder: Path) -> None:

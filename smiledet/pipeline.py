@@ -22,7 +22,8 @@ from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
 from smiledet.stages import make_stages
-from smiledet.system.processes import ProcessorTimes, hand_back_memory, processor_times, usable_processors
+from smiledet.system.memory import hand_back_memory
+from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
 from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace

@@ -23,15 +23,16 @@ from smiledet.alignment.head import describe_head
 from smiledet.config import Config
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
 from smiledet.engines.mirror_averaging import read as read_chips
-from smiledet.errors import ImageError, UsageError
+from smiledet.errors import ImageError, SourceError, UsageError
 from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.options import choose
-from smiledet.photographs.decode import Color, to_image
+from smiledet.photographs.decode import Color, decode_picture, to_image
 from smiledet.results import Reading, Table
 from smiledet.shipped_models import make_aligner
-from smiledet.sources.images import find_images
+from smiledet.sources.decoding import Decoded
+from smiledet.sources.images import Unread, list_images
 from smiledet.system.processes import usable_processors
 from smiledet.tasks.base import Task
 from smiledet.tracker import Tracker
@@ -61,11 +62,12 @@ class FaceReader:
     Raises:
         UsageError: No such task, model, detector or engine, or it cannot run here.
 
-    >>> from smiledet.sources.demo import scene
-    >>> with FaceReader(tasks=("smile",)) as reader:
-    ...     photo = reader.read(scene(0))
-    >>> [face.smile.label for face in photo.faces]
-    ['smiling', 'not smiling']
+    Examples:
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(tasks=("smile",)) as reader:
+        ...     photo = reader.read(scene(0))
+        >>> [face.smile.label for face in photo.faces]
+        ['smiling', 'not smiling']
     """
 
     def __init__(
@@ -134,8 +136,9 @@ class FaceReader:
             ImageError: There is no such folder, or no photograph in it.
             UsageError: The reader was closed.
         """
-        readings, failures = [], []
-        for picture, reading in self.read_each(_watched(_pictures(pictures), progress), color):
+        found, unread = _pictures(pictures)
+        readings, failures = [], [(each.file, each.why) for each in unread]
+        for picture, reading in self.read_each(_watched(found, progress), color):
             if isinstance(reading, ImageError):
                 failures.append((_name(picture) or type(picture).__name__, str(reading)))
             else:
@@ -210,12 +213,13 @@ class FaceReader:
         Raises:
             UsageError: The reader was closed.
 
-        >>> from smiledet.sources.demo import scene
-        >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
-        ...     for number in range(20):
-        ...         reading = tracker.update(scene(number), timestamp=number / 30)
-        >>> [(face.track, face.smile.label) for face in reading.faces]
-        [(1, 'smiling'), (2, 'not smiling')]
+        Examples:
+            >>> from smiledet.sources.demo import scene
+            >>> with FaceReader(tasks=("smile",)) as reader, reader.track() as tracker:
+            ...     for number in range(20):
+            ...         reading = tracker.update(scene(number), timestamp=number / 30)
+            >>> [(face.track, face.smile.label) for face in reading.faces]
+            [(1, 'smiling'), (2, 'not smiling')]
         """
         self._submit(bool)  # is it open?
         return Tracker(self._config, self._plan)
@@ -257,7 +261,8 @@ class FaceReader:
 
     def _read(self, picture: Any, color: Color) -> Reading:
         started = time.monotonic_ns()
-        return replace(self._stages.read(to_image(picture, color), _name(picture)), started_ns=started)
+        decoded = decode_picture(picture, color, self._config.photographs.smallest_face)
+        return replace(self._stages.read(decoded, _name(picture)), started_ns=started)
 
     def _read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
         return self._stages.read_crops(crops, tasks)
@@ -272,15 +277,17 @@ class _Stages:
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
         self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
 
-    def read(self, image: Image, file: str | None) -> Reading:
+    def read(self, decoded: Decoded, file: str | None) -> Reading:
+        image = decoded.image
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         table = table_of(measure(grey))
         evened, grey = even_out(image, table), even_out(grey, table)
         found = self._locator.find(grey)
         largest_first = sorted(found.detections, key=lambda face: -face.box.area)
-        faces = self._faces(evened, grey, largest_first, found.turned)
-        size = (image.shape[1], image.shape[0])
-        return Reading(image, size, tuple(faces), self._plan.tasks, file, detector=found.detector, turned=found.turned)
+        faces = tuple(face.times(decoded.scale) for face in self._faces(evened, grey, largest_first, found.turned))
+        size = decoded.full_size or (image.shape[1], image.shape[0])
+        kept = None if decoded.full_size else image
+        return Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
 
     def close(self) -> None:
         for network in self._networks.values():
@@ -322,20 +329,22 @@ def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]
     return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
 
 
-def _pictures(given: Any) -> Iterable[Any]:
+def _pictures(given: Any) -> tuple[Iterable[Any], Sequence[Unread]]:
+    """The pictures, and what was found on the way and is none."""
     if isinstance(given, (str, os.PathLike)):
         folder = Path(os.path.expanduser(given))  # noqa: PTH111 - raises at nothing
         if not os.path.isdir(folder):  # noqa: PTH112 - Path's raises at what is too long for a name
             raise ImageError(
                 f"no folder {folder}: read_many takes a folder or a list of pictures; read takes one picture"
             )
-        found = find_images(folder)
-        if not found:
-            raise ImageError(f"no photograph in {folder}")
-        return found
+        try:
+            found = list_images([folder])
+        except SourceError as problem:
+            raise ImageError(str(problem)) from problem
+        return found.files, found.unread
     if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
         raise ImageError(f"read_many takes a folder or a list of pictures; a {type(given).__name__} was given")
-    return given
+    return given, ()
 
 
 def _watched(pictures: Iterable[Any], progress: bool) -> Iterable[Any]:

@@ -74,10 +74,11 @@ def watch(
         UsageError: There is no such source, task, model, detector or engine, or it cannot run here. What breaks later
             (a camera unplugged) is raised while iterating, as a `SmiledetError`.
 
-    >>> for reading in watch("demo", tasks=["smile"], max_frames=20):
-    ...     labels = [face.smile.label for face in reading.faces]
-    >>> reading.frame, labels
-    (19, ['smiling', 'not smiling'])
+    Examples:
+        >>> for reading in watch("demo", tasks=["smile"], max_frames=20):
+        ...     labels = [face.smile.label for face in reading.faces]
+        >>> reading.frame, labels
+        (19, ['smiling', 'not smiling'])
     """
     chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):
@@ -87,7 +88,7 @@ def watch(
         given = Paced(source) if live and not source.live else source
     else:
         spec = source if source is None else str(source) if isinstance(source, int) else fspath(source)
-        given = create_source(spec, chosen.source, realtime=bool(live))
+        given = create_source(spec, chosen.source, realtime=bool(live), smallest_face=chosen.photographs.smallest_face)
     return Watch(chosen, given, live=given.live if live is None else live, limits=Limits(max_frames, duration))
 
 

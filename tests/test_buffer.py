@@ -73,9 +73,9 @@ def _waits(thread: threading.Thread) -> bool:
     return False
 
 
-def claim(buffer: FrameBuffer, by: str, needs: frozenset[str] | None = None) -> Frame:
+def claim(buffer: FrameBuffer, by: str) -> Frame:
     """The frame that a stage is handed without waiting."""
-    found = buffer.newest(by, needs, timeout=0)
+    found = buffer.newest(by, timeout=0)
     assert found is not None, f"{by} was handed nothing"
     return found
 
@@ -100,11 +100,6 @@ class TestConstruction:
     def test_one_worker_at_once_is_refused(self) -> None:
         with pytest.raises(ValueError, match="at_once is 1, expected at least 2"):
             FrameBuffer([stage("a")], Policy.EVERY_FRAME, at_once=1)
-
-    def test_unknown_prerequisites_are_refused_when_asked_for(self) -> None:
-        buffer = FrameBuffer([stage("a")], Policy.LIVE)
-        with pytest.raises(ValueError, match=r"stage 'a' needs \['nothing'\], which is no stage"):
-            buffer.newest("a", frozenset({"nothing"}), timeout=0)
 
 
 class TestWhoIsHandedWhat:
@@ -294,27 +289,6 @@ class TestWaking:
         threads.join()
         assert found == [of_a]
 
-    def test_a_result_wakes_whoever_asked_for_it_beyond_its_usual_needs(self) -> None:
-        buffer = FrameBuffer([stage("a"), stage("b")], Policy.LIVE)
-        buffer.publish(frame(0))
-        of_a = claim(buffer, "a")
-        found: list[Frame | None] = []
-        threads = Threads(lambda: found.append(buffer.newest("b", frozenset({"a"}))))
-        threads.until_waiting()
-        buffer.done(of_a, "a", None)
-        threads.join()
-        assert found == [of_a]
-
-    def test_a_new_frame_wakes_whoever_asked_for_less_than_it_usually_needs(self) -> None:
-        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.LIVE)
-        found: list[Frame | None] = []
-        threads = Threads(lambda: found.append(buffer.newest("b", frozenset())))
-        threads.until_waiting()
-        published = frame(0)
-        buffer.publish(published)
-        threads.join()
-        assert found == [published]
-
     @BOTH
     def test_nobody_is_woken_for_what_it_cannot_take(self, policy: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
         specs = [stage("a"), stage("b"), stage("c", "a", "b"), stage("d", "c")]
@@ -399,28 +373,6 @@ class TestWaking:
         threads.join()
         assert sorted(found) == [0, 1]
 
-    def test_workers_that_asked_for_different_things_are_all_asked(self) -> None:
-        buffer = FrameBuffer([stage("a"), stage("b", "a")], Policy.LIVE)
-        buffer.publish(frame(0))
-        of_a = claim(buffer, "a")
-        buffer.done(claim(buffer, "b", frozenset()), "b", None)
-        found: list[Frame | None] = []
-        handed = threading.Event()
-
-        def work() -> None:
-            found.append(buffer.newest("b"))
-            handed.set()
-
-        threads = Threads(partial(buffer.newest, "b", frozenset({"a", "b"})), work)  # the first waits for itself
-        threads.until_waiting()
-        buffer.publish(later := frame(1))
-        buffer.done(claim(buffer, "a"), "a", None)
-        assert handed.wait(LIMIT)
-        assert found == [later]
-        buffer.done(of_a, "a", None)
-        buffer.close()
-        threads.join()
-
     @BOTH
     def test_close_wakes_everybody(self, policy: Policy) -> None:
         buffer = FrameBuffer([stage("a"), stage("b", "a"), stage("c", "b")], policy, capacity=2)
@@ -447,7 +399,6 @@ class TestWaking:
         threads.join()
         assert found.count(None) == 6
         assert found.count(False) == len(asking) - 6
-        assert buffer.closed
 
     @BOTH
     def test_end_wakes_those_for_whom_nothing_more_can_come(self, policy: Policy) -> None:
@@ -626,6 +577,22 @@ class TestBackPressure:
             assert not buffer.publish(large, timeout=0)
             buffer.done(claim(buffer, "a"), "a", None)
         assert buffer.publish(large, timeout=0)
+
+    @pytest.mark.parametrize(("size", "held"), [(10, 4), (24, 4), (26, 3), (34, 2), (1000, 2)])
+    @BOTH
+    def test_large_pictures_are_held_by_their_bytes_but_two_always(
+        self, size: int, held: int, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(buffer_module, "MOST_BYTES", 3 * 100)
+        buffer = FrameBuffer([stage("a")], policy, capacity=4, byte_budget=0)
+        published = [
+            buffer.publish(Frame(number, 0, number / 30, np.zeros((size, 1, 3), np.uint8)), timeout=0)
+            for number in range(6)
+        ]
+        assert buffer.held == held
+        assert published == [True] * (6 if policy is Policy.LIVE else held) + [False] * (
+            0 if policy is Policy.LIVE else 6 - held
+        )
 
     def test_live_the_ring_has_its_capacity_however_small_pictures_are(self) -> None:
         buffer = FrameBuffer([stage("a")], Policy.LIVE, capacity=4, byte_budget=1_000_000)

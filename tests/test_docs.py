@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from page_blocks import blocks
 
 import smiledet
 from smiledet.cli import build_parser, command_names
@@ -29,26 +30,18 @@ PROGRAM = re.compile(r"(?:^|[\s`('])(?:\S*/bin/)?smiledet\s+(?=(?:" + "|".join(c
 """The program's name, with or without its folder, before a command of its own, and what follows it."""
 
 
-BLOCK = re.compile(r"(?:^(<!-- not run in the tests: .+ -->)\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def fenced_blocks(text: str) -> list[tuple[str, str, bool]]:
-    """Every fenced block: its language, its text, and whether the tests run it; a comment before it says why not."""
-    return [(kind, block, not reason) for reason, kind, block in BLOCK.findall(text)]
-
-
 def quoted_commands(text: str) -> list[list[str]]:
     """The words after `smiledet` of every command line in a text: in a block, between backticks, or in a Dockerfile.
 
     A command's bare name between backticks only speaks of it, and `--help` would end the test.
     """
-    fenced = [line for kind, block, _ in fenced_blocks(text) if kind == "bash" for line in block.splitlines()]
+    fenced = [line for block in blocks(text) if block.kind == "bash" for line in block.text.splitlines()]
     lines = [*fenced, *(line for line in text.splitlines() if line.startswith(("    ", "#   ")))]
-    blocks = [re.sub(r"(?<=\S)\s+#\s.*", "", line) for line in lines]
+    typed = [re.sub(r"(?<=\S)\s+#\s.*", "", line) for line in lines]
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if len(span.split()) > 2 and "--help" not in span]
-    typed = [match[1] for span in [*blocks, *spans] if (match := PROGRAM.search(span))]
+    words = [match[1] for span in [*typed, *spans] if (match := PROGRAM.search(span))]
     started = [json.loads(line) for line in re.findall(r"^CMD (\[.*\])", text, re.MULTILINE)]
-    return [shlex.split(re.sub(r"[;&|].*|…", "", line)) for line in typed] + started
+    return [shlex.split(re.sub(r"[;&|].*|…", "", line)) for line in words] + started
 
 
 COMMANDS = [
@@ -133,11 +126,11 @@ def test_what_a_dockerfile_copies_is_there(dockerfile):
 
 
 RUN = [
-    pytest.param(kind, block, id=f"{page.name}: {kind} {number}")
+    pytest.param(block, id=f"{page.name}: {block.kind} {number}")
     for page in PAGES
     if page.suffix == ".md"
-    for number, (kind, block, run) in enumerate(fenced_blocks(page.read_text(encoding="utf-8")))
-    if run and kind in ("bash", "python")
+    for number, block in enumerate(blocks(page.read_text(encoding="utf-8")))
+    if block.kind in ("bash", "python") and not block.reason and block.needs in ("", "pandas")
 ]
 
 
@@ -158,15 +151,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
 
 
-@pytest.mark.parametrize(("kind", "block"), RUN)
-def test_a_block_runs_as_printed(kind, block, users_files, tmp_path):
+@pytest.mark.parametrize("block", RUN)
+def test_a_block_runs_as_printed(block, users_files, tmp_path):
+    if block.needs:
+        pytest.importorskip(block.needs)
     shutil.copytree(users_files, tmp_path, dirs_exist_ok=True)
-    if kind == "python":
-        if ".to_pandas(" in block:
-            pytest.importorskip("pandas")
-        commands = [[sys.executable, "-c", block]]
+    if block.kind == "python":
+        commands = [[sys.executable, "-c", block.text]]
     else:
-        lines = [shlex.split(line, comments=True) for line in block.splitlines()]
+        lines = [shlex.split(line, comments=True) for line in block.text.splitlines()]
         commands = [[sys.executable, "-m", *line] for line in lines if line]
         assert all(line[0] == "smiledet" for line in lines if line)
     for command in commands:
@@ -179,15 +172,19 @@ def test_a_block_runs_as_printed(kind, block, users_files, tmp_path):
 
 def test_the_blocks_are_found():
     """Or nothing would be tested above."""
-    text = "<!-- not run in the tests: no camera -->\n```bash\nsmiledet run 0\n```\n\n```python\nprint()\n```\n"
-    assert fenced_blocks(text) == [("bash", "smiledet run 0\n", False), ("python", "print()\n", True)]
+    text = "<!-- not run in the tests: no camera -->\n```bash\nsmiledet run 0\n```\n"
+    text += "\n<!-- a remark -->\n```python\nprint()\n```\n"
+    assert [(each.kind, each.text, each.reason) for each in blocks(text)] == [
+        ("bash", "smiledet run 0\n", "no camera"),
+        ("python", "print()\n", ""),
+    ]
     assert {param.id.partition(":")[0] for param in RUN} >= {"README.md", "quickstart.md", "python.md"}
 
 
 def test_what_the_readme_prints_is_what_is_read(users_files):
     """Its table and its row, of the same pictures; numbers of a photograph's row may move a little."""
     text = README.read_text(encoding="utf-8")
-    first = next(block for kind, block, _ in fenced_blocks(text) if kind == "json")
+    first = next(block.text for block in blocks(text) if block.kind == "json")
     printed = json.loads(first)
     words = ["run", "portrait.jpg", "--no-show", "--events", "row.jsonl"]
     subprocess.run([sys.executable, "-m", "smiledet", *words], cwd=users_files, env=environment(), check=True)
@@ -231,11 +228,11 @@ def test_the_notebook_runs():
 
 
 class TestSite:
-    def build(self, folder):
+    def build(self, folder, root=ROOT):
         pytest.importorskip("material")
         pytest.importorskip("mkdocstrings")
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
-        command += ["--config-file", str(ROOT / "docs" / "site" / "mkdocs.yml"), "--site-dir", str(folder)]
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+        command += ["--config-file", str(root / "docs" / "site" / "mkdocs.yml"), "--site-dir", str(folder)]
         quiet = {**environment(), "NO_MKDOCS_2_WARNING": "1"}
         return subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=300, check=False)
 
@@ -247,6 +244,25 @@ class TestSite:
         assert "smile/mobilenet-100" in (tmp_path / "accuracy.html").read_text(encoding="utf-8")
         assert "smiledet.FaceReader" in (tmp_path / "reference.html").read_text(encoding="utf-8")
         assert (tmp_path / "repository" / "models" / "smile" / "mini-xception.html").is_file()
+
+    def test_dead_links_and_missing_figures_fail(self, tmp_path):
+        root = tmp_path / "checkout"
+        shutil.copytree(ROOT / "docs", root / "docs")
+        for name in ("smiledet", "scripts", "models", "configs", "tests", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
+            (root / name).symlink_to(ROOT / name)
+        planted = {
+            root / "README.md": (README, "[a](docs/nowhere.md)"),
+            root / "docs" / "faq.md": (ROOT / "docs" / "faq.md", "[a](nowhere-else.md) and [b](columns.md#no-heading)"),
+        }
+        for page, (original, links) in planted.items():
+            page.write_text(original.read_text(encoding="utf-8") + f"\n{links}\n", encoding="utf-8")
+        done = self.build(tmp_path / "site", root)
+        assert done.returncode != 0
+        for link in ("docs/nowhere.md", "nowhere-else.md", "#no-heading"):
+            assert link in done.stderr
+        (root / "docs" / "benchmarks" / "peers.json").unlink()
+        done = self.build(tmp_path / "site", root)
+        assert done.returncode != 0 and "peers.json" in done.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.suffix == ".md"], ids=lambda path: path.name)

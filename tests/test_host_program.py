@@ -70,8 +70,8 @@ def test_nothing_of_the_process_changes(tmp_path):
 before = state()
 import smiledet
 compare("import")
-import smiledet.system.processes as processes
-processes.ctypes = types.SimpleNamespace(CDLL=Heaps)
+import smiledet.system.memory as memory
+memory.ctypes = types.SimpleNamespace(CDLL=Heaps)
 from smiledet.sources.demo import DemoSource, scene
 with smiledet.FaceReader(tasks=("smile",), workers=2) as reader:
     compare("FaceReader")

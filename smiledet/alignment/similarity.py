@@ -77,18 +77,12 @@ def match(source: Points, target: Target) -> Match:
     return Match((first_x + sum_x / count, first_y + sum_y / count), target.mean, spread, (a, b, c, d))
 
 
-def fit_affine(source: Points, target: Points) -> Matrix:
-    """The 2x3 affine map that takes `source` nearest to `target`, in least squares.
+def affine_of(matched: Match) -> Matrix:
+    """The 2x3 affine map that takes the source nearest to the target, in least squares.
 
     Args:
-        source: (n, 2), n of at least 3 and not all on a line, else the map is the least-norm one.
-        target: (n, 2).
+        matched: Of at least 3 points; where all lie on a line, the map is the least-norm one.
     """
-    return affine_of(match(source, Target.of(target)))
-
-
-def affine_of(matched: Match) -> Matrix:
-    """See `fit_affine`."""
     # Normal equations about the means: two by two, solved in closed form. A general solver costs more than the trees.
     xx, xy, yy = matched.spread
     determinant = xx * yy - xy * xy
@@ -105,30 +99,24 @@ def affine_of(matched: Match) -> Matrix:
     return _about_means(linear, matched)
 
 
-def fit_similarity(source: Points, target: Points) -> Matrix:
-    """The 2x3 rotation, uniform scale and translation that takes `source` nearest to `target`, in least squares.
+def similarity_of(matched: Match) -> Matrix:
+    """The 2x3 rotation, uniform scale and translation that takes the source nearest to the target, in least squares.
 
     Umeyama (1991) in closed form for the plane, where a proper rotation and scale are one complex number; never
     mirrors.
 
     >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     >>> turned = np.array([[5.0, 5.0], [5.0, 7.0], [3.0, 7.0], [3.0, 5.0]])
-    >>> fit_similarity(square, turned).round(6)
+    >>> similarity_of(match(square, Target.of(turned))).round(6)
     array([[ 0., -2.,  5.],
            [ 2.,  0.,  5.]])
 
     Args:
-        source: (n, 2), n of at least 2 distinct points.
-        target: (n, 2).
+        matched: Of at least 2 distinct points.
 
     Raises:
         ValueError: All the source points coincide.
     """
-    return similarity_of(match(source, Target.of(target)))
-
-
-def similarity_of(matched: Match) -> Matrix:
-    """See `fit_similarity`."""
     spread = matched.spread[0] + matched.spread[2]
     if spread == 0:
         raise ValueError("a similarity needs at least two distinct points; all the given ones coincide")

@@ -16,7 +16,9 @@ from pkgutil import iter_modules
 from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
 from smiledet.system.own_process import quieten_opencv
+from smiledet.system.redaction import redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 
 INTERRUPTED = 130
@@ -60,7 +62,7 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = _nearest(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+            self.error(f"unrecognized arguments: {' '.join(map(redact_address, unknown))}{hint}")
         return parsed, unknown
 
 
@@ -146,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     wanted = next((word for word in words if word in command_names()), None)
-    logging.basicConfig(format="smiledet: %(message)s", level=logging.WARNING)  # other packages' news is none of ours
+    log_to_standard_error()
     logging.getLogger("smiledet").setLevel(_loudness(words))
     quieten_opencv()
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -156,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # What `on_signals` gives back: as a process nothing follows but its end, which a signal would litter.
         set_handlers(IGNORED)
+        redact_tracebacks()
     try:
         with on_signals(interrupt) as heard:
             code = _run(words, wanted)
@@ -173,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             problem = SmiledetError(f"cannot write to standard output: {problem.strerror}")
         if not isinstance(problem, SmiledetError):
             raise
-        print("smiledet:", *str(problem).splitlines(), file=sys.stderr)  # on one line, even if a file's name is not
+        say(problem)
         return problem.exit_code
     except KeyboardInterrupt:
         return _interrupted()
@@ -207,5 +210,5 @@ def _interrupted() -> int:
     # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would end
     # by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
     exec("")
-    print("smiledet: interrupted", file=sys.stderr)
+    say("interrupted")
     return INTERRUPTED

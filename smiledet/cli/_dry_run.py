@@ -9,6 +9,7 @@ from smiledet.platform.plan import Decision, plan_run
 from smiledet.report import table
 from smiledet.sources.base import Source
 from smiledet.sources.gstreamer import GStreamerSource
+from smiledet.system.redaction import redact
 
 
 def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -> None:
@@ -23,7 +24,7 @@ def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -
         UsageError: No engine can run here; the rest is printed before that.
     """
     plan = plan_run(platform, loaded)
-    decisions = [Decision("source", source.description, "not opened yet"), *plan.decisions]
+    decisions = [Decision("source", redact(source.description), "not opened yet"), *plan.decisions]
     print(table(("chosen", "", "because"), [(each.what, each.value, each.reason) for each in decisions]))
     if isinstance(source, GStreamerSource):
         print(f"\nGStreamer: {source.pipeline}\n{source.through}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import SmiledetError
 from smiledet.report import RunReport, stage_table, table
-from smiledet.system.processes import peak_memory
+from smiledet.system.memory import peak_memory
+from smiledet.system.redaction import redact
 
 if TYPE_CHECKING:
     from smiledet.sinks.tally import Tally
@@ -21,7 +22,7 @@ def figures(report: RunReport, tally: Tally, source: Source, telemetry: Telemetr
     user, system, share = report.processor
     frames = max(1, tally.frames)
     values = {
-        "source": source.description,
+        "source": redact(source.description),
         "mode": "live" if source.live else "every frame",
         "frames": tally.frames,
         "faces": tally.faces,

@@ -129,15 +129,18 @@ def _check_output(path: Path, listed: ImageFiles) -> None:
 
 def _writer(path: Path, listed: ImageFiles, tasks: tuple[Task, ...], stack: ExitStack) -> Taker:
     """Writes the rows, into a file that gets its name at the end."""
+    import numpy as np
+
     from smiledet.frame import Annotation, Frame
     from smiledet.sinks.events import EventsSink
 
     source = {str(file): given for file, given in listed.given.items()}
+    nothing = np.empty((0, 0, 3), np.uint8)  # rows need no pixels
     sink = stack.enter_context(EventsSink(stack.enter_context(_partial(path)), source, tasks))
 
     def write(number: int, reading: Reading) -> None:
-        frame = Frame(number, reading.started_ns, float(number), reading.image, file=reading.file)
-        sink.write(frame, Annotation(reading.image, reading.faces))
+        frame = Frame(number, reading.started_ns, float(number), nothing, file=reading.file, full_size=reading.size)
+        sink.write(frame, Annotation(nothing, reading.faces))
 
     return write
 

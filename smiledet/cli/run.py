@@ -110,7 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
     settle_process(config.opencv_threads, config.source.read_timeout)
-    source = create_source(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop)
+    source = create_source(
+        *(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop),
+        smallest_face=config.photographs.smallest_face,
+    )
     with opened(source):
         log.info("source: %s", source.description)
         return _run_open(arguments, config, platform, source, window)

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
 from smiledet.drawing.card import Card
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.layout import FaceLayout, lay_out_face
+from smiledet.drawing.layout import FaceLayout
 from smiledet.drawing.shapes import bar_radius, draw_corners, draw_track, fill_plate, fill_rounded, fill_track
 from smiledet.drawing.sprite_cache import Draw, SpriteCache
 from smiledet.drawing.strip import Strip
 from smiledet.drawing.style import FAINT_INK, INK, SLOT, Style, ink_on, muted
 from smiledet.drawing.text import draw_text
-from smiledet.frame import FaceReading, Image
-from smiledet.tasks.base import Colour, Task
-
-
-def draw_face(
-    image: Image, reading: FaceReading, tasks: Sequence[Task], style: Style | None = None, taken: Sequence[Rect] = ()
-) -> None:
-    """Draw one face into a picture.
-
-    Args:
-        image: BGR (height, width, 3), C-contiguous, written to.
-        reading: The face with its labels; one without any gets its box and number.
-        tasks: What to show, the most important first: the box takes its colour from the first that was read.
-        style: Sizes; those that suit the picture by default.
-        taken: Plates to keep clear of.
-    """
-    height, width = image.shape[:2]
-    style = style or Style.of(width, height)
-    layout = lay_out_face(reading, tasks, (width, height), style, taken=taken)
-    if layout is not None:
-        draw_box(image, layout)
-        draw_plates(image, layout)
+from smiledet.frame import Image
+from smiledet.tasks.base import Colour
 
 
 def draw_box(image: Image, layout: FaceLayout) -> None:

@@ -66,8 +66,13 @@ def fill_rounded(image: Image, rect: Rect, radius: int, colour: Colour) -> None:
         image[y + radius : y + height - radius, x : x + width] = _pixel(colour)
 
 
-def draw_bar(image: Image, rect: Rect, share: float, colour: Colour) -> None:
-    """Draw a horizontal bar that is filled from the left.
+def draw_track(image: Image, rect: Rect) -> None:
+    """Draw an empty horizontal bar."""
+    fill_rounded(image, rect, bar_radius(rect.height), TRACK)
+
+
+def fill_track(image: Image, rect: Rect, share: float, colour: Colour) -> None:
+    """Fill a bar that `draw_track` has drawn, from the left.
 
     Args:
         image: BGR, written to.
@@ -75,17 +80,6 @@ def draw_bar(image: Image, rect: Rect, share: float, colour: Colour) -> None:
         share: How much of it is filled, 0 to 1; taken as 0 or 1 where it is beyond.
         colour: Of the filled part.
     """
-    draw_track(image, rect)
-    fill_track(image, rect, share, colour)
-
-
-def draw_track(image: Image, rect: Rect) -> None:
-    """Draw the empty bar alone; see `draw_bar`."""
-    fill_rounded(image, rect, bar_radius(rect.height), TRACK)
-
-
-def fill_track(image: Image, rect: Rect, share: float, colour: Colour) -> None:
-    """Fill a bar that is drawn already; see `draw_bar`."""
     filled = round(rect.width * min(1.0, max(0.0, share)))
     if filled > 0:
         width = min(rect.width, max(filled, rect.height))

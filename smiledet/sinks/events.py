@@ -18,6 +18,7 @@ from smiledet.columns import LATENCY_COLUMN, PICTURE_COLUMNS, column_names, face
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.rows import RowsFile, is_flat
+from smiledet.system.redaction import shown_source
 from smiledet.tasks.base import Task
 
 SCHEMA = Path(__file__).with_name("events.schema.json")
@@ -29,7 +30,8 @@ class EventsSink(Sink):
 
     Args:
         path: The file; one that is there is overwritten. `-` is standard output.
-        source: What is written in the column of that name; or that by a photograph's file.
+        source: What is written in the column of that name, an address without its secrets; or that by a photograph's
+            file.
         tasks: The tasks that are run; others have no columns.
         clock_ns: Monotonic nanoseconds, for the latency; tests bring their own.
         wall_ns: Nanoseconds since 1970, for the column `time`; tests bring their own.
@@ -48,7 +50,7 @@ class EventsSink(Sink):
     ) -> None:
         self.description = f"events {path}"
         self._flat = is_flat(path)
-        self._source = source
+        self._source = shown_source(source) if isinstance(source, str) else source
         self._tasks = tasks
         self._clock_ns, self._wall_ns = clock_ns, wall_ns
         self._machine = machine or dict
@@ -74,13 +76,12 @@ class EventsSink(Sink):
         self._file.close()
 
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
-        height, width = frame.image.shape[:2]
         track = face.face.track if face is not None else None
         source = self._source if isinstance(self._source, str) else self._source[frame.file or ""]
         picture = (source, frame.file, frame.id, number(frame.timestamp, 6), captured, track)
         return {
             **dict(zip(PICTURE_COLUMNS, picture, strict=True)),
-            **face_columns(face, self._tasks, (width, height), self._flat),
+            **face_columns(face.times(frame.scale) if face else None, self._tasks, frame.size, self._flat),
             LATENCY_COLUMN: number((self._clock_ns() - frame.captured_ns) / 1e6, 3),
             **self._machine(),
         }

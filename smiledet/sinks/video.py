@@ -16,6 +16,7 @@ from typing_extensions import override
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
+from smiledet.sources.base import USUAL_FPS
 from smiledet.sources.capture import GuardedCapture
 from smiledet.system.opencv import file_name
 from smiledet.system.output_files import check_suffix, claim_file
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 
 CODECS = {".mp4": ("mp4v",), ".avi": ("MJPG",), ".mkv": ("mp4v",), ".webm": ("VP80", "VP90")}
 """By suffix, the codecs tried in turn: those that OpenCV's own FFmpeg carries (H.264 is not among them)."""
-
-USUAL_FPS = 25.0
-"""Pictures a second where the source has no rate of its own."""
 
 LONGEST_REPEAT = 10.0
 """Seconds for which a picture is repeated at most where nothing came; a longer gap is cut short."""

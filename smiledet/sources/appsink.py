@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from smiledet.errors import SourceError
 from smiledet.sources.introspection import GStreamer, load_gstreamer
+from smiledet.system.text import unwrapped
 
 CHANNELS = {"BGR": 3, "RGB": 3, "BGRx": 4, "BGRA": 4, "GRAY8": 1}
 """Bytes a pixel of the forms that are taken. Pipelines of `build_pipeline` send BGR; others are for those by hand."""
@@ -129,7 +130,7 @@ class AppsinkCapture:
         try:
             parsed = gst.parse_launch(pipeline)
         except self._gstreamer.error as problem:
-            raise SourceError(_one_line(getattr(problem, "message", problem))) from problem
+            raise SourceError(unwrapped(getattr(problem, "message", problem))) from problem
         sinks = parsed.iterate_sinks() if isinstance(parsed, gst.Bin) else None
         while sinks is not None:
             result, sink = sinks.next()
@@ -178,7 +179,7 @@ def _told(message: str, details: str | None) -> str:
     'Internal data stream error (streaming stopped, reason not-negotiated)'
     """
     more = (details or "").strip().splitlines()[1:]
-    return f"{_one_line(message).rstrip('.')} ({_one_line(more[-1])})" if more else _one_line(message).rstrip(".")
+    return f"{unwrapped(message).rstrip('.')} ({unwrapped(more[-1])})" if more else unwrapped(message).rstrip(".")
 
 
 def _picture(data: bytes, width: int, height: int, form: str) -> npt.NDArray[np.uint8] | None:
@@ -196,7 +197,3 @@ def _picture(data: bytes, width: int, height: int, form: str) -> npt.NDArray[np.
     rows = np.frombuffer(data, np.uint8).reshape(height, stride)[:, :row]
     picture = rows.reshape(height, width, channels)
     return np.array(picture[..., ::-1] if form == "RGB" else picture, order="C")
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())

@@ -19,7 +19,8 @@ from smiledet.sources.base import Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
 from smiledet.sources.introspection import load_gstreamer
 from smiledet.sources.live import LiveSource
-from smiledet.sources.pipelines import BY_HAND, CSI, DECODED, build_pipeline, without_password
+from smiledet.sources.pipelines import BY_HAND, CSI, DECODED, build_pipeline
+from smiledet.system.redaction import redact, redact_address
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class GStreamerSource(LiveSource):
         **others: Any,
     ) -> None:
         super().__init__(_name(spec), settings, **others)
-        self._spec = without_password(spec)
+        self._spec = redact_address(spec)
         self._pipeline = build_pipeline(spec, settings)
         self._open_capture = open_capture
         self._available = available
@@ -92,8 +93,8 @@ class GStreamerSource(LiveSource):
 
     @property
     def pipeline(self) -> str:
-        """The whole pipeline, as it may be shown: without a stream's password."""
-        return without_password(self._pipeline)
+        """The whole pipeline, as it may be shown: without passwords and keys."""
+        return redact(self._pipeline)
 
     @override
     def open(self) -> None:
@@ -127,8 +128,7 @@ class GStreamerSource(LiveSource):
                 self._pipeline, timeout, self._settings.read_timeout, self._closing.is_set
             )
         except UsageError as problem:
-            told = without_password(str(problem))
-            raise SourceError(f"{self.name} cannot be started: {told}; {self._by_hand}") from problem
+            raise SourceError(f"{self.name} cannot be started: {problem}; {self._by_hand}") from problem
         self._began = None
         return GuardedCapture(self._appsink)
 
@@ -139,7 +139,7 @@ class GStreamerSource(LiveSource):
         if picture is not None:
             return self._stamped(picture, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, self._appsink.live)
         if self._appsink.problem:
-            log.warning("%s: %s", self.name, without_password(self._appsink.problem))
+            log.warning("%s: %s", self.name, redact(self._appsink.problem))
         return None
 
     def _stamped(self, picture: Picture, position: float, live: bool) -> Picture:
@@ -163,7 +163,7 @@ def _name(spec: str) -> str:
     """What a source is called in complaints."""
     if spec.startswith(CSI):
         return f"CSI camera {spec}"
-    return "GStreamer pipeline" if spec.startswith(BY_HAND) else f"hardware-decoded {without_password(spec)}"
+    return "GStreamer pipeline" if spec.startswith(BY_HAND) else f"hardware-decoded {redact_address(spec)}"
 
 
 SOURCE = GStreamerSource

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from glob import glob, has_magic, iglob
 from pathlib import Path
 
-import cv2
-import numpy as np
 from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import as_bgr
+from smiledet.sources.decoding import decode, read_bytes
 from smiledet.system.output_files import is_same_file
 from smiledet.system.text import printable
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 
 MOST_NAMED = 10
 """Files that a message names at most."""
@@ -48,23 +46,36 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
 def find_images(folder: Path) -> list[Path]:
     """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
 
-    Links to folders are not followed, so that no photograph comes twice.
+    Links to folders are followed, each folder once.
     """
     return _walk(folder, [], None)
 
 
 def _walk(folder: Path, unread: list[Unread], leave_out: Path | None) -> list[Path]:
-    def refused(problem: OSError) -> None:
-        unread.append(Unread(str(problem.filename), problem.strerror or str(problem)))
-
+    top = os.path.realpath(folder)
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=refused):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (leave_out is None or not is_same_file(Path(place, name), leave_out))
-        ]
-        found += [Path(place, name) for name in files if is_image_name(name) and not name.startswith(".")]
+    seen: set[str] = set()
+    places, links = [folder], list[Path]()
+    while places or links:
+        place = places.pop() if places else links.pop(0)  # of two ways to a folder the one without a link counts
+        real = os.path.realpath(place)
+        if real in seen or (real != top and os.path.commonpath([real, top]) == real):  # a link upwards
+            continue
+        seen.add(real)
+        try:
+            entries = list(os.scandir(place))
+        except OSError as problem:
+            unread.append(Unread(str(place), problem.strerror or str(problem)))
+            continue
+        for entry in entries:
+            path = place / entry.name
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                found += [path] if is_image_name(entry.name) else []
+            elif leave_out is None or not is_same_file(path, leave_out):
+                (links if entry.is_symlink() else places).append(path)
+        links.sort()
     return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), path))
 
 
@@ -110,7 +121,7 @@ def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> I
     seen: set[str] = set()
     unread: list[Unread] = []
     for path in map(str, paths):
-        for found in _matches(path):
+        for found in _matches(os.path.expanduser(path)):  # noqa: PTH111 - Path's raises
             is_folder = os.path.isdir(found)  # noqa: PTH112 - Path's raises at what is too long for a name
             if not is_folder and not is_image_name(found):
                 unread.append(Unread(found, f"its suffix is none of {' '.join(SUFFIXES)}"))
@@ -145,37 +156,6 @@ def unread_lines(unread: Sequence[Unread]) -> list[str]:
     """
     lines = [f"not read: {printable(each.file)}: {printable(each.why)}" for each in unread[:MOST_NAMED]]
     return [*lines, f"not read: {len(unread) - MOST_NAMED} more"] if len(unread) > MOST_NAMED else lines
-
-
-def read_image(path: Path) -> Image:
-    """Decode a photograph, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
-
-    Raises:
-        ValueError: It cannot be read or decoded; the message says why, without the path.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no file")  # a pipe would never end
-        return decode_image(path.read_bytes())
-    except OSError as problem:
-        raise ValueError(problem.strerror) from problem
-
-
-def decode_image(data: bytes) -> Image:
-    """Decode what stands in an image file, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
-
-    Raises:
-        ValueError: It cannot be decoded; the message says why.
-    """
-    if not data:
-        raise ValueError("it is empty")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as problem:
-        raise ValueError(f"OpenCV refuses it: {problem.err}") from problem
-    if image is None:
-        raise ValueError("it is no image, or a damaged one")
-    return as_bgr(image)
 
 
 class ImagesSource(NamedSource):
@@ -224,8 +204,7 @@ class ImagesSource(NamedSource):
             self._reported = True
             first = self.unread[0]
             raise SourceError(f"no photograph that can be read: {printable(first.file)}: {printable(first.why)}")
-        height, width = self._pending.image.shape[:2]
-        self.length, self.size = len(listed.files), (width, height)
+        self.length, self.size = len(listed.files), self._pending.full_size or _size_of(self._pending.image)
         if len(listed.files) == 1:
             self.description = f"photograph {printable(listed.files[0])}"
         else:
@@ -251,11 +230,11 @@ class ImagesSource(NamedSource):
         taken = 0
         for file in files:
             try:
-                image = read_image(file)
+                photograph = decode(read_bytes(file), self.smallest_face)
             except ValueError as problem:
                 self.unread.append(Unread(str(file), str(problem)))
                 continue
-            yield Picture(image, float(taken), independent=True, file=str(file))
+            yield Picture(photograph.image, float(taken), True, str(file), photograph.scale, photograph.full_size)
             taken += 1
 
     def _report(self) -> None:
@@ -263,6 +242,10 @@ class ImagesSource(NamedSource):
             self._reported = True
             for line in unread_lines(self.unread):
                 log.warning("%s", line)
+
+
+def _size_of(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
 
 
 SOURCE = ImagesSource

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.errors import SourceError
+from smiledet.system.text import unwrapped
 
 DEBIAN = Path("/usr/lib/python3/dist-packages")
 """Where Debian, and with it JetPack, puts what belongs to its Python."""
@@ -62,12 +63,12 @@ def load_gstreamer(folder: Path = DEBIAN) -> GStreamer:
         gst, app, glib = (import_module(f"gi.repository.{name}") for name in ("Gst", "GstApp", "GLib"))
     except (ImportError, ValueError) as problem:  # ValueError: the namespace is not installed
         raise SourceError(
-            f"python3-gi does not work here ({_one_line(problem)}): sudo apt install {PACKAGES}"
+            f"python3-gi does not work here ({unwrapped(problem)}): sudo apt install {PACKAGES}"
         ) from problem
     try:
         gst.init_check(None)
     except glib.Error as problem:
-        raise SourceError(f"GStreamer does not start: {_one_line(problem)}") from problem
+        raise SourceError(f"GStreamer does not start: {unwrapped(problem)}") from problem
     return GStreamer(gst, app, glib.Error)
 
 
@@ -104,8 +105,4 @@ def _take_from(folder: Path) -> None:
     except Exception as problem:
         for name in [name for name in sys.modules if name == "gi" or name.startswith("gi.")]:
             del sys.modules[name]
-        raise SourceError(f"python3-gi does not work here ({_one_line(problem)})") from problem
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split()) or repr(problem)
+        raise SourceError(f"python3-gi does not work here ({unwrapped(problem)})") from problem

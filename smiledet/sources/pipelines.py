@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from smiledet.errors import SourceError
 from smiledet.sources.base import SourceSettings
+from smiledet.system.redaction import redact_address
 
 SINK = "videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
 """How a live pipeline must end: BGR, which OpenCV takes, and only the newest picture kept."""
@@ -42,8 +43,10 @@ def build_pipeline(spec: str, settings: SourceSettings) -> str:
             raise SourceError('gst: needs a pipeline, as in gst:"v4l2src device=/dev/video0"')
         return complete(spec.removeprefix(BY_HAND).strip())
     if spec.startswith(CSI):
-        raise SourceError(f"{spec} names no camera; write csi://0 for the first CSI camera")
-    raise SourceError(f"{spec} cannot be decoded by the board; write nvdec:0 for a USB camera, or nvdec:rtsp://…")
+        raise SourceError(f"{redact_address(spec)} names no camera; write csi://0 for the first CSI camera")
+    raise SourceError(
+        f"{redact_address(spec)} cannot be decoded by the board; write nvdec:0 for a USB camera, or nvdec:rtsp://…"
+    )
 
 
 def csi_pipeline(sensor: int, settings: SourceSettings) -> str:
@@ -93,12 +96,3 @@ def _quoted(text: str) -> str:
 def complete(pipeline: str) -> str:
     """A hand-written pipeline with the end that it needs, unless it has one."""
     return pipeline if "appsink" in pipeline else f"{pipeline.rstrip(' !')} ! {SINK}"
-
-
-def without_password(text: str) -> str:
-    """A pipeline or a spec as it may be shown and logged.
-
-    >>> without_password('rtspsrc location="rtsp://me:secret@10.0.0.5/live" ! x')
-    'rtspsrc location="rtsp://10.0.0.5/live" ! x'
-    """
-    return re.sub(r"(\w+://)[^/@\s\"]*@", r"\1", text)

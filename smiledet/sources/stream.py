@@ -11,27 +11,16 @@ import cv2
 from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
-from smiledet.sources.base import Picture, SourceSettings
+from smiledet.sources.base import LONGEST_CLIP, Picture, SourceSettings
 from smiledet.sources.capture import Capture, GuardedCapture
 from smiledet.sources.live import LiveSource
-
-LONGEST_CLIP = 10**9
-"""Pictures; FFmpeg reports absurd numbers for streams that have no end."""
+from smiledet.system.redaction import redact_address
 
 
 def open_ffmpeg(address: str, options: Sequence[int]) -> Capture:
     """A capture of a file or address with OpenCV's open parameters, open or not."""
     capture: Capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, list(options))
     return capture
-
-
-def without_password(address: str) -> str:
-    """The address as it may be shown and logged.
-
-    >>> without_password("rtsp://me:secret@10.0.0.5/live")
-    'rtsp://10.0.0.5/live'
-    """
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", address)
 
 
 class StreamSource(LiveSource):
@@ -53,7 +42,7 @@ class StreamSource(LiveSource):
         open_capture: Callable[[str, Sequence[int]], Capture] = open_ffmpeg,
         **others: Any,
     ) -> None:
-        super().__init__(f"stream {without_password(address)}", settings, **others)
+        super().__init__(f"stream {redact_address(address)}", settings, **others)
         self._address = address
         self._open_capture = open_capture
         self._taken = 0

@@ -11,19 +11,12 @@ from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
-from smiledet.sources.base import NamedSource, Picture, SourceSettings
+from smiledet.sources.base import LONGEST_CLIP, USUAL_FPS, NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
 from smiledet.sources.images import is_image_name
 from smiledet.system.opencv import file_name
 
 log = logging.getLogger(__name__)
-
-USUAL_FPS = 25.0
-"""Pictures a second where a file does not say."""
-
-LONGEST_CLIP = 10**9
-"""Pictures; FFmpeg reports absurd numbers for files that do not say."""
-
 
 SMALL = 600_000
 """Pixels of pictures up to which one thread decodes. It reads them several times faster than the stages do; each thread

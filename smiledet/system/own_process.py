@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 
-from smiledet.system.processes import share_heaps
+from smiledet.system.memory import share_heaps
 
 
 def quieten_opencv() -> None:

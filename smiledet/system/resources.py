@@ -29,6 +29,15 @@ def configs_folder() -> Path:
 
 def cache_folder() -> Path:
     """Where this user's own derived files go: exported models, say. It may not be there yet."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
+    return _own_folder("XDG_CACHE_HOME", ".cache")
+
+
+def data_folder() -> Path:
+    """Where what this user has made is kept: the store of photographs. It may not be there yet."""
+    return _own_folder("XDG_DATA_HOME", ".local/share")
+
+
+def _own_folder(variable: str, usual: str) -> Path:
+    given = os.environ.get(variable, "")
     # Relative ones are to be ignored (XDG Base Directory Specification, "Basics").
-    return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "smiledet"
+    return (Path(given) if Path(given).is_absolute() else Path.home() / usual) / "smiledet"

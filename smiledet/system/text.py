@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
-_UNDECODED = re.compile("[\udc80-\udcff]")
-"""How Python holds bytes of a file name that are no UTF-8 (PEP 383)."""
-
 
 def valid_text(text: str) -> str:
     r"""Text that can be encoded as UTF-8: what cannot is written as an escape, bytes of a file name as `\xff`.
 
-    >>> valid_text("caf\udce9.jpg")
-    'caf\\xe9.jpg'
+    Python holds bytes of a file name that it cannot decode as lone surrogates (PEP 383). In a locale of ASCII those
+    are every `é`: here they are decoded.
+
+    >>> valid_text("caf\udce9.jpg"), valid_text("caf\udcc3\udca9.jpg"), valid_text("\ud800.jpg")
+    ('caf\\xe9.jpg', 'café.jpg', '\\ud800.jpg')
     """
-    escaped = _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
-    return escaped.encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: no file's name, but text of somebody's own
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def printable(text: object) -> str:
@@ -26,3 +26,12 @@ def printable(text: object) -> str:
     """
     valid = valid_text(str(text))
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in valid)
+
+
+def unwrapped(text: object) -> str:
+    r"""A message, whose runs of blanks and line breaks become one blank; an exception without a message as its `repr`.
+
+    >>> unwrapped("no such\n  file"), unwrapped(ValueError())
+    ('no such file', 'ValueError()')
+    """
+    return " ".join(str(text).split()) or repr(text)

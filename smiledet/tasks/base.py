@@ -18,6 +18,9 @@ from smiledet.frame import Prediction
 Colour = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""
 
+SMOOTHING, HYSTERESIS = 0.35, 0.1
+"""A task's own where it says nothing else; see `Task`."""
+
 NEARNESS = 5
 """A number's score is the probability of the labels this near to it: of an age, that it is right within five years."""
 
@@ -43,8 +46,8 @@ class Task:
     name: str
     labels: tuple[str, ...]
     colours: Mapping[str, Colour]
-    smoothing: float = 0.35
-    hysteresis: float = 0.1
+    smoothing: float = SMOOTHING
+    hysteresis: float = HYSTERESIS
     numbers: tuple[float, ...] | None = None
     unit: str = ""
 
@@ -109,8 +112,8 @@ def register_task(
     labels: Sequence[str],
     *,
     colours: Mapping[str, Colour] | None = None,
-    smoothing: float = 0.35,
-    hysteresis: float = 0.1,
+    smoothing: float = SMOOTHING,
+    hysteresis: float = HYSTERESIS,
 ) -> Task:
     """Make a task of one's own known to this process; it is then named like any other.
 
@@ -129,38 +132,9 @@ def register_task(
     Raises:
         UsageError: The name is taken by another task, or an argument makes no sense.
 
-    >>> register_task("presents", ["none", "some"]).labels
-    ('none', 'some')
-    """
-    task = make_task(name, labels, colours=colours, smoothing=smoothing, hysteresis=hysteresis)
-    keep_task(task)
-    return task
-
-
-def keep_task(task: Task) -> None:
-    """Make a task known to this process.
-
-    Raises:
-        UsageError: Its name is taken by a task with other labels.
-    """
-    if is_task(task.name) and (labels := get_task(task.name).labels) != task.labels:
-        raise UsageError(f"task {task.name!r} is there already, with the labels {', '.join(labels)}")
-    if task.name not in _own_names():
-        _registered[task.name] = task
-
-
-def make_task(
-    name: str,
-    labels: Sequence[str],
-    *,
-    colours: Mapping[str, Colour] | None = None,
-    smoothing: float = 0.35,
-    hysteresis: float = 0.1,
-) -> Task:
-    """A checked task; see `register_task`.
-
-    Raises:
-        UsageError: An argument makes no sense.
+    Examples:
+        >>> register_task("presents", ["none", "some"]).labels
+        ('none', 'some')
     """
     if not isinstance(name, str) or not name.isidentifier():
         raise UsageError(f"task name {name!r}: expected letters, digits and underscores, no digit first")
@@ -182,14 +156,19 @@ def make_task(
             f"task {name!r}: smoothing {smoothing!r} and hysteresis {hysteresis!r}, expected 0 or more, 0 to 1"
         )
     usual = {label: PALETTE[place % len(PALETTE)] for place, label in enumerate(labels)}
-    return Task(name, tuple(labels), {**usual, **given}, float(smoothing), float(hysteresis))
+    task = Task(name, tuple(labels), {**usual, **given}, float(smoothing), float(hysteresis))
+    if is_task(name) and (known := get_task(name).labels) != task.labels:
+        raise UsageError(f"task {name!r} is there already, with the labels {', '.join(known)}")
+    if name not in _own_names():
+        _registered[name] = task
+    return task
 
 
 STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals"})
 COLUMNS = frozenset(
     {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
 )
-ATTRIBUTES = frozenset({"face", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
+ATTRIBUTES = frozenset({"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
 RESERVED = STAGES | COLUMNS | ATTRIBUTES
 """Names that mean something else where a task's name stands."""
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.system.text import unwrapped
 from smiledet.telemetry.reading import Reading
 
 INTERVAL = 1.0
@@ -49,7 +50,7 @@ class JetsonStatsReader:
         except UsageError:
             raise
         except Exception as problem:  # JtopException, and what the connection underneath raises
-            raise UsageError(f"jetson-stats: {_one_line(problem)}") from problem
+            raise UsageError(f"jetson-stats: {unwrapped(problem)}") from problem
 
     def read(self) -> Reading:
         """See `Reader.read`.
@@ -61,7 +62,7 @@ class JetsonStatsReader:
         try:
             alive = jetson.ok(spin=True)
         except Exception as problem:  # what its own thread died of
-            raise SmiledetError(f"jetson-stats: {_one_line(problem)}") from problem
+            raise SmiledetError(f"jetson-stats: {unwrapped(problem)}") from problem
         if not alive:
             raise SmiledetError("jetson-stats: its service has gone")
         used, total = (_kilobytes(jetson, name) for name in ("used", "tot"))
@@ -111,7 +112,3 @@ def _mode(jetson: Any) -> str:
         return str(jetson.nvpmodel.name)
     except (AttributeError, KeyError, TypeError):
         return ""
-
-
-def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split()) or repr(problem)

@@ -23,6 +23,7 @@ from typing_extensions import Self
 
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
+from smiledet.system.redaction import redact
 
 READ = "read"
 """The bar of a picture that the grabber takes from its source."""
@@ -173,7 +174,7 @@ class Trace:
 
     def _introduce(self, number: int, name: str) -> list[dict[str, Any]]:
         """Name a track, and say where it stands."""
-        named = self._event("M", "thread_name", number, 0, args={"name": name})
+        named = self._event("M", "thread_name", number, 0, args={"name": redact(name)})
         return [named, self._event("M", "thread_sort_index", number, 0, args={"sort_index": number})]
 
     def _write(self, events: Sequence[Mapping[str, Any]]) -> None:

@@ -8,11 +8,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from smiledet.alignment.similarity import distortion, fit_affine, fit_similarity, inverse, transform
+from smiledet.alignment.similarity import Target, affine_of, distortion, inverse, match, similarity_of, transform
 from smiledet.frame import Matrix, Points
 
 SQUARE: Points = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
 CLOUD: Points = np.random.default_rng(7).normal(size=(30, 2)) * (40, 25) + (300, 200)
+
+
+def fit_affine(source: Points, target: Points) -> Matrix:
+    return affine_of(match(source, Target.of(target)))
+
+
+def fit_similarity(source: Points, target: Points) -> Matrix:
+    return similarity_of(match(source, Target.of(target)))
 
 
 ROOT = 2**0.5

@@ -78,7 +78,7 @@ class TestTasks:
             tasks.register_task(name, labels, **more)
 
     def test_a_package_brings_one_by_an_entry_point(self, monkeypatch):
-        brought = tasks.make_task("hats", ("none", "hat"))
+        brought = tasks.Task("hats", ("none", "hat"), {})
 
         class Point:
             value = "theirs:TASK"

@@ -151,10 +151,9 @@ class TestConfirmation:
 
     def test_boxes_of_the_shown_faces(self) -> None:
         tracker = FaceTracker(TrackerSettings(confirm=2))
-        tracker.update([found(100), found(300)], 0.0)
-        assert tracker.shown == []
-        tracker.update([found(102), found(300), found(600)], 0.1)
-        assert tracker.shown == [Box(102, 100, 80, 80), Box(300, 100, 80, 80)]
+        assert tracker.update([found(100), found(300)], 0.0) == ()
+        shown = tracker.update([found(102), found(300), found(600)], 0.1)
+        assert [face.search_box for face in shown] == [Box(102, 100, 80, 80), Box(300, 100, 80, 80)]
 
 
 class TestForget:

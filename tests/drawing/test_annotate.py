@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from smiledet.drawing import StatsLine, annotate
-from smiledet.drawing.face import draw_face
 from smiledet.drawing.layout import arrange, lay_out_face
 from smiledet.drawing.style import UNKNOWN, Style
 from smiledet.frame import FaceReading, Prediction
@@ -121,10 +120,3 @@ def test_no_box_runs_through_the_text_of_another_face(picture, reading, tasks) -
     part = annotate(picture(*size), faces, tasks)[badge.y : badge.bottom, badge.x : badge.right]
     part = part[:, below.style.radius : -below.style.radius]  # the corners are round: what lies below shows there
     assert not (part == tasks[0].colours["not smiling"]).all(axis=2).any()
-
-
-def test_one_face_can_be_drawn_alone(picture, reading, tasks) -> None:
-    image = picture(640, 480)
-    alone, face = image.copy(), reading((250, 200, 140, 140))
-    draw_face(alone, face, tasks)
-    np.testing.assert_array_equal(alone, annotate(image, [face], tasks))

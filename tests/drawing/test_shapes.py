@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from smiledet.drawing.geometry import Rect
-from smiledet.drawing.shapes import draw_bar, draw_corners, fill_plate, fill_rounded
+from smiledet.drawing.shapes import draw_corners, draw_track, fill_plate, fill_rounded, fill_track
 
 
 def canvas(value: int = 200) -> np.ndarray:
@@ -70,7 +70,9 @@ def test_a_plate_lets_the_picture_through() -> None:
 @pytest.mark.parametrize(("share", "filled"), [(-1, 0), (0, 0), (0.25, 25), (0.5, 50), (1, 100), (7, 100)])
 def test_a_bar_is_filled_to_its_share(share, filled) -> None:
     image = canvas()
-    draw_bar(image, Rect(20, 50, 100, 4), share, (0, 255, 0))
+    bar = Rect(20, 50, 100, 4)
+    draw_track(image, bar)
+    fill_track(image, bar, share, (0, 255, 0))
     assert (image[52] == (0, 255, 0)).all(axis=1).sum() == filled
     assert changed(image)[52].sum() == 100
 

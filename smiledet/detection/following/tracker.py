@@ -147,11 +147,6 @@ class FaceTracker:
         """The known faces' tracks."""
         return {track.number for track in self._tracks}
 
-    @property
-    def shown(self) -> list[Box]:
-        """The detector's last boxes of the shown faces."""
-        return [track.detected for track in self._tracks if track.confirmed]
-
     def update(
         self,
         detections: Sequence[Detection],

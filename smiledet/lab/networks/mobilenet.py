@@ -48,7 +48,7 @@ def _row(width: str, side: int) -> Architecture:
         classes=1,
         pretrained=Pretrained(partial(_source, alpha=WIDTHS[width])),
         note="the thesis' table of its thirteen networks is lost: eight are left beside the other five, here four "
-        "widths at two sides; 0.25 at 128 has the 0.03 GFLOPs of its lightest",
+        "widths at two sides",
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from smiledet.system.processes import first_to_go
+from smiledet.system.memory import first_to_go
 
 if TYPE_CHECKING:
     import keras

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.models.openvino import load_runner
-from smiledet.system.processes import first_to_go
+from smiledet.system.memory import first_to_go
 
 
 def random_chips(shape: Sequence[int], batch: int) -> npt.NDArray[np.uint8]:

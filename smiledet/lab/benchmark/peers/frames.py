@@ -19,11 +19,8 @@ from smiledet.detection.locator import distinct
 from smiledet.detection.search import scan
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Image
-from smiledet.sources.base import Source
+from smiledet.sources.base import USUAL_FPS, Source
 from smiledet.sources.choose import create_source
-
-USUAL_FPS = 30.0
-"""Of what says no rate of its own: a folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smiledet.alignment.similarity import Target, distortion, fit_affine
+from smiledet.alignment.similarity import Target, affine_of, distortion, match
 from smiledet.frame import ChipSpec
 from smiledet.lab.training.recipe import Finish, TeacherRecipe
 from smiledet.tasks.base import get_task
@@ -75,7 +75,7 @@ def test_the_affine_map_may_shear(study):
     template = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     skewed = template @ np.array([[1.0, 0.0], [0.6, 1.0]])
     fitted = aligner.fit(skewed, Target.of(template))
-    assert fitted == pytest.approx(fit_affine(skewed, template))
+    assert fitted == pytest.approx(affine_of(match(skewed, Target.of(template))))
     assert distortion(fitted) > 1.5
 
 

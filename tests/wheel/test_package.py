@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-
-LIMIT = 120
-
-
-def run(command: list[object], folder: Path, packages: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    if packages is not None:
-        environment["PYTHONPATH"] = str(packages)
-    words = [str(word) for word in command]
-    return subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT
-    )
-
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the wheel was installed."""
-    if not (CHECKOUT / "pyproject.toml").is_file():
-        pytest.skip("there is no checkout to build from")
-    for needed in ("build", "hatchling", "pip"):
-        if find_spec(needed) is None:
-            pytest.skip(f"{needed} is not installed")
-    folder = tmp_path_factory.mktemp("wheel")
-    build = ["-m", "build", "--wheel", "--no-isolation", "--outdir", folder, CHECKOUT]
-    done = run([sys.executable, *build], folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = folder.glob("smiledet-*.whl")
-    install = ["-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", folder / "packages", wheel]
-    done = run([sys.executable, *install], folder)
+def installed(wheel, run, tmp_path_factory) -> Path:
+    """The folder into which the wheel was installed, without its dependencies."""
+    folder = tmp_path_factory.mktemp("installed") / "packages"
+    install = ["-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target", folder, wheel]
+    done = run([sys.executable, *install], folder.parent)
     assert done.returncode == 0, done.stderr
-    return folder / "packages"
+    return folder
 
 
 PLACES = """
@@ -52,7 +26,7 @@ print(json.dumps([smiledet.__file__, str(models_folder()), str(configs_folder())
 """
 
 
-def test_everything_comes_from_the_wheel(installed, tmp_path):
+def test_everything_comes_from_the_wheel(installed, run, tmp_path):
     done = run([sys.executable, "-c", PLACES], tmp_path, installed)
     assert done.returncode == 0, done.stderr
     for place in json.loads(done.stdout):
@@ -70,7 +44,7 @@ def test_nothing_but_the_package_is_installed(installed):
         assert name in files
 
 
-def test_benchmarks_of_our_own_figures_stay_in_the_checkout(installed, tmp_path):
+def test_benchmarks_of_our_own_figures_stay_in_the_checkout(installed, run, tmp_path):
     done = run([sys.executable, "-m", "smiledet", "bench", "--help"], tmp_path, installed)
     assert done.returncode == 0, done.stderr
     for target in ("detectors", "models", "pipeline", "stages"):
@@ -80,14 +54,14 @@ def test_benchmarks_of_our_own_figures_stay_in_the_checkout(installed, tmp_path)
         assert not (installed / "smiledet" / "lab" / "benchmark" / target).exists()
 
 
-def test_its_models_are_whole(installed, tmp_path):
+def test_its_models_are_whole(installed, run, tmp_path):
     done = run([sys.executable, "-m", "smiledet", "models", "--check"], tmp_path, installed)
     assert done.returncode == 0, done.stderr
     for name in ("landmarks/ert68", "smile/mobilenet-025", "emotion/mini-xception"):
         assert name in done.stdout
 
 
-def test_it_runs(installed, tmp_path):
+def test_it_runs(installed, run, tmp_path):
     command = ["run", "demo", "--max-frames", 5, "--no-show", "--events", "events.jsonl", "--record", "out.mp4"]
     done = run([sys.executable, "-m", "smiledet", *command], tmp_path, installed)
     assert done.returncode == 0, done.stderr
@@ -96,7 +70,7 @@ def test_it_runs(installed, tmp_path):
     assert (tmp_path / "out.mp4").stat().st_size > 1000
 
 
-def test_its_command_is_there(installed, tmp_path):
+def test_its_command_is_there(installed, run, tmp_path):
     done = run([sys.executable, installed / "bin" / "smiledet", "--version"], tmp_path, installed)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("smiledet ")

@@ -1,0 +1,264 @@
+"""What can be asked of the store of photographs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from smiledet.errors import UsageError
+from smiledet.frame import Box, HeadPose
+from smiledet.photographs.database import Database
+from smiledet.photographs.filtering import ORDERS, Where, in_folders, where, without_task
+from smiledet.photographs.records import (
+    EVERYTHING,
+    FACES,
+    Correction,
+    Edition,
+    Order,
+    PhotographFilter,
+    PhotographRow,
+    Share,
+    StoredFace,
+    StoredFile,
+    StoredPhotograph,
+    StoredReading,
+)
+
+ROW = """
+SELECT p.id, f.path, f.position, c.hash, p.width, p.height, p.taken, p.dated, p.face_count, p.smile, p.doubt,
+    (SELECT mark FROM marks WHERE content = p.content), p.stack, p.place,
+    (SELECT COUNT(*) FROM photographs s WHERE s.stack = p.stack), p.failed
+FROM photographs p JOIN files f ON f.id = p.file JOIN contents c ON c.id = p.content WHERE p.id IN ({ids})
+"""
+
+AT_ONCE = 500
+"""Ids in one query; SQLite before 3.32 took 999 values."""
+
+
+class Queries(Database):
+    """The questions. All are of one edition: what was read with the same tasks, models and settings."""
+
+    _edition: int
+    tasks: Mapping[str, tuple[str, ...]]
+
+    def ids(
+        self, wanted: PhotographFilter = EVERYTHING, order: Order = "name", limit: int = -1, offset: int = 0
+    ) -> list[int]:
+        """The ids of photographs, in order.
+
+        Args:
+            wanted: Which.
+            order: See `Order`.
+            limit: How many at most; -1 for all.
+            offset: How many are passed over first.
+        """
+        with self.reading() as connection:
+            conditions = self._where(connection, wanted)
+            query = f"SELECT p.id FROM photographs p WHERE {conditions} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?"
+            return [row for (row,) in connection.execute(query, [*conditions.values, limit, offset])]
+
+    def count(self, wanted: PhotographFilter = EVERYTHING) -> int:
+        """How many photographs there are."""
+        with self.reading() as connection:
+            conditions = self._where(connection, wanted)
+            query = f"SELECT COUNT(*) FROM photographs p WHERE {conditions}"
+            (count,) = connection.execute(query, conditions.values).fetchone()
+            return int(count)
+
+    def photographs(
+        self, wanted: PhotographFilter = EVERYTHING, order: Order = "name", limit: int = -1, offset: int = 0
+    ) -> list[PhotographRow]:
+        """Photographs as a grid shows them, in order; see `ids`."""
+        return self.rows(self.ids(wanted, order, limit, offset))
+
+    def rows(self, ids: Sequence[int]) -> list[PhotographRow]:
+        """Some photographs as a grid shows them, in the order of the ids; ids that there are not are left out."""
+        found: dict[int, PhotographRow] = {}
+        with self.reading() as connection:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                readings: dict[int, dict[str, tuple[str, float]]] = {}
+                query = (
+                    "SELECT f.photograph, r.task, r.label, r.score, r.corrected FROM faces f "
+                    f"JOIN readings r ON r.face = f.id WHERE f.number = 1 AND f.photograph IN ({marks})"
+                )
+                for photograph, task, label, score, corrected in connection.execute(query, some):
+                    shown = (label, score) if corrected is None else (corrected, 1.0)
+                    readings.setdefault(photograph, {})[task] = shown
+                for values in connection.execute(ROW.format(ids=marks), some):
+                    found[values[0]] = _row(values, self._in_order(readings.get(values[0], {})))
+        return [found[each] for each in ids if each in found]
+
+    def counts(self, wanted: PhotographFilter = EVERYTHING) -> dict[str, dict[str, int]]:
+        """In how many photographs each label is seen, by task; a photograph with several faces counts for each label.
+
+        `FACES` is among the tasks, with the labels of `FACE_COUNTS`. What the filter says of a task's labels does not
+        change the counts of that task: they say what another choice would find.
+        """
+        counts: dict[str, dict[str, int]] = {task: {} for task in (FACES, *self.tasks)}
+        with self.reading() as connection:
+            for task in (None, *wanted.labels):
+                chosen = wanted if task is None else without_task(wanted, task)
+                for name, label, count in self._count(connection, chosen, task):
+                    if (task is None) == (name not in wanted.labels):
+                        counts.setdefault(name, {})[label] = count
+        return counts
+
+    def photograph(self, photograph: int) -> StoredPhotograph:
+        """All that is known of a photograph.
+
+        Raises:
+            UsageError: There is none of that id.
+        """
+        rows = self.rows([photograph])
+        if not rows:
+            raise UsageError(f"no photograph {photograph} in the store {self.path}")
+        row = rows[0]
+        with self.reading() as connection:
+            columns = "content, sharpness, phash, detector, turned, stack"
+            content, sharpness, phash, detector, turned, stack = connection.execute(
+                f"SELECT {columns} FROM photographs WHERE id = ?", [photograph]
+            ).fetchone()
+            files = connection.execute(
+                "SELECT path, mtime_ns, bytes, position FROM files WHERE content = ? ORDER BY natural", [content]
+            ).fetchall()
+            reasons = connection.execute("SELECT reasons FROM stacks WHERE id = ?", [stack]).fetchone()
+        faces = self.faces([photograph])[photograph]
+        told = tuple(json.loads(reasons[0]).get(str(photograph), ())) if reasons else ()
+        copies = tuple(StoredFile(_path(path), row.hash, *rest) for path, *rest in files)
+        return StoredPhotograph(row, faces, copies, sharpness, phash, detector, turned, told)
+
+    def faces(self, ids: Iterable[int]) -> dict[int, tuple[StoredFace, ...]]:
+        """The faces of photographs, the largest first."""
+        found: dict[int, tuple[StoredFace, ...]] = {}
+        with self.reading() as connection:
+            for photograph in ids:
+                readings: dict[int, dict[str, StoredReading]] = {}
+                query = (
+                    "SELECT r.face, r.task, r.label, r.score, r.scores, r.corrected FROM readings r "
+                    "JOIN faces f ON f.id = r.face WHERE f.photograph = ?"
+                )
+                for face, task, label, score, scores, corrected in connection.execute(query, [photograph]):
+                    named = dict(zip(self.tasks[task], array("f", scores), strict=True))
+                    told, sure = (label, score) if corrected is None else (corrected, 1.0)
+                    readings.setdefault(face, {})[task] = StoredReading(told, sure, named, corrected is not None)
+                query = (
+                    "SELECT id, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
+                    "smile_intensity, sharpness FROM faces WHERE photograph = ? ORDER BY number"
+                )
+                found[photograph] = tuple(
+                    StoredFace(
+                        face,
+                        number,
+                        Box(*box),
+                        score,
+                        self._in_order(readings.get(face, {})),
+                        None if pose[0] is None else HeadPose(*pose),
+                        *rest,
+                    )
+                    for face, number, *more in connection.execute(query, [photograph])
+                    for box, score, pose, rest in [(more[:4], more[4], more[5:8], more[8:])]
+                )
+        return found
+
+    def corrections(self) -> Iterator[Correction]:
+        """Every label that a person gave, of photographs that are there, in the order in which they were given."""
+        query = (
+            "SELECT f.path, f.position, c.x, c.y, c.width, c.height, c.task, c.label, c.at FROM corrections c "
+            "JOIN files f ON f.id = (SELECT id FROM files WHERE content = c.content ORDER BY natural LIMIT 1) "
+            "ORDER BY c.id"
+        )
+        with self.reading() as connection:
+            for path, position, x, y, width, height, *rest in connection.execute(query).fetchall():
+                yield Correction(_path(path), position, Box(x, y, width, height), *rest)
+
+    def timeline(
+        self, wanted: PhotographFilter = EVERYTHING, unit: Literal["day", "month", "year"] = "month"
+    ) -> list[Share]:
+        """Photographs, faces and smiles by date, the earliest first."""
+        length = {"day": 10, "month": 7, "year": 4}[unit]
+        return self._shares(wanted, f"substr(p.dated, 1, {length})", "")
+
+    def by_folder(self, wanted: PhotographFilter = EVERYTHING) -> list[Share]:
+        """Photographs, faces and smiles by folder; of a photograph with several files by that of its first."""
+        return self._shares(wanted, "f.folder", "JOIN files f ON f.id = p.file")
+
+    def _shares(self, wanted: PhotographFilter, part: str, join: str) -> list[Share]:
+        with self.reading() as connection:
+            conditions = self._where(connection, wanted)
+            query = (
+                f"SELECT {part}, COUNT(*), SUM(p.face_count), AVG(p.smile) FROM photographs p {join} "
+                f"WHERE {conditions} GROUP BY 1 ORDER BY 1"
+            )
+            found = connection.execute(query, conditions.values).fetchall()
+        return [Share(os.fsdecode(name), *rest) for name, *rest in found]
+
+    def _count(
+        self, connection: sqlite3.Connection, wanted: PhotographFilter, task: str | None
+    ) -> list[tuple[str, str, int]]:
+        conditions = self._where(connection, wanted)
+        query = "SELECT task, label, COUNT(*) FROM classes WHERE edition = ?"
+        values: list[Any] = [self._edition]
+        if task is not None:
+            query, values = f"{query} AND task = ?", [*values, task]
+        if len(conditions.conditions) > len(where(EVERYTHING, 0).conditions):
+            query += f" AND photograph IN (SELECT p.id FROM photographs p WHERE {conditions})"
+            values += conditions.values
+        return connection.execute(f"{query} GROUP BY task, label", values).fetchall()
+
+    def _where(self, connection: sqlite3.Connection, wanted: PhotographFilter) -> Where:
+        """The conditions, without that on folders where no file lies elsewhere: it takes the most time."""
+        if wanted.folders:
+            inside, values = in_folders(wanted.folders)
+            elsewhere = f"SELECT 1 FROM files WHERE NOT ({inside}) LIMIT 1"
+            if connection.execute(elsewhere, values).fetchone() is None:
+                wanted = replace(wanted, folders=())
+        return where(wanted, self._edition)
+
+    def _in_order(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        return {task: found[task] for task in self.tasks if task in found}
+
+
+def read_edition(tasks: str) -> dict[str, tuple[str, ...]]:
+    """The tasks of an edition, as the table has them."""
+    return {name: tuple(labels) for name, labels in json.loads(tasks)}
+
+
+def write_edition(edition: Edition) -> str:
+    """The tasks of an edition for the table."""
+    return json.dumps([[name, labels] for name, labels in edition.tasks.items()])
+
+
+def _row(values: Sequence[Any], readings: Mapping[str, tuple[str, float]]) -> PhotographRow:
+    (row, path), between, (mark, stack, place, size, failed) = values[:2], values[2:11], values[11:]
+    position, content, width, height, taken, dated, faces, smile, doubt = between
+    return PhotographRow(
+        id=row,
+        path=_path(path),
+        position=position,
+        hash=content,
+        width=width,
+        height=height,
+        taken=taken,
+        dated=dated,
+        face_count=faces,
+        readings=readings,
+        smile=smile,
+        doubt=doubt,
+        mark=mark,
+        stack=stack,
+        place=place,
+        stack_size=size or 1,
+        failed=failed,
+    )
+
+
+def _path(stored: bytes) -> Path:
+    return Path(os.fsdecode(stored))
