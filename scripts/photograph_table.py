@@ -29,7 +29,7 @@ from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import Box, Detection, Image, Points
 from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
-from smiledet.lab.training.detector.pictures import is_held_out
+from smiledet.lab.training.detector.sets import is_held_out
 from smiledet.lab.training.evaluation.held_out import HELD_OUT
 from smiledet.lab.training.evaluation.tables import markdown
 
@@ -67,9 +67,7 @@ def portrait(face: AnnotatedFace, size: tuple[int, int]) -> Scene:
     shift = (np.array(size) - scale * np.array([width, height])) / 2
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    drawn = cv2.warpAffine(
-        shrunk(image, scale), halves(matrix, scale), size, flags=flags, borderValue=(AROUND,) * 3
-    )
+    drawn = cv2.warpAffine(shrunk(image, scale), halves(matrix, scale), size, flags=flags, borderValue=(AROUND,) * 3)
     return Scene(np.asarray(drawn, np.uint8), (place(face.points * scale + shift),))
 
 

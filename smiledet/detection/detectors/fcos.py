@@ -117,7 +117,7 @@ def suppressed(rows: Rows, overlap: float = OVERLAP) -> Rows:
         return rows
     boxes = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], axis=1)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 4].tolist(), 0.0, overlap)
-    return rows[np.sort(np.asarray(kept, int).ravel())]
+    return np.asarray(rows[np.sort(np.asarray(kept, int).ravel())])
 
 
 class FcosDetector(FaceDetector):

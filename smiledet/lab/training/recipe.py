@@ -335,6 +335,11 @@ def quick_proposals(recipe: ProposalRecipe) -> ProposalRecipe:
     return replace(recipe, count=40, epochs=1, steps=4, batch=16)
 
 
+def quick_detector(recipe: DetectorRecipe) -> DetectorRecipe:
+    """The recipe as a trial: a few steps on a few pictures, to see that it still works."""
+    return replace(recipe, count=40, frames=2, epochs=1, steps=4, pixels=4 * min(recipe.sides) ** 2)
+
+
 def quick_classifier(recipe: ClassifierRecipe) -> ClassifierRecipe:
     """The recipe as a trial: an epoch of each phase on a few photographs, to see that it still works."""
     small = min(1, recipe.schedule.small_epochs)

@@ -20,24 +20,25 @@ RARE = -4.0
 """Bias of the scores as training begins: a face is rare, else the first steps are lost on learning that."""
 
 
-def build(channels: Sequence[int], blocks: Sequence[int]) -> keras.Model:
+def build(channels: Sequence[int], blocks: Sequence[int], side: int | None = None) -> keras.Model:
     """The network, from grey pixels 0 … 255 (n, height, width, 1), sides multiples of 32, to its answers.
 
     Args:
         channels: Of the maps at a half and a quarter of the side, and of all smaller ones.
         blocks: Separable convolutions at a quarter, an eighth, a sixteenth and a thirty-second.
+        side: Of the pictures, a multiple of 32; None for any.
 
     Returns:
         A model with one output a stride, float32 (n, height / stride, width / stride, ANSWERS).
     """
     first, second, width = channels
-    pixels = keras.Input((None, None, 1), name="pixels")
+    pixels = keras.Input((side, side, 1), name="pixels")
     seen = layers.Rescaling(1 / 128)(pixels)
     seen = _convolution(seen, first, 2)
     seen = _convolution(seen, second, 2)
     for _ in range(blocks[0]):
         seen = _separable(seen, second)
-    maps = []
+    maps: list[Any] = []
     for count in blocks[1:]:
         seen = _separable(seen, width, 2) if maps else _convolution(seen, width, 2)
         for _ in range(count):
@@ -82,5 +83,3 @@ def _head(seen: Any, width: int) -> Any:
     seen = _separable(seen, width)
     score = layers.Conv2D(1, 1, bias_initializer=keras.initializers.Constant(RARE))(seen)
     return layers.Concatenate()([score, layers.Conv2D(ANSWERS - 1, 1)(seen)])
-
-

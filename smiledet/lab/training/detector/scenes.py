@@ -15,9 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.frame import GreyImage
+from smiledet.lab.training.detector.geometry import (
+    areas,
+    contrast,
+    inside,
+    moved_boxes,
+    moved_points,
+    placed,
+    share,
+    warped,
+)
+from smiledet.lab.training.detector.pasting import blend, from_corner, occluded, piece
 from smiledet.lab.training.detector.pictures import FacePicture, Rows
 from smiledet.lab.training.detector.wear import sharpness_lost, worn
-from smiledet.lab.training.faces.occlusions import OCCLUSIONS
 
 SMALLEST, LARGEST = 9.0, 1.0
 """Side of the smallest face, in pixels, and of the largest, in the scene's side."""
@@ -34,13 +44,8 @@ TURNED = 60.0
 WHOLE, PART = 0.75, 0.15
 """Share of a box that lies in the scene, uncovered: from the first on it is a face, below the second it is gone."""
 
-OCCLUDED = 0.12
-"""Share of the pasted faces over which something is drawn."""
-
 MIRRORED = [1, 0, 2, 4, 3]
 """The five points of a mirror image."""
-
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -61,18 +66,18 @@ class Scene:
 
     def cover(self, mask: npt.NDArray[np.uint8]) -> None:
         """Forget faces that something was pasted over."""
-        left = np.array([1 - _share(mask, box) for box in self.boxes])
+        left = np.array([1 - share(mask, box) for box in self.boxes])
         if len(left):
             self.doubtful = np.concatenate([self.doubtful, self.boxes[(left < 0.97) & (left > PART)]])
             self.boxes, self.points = self.boxes[left >= 0.97], self.points[left >= 0.97]
-        gone = np.array([_share(mask, box) > 1 - PART for box in self.doubtful], bool)
+        gone = np.array([share(mask, box) > 1 - PART for box in self.doubtful], bool)
         self.doubtful = self.doubtful[~gone] if len(gone) else self.doubtful
 
     def add(self, boxes: Rows, points: Rows, doubtful: Rows) -> None:
         """Note faces that were pasted."""
         side = self.grey.shape[0]
-        seen = np.array([_inside(box, side) for box in boxes])
-        small = np.sqrt(_areas(boxes)) < SMALLEST
+        seen = np.array([inside(box, side) for box in boxes])
+        small = np.sqrt(areas(boxes)) < SMALLEST
         there = (seen >= WHOLE) & ~small if len(boxes) else np.empty(0, bool)
         unclear = (seen > PART) & ~there if len(boxes) else np.empty(0, bool)
         self.boxes = np.concatenate([self.boxes, boxes[there]])
@@ -135,8 +140,8 @@ def compose(pictures: Pictures, side: int, generator: np.random.Generator) -> Sc
     if generator.random() < 0.5:
         _mirror(scene)
     scene.grey, blur = worn(scene.grey, generator)
-    lost = np.sqrt(_areas(scene.boxes)) < sharpness_lost(blur)
-    lost |= np.array([_contrast(scene.grey, box) < CONTRAST for box in scene.boxes], bool)
+    lost = np.sqrt(areas(scene.boxes)) < sharpness_lost(blur)
+    lost |= np.array([contrast(scene.grey, box) < CONTRAST for box in scene.boxes], bool)
     scene.doubtful = np.concatenate([scene.doubtful, scene.boxes[lost]])
     scene.boxes, scene.points = scene.boxes[~lost], scene.points[~lost]
     return scene
@@ -157,13 +162,13 @@ def _background(pictures: Pictures, side: int, generator: np.random.Generator) -
     else:
         picture = pictures.face(generator)
         box = picture.boxes[0]
-        zoom = _log_uniform(generator, 14, 0.8 * side) / float(np.sqrt(_areas(box[None])[0]))
+        zoom = _log_uniform(generator, 14, 0.8 * side) / float(np.sqrt(areas(box[None])[0]))
         turn = float(generator.choice([90, 180, 270])) + float(generator.uniform(-10, 10))
         border = cv2.BORDER_REPLICATE  # a mirror image of what stands on its head stands upright
     height, width = picture.grey.shape
     middle = generator.uniform(0.3, 0.7, 2) * (width, height)
-    matrix = _map(middle, zoom, turn, 1.0, np.array([side, side]) / 2)
-    return _warped(picture.grey, matrix, (side, side), border)
+    matrix = placed(middle, zoom, turn, 1.0, np.array([side, side]) / 2)
+    return warped(picture.grey, matrix, (side, side), border)
 
 
 def _paste(
@@ -180,115 +185,28 @@ def _paste(
     """
     side = scene.grey.shape[0]
     box = picture.boxes[int(generator.integers(len(picture.boxes)))]
-    zoom = min(size / float(np.sqrt(_areas(box[None])[0])), MOST_ENLARGED)
+    zoom = min(size / float(np.sqrt(areas(box[None])[0])), MOST_ENLARGED)
     turn = float(generator.uniform(-TURNED, TURNED)) if generator.random() < 0.3 else float(generator.normal(0, 8))
     stretch = float(np.exp(generator.normal(0, 0.05)))
     reach = min(0.45, 0.35 * size / side)
     place = generator.uniform(reach, 1 - reach, 2) * side
-    matrix = _map((box[:2] + box[2:]) / 2, zoom, turn, stretch, place)
-    grey = _occluded(picture, generator)
+    matrix = placed((box[:2] + box[2:]) / 2, zoom, turn, stretch, place)
+    grey = occluded(picture, generator)
     if whole and not picture.crop and generator.random() < 0.5:  # beyond its edges the picture's last pixels go on
-        scene.grey, mask = _warped(grey, matrix, (side, side), cv2.BORDER_REPLICATE), np.full((side, side), 255, np.uint8)
+        scene.grey, mask = (
+            warped(grey, matrix, (side, side), cv2.BORDER_REPLICATE),
+            np.full((side, side), 255, np.uint8),
+        )
     else:
-        piece, fill = _piece(picture, box, generator, whole)
-        mask = _blend(scene.grey, grey[piece], fill, _from_corner(matrix, (piece[1].start, piece[0].start)))
+        (rows, columns), fill = piece(picture, box, generator, whole)
+        corner = (columns.start, rows.start)
+        mask = blend(scene.grey, grey[rows, columns], fill, from_corner(matrix, corner))
     boxes, points = moved_boxes(picture.boxes, matrix), moved_points(picture.points, matrix)
-    shown = np.array([_share(mask, moved) > 0.8 for moved in boxes], bool)
+    shown = np.array([share(mask, moved) > 0.8 for moved in boxes], bool)
     others = np.concatenate([boxes[~shown], moved_boxes(picture.doubtful, matrix)])
-    seen = np.array([_share(mask, moved) > PART for moved in others], bool)
+    seen = np.array([share(mask, moved) > PART for moved in others], bool)
     scene.cover(mask)
     scene.add(boxes[shown], points[shown], others[seen] if len(others) else others)
-
-
-def _occluded(picture: FacePicture, generator: np.random.Generator) -> GreyImage:
-    """The picture, now and then with something drawn over its faces."""
-    if generator.random() >= OCCLUDED:
-        return picture.grey
-    grey = picture.grey.copy()
-    draw = OCCLUSIONS[list(OCCLUSIONS)[int(generator.integers(len(OCCLUSIONS)))]]
-    for points in picture.points:
-        draw(grey, points, generator)
-    return grey
-
-
-def _piece(
-    picture: FacePicture, box: Rows, generator: np.random.Generator, whole: bool
-) -> tuple[tuple[slice, slice], GreyImage]:
-    """What is shown of a picture: rows and columns, and how far each pixel there is, 0 to 255."""
-    height, width = picture.grey.shape
-    left, top, right, bottom = 0, 0, width, height
-    round_one = False
-    if not whole or picture.crop:
-        kind = generator.random()
-        round_one = kind < 0.3
-        middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2
-        reach = half * (1.6 if round_one else generator.uniform(1.2, 2.4, 2))
-        if kind < 0.7:
-            left, top = (int(value) for value in np.maximum(0, middle - reach))
-            right, bottom = (int(value) for value in np.minimum(np.ceil(middle + reach), (width, height)))
-    fill = np.full((max(1, bottom - top), max(1, right - left)), 255, np.uint8)
-    if round_one:
-        fill[:] = 0
-        centre, axes = tuple(map(int, middle - (left, top))), tuple(map(int, half * generator.uniform(1.1, 1.4)))
-        cv2.ellipse(fill, centre, axes, 0, 0, 360, 255, -1)
-        fill = np.asarray(cv2.blur(fill, (max(1, int(0.25 * half[0])),) * 2), np.uint8)
-        fill[:1] = fill[-1:] = fill[:, :1] = fill[:, -1:] = 0
-    return (slice(top, top + fill.shape[0]), slice(left, left + fill.shape[1])), fill
-
-
-def _from_corner(matrix: Matrix, corner: tuple[int, int]) -> Matrix:
-    """The map of a picture's piece that begins at a corner, (x, y)."""
-    return np.column_stack([matrix[:, :2], matrix[:, 2] + matrix[:, :2] @ corner])
-
-
-def _blend(scene: GreyImage, grey: GreyImage, fill: GreyImage, matrix: Matrix) -> npt.NDArray[np.uint8]:
-    """Draw a piece into a scene, changed in place; returns how far each of its pixels is covered, 0 to 255."""
-    side = scene.shape[0]
-    height, width = grey.shape
-    corners = moved_points(np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32), matrix)
-    left, top = (int(value) for value in np.clip(corners.min(axis=0) - 1, 0, side))
-    right, bottom = (int(value) for value in np.clip(np.ceil(corners.max(axis=0)) + 1, 0, side))
-    covered = np.zeros((side, side), np.uint8)
-    if right > left and bottom > top:
-        size, there = (right - left, bottom - top), (slice(top, bottom), slice(left, right))
-        inside = np.column_stack([matrix[:, :2], matrix[:, 2] - (left, top)])
-        drawn = _warped(grey, inside, size, cv2.BORDER_REPLICATE).astype(np.int32)
-        mask = _warped(fill, inside, size, cv2.BORDER_CONSTANT)
-        covered[there] = mask
-        scene[there] += ((drawn - scene[there]) * mask.astype(np.int32) // 255).astype(np.uint8)
-    return covered
-
-
-def _map(middle: npt.ArrayLike, zoom: float, turn: float, stretch: float, place: npt.ArrayLike) -> Matrix:
-    """The affine map, (2, 3), that turns and resizes a picture and brings a point of it to a place."""
-    angle = np.deg2rad(turn)
-    linear = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    linear = linear @ np.diag([stretch, 1 / stretch])
-    return np.column_stack([linear, np.asarray(place) - linear @ np.asarray(middle, np.float64)])
-
-
-def _warped(grey: GreyImage, matrix: Matrix, size: tuple[int, int], border: int) -> GreyImage:
-    """A picture moved, of a size (width, height), averaged where it shrinks."""
-    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if zoom < 0.7:
-        small = (max(1, round(grey.shape[1] * zoom)), max(1, round(grey.shape[0] * zoom)))
-        own = np.array([grey.shape[1] / small[0], grey.shape[0] / small[1]])
-        grey = np.asarray(cv2.resize(grey, small, interpolation=cv2.INTER_AREA), np.uint8)
-        matrix = np.column_stack([matrix[:, :2] * own, matrix[:, 2] + matrix[:, :2] @ ((own - 1) / 2)])
-    return np.asarray(cv2.warpAffine(grey, matrix, size, borderMode=border), np.uint8)
-
-
-def moved_points(points: Rows, matrix: Matrix) -> Rows:
-    """Points (…, 2) under an affine map."""
-    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float32)
-
-
-def moved_boxes(boxes: Rows, matrix: Matrix) -> Rows:
-    """Boxes (n, 4) under an affine map: about the ellipses inscribed in them, which hold what of a face is turned."""
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2
-    middle = moved_points((boxes[:, 2:] + boxes[:, :2]) / 2, matrix)
-    reach = np.sqrt((half**2) @ (matrix[:, :2].T ** 2))
-    return np.asarray(np.concatenate([middle - reach, middle + reach], axis=1), np.float32)
 
 
 def _mirror(scene: Scene) -> None:
@@ -298,30 +216,6 @@ def _mirror(scene: Scene) -> None:
         rows[:, [0, 2]] = side - rows[:, [2, 0]]
     scene.points = scene.points[:, MIRRORED]
     scene.points[..., 0] = side - 1 - scene.points[..., 0]
-
-
-def _areas(boxes: Rows) -> npt.NDArray[np.float32]:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
-
-
-def _inside(box: Rows, side: int) -> float:
-    """Share of a box that lies in the scene."""
-    sides = np.clip(box[2:], 0, side) - np.clip(box[:2], 0, side)
-    return float(sides.prod() / max(1e-6, _areas(box[None])[0]))
-
-
-def _contrast(grey: GreyImage, box: Rows) -> float:
-    """Standard deviation of what a box frames, in grey levels."""
-    left, top, right, bottom = (int(value) for value in np.rint(np.clip(box, 0, grey.shape[0])))
-    piece = grey[top:bottom, left:right]
-    return float(cv2.meanStdDev(piece)[1][0, 0]) if piece.size else 0.0
-
-
-def _share(mask: npt.NDArray[np.uint8], box: Rows) -> float:
-    """How much of what of a box lies in the scene a mask covers, 0 to 1; 0 where nothing of it does."""
-    left, top, right, bottom = (int(value) for value in np.rint(np.clip(box, 0, mask.shape[0])))
-    piece = mask[top:bottom, left:right]
-    return float(piece.mean()) / 255 if piece.size else 0.0
 
 
 def _log_uniform(generator: np.random.Generator, low: float, high: float) -> float:

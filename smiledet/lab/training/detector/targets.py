@@ -47,7 +47,7 @@ def targets(scene: Scene) -> npt.NDArray[np.float32]:
 
 def _map_targets(scene: Scene, count: int, stride: int, low: float, high: float) -> npt.NDArray[np.float32]:
     cells = np.zeros((count, count, ANSWERS), np.float32)
-    middles = np.arange(count) + 0.5
+    middles: npt.NDArray[np.float64] = np.arange(count, dtype=np.float64) + 0.5
     for box in scene.doubtful / stride:
         cells[_about(box, middles, 0.5)] = UNKNOWN, *[0] * (ANSWERS - 1)
     sides = np.sqrt((scene.boxes[:, 2:] - scene.boxes[:, :2]).prod(axis=1))
@@ -76,7 +76,7 @@ def _about(box: Rows, middles: npt.NDArray[np.float64], reach: float) -> tuple[A
     (x, y), (width, height) = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
     columns = np.flatnonzero(np.abs(middles - x) <= max(reach * width, NEAREST))
     rows = np.flatnonzero(np.abs(middles - y) <= max(reach * height, NEAREST))
-    return np.ix_(rows, columns)
+    return rows[:, None], columns[None]
 
 
 def loss(wanted: Any, answered: Any) -> Any:

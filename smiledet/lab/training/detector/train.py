@@ -18,8 +18,8 @@ from smiledet.lab.training.detector.scenes import Pictures, compose
 from smiledet.lab.training.detector.targets import loss, targets
 from smiledet.lab.training.recipe import DetectorRecipe
 
-WARMUP, DECAY = 0.01, 0.3
-"""Shares of the steps in which the learning rate rises and falls; it is level between them."""
+WARMUP, DECAY = 120, 0.3
+"""Steps in which the learning rate rises, and the share of all in which it falls at the end; between them it stays."""
 
 WEIGHTS = "latest.weights.h5"
 """The weights, averaged, after the last epoch that was finished."""
@@ -70,8 +70,9 @@ class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step."""
-        done = keras.ops.cast(step, "float32") / self._steps
-        return self._peak * keras.ops.clip(keras.ops.minimum((done + 1e-5) / WARMUP, (1 - done) / DECAY), 0.0, 1.0)
+        step = keras.ops.cast(step, "float32")
+        rising, falling = (step + 1) / WARMUP, (1 - step / self._steps) / DECAY
+        return self._peak * keras.ops.clip(keras.ops.minimum(rising, falling), 0.0, 1.0)
 
     def get_config(self) -> dict[str, Any]:
         """What makes it again."""
@@ -92,11 +93,14 @@ def train_detector(pictures: Sequence[FacePicture], recipe: DetectorRecipe, outp
         The network, with averaged weights.
 
     Raises:
-        UsageError: No picture shows a face, or a side of the recipe is no multiple of 32.
+        UsageError: No picture shows a face, or the recipe's network or sides cannot be.
     """
     if not any(len(picture.boxes) for picture in pictures):
         raise UsageError("none of the photographs shows a face that can be learnt from")
-    if any(side % 32 or side < 64 for side in recipe.sides):
+    if (len(recipe.channels), len(recipe.blocks)) != (3, 4) or min(recipe.channels) < 1 or min(recipe.blocks) < 0:
+        given = f"channels are {list(recipe.channels)}, blocks {list(recipe.blocks)}"
+        raise UsageError(f"{given}: expected three channels and four blocks")
+    if not recipe.sides or any(side % 32 or side < 64 for side in recipe.sides):
         raise UsageError(f"sides are {list(recipe.sides)}: expected multiples of 32, at least 64")
     keras.utils.set_random_seed(recipe.seed)
     network = build(recipe.channels, recipe.blocks)

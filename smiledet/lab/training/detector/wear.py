@@ -47,6 +47,6 @@ def _lit(grey: GreyImage, generator: np.random.Generator) -> GreyImage:
         levels = (levels - 127) * generator.uniform(0.5, 1.35) + 127 + generator.normal(0, 22)
     lit = np.asarray(cv2.LUT(grey, np.clip(levels, 0, 255).astype(np.uint8)), np.uint8)
     if generator.random() < 0.08:
-        ramp = np.linspace(*generator.uniform(0.25, 1.3, 2), grey.shape[1], dtype=np.float32)
+        ramp = np.linspace(generator.uniform(0.25, 1.3), generator.uniform(0.25, 1.3), len(grey), dtype=np.float32)
         lit = np.asarray(np.clip(lit * (ramp if generator.random() < 0.6 else ramp[:, None]), 0, 255), np.uint8)
     return lit

@@ -31,7 +31,7 @@ def _axes(points: Points) -> tuple[Points, Points, Points]:
 
 
 def _fixed(values: npt.NDArray[np.floating]) -> npt.NDArray[np.int32]:
-    return np.rint(np.asarray(values) * (1 << SUBPIXEL)).astype(np.int32)
+    return np.asarray(np.rint(np.asarray(values) * (1 << SUBPIXEL)), np.int32)
 
 
 def draw_glasses(grey: GreyImage, points: Points, generator: np.random.Generator) -> None:
