@@ -24,7 +24,10 @@ from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_
 INTERRUPTED = 130
 
 
-ORDER = ("run", "images", "models", "platform", "train", "evaluate", "export", "explain", "datasets", "bench")
+ORDER = (
+    *("run", "images", "gallery", "demo-photos", "models", "platform"),
+    *("train", "evaluate", "export", "explain", "datasets", "bench"),
+)
 """Commands in the order in which people come to need them; any other follows."""
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -35,8 +38,13 @@ COMPLETION = "--print-completion"
 
 def command_names() -> list[str]:
     """The commands that there are: one a file in this folder, in the order of `ORDER`."""
-    found = [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]
+    found = [module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_")]
     return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def _module(command: str) -> str:
+    """The name of a command's file, without its suffix."""
+    return command.replace("-", "_")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,7 +83,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _summary(command: str) -> tuple[str, str]:
     """The first line of a command's docstring and its first example, without importing it."""
     # Not parsed: that of every command would take a tenth of the time in which a run starts.
-    with Path(__path__[0], f"{command}.py").open(encoding="utf-8") as source:
+    with Path(__path__[0], f"{_module(command)}.py").open(encoding="utf-8") as source:
         first = source.readline().strip().strip('"')
         example = next((line.strip() for line in source if line.startswith(f"  smiledet {command}")), "")
         return first, example
@@ -98,7 +106,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         if command not in (name, EVERY):
             commands.add_parser(name, help=summary)
             continue
-        module = import_module(f"smiledet.cli.{name}")
+        module = import_module(f"smiledet.cli.{_module(name)}")
         chosen = commands.add_parser(
             name,
             help=summary,

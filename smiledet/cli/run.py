@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
         "- for JSON lines on standard output",
     )
+    add_serve(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -105,7 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
     _check_outputs(arguments)
-    only_watched = window is not None and not any(_output_files(arguments))
+    watched = window is not None or arguments.serve is not None
+    only_watched = watched and not any(_output_files(arguments))
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
@@ -135,10 +138,14 @@ def _run_open(
     with ExitStack() as stack:
         tally = Tally(_progress(arguments, source, stack))
         telemetry = _telemetry(arguments, platform, stack)
-        sinks = [*_file_sinks(arguments, config, source, telemetry), tally]
+        page = page_sink(arguments, config)
+        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *([page] if page is not None else [])]
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, stack)
         pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
+        if page is not None:
+            machine = telemetry.columns if telemetry is not None else None
+            stack.enter_context(served_page(arguments, page, pipeline, source, machine))
         for sink in sinks:  # once everything else is checked: opening empties a file that is there
             stack.enter_context(sink)
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)

@@ -17,16 +17,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from smiledet.detection.around import Surroundings, shrunk_face
 from smiledet.detection.detectors.base import DetectorKind, FaceDetector
-from smiledet.detection.following.scene_cuts import SceneWatch
 from smiledet.detection.following.template_follower import ALIKE, CALM, TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, KnownFace
-from smiledet.detection.following.verifier import Verifier
-from smiledet.detection.scheduling.lost_places import PAUSE, LostPlaces
-from smiledet.detection.scheduling.proposal_network import Proposer, shipped_network
+from smiledet.detection.following.verification import Verifier
+from smiledet.detection.scheduling.changes import SceneWatch
+from smiledet.detection.scheduling.places import PAUSE, LostPlaces, Proposer
+from smiledet.detection.scheduling.proposal_network import shipped_network
 from smiledet.detection.scheduling.sweep import Sweep
-from smiledet.detection.search import DETECTOR_WINDOW
+from smiledet.detection.search import DETECTOR_WINDOW, Surroundings, shrunk_face
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.schema import between
 

@@ -11,7 +11,7 @@ import pytest
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.template_follower import CALM, TemplateFollower
-from smiledet.detection.following.tracker import WORDS, FaceTracker
+from smiledet.detection.following.tracker import ENOUGH_VOTES, FaceTracker
 from smiledet.detection.locator import LARGE, FaceLocator, LocatorSettings
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
@@ -74,7 +74,7 @@ class Eyes:
         return np.diff(self.searches.on).tolist()
 
 
-SETTLING = 3 * WORDS + 6
+SETTLING = 3 * ENOUGH_VOTES + 6
 """Pictures after which the detector has seen a face often enough, on every third."""
 
 
@@ -96,7 +96,7 @@ def test_a_new_one_has_to_be_seen_often_before(show: Draw) -> None:
     eyes = Eyes()
     for _ in range(SETTLING):
         eyes.see(show())
-    assert set(eyes.pauses()[2 : WORDS - 2]) == {3}
+    assert set(eyes.pauses()[2 : ENOUGH_VOTES - 2]) == {3}
 
 
 def test_a_small_one_is_searched_for_as_ever(show: Draw) -> None:

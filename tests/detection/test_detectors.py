@@ -18,7 +18,7 @@ from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_k
 from smiledet.detection.detectors.framing import Framing, framed
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, LocatorSettings
-from smiledet.detection.scheduling.slices import plan_slices
+from smiledet.detection.scheduling.sweep import plan_slices
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box

@@ -13,11 +13,11 @@ import pytest
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
-from smiledet.detection.following.scene_cuts import SceneWatch
 from smiledet.detection.following.template_follower import TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
-from smiledet.detection.following.verifier import Verifier
+from smiledet.detection.following.verification import Verifier
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
+from smiledet.detection.scheduling.changes import SceneWatch
 from smiledet.detection.search import scan
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.detection.image_pyramid import FROM, STEP, evened, shrunk
+from smiledet.detection.search import FROM, STEP, evened, shrunk
 from smiledet.frame import GreyImage
 
 

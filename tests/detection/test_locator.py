@@ -11,7 +11,7 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, distinct
-from smiledet.detection.scheduling.slices import plan_slices
+from smiledet.detection.scheduling.sweep import plan_slices
 from smiledet.detection.search import smallest_face
 from smiledet.frame import Box, Detection
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out

@@ -12,26 +12,20 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
+from smiledet.detection.scheduling.places import FIRST_WAIT, LONGEST_WAIT, MOST_PROPOSED, QUIET, Proposer
 from smiledet.detection.scheduling.proposal_network import (
-    FIRST_WAIT,
-    LONGEST_WAIT,
-    MOST,
-    QUIET,
-    Heat,
-    ProposalNetwork,
-    Proposer,
-    also_proposed,
-    peaks,
-    shipped_network,
-)
-from smiledet.detection.scheduling.pyramid_canvas import (
     BACKGROUND,
     CELL,
     FACE,
     FACE_RANGE,
     SMALLEST,
     STEP,
+    Heat,
+    ProposalNetwork,
     PyramidCanvas,
+    also_proposed,
+    peaks,
+    shipped_network,
 )
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Detection, GreyImage
@@ -230,7 +224,7 @@ class TestProposer:
         witness = Witness(sees=True)
         cells = [(row, column) for row in (5, 15, 25) for column in (5, 15, 25)]
         proposer(witness, *cells).search(GREY, 0.0, ())
-        assert witness.asked == MOST
+        assert witness.asked == MOST_PROPOSED
 
     def test_at_the_edge_and_beyond_the_copies(self) -> None:
         made = proposer(Witness(sees=True), (0, 0), (58, 35))

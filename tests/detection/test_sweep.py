@@ -13,9 +13,9 @@ from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import LocatorSettings, create_locator
 from smiledet.detection.scheduling.changes import CELLS, ENOUGH, NOISE, ChangeWatch, cells_of
-from smiledet.detection.scheduling.lost_places import MOST, LostPlaces
-from smiledet.detection.scheduling.slices import Slice, plan_slices
-from smiledet.detection.scheduling.sweep import SETTLE, Sweep
+from smiledet.detection.scheduling.places import MOST_LOST, LostPlaces
+from smiledet.detection.scheduling.sweep import SETTLE, Sweep, plan_slices
+from smiledet.detection.search import Slice
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
 
@@ -216,11 +216,11 @@ class TestHaunts:
 
     def test_a_bounded_number_of_places_each_once(self) -> None:
         lost_places = LostPlaces(1.0, pause=0.0)
-        for number in range(3 * MOST):
+        for number in range(3 * MOST_LOST):
             lost_places.remember(Box(100 * number, 0, 50, 50), 0.0)
             lost_places.remember(Box(100 * number + 1, 0, 50, 50), 0.0)
         places = lost_places.due(0.1, ())
-        assert [place.x for place in places] == [100 * number + 1 for number in range(2 * MOST, 3 * MOST)]
+        assert [place.x for place in places] == [100 * number + 1 for number in range(2 * MOST_LOST, 3 * MOST_LOST)]
 
     def test_no_memory(self) -> None:
         lost_places = LostPlaces(0.0, pause=0.0)

@@ -14,7 +14,7 @@ from typing import Any, overload
 import cv2
 import numpy.typing as npt
 
-from smiledet.detection.image_pyramid import Corners, evened, shrunk
+from smiledet.detection.search import Corners, evened, shrunk
 from smiledet.frame import Box, GreyImage
 
 SIDE = 32

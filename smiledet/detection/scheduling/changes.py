@@ -1,6 +1,8 @@
-"""Which part of a slice is worth searching: a new face cannot appear where the picture has not changed.
+"""What has changed of the picture: which part of a slice is worth searching, and whether the scene has cut.
 
-Each slice (see `slices`) keeps a tiny picture of when it was last searched, of means over cells of a
+A new face cannot appear where the picture has not changed.
+
+Each slice (see `sweep`) keeps a tiny picture of when it was last searched, of means over cells of a
 sixth of the smallest face sought in it. When its turn comes, a cell has changed where its mean is found neither there
 nor between those of the cells beside it: what only moves by a cell, as before a camera held by hand, as a body that
 sways or a sleeve, is nothing new. Changed cells are counted in windows of the size of a face; where no window has
@@ -10,12 +12,17 @@ faces could cover.
 What is known to be a face is not counted: it is searched for anyway. A change of brightness alone, by whatever factor,
 is taken out first. Viola-Jones is capricious, though, and may have missed a face that was there all the time: a slice
 is searched whole, changed or not, at a slower pace; and where a face was seen once, it is looked for more often (see
-`smiledet.detection.scheduling.lost_places`).
+`smiledet.detection.scheduling.places`).
 
 How it was set: of 450 portraits pasted at random into three clips, one to two times the smallest face large, 97 to
 100 % count as new half a second later. Of the clips' own half seconds, 2 to 28 % of the picture were to be searched
 with one person before the camera and a fifth to a half with people at a table; a plain difference of larger cells
 would have had 31 to 99 % searched.
+
+After a cut the picture has nothing to do with the one before. A tiny picture of some forty by twenty-four pixels is
+taken by leaving out, which costs hundredths of a millisecond. Of the clips that this was set on, hard cuts
+leave a correlation of 0.0 to 0.25 and a mean difference of 28 to 66 grey levels; whatever moves between cuts leaves 0.7
+or more.
 """
 
 from __future__ import annotations
@@ -28,7 +35,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.scheduling.slices import Slice
+from smiledet.detection.search import Slice
 from smiledet.frame import Box, GreyImage
 
 CELLS = 6
@@ -52,6 +59,15 @@ BESIDE = np.ones((3, 3), np.uint8)
 
 Cells = npt.NDArray[np.float32]
 Changed = npt.NDArray[np.float32]
+
+ROWS = 24
+"""Height of the tiny picture, about, in pixels."""
+
+RELATED = 0.5
+"""Correlation of two tiny pictures from which they show one scene."""
+
+DIFFERENT = 12.0
+"""Mean difference in grey levels, brightness apart, below which one scene: noise in the dark looks like nothing."""
 
 
 class ChangeWatch:
@@ -156,3 +172,42 @@ def _brightness(cells: Cells, seen: Cells) -> float:
 
 def _area(part: Slice) -> int:
     return (part.right - part.left) * (part.bottom - part.top)
+
+
+class SceneWatch:
+    """Compares each picture with the one before. It belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._last: GreyImage | None = None
+
+    def is_cut(self, grey: GreyImage) -> bool:
+        """Whether the picture has nothing to do with the last one that was asked about; False of the first.
+
+        Args:
+            grey: Grey uint8 (height, width).
+        """
+        tiny = _tiny(grey)
+        last, self._last = self._last, tiny
+        if last is None or last.shape != tiny.shape or not tiny.size:
+            return False
+        # As nearly always: taking out the means at most doubles the difference. One call, where the rest is ten.
+        if 2.001 * cv2.norm(tiny, last, cv2.NORM_L1) < DIFFERENT * tiny.size:
+            return False
+        now, then = _centred(tiny), _centred(last)
+        if float(np.abs(now - then).mean()) < DIFFERENT:
+            return False
+        contrast = float(np.sqrt((now * now).sum() * (then * then).sum()))
+        return float((now * then).sum()) < RELATED * contrast if contrast > 0 else True
+
+
+def _tiny(grey: GreyImage) -> GreyImage:
+    """Every so many-th pixel, uint8, about (24, 40)."""
+    step = max(1, min(grey.shape) // ROWS)
+    return np.ascontiguousarray(grey[step // 2 :: step, step // 2 :: step])
+
+
+def _centred(tiny: GreyImage) -> npt.NDArray[np.float32]:
+    """Without the mean."""
+    values = tiny.astype(np.float32)
+    centred: npt.NDArray[np.float32] = values - values.mean()
+    return centred

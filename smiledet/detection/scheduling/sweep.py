@@ -1,23 +1,70 @@
 """Searching the whole picture again and again, spread over time.
 
-The slices (see `slices`) take their turns, so many a second that all of them come round within an
-interval; of a slice only what has changed is searched (see `changes`). Where all of them are due at
-once, on the first picture, after a cut or a loss, the picture is searched in one go. A new scene is looked at twice
-before what stays as it was can wait: Viola-Jones sees a small face now and misses it then.
+A scan at once would hold up a live picture for more than a frame. So it is cut into slices, each cheap enough for one:
+sizes are split into octaves, and the finest octaves into strips that overlap by the largest face sought in them, so
+that every face lies wholly inside some strip.
+
+The slices take their turns, so many a second that all of them come round within an interval; of a slice only what has
+changed is searched (see `changes`). Where all of them are due at once, on the first picture, after a cut or a loss, the
+picture is searched in one go. A new scene is looked at twice before what stays as it was can wait: Viola-Jones sees a
+small face now and misses it then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
-from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.detection.scheduling.changes import ChangeWatch
-from smiledet.detection.scheduling.slices import Slice, plan_slices
-from smiledet.detection.search import scan, smallest_face
+from smiledet.detection.search import Slice, moved, scan, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
+
+OVERLAP = 1.3
+"""How far an octave's sizes reach into the next one's: a face needs hits at neighbouring sizes to be believed."""
 
 SETTLE = 0.5
 """Seconds of a new scene in which everything is searched in turn, changed or not."""
+
+
+def plan_slices(width: int, height: int, min_face: int, needs: Needs | None = None) -> tuple[Slice, ...]:
+    """Slices that together search a picture for every face of at least `min_face` pixels.
+
+    >>> [(each.left, each.right, each.min_face) for each in plan_slices(640, 360, 48)]
+    [(0, 382, 48), (258, 640, 48), (0, 640, 96), (0, 640, 192)]
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        min_face: Side of the smallest face sought, in pixels, at least the detector's `needs.smallest`.
+        needs: Of the detector; None for Viola-Jones' cascade.
+    """
+    needs = needs or Needs()
+    pixels = needs.slice_pixels
+    if pixels is None:
+        return (Slice(0, width, min_face, None, 0, height),)
+    slices: list[Slice] = []
+    smallest = min_face
+    while True:
+        shrunk = (needs.window / smallest) ** 2 * width * height
+        last = shrunk <= pixels / 2 or 2 * smallest > min(width, height)
+        largest = None if last else math.ceil(2 * smallest * OVERLAP)
+        slices += _strips(width, height, max(1, round(shrunk / pixels)), smallest, largest)
+        if last:
+            return tuple(slices)
+        smallest *= 2
+
+
+def _strips(width: int, height: int, count: int, smallest: int, largest: int | None) -> list[Slice]:
+    if largest is None or count == 1:
+        return [Slice(0, width, smallest, largest, 0, height)]
+    reach = largest // 2
+    edges = [round(width * number / count) for number in range(count + 1)]
+    return [
+        Slice(max(0, left - reach), min(width, right + reach), smallest, largest, 0, height)
+        for left, right in pairwise(edges)
+    ]
 
 
 class Sweep:
@@ -100,9 +147,3 @@ class Sweep:
     def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
         view = grey[part.top : part.bottom, part.left : part.right]
         return [moved(found, part.left, part.top) for found in scan(self._detector, view, part.min_face, part.max_face)]
-
-
-def moved(detection: Detection, right: float, down: float) -> Detection:
-    """The detection in a picture of which the searched one is a part."""
-    box = detection.box
-    return Detection(Box(box.x + right, box.y + down, box.width, box.height), detection.score)

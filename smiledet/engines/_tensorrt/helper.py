@@ -70,8 +70,12 @@ class Helper:
             self._networks[network.number] = network
             try:
                 self._insist(lambda: None, network)
-            except BaseException:
+            except BaseException as problem:
                 del self._networks[network.number]
+                if not isinstance(problem, board_python.Refused):
+                    self._kill()
+                elif not self._networks:  # another engine may be next, which needs the helper's memory
+                    self._stop()
                 raise
             return network
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from smiledet.config import Config
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.scene_cuts import SceneWatch
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import create_locator, distinct
+from smiledet.detection.scheduling.changes import SceneWatch
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage

@@ -17,8 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.scheduling.proposal_network import ProposalNetwork
-from smiledet.detection.scheduling.pyramid_canvas import CELL
+from smiledet.detection.scheduling.proposal_network import CELL, ProposalNetwork
 from smiledet.errors import UsageError
 from smiledet.lab.training.proposals.pictures import FacePicture
 from smiledet.lab.training.proposals.scenes import compose
@@ -186,7 +185,7 @@ def ship_proposals(
         architecture="convolutions on cells, " + "-".join(map(str, recipe.channels)),
         labels=(),
         input=None,
-        preprocessing="a canvas of shrunk grey pictures, see smiledet.detection.scheduling.pyramid_canvas",
+        preprocessing="a canvas of shrunk grey pictures, see smiledet.detection.scheduling.proposal_network",
         files={"onnx": ModelFile(f"proposals/{recipe.name}.onnx", sha256(path))},
         figures={"photographs": len(pictures), "parameters": network.count_params(), **measure(path, held_out)},
         card=f"proposals/{recipe.name}.md",

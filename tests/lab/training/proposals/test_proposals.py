@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smiledet.detection.scheduling.proposal_network import ProposalNetwork
-from smiledet.detection.scheduling.pyramid_canvas import CELL, FACE_RANGE
+from smiledet.detection.scheduling.proposal_network import CELL, FACE_RANGE, ProposalNetwork
 from smiledet.frame import Box
 from smiledet.lab.training.proposals.pictures import KEPT_FACE, FaceFinder, FacePicture, read_face_pictures
 from smiledet.lab.training.proposals.scenes import SIDE, compose, label
