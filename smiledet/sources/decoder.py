@@ -207,7 +207,7 @@ class Decoder:
             return math.nan
         start = (self._stream.start_time or 0) * (self._stream.time_base / frame.time_base)  # a filter has its own unit
         # Rounded as OpenCV does: a time on the border of an interval would else fall on its other side.
-        return (stamp - int(start)) * (frame.time_base.numerator / frame.time_base.denominator)
+        return float((stamp - int(start)) * (frame.time_base.numerator / frame.time_base.denominator))
 
     def _displayed(self, frame: Any) -> Image:
         width, height = _square_pixels(frame.width, frame.height, self._aspect(frame))
