@@ -23,6 +23,7 @@ from smiledet.lab.training.proposals.pictures import FacePicture
 from smiledet.lab.training.proposals.scenes import compose
 from smiledet.lab.training.recipe import ProposalRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
+from smiledet.system.output_files import write_file
 
 OPSET = 13
 """What OpenCV from 4.5 on reads, and every engine of this package."""
@@ -178,7 +179,7 @@ def ship_proposals(
     network = train_proposals(pictures, recipe)
     path = models / "proposals" / f"{recipe.name}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_onnx(network))
+    write_file(path, to_onnx(network))
     model = Model(
         task="proposals",
         name=recipe.name,
