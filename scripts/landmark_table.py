@@ -20,7 +20,7 @@ from smiledet.alignment.landmarks import LandmarkPredictor
 from smiledet.alignment.template import load_template
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import HaarDetector
-from smiledet.detection.following.verifier import Verifier
+from smiledet.detection.following.verification import Verifier
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Detection
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces

@@ -33,6 +33,13 @@ from typing import Any
 
 from smiledet.frame import Frame
 
+MOST_BYTES = 100_000_000
+"""Bytes of all pictures in the ring at most, unless there are but two: four of 3840x2160, two photographs of 12 million
+pixels. What stages attach to a frame comes to as much again."""
+
+LEAST = 2
+"""Frames that the ring holds, however large: one comes while another is worked on."""
+
 AGES_KEPT = 2048
 """Ages remembered at each stage: enough for a 99th percentile (a minute at 30 FPS), bounded on a run of days."""
 
@@ -143,7 +150,8 @@ class FrameBuffer:
     Args:
         stages: Every stage that will ask, and what it needs.
         policy: See `Policy`.
-        capacity: Frames held at most; raise it where stages take turns of very different length.
+        capacity: Frames held at most; raise it where stages take turns of very different length. Large ones are fewer:
+            two, or as many as come to `MOST_BYTES`.
         byte_budget: Where nothing is dropped, up to twice as many frames are held while their pictures come to no more
             than so many bytes: the longer the ring, the longer the turns of who works, and the fewer of them.
         clock: Monotonic nanoseconds; tests bring their own.
@@ -216,7 +224,7 @@ class FrameBuffer:
         """
         with self._lock:
             if self.policy is Policy.LIVE:
-                self._make_room()
+                self._make_room(frame)
             elif not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
                 return False
             if self._closed:
@@ -468,17 +476,21 @@ class FrameBuffer:
     def _has_room(self, frame: Frame) -> bool:
         """Whether a further frame may come into the ring before another leaves it."""
         held = len(self._ring)
-        if held < self.capacity or held >= 2 * self.capacity:
-            return held < self.capacity
-        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes <= self._byte_budget
+        if held < LEAST or held >= 2 * self.capacity:
+            return held < LEAST
+        return self._bytes(frame) <= (MOST_BYTES if held < self.capacity else self._byte_budget)
 
-    def _make_room(self) -> None:
+    def _bytes(self, frame: Frame) -> int:
+        """Of the pictures in the ring, with one more."""
+        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes
+
+    def _make_room(self, frame: Frame) -> None:
         """Drop the frame in which the least work has been put, the oldest of those.
 
         A frame that a stage is working on stays, so a stage slower than the whole ring still sees its frame through to
         the stages after it; the ring may then exceed its capacity, by at most the number of workers.
         """
-        while len(self._ring) >= self.capacity:
+        while len(self._ring) >= self.capacity or (len(self._ring) >= LEAST and self._bytes(frame) > MOST_BYTES):
             idle = [slot for slot in self._ring.values() if slot.claimed == slot.done]
             if not idle:
                 return

@@ -7,7 +7,7 @@ results to it, and `FrameBuffer` is the only one who lets them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,14 @@ class Box:
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre
         return Box(cx - width / 2, cy - height / 2, width, height)
+
+    def times(self, factor: float) -> Box:
+        """The box in a picture that is so many times larger.
+
+        >>> Box(10, 10, 20, 30).times(2)
+        Box(x=20, y=20, width=40, height=60)
+        """
+        return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
 
     def clipped(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Whole-pixel corners (left, top, right, bottom) inside a picture of that size; right and bottom exclusive.
@@ -219,6 +227,13 @@ class FaceReading:
         """Where the face is, in pixels of the full frame."""
         return self.face.box
 
+    def times(self, factor: float) -> FaceReading:
+        """The same face in a picture that is so many times larger."""
+        if factor == 1:
+            return self
+        face = replace(self.face, box=self.face.box.times(factor), search_box=self.face.search_box.times(factor))
+        return replace(self, face=face, landmarks=None if self.landmarks is None else self.landmarks * factor)
+
     @property
     def score(self) -> float:
         """The detector's confidence; its scale is the detector's own, higher is surer."""
@@ -263,6 +278,8 @@ class Frame:
         image: BGR uint8 (height, width, 3); never written to after capture.
         independent: True where the picture has nothing to do with the one before it (a folder of photographs).
         file: The photograph's file; None where the pictures come from a video.
+        scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
+        full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
     """
 
@@ -272,4 +289,11 @@ class Frame:
     image: Image
     independent: bool = False
     file: str | None = None
+    scale: int = 1
+    full_size: tuple[int, int] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the full frame in pixels."""
+        return self.full_size or (self.image.shape[1], self.image.shape[0])

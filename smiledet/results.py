@@ -59,7 +59,8 @@ class Reading:
     def image(self) -> Image:
         """The picture, BGR uint8 (height, width, 3).
 
-        `FaceReader.read_many` does not keep the pictures of files: they are read again where they are asked for.
+        `FaceReader.read_many` does not keep the pictures of files, and of large photographs none is kept: they are read
+        again, whole, where they are asked for.
 
         Raises:
             ImageError: The file is gone, or holds another picture by now.
@@ -186,9 +187,9 @@ def video_reading(frame: Frame, faces: Sequence[FaceReading], tasks: tuple[Task,
         detector: The detector that ran.
     """
     landmarks = {face.track: aligned.landmarks for face, aligned in aligned_faces_of(frame)}
-    described = (describe_head(replace(face, landmarks=landmarks.get(face.track))) for face in faces)
-    size = (frame.image.shape[1], frame.image.shape[0])
-    return Reading(frame.image, size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector)
+    described = (describe_head(replace(face, landmarks=landmarks.get(face.track))).times(frame.scale) for face in faces)
+    image = frame.image if frame.scale == 1 else None
+    return Reading(image, frame.size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector)
 
 
 def data_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -104,6 +105,8 @@ class Tracker:
 
     def _update(self, image: Image, timestamp: float | None) -> Reading:
         now = time.monotonic() if timestamp is None else float(timestamp)
+        if not math.isfinite(now):
+            raise UsageError(f"timestamp={now}: expected seconds, no less than before")
         if not now >= self._time:
             raise UsageError(
                 f"timestamp={now:g} after {self._time:g}: expected no less; another video, another tracker"

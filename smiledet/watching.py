@@ -88,7 +88,7 @@ def watch(
         given = Paced(source) if live and not source.live else source
     else:
         spec = source if source is None else str(source) if isinstance(source, int) else fspath(source)
-        given = create_source(spec, chosen.source, realtime=bool(live))
+        given = create_source(spec, chosen.source, realtime=bool(live), smallest_face=chosen.photographs.smallest_face)
     return Watch(chosen, given, live=given.live if live is None else live, limits=Limits(max_frames, duration))
 
 

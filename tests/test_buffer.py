@@ -578,6 +578,22 @@ class TestBackPressure:
             buffer.done(claim(buffer, "a"), "a", None)
         assert buffer.publish(large, timeout=0)
 
+    @pytest.mark.parametrize(("size", "held"), [(10, 4), (24, 4), (26, 3), (34, 2), (1000, 2)])
+    @BOTH
+    def test_large_pictures_are_held_by_their_bytes_but_two_always(
+        self, size: int, held: int, policy: Policy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(buffer_module, "MOST_BYTES", 3 * 100)
+        buffer = FrameBuffer([stage("a")], policy, capacity=4, byte_budget=0)
+        published = [
+            buffer.publish(Frame(number, 0, number / 30, np.zeros((size, 1, 3), np.uint8)), timeout=0)
+            for number in range(6)
+        ]
+        assert buffer.held == held
+        assert published == [True] * (6 if policy is Policy.LIVE else held) + [False] * (
+            0 if policy is Policy.LIVE else 6 - held
+        )
+
     def test_live_the_ring_has_its_capacity_however_small_pictures_are(self) -> None:
         buffer = FrameBuffer([stage("a")], Policy.LIVE, capacity=4, byte_budget=1_000_000)
         for number in range(20):

@@ -375,6 +375,22 @@ def test_a_stage_that_cannot_start_ends_the_run(config, monkeypatch):
     assert source.read() is None
 
 
+@pytest.mark.parametrize("worker", [LocatorWorker, AlignerWorker, ClassifierWorker, DrawerWorker, Collector])
+@pytest.mark.parametrize("problem", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_stage_that_asks_python_to_end_ends_the_run(config, monkeypatch, worker, problem):
+    """What is no `Exception` ends a thread as well, and is a fault of its stage."""
+
+    def process(self, frame, *others):
+        raise problem
+
+    monkeypatch.setattr(worker, "write" if worker is Collector else "process", process)
+    collector = Collector()
+    with pytest.raises(SmiledetError, match=rf"^stage '.*' failed: {type(problem).__name__}") as caught:
+        Pipeline(replace(config, tasks=("smile",)), demo(3000), [collector]).run()
+    assert caught.value.exit_code == 1
+    assert collector.closed == 1
+
+
 def test_a_sink_that_breaks_leaves_the_others_readable(config):
     class Breaking(Collector):
         def write(self, frame, annotation):

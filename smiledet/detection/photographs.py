@@ -45,6 +45,11 @@ class PhotographSettings:
     detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS, with_file=WITH_FILE))
     faces: str = field(default="normal", metadata=one_of(*WORKING_SIDE))
 
+    @property
+    def smallest_face(self) -> float:
+        """Side of the smallest wanted face, as a share of a large photograph's longer side."""
+        return SMALLEST / WORKING_SIDE[self.faces]
+
 
 @dataclass(frozen=True, slots=True)
 class PhotographFaces:

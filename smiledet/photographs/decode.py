@@ -11,7 +11,7 @@ import numpy as np
 from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
-from smiledet.sources.images import decode_image, read_image
+from smiledet.sources.decoding import Decoded, decode, read_bytes
 
 Color = Literal["bgr", "rgb"]
 
@@ -40,26 +40,40 @@ def to_image(given: Any, color: Color = "bgr") -> Image:
     smiledet.errors.ImageError: no picture: None was given (cv2.imread returns it for a file that it cannot read); \
 expected a path, the bytes of an image file, a PIL image, or a uint8 array (height, width[, 1, 3 or 4])
     """
+    return decode_picture(given, color).image
+
+
+def decode_picture(given: Any, color: Color = "bgr", smallest_face: float = 0.0) -> Decoded:
+    """The picture, of which a large file is decoded smaller.
+
+    Args:
+        given: See `to_image`.
+        color: See `to_image`.
+        smallest_face: See `smiledet.sources.decoding.decode`; only a path is decoded smaller, as it can be read again.
+
+    Raises:
+        ImageError: See `to_image`.
+    """
     if color not in ("bgr", "rgb"):
         raise ImageError(f"color={color!r}: expected 'bgr' or 'rgb'")
     if given is None:
         reason = "None was given (cv2.imread returns it for a file that it cannot read)"
         raise ImageError(f"no picture: {reason}; expected {ALLOWED}")
     if isinstance(given, (str, os.PathLike)):
-        return _from_path(Path(given))
+        return _from_path(Path(given), smallest_face)
     if isinstance(given, (bytes, bytearray, memoryview)):
-        return _from_bytes(bytes(given))
+        return Decoded(_from_bytes(bytes(given)))
     if isinstance(given, np.ndarray):
-        return _from_array(given, color)
+        return Decoded(_from_array(given, color))
     if type(given).__module__.partition(".")[0] == "PIL" or hasattr(given, "getexif"):
-        return _from_pil(given)
+        return Decoded(_from_pil(given))
     raise ImageError(f"no picture: a {type(given).__name__} was given; expected {ALLOWED}")
 
 
-def _from_path(path: Path) -> Image:
+def _from_path(path: Path, smallest_face: float) -> Decoded:
     path = Path(os.path.expanduser(path))  # noqa: PTH111 - raises at nothing
     try:
-        return read_image(path)
+        return decode(read_bytes(path), smallest_face)
     except ValueError as problem:
         reason = "it is a folder; read_many takes folders" if os.path.isdir(path) else str(problem)  # noqa: PTH112 - raises at nothing
         raise ImageError(f"cannot read the picture {path}: {reason}") from problem
@@ -67,7 +81,7 @@ def _from_path(path: Path) -> Image:
 
 def _from_bytes(data: bytes) -> Image:
     try:
-        return decode_image(data)
+        return decode(data).image
     except ValueError as problem:
         raise ImageError(f"cannot read a picture from {len(data)} bytes: {problem}") from problem
 

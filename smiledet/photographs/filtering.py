@@ -57,8 +57,7 @@ def where(wanted: PhotographFilter, edition: int) -> Where:
     if wanted.most_faces is not None:
         found.add("p.face_count <= ?", wanted.most_faces)
     if wanted.marks:
-        mark = "COALESCE((SELECT mark FROM marks WHERE hash = p.hash), '')"
-        found.add(f"{mark} IN ({_marks(wanted.marks)})", *wanted.marks)
+        _add_marks(wanted.marks, found)
     if wanted.best_only:
         found.add("p.place = 0")
     if wanted.stack is not None:
@@ -84,13 +83,22 @@ def _add_places(wanted: PhotographFilter, found: Where) -> None:
     """The conditions on folder, name and date."""
     if wanted.folders:
         inside, values = in_folders(wanted.folders)
-        found.add(f"p.hash IN (SELECT hash FROM files WHERE {inside})", *values)
+        found.add(f"p.content IN (SELECT content FROM files WHERE {inside})", *values)
     if wanted.text:
-        found.add("p.hash IN (SELECT hash FROM files WHERE instr(name, ?) > 0)", wanted.text.casefold())
+        found.add("p.content IN (SELECT content FROM files WHERE instr(name, ?) > 0)", wanted.text.casefold())
     if wanted.taken_from is not None:
         found.add("p.dated >= ?", wanted.taken_from)
     if wanted.taken_to is not None:
         found.add("p.dated <= ?", wanted.taken_to + "\uffff")  # a day ends with its last moment
+
+
+def _add_marks(marks: tuple[str, ...], found: Where) -> None:
+    given = tuple(mark for mark in marks if mark)
+    marked = f"p.content IN (SELECT content FROM marks WHERE mark IN ({_marks(given)}))"
+    if "" in marks:
+        found.add(f"(p.content NOT IN (SELECT content FROM marks) OR {marked})", *given)
+    else:
+        found.add(marked, *given)
 
 
 def _marks(values: tuple[str, ...]) -> str:

@@ -31,10 +31,10 @@ from smiledet.photographs.records import (
 )
 
 ROW = """
-SELECT p.id, f.path, f.position, p.hash, p.width, p.height, p.taken, p.dated, p.face_count, p.smile, p.doubt,
-    (SELECT mark FROM marks WHERE hash = p.hash), p.stack, p.place,
+SELECT p.id, f.path, f.position, c.hash, p.width, p.height, p.taken, p.dated, p.face_count, p.smile, p.doubt,
+    (SELECT mark FROM marks WHERE content = p.content), p.stack, p.place,
     (SELECT COUNT(*) FROM photographs s WHERE s.stack = p.stack), p.failed
-FROM photographs p JOIN files f ON f.id = p.file WHERE p.id IN ({ids})
+FROM photographs p JOIN files f ON f.id = p.file JOIN contents c ON c.id = p.content WHERE p.id IN ({ids})
 """
 
 AT_ONCE = 500
@@ -122,17 +122,17 @@ class Queries(Database):
             raise UsageError(f"no photograph {photograph} in the store {self.path}")
         row = rows[0]
         with self.reading() as connection:
-            columns = "sharpness, phash, detector, turned, stack"
-            sharpness, phash, detector, turned, stack = connection.execute(
+            columns = "content, sharpness, phash, detector, turned, stack"
+            content, sharpness, phash, detector, turned, stack = connection.execute(
                 f"SELECT {columns} FROM photographs WHERE id = ?", [photograph]
             ).fetchone()
             files = connection.execute(
-                "SELECT path, hash, mtime_ns, bytes, position FROM files WHERE hash = ? ORDER BY natural", [row.hash]
+                "SELECT path, mtime_ns, bytes, position FROM files WHERE content = ? ORDER BY natural", [content]
             ).fetchall()
             reasons = connection.execute("SELECT reasons FROM stacks WHERE id = ?", [stack]).fetchone()
         faces = self.faces([photograph])[photograph]
         told = tuple(json.loads(reasons[0]).get(str(photograph), ())) if reasons else ()
-        copies = tuple(StoredFile(_path(path), *rest) for path, *rest in files)
+        copies = tuple(StoredFile(_path(path), row.hash, *rest) for path, *rest in files)
         return StoredPhotograph(row, faces, copies, sharpness, phash, detector, turned, told)
 
     def faces(self, ids: Iterable[int]) -> dict[int, tuple[StoredFace, ...]]:
@@ -172,7 +172,8 @@ class Queries(Database):
         """Every label that a person gave, of photographs that are there, in the order in which they were given."""
         query = (
             "SELECT f.path, f.position, c.x, c.y, c.width, c.height, c.task, c.label, c.at FROM corrections c "
-            "JOIN files f ON f.id = (SELECT id FROM files WHERE hash = c.hash ORDER BY natural LIMIT 1) ORDER BY c.id"
+            "JOIN files f ON f.id = (SELECT id FROM files WHERE content = c.content ORDER BY natural LIMIT 1) "
+            "ORDER BY c.id"
         )
         with self.reading() as connection:
             for path, position, x, y, width, height, *rest in connection.execute(query).fetchall():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.photographs.filtering import in_folders
 from smiledet.photographs.queries import Queries, read_edition, write_edition
-from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile
+from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
 from smiledet.system.resources import data_folder
 
@@ -35,11 +36,11 @@ class Pending:
 
     Attributes:
         unread: New or changed: their content has to be looked at.
-        known: As they were when they were read.
+        known: As they were when they were read; why each could not be read, or None if it could.
     """
 
     unread: tuple[Path, ...]
-    known: tuple[Path, ...]
+    known: Mapping[Path, str | None]
 
 
 class Store(Queries):
@@ -73,18 +74,21 @@ class Store(Queries):
             paths: Absolute. One that is not there is unread: whoever opens it says why.
         """
         query = (
-            "SELECT f.path, f.mtime_ns, f.bytes FROM files f JOIN photographs p ON p.hash = f.hash "
+            "SELECT f.path, f.mtime_ns, f.bytes, p.failed FROM files f JOIN photographs p ON p.content = f.content "
             "WHERE p.edition = ? AND f.position = ?"
         )
         with self.reading() as connection:
             rows = connection.execute(query, [self._edition, STILL])
-            stored = {path: (mtime_ns, size) for path, mtime_ns, size in rows}
+            stored = {path: ((mtime_ns, size), failed) for path, mtime_ns, size, failed in rows}
         unread: list[Path] = []
-        known: list[Path] = []
+        known: dict[Path, str | None] = {}
         for path in paths:
             before = stored.get(os.fsencode(path))
-            (known if before is not None and before == _state(path) else unread).append(path)
-        return Pending(tuple(unread), tuple(known))
+            if before is not None and before[0] == _state(path):
+                known[path] = before[1]
+            else:
+                unread.append(path)
+        return Pending(tuple(unread), known)
 
     def adopt(self, file: StoredFile) -> bool:
         """Take a file up whose content has been read already: a copy, or one that was moved, renamed or touched.
@@ -93,18 +97,63 @@ class Store(Queries):
             False if its content has not been read; nothing is done then.
         """
         with self.writing() as connection:
-            query = "SELECT 1 FROM photographs WHERE edition = ? AND hash = ?"
-            if connection.execute(query, [self._edition, file.hash]).fetchone() is None:
+            if not self._has(connection, file.hash):
                 return False
             put_file(connection, file)
         return True
+
+    def has(self, content: str) -> bool:
+        """Whether a content has been read.
+
+        Args:
+            content: Its hash.
+        """
+        with self.reading() as connection:
+            return self._has(connection, content)
 
     def add(self, photographs: Iterable[NewPhotograph]) -> None:
         """Store photographs, all of them or none; what was stored of the same content is replaced."""
         with self.writing() as connection:
             for photograph in photographs:
-                put_file(connection, photograph.file)
-                put_photograph(connection, self._edition, photograph)
+                content = put_file(connection, photograph.file)
+                put_photograph(connection, self._edition, content, photograph)
+
+    def add_video(self, video: StoredFile, every: float, frames: Sequence[NewPhotograph]) -> None:
+        """Store the frames of a video, in the place of those that were stored of it.
+
+        Args:
+            video: The file.
+            every: Seconds between the frames.
+            frames: Each with its position in `file`.
+        """
+        with self.writing() as connection:
+            connection.execute("DELETE FROM files WHERE path = ?", [os.fsencode(video.path)])
+            for frame in frames:
+                put_photograph(connection, self._edition, put_file(connection, frame.file), frame)
+            columns = "path, bytes, mtime_ns, edition, every"
+            values = [os.fsencode(video.path), video.bytes, video.mtime_ns, self._edition, every]
+            connection.execute(f"INSERT OR REPLACE INTO videos ({columns}) VALUES (?, ?, ?, ?, ?)", values)
+
+    def has_video(self, video: StoredFile, every: float) -> bool:
+        """Whether a video's frames have been read, that many seconds apart, and the file has not changed since."""
+        query = "SELECT 1 FROM videos WHERE path = ? AND bytes = ? AND mtime_ns = ? AND edition = ? AND every = ?"
+        values = [os.fsencode(video.path), video.bytes, video.mtime_ns, self._edition, every]
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchone() is not None
+
+    def recall(self, path: Path) -> tuple[StoredPhotograph, ...]:
+        """What was read of a file: a photograph, or a video's frames in order; empty where it has not been read.
+
+        Args:
+            path: Absolute.
+        """
+        query = (
+            "SELECT p.id FROM files f JOIN photographs p ON p.content = f.content "
+            "WHERE f.path = ? AND p.edition = ? ORDER BY f.position"
+        )
+        with self.reading() as connection:
+            found = connection.execute(query, [os.fsencode(path), self._edition]).fetchall()
+        return tuple(self.photograph(photograph) for (photograph,) in found)
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Drop files; photographs without a file go with them, marks and corrections stay."""
@@ -127,7 +176,7 @@ class Store(Queries):
         self._check(task, label)
         with self.writing() as connection:
             query = (
-                "SELECT p.id, p.hash, r.number, r.label, f.x, f.y, f.width, f.height FROM faces f "
+                "SELECT p.id, p.content, r.number, r.label, f.x, f.y, f.width, f.height FROM faces f "
                 "JOIN photographs p ON p.id = f.photograph JOIN readings r ON r.face = f.id "
                 "WHERE r.task = ? AND f.id = ?"
             )
@@ -139,7 +188,7 @@ class Store(Queries):
                 if corrected == task and place.iou(Box(*box)) > SAME_FACE:
                     connection.execute("DELETE FROM corrections WHERE id = ?", [row])
             if label is not None:
-                columns = "hash, x, y, width, height, task, label, at"
+                columns = "content, x, y, width, height, task, label, at"
                 values = [content, *box, task, label, now()]
                 connection.execute(f"INSERT INTO corrections ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             if number is not None:
@@ -157,12 +206,12 @@ class Store(Queries):
         if mark not in ("keep", "reject", None):
             raise UsageError(f"mark {mark!r}: expected keep, reject or None")
         with self.writing() as connection:
-            found = connection.execute("SELECT hash FROM photographs WHERE id = ?", [photograph]).fetchone()
+            found = connection.execute("SELECT content FROM photographs WHERE id = ?", [photograph]).fetchone()
             if found is None:
                 raise UsageError(f"no photograph {photograph} in the store {self.path}")
-            connection.execute("DELETE FROM marks WHERE hash = ?", found)
+            connection.execute("DELETE FROM marks WHERE content = ?", found)
             if mark is not None:
-                connection.execute("INSERT INTO marks (hash, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
+                connection.execute("INSERT INTO marks (content, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
 
     def put_stacks(self, stacks: Sequence[Stack]) -> None:
         """Store the stacks of all photographs in the place of those that there were."""
@@ -196,6 +245,10 @@ class Store(Queries):
             connection.execute(query, [edition.key])
             (number,) = connection.execute("SELECT id FROM editions WHERE key = ?", [edition.key]).fetchone()
         return number, dict(edition.tasks)
+
+    def _has(self, connection: sqlite3.Connection, content: str) -> bool:
+        query = "SELECT 1 FROM photographs p JOIN contents c ON c.id = p.content WHERE p.edition = ? AND c.hash = ?"
+        return connection.execute(query, [self._edition, content]).fetchone() is not None
 
     def _check(self, task: str, label: str | None) -> None:
         labels = self.tasks.get(task)

@@ -23,8 +23,14 @@ StoredCorrection = tuple[int, Box, str, str]
 """Number of the row, face, task, label."""
 
 
-def put_file(connection: sqlite3.Connection, file: StoredFile) -> None:
-    """Note what a file holds, in the place of what it held."""
+def put_file(connection: sqlite3.Connection, file: StoredFile) -> int:
+    """Note what a file holds, in the place of what it held.
+
+    Returns:
+        The number of the content.
+    """
+    connection.execute("INSERT INTO contents (hash) VALUES (?) ON CONFLICT (hash) DO NOTHING", [file.hash])
+    (content,) = connection.execute("SELECT id FROM contents WHERE hash = ?", [file.hash]).fetchone()
     row = {
         "path": os.fsencode(file.path),
         "position": file.position,
@@ -33,23 +39,24 @@ def put_file(connection: sqlite3.Connection, file: StoredFile) -> None:
         "natural": natural_text(file.path) + (f"@{file.position:020.3f}" if file.position != STILL else ""),
         "mtime_ns": file.mtime_ns,
         "bytes": file.bytes,
-        "hash": file.hash,
+        "content": content,
     }
-    newer = "hash = excluded.hash, mtime_ns = excluded.mtime_ns, bytes = excluded.bytes"
+    newer = "content = excluded.content, mtime_ns = excluded.mtime_ns, bytes = excluded.bytes"
     _insert(connection, "files", row, f" ON CONFLICT (path, position) DO UPDATE SET {newer}")
+    return int(content)
 
 
-def put_photograph(connection: sqlite3.Connection, edition: int, photograph: NewPhotograph) -> None:
+def put_photograph(connection: sqlite3.Connection, edition: int, content: int, photograph: NewPhotograph) -> None:
     """Store a photograph whose file is there, in the place of what was stored of the same content and edition."""
     faces, file = photograph.faces, photograph.file
-    connection.execute("DELETE FROM photographs WHERE edition = ? AND hash = ?", [edition, file.hash])
+    connection.execute("DELETE FROM photographs WHERE edition = ? AND content = ?", [edition, content])
     smiles = [face.smile_intensity for face in faces if face.smile_intensity is not None]
     eyes = [face.eyes_open for face in faces if face.eyes_open is not None]
     scores = [reading.score for face in faces for reading in face.readings.values()]
     changed = datetime.fromtimestamp(file.mtime_ns / 1e9).isoformat(timespec="seconds")
     row = {
         "edition": edition,
-        "hash": file.hash,
+        "content": content,
         "width": photograph.width,
         "height": photograph.height,
         "taken": photograph.taken,
@@ -67,7 +74,7 @@ def put_photograph(connection: sqlite3.Connection, edition: int, photograph: New
         "doubt": 1 - min(scores) if scores else None,
     }
     number = _insert(connection, "photographs", row)
-    corrections = corrections_of(connection, file.hash)
+    corrections = corrections_of(connection, content)
     for rank, face in enumerate(faces, 1):
         _put_face(connection, number, rank, face, corrections)
     if photograph.failed is None:
@@ -89,14 +96,9 @@ def classify(connection: sqlite3.Connection, edition: int, photograph: int) -> N
     connection.executemany("INSERT INTO classes (edition, task, label, photograph) VALUES (?, ?, ?, ?)", rows)
 
 
-def corrections_of(connection: sqlite3.Connection, content: str) -> list[StoredCorrection]:
-    """What a person said of a content, the last at the end.
-
-    Args:
-        connection: To the store.
-        content: Its hash.
-    """
-    query = "SELECT id, x, y, width, height, task, label FROM corrections WHERE hash = ? ORDER BY id"
+def corrections_of(connection: sqlite3.Connection, content: int) -> list[StoredCorrection]:
+    """What a person said of a content, the last at the end."""
+    query = "SELECT id, x, y, width, height, task, label FROM corrections WHERE content = ? ORDER BY id"
     return [(row, Box(*place), task, label) for row, *place, task, label in connection.execute(query, [content])]
 
 

@@ -53,12 +53,16 @@ class Picture:
         timestamp: Seconds on the source's own time line: position in a clip, Unix time of a live capture.
         independent: True where the picture has nothing to do with the one before it.
         file: The photograph's file, as a path that can be opened; None where the pictures come from a video.
+        scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
+        full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
     """
 
     image: Image
     timestamp: float
     independent: bool = False
     file: str | None = None
+    scale: int = 1
+    full_size: tuple[int, int] | None = None
 
 
 class Source(ABC):
@@ -84,6 +88,10 @@ class Source(ABC):
 
     length: int | None = None
     """Number of pictures, known once open; None where there is no end or it is not known."""
+
+    smallest_face: float = 0.0
+    """Side of the smallest wanted face as a share of a photograph's longer side: a larger photograph may be handed over
+    smaller. 0 asks for all of it."""
 
     @abstractmethod
     def open(self) -> None:

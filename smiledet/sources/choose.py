@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -41,6 +42,7 @@ def create_source(
     realtime: bool = False,
     rate: float = 0.0,
     loop: bool = False,
+    smallest_face: float = 0.0,
 ) -> Source:
     """The source that SOURCE names, not yet open.
 
@@ -50,15 +52,17 @@ def create_source(
         realtime: Play a file, or the demo, at its own pace; what is live already stays as it is.
         rate: Play it at so many pictures a second instead; 0 for its own pace.
         loop: Begin a file again when it ends.
+        smallest_face: See `Source.smallest_face`.
 
     Raises:
         SourceError: Nothing of that name; the message lists what SOURCE may be. Or it is live: no loop, no rate.
     """
-    chosen = default_spec() if spec is None else spec
+    chosen = default_spec() if spec is None else os.path.expanduser(spec)  # noqa: PTH111 - Path's raises
     kinds = source_kinds()
     for kind in kinds:
         if kind.accepts(chosen):
             source: Source = kind.from_spec(chosen, settings or SourceSettings())
+            source.smallest_face = smallest_face
             if source.live and (rate or loop):
                 flag = "loop" if loop else "rate"
                 raise SourceError(f"--{flag} is for files and the demo; {redact_address(chosen)} comes as it comes")

@@ -15,7 +15,7 @@ from typing_extensions import Self, override
 from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.images import read_image
+from smiledet.sources.decoding import read_image
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 PERIOD = 300

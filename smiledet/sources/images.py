@@ -11,32 +11,30 @@ from dataclasses import dataclass
 from glob import glob, has_magic, iglob
 from pathlib import Path
 
-import cv2
-import numpy as np
 from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.capture import as_bgr
+from smiledet.sources.decoding import decode, read_bytes
 from smiledet.system.output_files import is_same_file
 from smiledet.system.text import printable
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 
 MOST_NAMED = 10
 """Files that a message names at most."""
 
 
-def is_image_name(name: str) -> bool:
+def is_image_name(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> bool:
     """Whether a file's name says that it is a photograph.
 
     >>> is_image_name("party/IMG_1.JPG"), is_image_name("clip.mp4")
     (True, False)
     """
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(suffixes)
 
 
 def natural_key(path: Path) -> list[list[tuple[int, str]]]:
@@ -48,23 +46,36 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
 def find_images(folder: Path) -> list[Path]:
     """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
 
-    Links to folders are not followed, so that no photograph comes twice.
+    Links to folders are followed, each folder once.
     """
-    return _walk(folder, [], None)
+    return _walk(folder, [], None, SUFFIXES)
 
 
-def _walk(folder: Path, unread: list[Unread], leave_out: Path | None) -> list[Path]:
-    def refused(problem: OSError) -> None:
-        unread.append(Unread(str(problem.filename), problem.strerror or str(problem)))
-
+def _walk(folder: Path, unread: list[Unread], leave_out: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
+    top = os.path.realpath(folder)
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=refused):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (leave_out is None or not is_same_file(Path(place, name), leave_out))
-        ]
-        found += [Path(place, name) for name in files if is_image_name(name) and not name.startswith(".")]
+    seen: set[str] = set()
+    places, links = [folder], list[Path]()
+    while places or links:
+        place = places.pop() if places else links.pop(0)  # of two ways to a folder the one without a link counts
+        real = os.path.realpath(place)
+        if real in seen or (real != top and os.path.commonpath([real, top]) == real):  # a link upwards
+            continue
+        seen.add(real)
+        try:
+            entries = list(os.scandir(place))
+        except OSError as problem:
+            unread.append(Unread(str(place), problem.strerror or str(problem)))
+            continue
+        for entry in entries:
+            path = place / entry.name
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                found += [path] if is_image_name(entry.name, suffixes) else []
+            elif leave_out is None or not is_same_file(path, leave_out):
+                (links if entry.is_symlink() else places).append(path)
+        links.sort()
     return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), path))
 
 
@@ -96,12 +107,15 @@ class ImageFiles:
     unread: tuple[Unread, ...]
 
 
-def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> ImageFiles:
+def list_images(
+    paths: Sequence[str | Path], leave_out: Path | None = None, suffixes: tuple[str, ...] = SUFFIXES
+) -> ImageFiles:
     """The photographs that paths name: files, folders (with the folders in them) and patterns (`*.jpg`, `**/*.png`).
 
     Args:
         paths: A path that is there is taken as it is, even if it holds `*`, `?` or `[`.
         leave_out: A folder in those folders that is not searched.
+        suffixes: Of the files that are taken, in lower case.
 
     Raises:
         SourceError: There is nothing of one of the names, or no photograph at all.
@@ -110,31 +124,31 @@ def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> I
     seen: set[str] = set()
     unread: list[Unread] = []
     for path in map(str, paths):
-        for found in _matches(path):
+        for found in _matches(os.path.expanduser(path), suffixes):  # noqa: PTH111 - Path's raises
             is_folder = os.path.isdir(found)  # noqa: PTH112 - Path's raises at what is too long for a name
-            if not is_folder and not is_image_name(found):
-                unread.append(Unread(found, f"its suffix is none of {' '.join(SUFFIXES)}"))
+            if not is_folder and not is_image_name(found, suffixes):
+                unread.append(Unread(found, f"its suffix is none of {' '.join(suffixes)}"))
                 continue
-            for file in _walk(Path(found), unread, leave_out) if is_folder else [Path(found)]:
+            for file in _walk(Path(found), unread, leave_out, suffixes) if is_folder else [Path(found)]:
                 key = os.path.abspath(file)  # noqa: PTH100 - Path has none that leaves links as they are
                 if key not in seen:
                     seen.add(key)
                     given[file] = path
     if not given:
         named = ", ".join(printable(path) for path in list(paths)[:MOST_NAMED])
-        because = f": {printable(unread[0].file)}: {unread[0].why}" if unread else f"; looked for {' '.join(SUFFIXES)}"
+        because = f": {printable(unread[0].file)}: {unread[0].why}" if unread else f"; looked for {' '.join(suffixes)}"
         raise SourceError(f"no photograph in {named}{because}")
     return ImageFiles(tuple(given), given, tuple(unread))
 
 
-def _matches(path: str) -> list[str]:
+def _matches(path: str, suffixes: tuple[str, ...]) -> list[str]:
     """The files and folders that a path names."""
     if os.path.lexists(path):
         return [path]
     found = sorted(glob(path, recursive=True)) if has_magic(path) else []  # noqa: PTH207 - Path's refuses absolute ones
     if not found:
         raise SourceError(f"there is no {printable(path)}")
-    return [each for each in found if is_image_name(each) or os.path.isdir(each)]  # noqa: PTH112
+    return [each for each in found if is_image_name(each, suffixes) or os.path.isdir(each)]  # noqa: PTH112
 
 
 def unread_lines(unread: Sequence[Unread]) -> list[str]:
@@ -145,37 +159,6 @@ def unread_lines(unread: Sequence[Unread]) -> list[str]:
     """
     lines = [f"not read: {printable(each.file)}: {printable(each.why)}" for each in unread[:MOST_NAMED]]
     return [*lines, f"not read: {len(unread) - MOST_NAMED} more"] if len(unread) > MOST_NAMED else lines
-
-
-def read_image(path: Path) -> Image:
-    """Decode a photograph, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
-
-    Raises:
-        ValueError: It cannot be read or decoded; the message says why, without the path.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no file")  # a pipe would never end
-        return decode_image(path.read_bytes())
-    except OSError as problem:
-        raise ValueError(problem.strerror) from problem
-
-
-def decode_image(data: bytes) -> Image:
-    """Decode what stands in an image file, turned upright as its EXIF data ask, as BGR uint8 (height, width, 3).
-
-    Raises:
-        ValueError: It cannot be decoded; the message says why.
-    """
-    if not data:
-        raise ValueError("it is empty")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as problem:
-        raise ValueError(f"OpenCV refuses it: {problem.err}") from problem
-    if image is None:
-        raise ValueError("it is no image, or a damaged one")
-    return as_bgr(image)
 
 
 class ImagesSource(NamedSource):
@@ -224,8 +207,7 @@ class ImagesSource(NamedSource):
             self._reported = True
             first = self.unread[0]
             raise SourceError(f"no photograph that can be read: {printable(first.file)}: {printable(first.why)}")
-        height, width = self._pending.image.shape[:2]
-        self.length, self.size = len(listed.files), (width, height)
+        self.length, self.size = len(listed.files), self._pending.full_size or _size_of(self._pending.image)
         if len(listed.files) == 1:
             self.description = f"photograph {printable(listed.files[0])}"
         else:
@@ -251,11 +233,11 @@ class ImagesSource(NamedSource):
         taken = 0
         for file in files:
             try:
-                image = read_image(file)
+                photograph = decode(read_bytes(file), self.smallest_face)
             except ValueError as problem:
                 self.unread.append(Unread(str(file), str(problem)))
                 continue
-            yield Picture(image, float(taken), independent=True, file=str(file))
+            yield Picture(photograph.image, float(taken), True, str(file), photograph.scale, photograph.full_size)
             taken += 1
 
     def _report(self) -> None:
@@ -263,6 +245,10 @@ class ImagesSource(NamedSource):
             self._reported = True
             for line in unread_lines(self.unread):
                 log.warning("%s", line)
+
+
+def _size_of(image: Image) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
 
 
 SOURCE = ImagesSource

@@ -1,4 +1,4 @@
-"""Ctrl-C and `kill`, each heard once."""
+"""Ctrl-C, `kill` and a closed terminal, each heard once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *([signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []),
+)
+"""What ends a run. SIGHUP, a terminal that was closed, is left out where it was ignored from the start: `nohup`."""
 
 Handlers = Mapping[signal.Signals, Any]
 """What is done on each signal, as `signal.signal` takes it."""
@@ -59,7 +64,7 @@ _enclosing: list[Heard] = []
 
 @contextmanager
 def on_signals(action: Callable[[], None]) -> Iterator[Heard]:
-    """Have the first SIGINT or SIGTERM do something; main thread only.
+    """Have the first of `SIGNALS` do something; main thread only.
 
     Further ones change nothing, even after the end: all is over within two seconds of the first, and to cut that short
     would cost the outputs their last frames. Without a signal the handlers are given back.

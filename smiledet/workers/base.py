@@ -100,13 +100,12 @@ class Worker(StageThread):
         """Process one frame; False if that failed. The frame is handed back either way."""
         try:
             result = self.process(frame) if self._trace is None else self._traced(self._trace, frame)
-        except SmiledetError:
+        except BaseException as problem:
             self._buffer.failed(frame, self.stage)
-            raise
-        except Exception as problem:
+            if isinstance(problem, SmiledetError) or not isinstance(problem, Exception):
+                raise
             log.warning("stage %s failed on frame %d: %r", self.stage, frame.id, problem)
             log.debug("the traceback", exc_info=True)
-            self._buffer.failed(frame, self.stage)
             return False
         self._buffer.done(frame, self.stage, result)
         return True

@@ -9,6 +9,7 @@ from typing import Any
 from smiledet.buffer import FrameBuffer
 from smiledet.frame import Frame
 from smiledet.sources.base import Source
+from smiledet.sources.timeline import USUAL_STEP, Timeline
 from smiledet.workers.thread import StageThread
 
 STAGE = "grab"
@@ -46,6 +47,7 @@ class Grabber(StageThread):
         """Read and publish."""
         number = 0
         first: float | None = None
+        timeline = Timeline(1 / self._source.fps if self._source.fps > 0 else USUAL_STEP)
         while not self.stopping and number != self._max_frames:
             started, busy = (self._clock(), time.thread_time_ns()) if self._trace is not None else (0, 0)
             picture = self._source.read()
@@ -53,10 +55,14 @@ class Grabber(StageThread):
                 return
             captured = self._clock()
             busy = time.thread_time_ns() - busy if self._trace is not None else 0
-            first = picture.timestamp if first is None else first
-            if self._duration is not None and picture.timestamp - first >= self._duration:
+            timestamp = timeline.place(picture.timestamp)
+            first = timestamp if first is None else first
+            if self._duration is not None and timestamp - first >= self._duration:
                 return
-            frame = Frame(number, captured, picture.timestamp, picture.image, picture.independent, picture.file)
+            frame = Frame(
+                *(number, captured, timestamp, picture.image, picture.independent, picture.file),
+                *(picture.scale, picture.full_size),
+            )
             if not self._buffer.publish(frame):
                 return
             if self._trace is not None:

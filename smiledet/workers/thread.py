@@ -44,7 +44,8 @@ class StageThread(ABC):
     """A thread with a start, a loop, a stop and a join.
 
     Subclasses give `loop`, and `setup` and `teardown` where they hold resources; all three run in the thread itself. A
-    `SmiledetError` from any of them ends the run with its message; any other exception does so as a fault of the stage.
+    `SmiledetError` from any of them ends the run with its message; any other exception, `SystemExit` included, does so
+    as a fault of the stage.
 
     Args:
         stage: The stage that it serves.
@@ -140,7 +141,7 @@ class StageThread(ABC):
             action()
         except SmiledetError as problem:
             return problem
-        except Exception as problem:
+        except BaseException as problem:  # SystemExit, too: whoever waits for this thread has to hear of its end
             log.debug("%s ended", self.name, exc_info=True)
             return SmiledetError(f"stage {self.stage!r} {what}: {problem!r}")
         return None

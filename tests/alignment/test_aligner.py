@@ -19,8 +19,8 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, GreyImage, Image, Points
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
+from smiledet.sources.decoding import read_image
 from smiledet.sources.demo import PORTRAITS, Portrait
-from smiledet.sources.images import read_image
 
 GREY, COLOUR = ChipSpec(64), ChipSpec(96, 0.8, 3)
 

@@ -71,6 +71,35 @@ def test_a_signal_ends_a_run(start_smiledet, events, count_frames, tmp_path, num
     assert 0 < count_frames(tmp_path / "out.mp4") < 300
 
 
+def test_a_terminal_that_is_closed_ends_a_run(start_smiledet, events, count_frames, tmp_path):
+    process = start_smiledet("run", "demo", "--realtime", "--no-show", "--events", events.path, "--record", "out.mp4")
+    events.until_frame(15)
+    process.send_signal(signal.SIGHUP)
+    complaints = ended(process)
+    assert process.returncode == 130, complaints
+    events.rest()
+    assert 0 < count_frames(tmp_path / "out.mp4") < 300
+
+
+def test_under_nohup_a_terminal_that_is_closed_changes_nothing(tmp_path):
+    program = """
+import signal, sys
+from smiledet.cli import main
+from smiledet.system import signals
+assert signal.SIGHUP not in signals.SIGNALS
+def run(wanted):
+    signal.raise_signal(signal.SIGHUP)
+    raise SystemExit(7)
+from smiledet import cli
+cli.build_parser = run
+cli.main([])
+"""
+    command = ["sh", "-c", 'trap "" HUP; exec "$0" -c "$1"', sys.executable, program]
+    environment = {**os.environ, "PYTHONPATH": str(Path(smiledet.__file__).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (7, "")
+
+
 def test_a_second_signal_changes_nothing(start_smiledet, events, count_frames, tmp_path):
     process = start_smiledet("run", "demo", "--realtime", "--no-show", "--events", events.path, "--record", "out.mp4")
     events.until_frame(15)

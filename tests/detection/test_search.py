@@ -11,8 +11,8 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
+from smiledet.sources.decoding import read_image
 from smiledet.sources.demo import PORTRAITS, Portrait
-from smiledet.sources.images import read_image
 
 
 class FakeDetector(FaceDetector):

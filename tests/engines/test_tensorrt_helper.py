@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -29,6 +32,14 @@ def python_of_board(path: Path, python: str = sys.executable, packages: str = ""
     path.write_text(f'#!/bin/sh\nPYTHONPATH="{FAKES}:{packages}" exec "{python}" "$@"\n')
     path.chmod(0o755)
     return str(path)
+
+
+def foreign_plan(folder: Path) -> Path:
+    """A whole plan that this TensorRT does not take."""
+    plan = b'{"version": "1.0"}'
+    facts = json.dumps({"sha256": hashlib.sha256(plan).hexdigest()}).encode()
+    (folder / "foreign.plan").write_bytes(facts + b"\n" + plan)
+    return folder / "foreign.plan"
 
 
 @pytest.fixture
@@ -98,7 +109,7 @@ class TestRunning:
         shared = tmp_path / "shared"  # other processes of this machine use the usual folders
         shared.mkdir()
         os.utime(shared, (0, 0))
-        monkeypatch.setattr(helper, "SHARED_FOLDERS", (str(shared),))
+        monkeypatch.setattr(helper, "MEMORY_FOLDER", str(shared))
         loaded = TensorRTEngine(network(tmp_path / "b.onnx", batch=2))
         assert loaded.predict(CHIPS[:2]) == pytest.approx(scores_of(CHIPS[:2]), abs=1e-6)
         loaded.close()
@@ -121,6 +132,63 @@ class TestRunning:
         running._to.close()
         assert running._process.wait(10) == 0
         running.stop()
+
+    @pytest.mark.parametrize("trouble_is", ["hang", "hang with the lock"])
+    def test_it_ends_with_a_parent_that_is_killed_while_it_hangs(self, trouble_is, on_board, trouble, tmp_path):
+        """In native code that keeps Python's lock, even: no thread of the helper's could notice anything then."""
+        program = f"""
+import sys
+from pathlib import Path
+from smiledet.engines._tensorrt.helper import Helper, Limits
+from tests.engines.test_tensorrt import CHIPS, scores_of
+helper = Helper({on_board!r}, Limits(30, 3600))
+network = helper.load(Path(sys.argv[1]))
+Path(sys.argv[2]).write_text({trouble_is!r})
+print(helper._program._process.pid, flush=True)
+network.run(CHIPS[:1], scores_of(CHIPS[:1]))
+"""
+        built = TensorRTEngine(network(tmp_path / "a.onnx"))
+        plan = str(built._network.plan)
+        built.close()
+        root = str(Path(__file__).parents[2])
+        parent = subprocess.Popen(
+            [sys.executable, "-c", program, plan, str(trouble)],
+            env={**os.environ, "PYTHONPATH": root},
+            stdout=subprocess.PIPE,
+        )
+        with parent:
+            left = os.pidfd_open(int(parent.stdout.readline()))
+            while trouble.exists():  # the helper removes it and hangs
+                pass
+            parent.kill()
+        watched = select.poll()
+        watched.register(left, select.POLLIN)
+        assert watched.poll(20_000), "the helper outlives its parent"
+        os.close(left)
+
+    def test_after_a_refused_plan_it_is_gone(self, on_board, tmp_path, monkeypatch):
+        """Whatever runs the networks then needs its memory."""
+        started = []
+
+        class Noted(BoardProgram):
+            def __init__(self, *arguments):
+                super().__init__(*arguments)
+                started.append(self._process)
+
+        monkeypatch.setattr(helper, "BoardProgram", Noted)
+        helper_process = helper._helpers[on_board]
+        with pytest.raises(board_python.Refused):
+            helper_process.load(foreign_plan(tmp_path))
+        assert helper_process._program is None
+        assert [process.returncode for process in started] == [0]
+
+    def test_a_refused_plan_beside_one_that_runs_leaves_it(self, engine, on_board, tmp_path):
+        helper_process = helper._helpers[on_board]
+        before = helper_process._program
+        with pytest.raises(board_python.Refused):
+            helper_process.load(foreign_plan(tmp_path))
+        assert helper_process._program is before
+        assert engine.predict(CHIPS) == pytest.approx(scores_of(CHIPS), abs=1e-6)
 
 
 class TestTrouble:

@@ -1,13 +1,18 @@
 import logging
 import os
+import re
 import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from smiledet.errors import SourceError
-from smiledet.sources.images import ImagesSource, find_images, list_images, read_image
+from smiledet.sources.choose import create_source
+from smiledet.sources.decoding import decode, read_image
+from smiledet.sources.images import ImagesSource, find_images, list_images
 
 
 def read_all(source):
@@ -177,6 +182,219 @@ def test_exif_orientation_is_honoured(tmp_path):
     turned = read_image(path)
     assert turned.shape == (80, 40, 3)
     assert turned[:30].mean() < 10 and turned[50:].mean() > 245
+
+
+@pytest.fixture
+def write_heic():
+    pillow_heif = pytest.importorskip("pillow_heif", reason="HEIC files are written by pillow-heif (the 'dev' extra)")
+
+    def write(path, image, **options):
+        height, width = image.shape[:2]
+        pillow_heif.from_bytes("BGR", (width, height), image.tobytes()).save(path, quality=95, **options)
+
+    return write
+
+
+HALVES = np.dstack(
+    [np.tile(np.repeat([0, 200], 64).astype(np.uint8), (96, 1))] * 2 + [np.full((96, 128), 60, np.uint8)]
+)
+"""BGR (96, 128, 3): dark red, and a light right half."""
+
+
+def test_heic_is_decoded_in_its_colours(tmp_path, write_heic):
+    write_heic(tmp_path / "a.HEIC", HALVES)
+    (picture,) = read_all(ImagesSource(tmp_path))
+    assert picture.image.shape == HALVES.shape and np.abs(picture.image.astype(int) - HALVES).mean() < 3
+
+
+def test_heic_is_turned_upright_once(tmp_path, write_heic):
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    write_heic(tmp_path / "a.heic", HALVES, exif=exif.tobytes())
+    upright = read_image(tmp_path / "a.heic")
+    assert upright.shape == (128, 96, 3)
+    assert upright[:60, :, 0].mean() < 20 and upright[70:, :, 0].mean() > 180
+
+
+def test_a_heic_of_several_tiles_is_read_whole(tmp_path, write_heic):
+    write_heic(tmp_path / "a.heic", HALVES)
+    (tmp_path / "a.heic").write_bytes(two_tiles((tmp_path / "a.heic").read_bytes()))
+    found = read_image(tmp_path / "a.heic")
+    assert np.abs(found.astype(int) - np.hstack([HALVES, HALVES])).mean() < 3
+
+
+def two_tiles(tile):
+    """A HEIC that shows another one twice, side by side, as phones put theirs together (ISO/IEC 23008-12, 6.6.2.3)."""
+
+    def box(kind, *content, version=None):
+        data = b"".join((struct.pack(">I", version << 24) if version is not None else b"", *content))
+        return struct.pack(">I", 8 + len(data)) + kind + data
+
+    def found(kind):
+        place = tile.index(kind) - 4
+        return tile[place : place + int.from_bytes(tile[place : place + 4], "big")]
+
+    def item(number, kind):
+        return box(b"infe", struct.pack(">HH", number, 0), kind, b"\0", version=2)
+
+    def associated(number, *properties):
+        return struct.pack(">HB", number, len(properties)) + bytes(properties)
+
+    width, height = 128, 96
+    pixels = found(b"mdat")[8:]
+    grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 2 * width, height)
+    spots = [box(b"ispe", struct.pack(">II", w, height), version=0) for w in (width, 2 * width)]
+    associations = [associated(1, 0x81, 2), associated(2, 0x81, 2), associated(3, 3)]
+
+    def meta(start):
+        places = [(1, start, len(pixels)), (2, start, len(pixels)), (3, start + len(pixels), len(grid))]
+        locations = b"".join(struct.pack(">HHHII", number, 0, 1, *place) for number, *place in places)
+        return box(
+            *(b"meta", box(b"hdlr", b"\0" * 4, b"pict", b"\0" * 13, version=0)),
+            box(b"pitm", struct.pack(">H", 3), version=0),
+            box(b"iloc", struct.pack(">HH", 0x4400, 3), locations, version=0),
+            box(b"iinf", struct.pack(">H", 3), item(1, b"hvc1"), item(2, b"hvc1"), item(3, b"grid"), version=0),
+            box(b"iref", box(b"dimg", struct.pack(">HHHH", 3, 2, 1, 2)), version=0),
+            box(
+                *(b"iprp", box(b"ipco", found(b"hvcC"), *spots)),
+                box(b"ipma", struct.pack(">I", 3), *associations, version=0),
+            ),
+            version=0,
+        )
+
+    start = len(found(b"ftyp")) + len(meta(0)) + 8
+    return found(b"ftyp") + meta(start) + box(b"mdat", pixels, grid)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_avif_is_decoded_and_turned_upright(tmp_path, turned):
+    exif = Pillow.Exif()
+    exif[0x0112] = 6 if turned else 1
+    Pillow.fromarray(np.ascontiguousarray(HALVES[..., ::-1])).save(tmp_path / "a.avif", quality=95, exif=exif)
+    found = read_image(tmp_path / "a.avif")
+    expected = np.rot90(HALVES, -1) if turned else HALVES
+    assert found.shape == expected.shape and np.abs(found.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.avif", "a.tif", "a.jpg", "a.png", "a.webp", "a.bmp"])
+def test_what_is_cut_off_is_named(tmp_path, name, write_heic, caplog):
+    path = tmp_path / name
+    if name == "a.heic":
+        write_heic(path, HALVES)
+    else:
+        Pillow.fromarray(HALVES).save(path)
+    whole = path.read_bytes()
+    for length in (5, 12, 20, 40, 100, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        try:
+            assert read_image(path).ndim == 3  # a part of a JPEG is a picture
+        except ValueError as problem:
+            assert re.fullmatch(r"it is (no image, or a damaged one|a damaged \w+)|OpenCV refuses it: .*", str(problem))
+
+
+def png_of(width, height):
+    """A PNG that promises so many pixels in some bytes, all black."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(9)
+    row = b"\0" * (1 + 3 * width)
+    rows = b"".join(packer.compress(row) for _ in range(min(height, 200))) + packer.flush()
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def bombs():
+    """Files of a few hundred bytes whose headers promise a thousand million pixels."""
+    yield "png", png_of(32_000, 33_000)
+    jpeg = bytearray(cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    place = jpeg.index(b"\xff\xc0") + 5
+    jpeg[place : place + 4] = struct.pack(">HH", 33_000, 32_000)
+    yield "jpg", bytes(jpeg)
+    bmp = bytearray(cv2.imencode(".bmp", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    bmp[18:26] = struct.pack("<ii", 32_000, 33_000)
+    yield "bmp", bytes(bmp)
+    tags = ((256, 32_000), (257, 33_000), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 33_000), (279, 8))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    yield "tif", b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 16
+    size = (16_384 - 1) | (16_384 - 1) << 14
+    lossless = b"VP8L" + struct.pack("<IBI", 9, 0x2F, size) + b"\0" * 4
+    yield "webp", b"RIFF" + struct.pack("<I", 4 + len(lossless)) + b"WEBP" + lossless
+
+
+@pytest.mark.parametrize(("suffix", "data"), bombs(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize("smallest_face", [0, 24 / 1280])
+def test_a_decompression_bomb_is_refused_by_its_header(suffix, data, smallest_face, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(ValueError, match=r"it has \d+x\d+ pixels; at most [12]00 million are read"):
+        decode(data, smallest_face)
+
+
+def test_a_bomb_among_photographs_is_named_and_the_rest_is_read(folder, caplog):
+    (folder / "0.png").write_bytes(png_of(32_000, 33_000))
+    with caplog.at_level(logging.WARNING):
+        assert len(read_all(ImagesSource(folder))) == 6
+    assert caplog.messages == [f"not read: {folder / '0.png'}: it has 32000x33000 pixels; at most 100 million are read"]
+
+
+@pytest.mark.parametrize(
+    ("side", "smallest_face", "scale"),
+    [(4000, 24 / 1280, 1), (4000, 24 / 640, 2), (4000, 0.1, 4), (200, 0.5, 1), (4000, 0, 1)],
+)
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_large_photographs_are_decoded_smaller(tmp_path, suffix, side, smallest_face, scale):
+    image = np.zeros((side // 10 + 1, side, 3), np.uint8)
+    image[:, side // 2 :] = 250
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), image)
+    source = ImagesSource(tmp_path)
+    source.smallest_face = smallest_face
+    (picture,) = read_all(source)
+    assert picture.scale == scale
+    assert picture.image.shape == (-(-image.shape[0] // scale), side // scale, 3)
+    assert source.size == (side, side // 10 + 1)
+    assert picture.full_size == (source.size if scale > 1 else None)
+    assert np.abs(picture.image[:, side // scale // 2 + 8 :].astype(int) - 250).max() < 4
+
+
+def test_the_full_size_of_one_that_is_turned_upright(tmp_path):
+    exif = Pillow.Exif()
+    exif[0x0112] = 8
+    Pillow.fromarray(np.zeros((300, 4000, 3), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    found = decode((tmp_path / "a.jpg").read_bytes(), 0.1)
+    assert (found.image.shape, found.scale, found.full_size) == ((1000, 75, 3), 4, (300, 4000))
+
+
+def test_links_to_folders_are_followed_once(folder, tmp_path_factory, make_picture):
+    other = tmp_path_factory.mktemp("other")
+    cv2.imwrite(str(other / "new.png"), make_picture(0))
+    (other / "back").symlink_to(folder)
+    (folder / "linked").symlink_to(other)
+    (folder / "again").symlink_to(other)
+    (folder / "inside").symlink_to(folder / "a")
+    (folder / "up").symlink_to(folder.parent)
+    found = [str(path.relative_to(folder)) for path in find_images(folder)]
+    assert found == ["1.png", "2.JPG", "10.bmp", "a/3.webp", "a/20.tiff", "again/new.png", "b.jpeg"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch, caplog):
+    listed = os.scandir
+
+    def scandir(place):
+        if str(place).endswith("/a"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return listed(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert len(read_all(ImagesSource(folder))) == 4
+    assert caplog.messages == [f"not read: {folder / 'a'}: Permission denied"]
+
+
+def test_a_home_folder_is_found(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    assert len(list_images(["~/a", "~/*.png"]).files) == 3
+    with create_source("~/a") as source:
+        assert source.length == 2
 
 
 def test_closing_ends_it(folder):

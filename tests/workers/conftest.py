@@ -11,8 +11,8 @@ import pytest
 
 from smiledet.errors import SmiledetError
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame
+from smiledet.sources.decoding import read_image
 from smiledet.sources.demo import PORTRAITS
-from smiledet.sources.images import read_image
 from smiledet.workers import aligner, locator
 from smiledet.workers.locator import Located
 from smiledet.workers.thread import StageThread

@@ -110,6 +110,14 @@ def test_max_frames(limit: int | None, count: int, buffer: FrameBuffer, ends: An
     assert ends.problems == [None]
 
 
+def test_a_source_whose_time_restarts_or_is_missing(buffer: FrameBuffer, ends: Any) -> None:
+    times = (3.0, 3.5, float("nan"), 0.0, 0.5, 0.5)
+    source = Pictures([Picture(picture(0).image, time) for time in times])
+    source.fps = 10.0
+    run(Grabber(source, buffer, duration=1.25, on_end=ends))
+    assert [frame.timestamp for frame in grabbed(buffer)] == pytest.approx([3.0, 3.5, 3.6, 3.7, 4.2])
+
+
 @pytest.mark.parametrize(("duration", "count"), [(0.0, 0), (0.6, 3), (0.75, 3), (0.76, 4), (60.0, 10), (None, 10)])
 def test_duration_is_measured_on_the_sources_line(
     duration: float | None, count: int, buffer: FrameBuffer, ends: Any

@@ -19,7 +19,7 @@ LIMIT = 20.0
 class Recorder(StageThread):
     """Notes what is called; fails where it is told to."""
 
-    def __init__(self, fails: dict[str, Exception] | None = None, **common: Any) -> None:
+    def __init__(self, fails: dict[str, BaseException] | None = None, **common: Any) -> None:
         super().__init__("stage", **common)
         self.calls: list[str] = []
         self.idents: set[int] = set()
@@ -106,6 +106,12 @@ def test_ready_once_set_up() -> None:
         ({"setup": KeyError("x")}, ["setup", "teardown"], "stage 'stage' failed: KeyError('x')"),
         ({"loop": SmiledetError("camera lost")}, ["setup", "loop", "teardown"], "camera lost"),
         ({"loop": ValueError("a\nb")}, ["setup", "loop", "teardown"], r"stage 'stage' failed: ValueError('a\nb')"),
+        ({"loop": SystemExit(3)}, ["setup", "loop", "teardown"], "stage 'stage' failed: SystemExit(3)"),
+        (
+            {"teardown": KeyboardInterrupt()},
+            ["setup", "loop", "teardown"],
+            "stage 'stage' cannot close: KeyboardInterrupt()",
+        ),
         ({"teardown": OSError("full")}, ["setup", "loop", "teardown"], "stage 'stage' cannot close: OSError('full')"),
         # What went wrong first explains the rest.
         (
@@ -116,7 +122,7 @@ def test_ready_once_set_up() -> None:
     ],
 )
 def test_a_fault_ends_the_thread_with_one_line(
-    fails: dict[str, Exception], calls: list[str], message: str, ends: Any
+    fails: dict[str, BaseException], calls: list[str], message: str, ends: Any
 ) -> None:
     thread = Recorder(fails, on_end=ends)
     run(thread)

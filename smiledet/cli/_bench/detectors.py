@@ -41,7 +41,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown or missing detectors, counts below one, and outputs that cannot be written."""
     from smiledet.detection.detectors.choose import detector_kind
     from smiledet.lab.extras import require
-    from smiledet.system.output_files import claim_file
+    from smiledet.system.output_files import check_writable
 
     for flag in ("photos", "frames"):
         if getattr(arguments, flag) < 1:
@@ -57,8 +57,7 @@ def check(arguments: argparse.Namespace) -> None:
             continue
         if path.suffix.lower() != ".png":
             raise UsageError(f"cannot write {path}: expected a name that ends in .png")
-        if claim_file(path):
-            path.unlink()
+        check_writable(path)
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:

@@ -65,7 +65,7 @@ def check(arguments: argparse.Namespace) -> None:
     from smiledet.lab.benchmark.peers.environment import PeerEnvironment
     from smiledet.lab.benchmark.peers.frames import parse_size
     from smiledet.lab.benchmark.peers.programs import peers_named
-    from smiledet.system.output_files import check_suffix, claim_file
+    from smiledet.system.output_files import check_suffix, check_writable
 
     for flag in ("frames", "rounds", "sampled"):
         if getattr(arguments, flag) < 1:
@@ -80,8 +80,7 @@ def check(arguments: argparse.Namespace) -> None:
         detector_kind(name)
     if arguments.sheet is not None:
         check_suffix(arguments.sheet, (".png",))
-        if claim_file(arguments.sheet):
-            arguments.sheet.unlink()
+        check_writable(arguments.sheet)
 
 
 def _references(arguments: argparse.Namespace) -> list[str]:

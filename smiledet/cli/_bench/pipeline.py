@@ -82,12 +82,11 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _check_trace(arguments: argparse.Namespace) -> None:
-    from smiledet.system.output_files import claim_file
+    from smiledet.system.output_files import check_writable
 
     if arguments.scale or arguments.soak is not None or len(arguments.clip) > 1:
         raise UsageError("--trace is of one run: give it one --clip, and neither --scale nor --soak")
-    if claim_file(arguments.trace):
-        arguments.trace.unlink()
+    check_writable(arguments.trace)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Where in the picture new faces may be, by a tiny network's word.
+"""A tiny network that says where in the picture faces may be.
 
-One look at a canvas of the picture (see `pyramid_canvas`) costs a fiftieth of a search by Viola-Jones, so
-that it can be taken several times a second; where the network is hot, Viola-Jones is asked at once. It has the last
-word, so that the network's own false alarms cost a little time and show nothing.
+It sees the picture and its shrunk copies side by side on one small canvas, so that it sees all sizes at once. That
+costs a fiftieth of a search by Viola-Jones, so that it can be asked several times a second (see `places`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,56 +16,141 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.detectors.base import FaceDetector
-from smiledet.detection.scheduling.pyramid_canvas import CELL, PyramidCanvas
-from smiledet.detection.scheduling.sweep import moved
-from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import ModelError
-from smiledet.frame import Box, Detection, GreyImage
+from smiledet.frame import Box, GreyImage
 from smiledet.model_index import find_model
 
-Heat = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+"""How sure the network is of a face at each cell, 0 … 1, (rows, columns)."""
+
+CELL = 4
+"""Pixels of the canvas from one of the network's answers to the next, along both axes."""
+
+FACE_RANGE = (11.5, 18.5)
+"""Sides in pixels of the canvas, framed as Viola-Jones does, of the faces that the network sees."""
+
+SMALLEST = 12.0
+"""Side on the canvas of the smallest face sought."""
+
+STEP = 1.5
+"""From one copy's sizes to the next's."""
+
+FACE = SMALLEST * STEP**0.5
+"""Side on the canvas of a face of which nothing is known but that the network sees it."""
+
+BACKGROUND = 127
+"""What is between the copies."""
 
 THRESHOLD = 0.6
-"""Heat from which a place is proposed: that of eight in ten of the faces that a scan reports of people at a table."""
+"""Score from which a place is proposed: that of eight in ten of the faces that a scan reports of people at a table."""
+
+PROPOSED_SIZES = (0.7, 1.45)
+"""Sizes that a proposed face may have, in the proposal's: that is one of a step's, and the network is not exact."""
 
 
-MOST = 3
-"""Places searched a look, the hottest: what a look costs is bounded."""
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Where a shrunk copy lies.
 
-AROUND = 1.7
-"""Side of what is searched, in sides of the proposed face."""
+    Attributes:
+        left: First column on the canvas, a multiple of CELL, as `top`.
+        top: First row.
+        width: In pixels of the canvas, as `height`.
+        height: Of the copy.
+    """
 
-SIZES = (0.7, 1.45)
-"""Sizes searched for, in sides of the proposed face: it is one of a step's, and the network is not exact."""
-
-FIRST_WAIT, LONGEST_WAIT = 0.1, 3.2
-"""Seconds after which the detector is asked again where it saw no face, at first and at most: a poster that looks like
-a face to the network alone would cost a search each time."""
-
-FORGET = 2.0
-"""Seconds after which it is forgotten that nothing was seen at a place that is not proposed any more."""
-
-REMEMBERED = 12
-"""Such places at most, the latest."""
-
-EARLY = 0.01
-"""Seconds that a look may come early: frames do not come at tenths of seconds."""
+    left: int
+    top: int
+    width: int
+    height: int
 
 
-QUIET = 2
-"""Intervals from a look at which nothing new was proposed to the next: with one face before a camera, nearly all."""
+class PyramidCanvas:
+    """The canvas for pictures of one size. It belongs to one thread.
+
+    Args:
+        width: Of the pictures, in pixels.
+        height: Of the pictures.
+        smallest: Side of the smallest face sought, in their pixels.
+    """
+
+    def __init__(self, width: int, height: int, smallest: float) -> None:
+        self._size = width, height
+        self.copies: tuple[Copy, ...] = _planned(width, height, min(1.0, SMALLEST / smallest))
+        right = max((copy.left + copy.width for copy in self.copies), default=CELL)
+        bottom = max((copy.top + copy.height for copy in self.copies), default=CELL)
+        self.canvas: GreyImage = np.full((_cells(bottom) * CELL, _cells(right) * CELL), BACKGROUND, np.uint8)
+
+    def paint(self, grey: GreyImage) -> GreyImage:
+        """Fill the canvas from a picture, grey uint8 (height, width); the same array each time."""
+        if not self.copies:
+            return self.canvas
+        view = grey
+        # Halved first, which is by far the quickest step, then to what is wanted.
+        while view.shape[1] >= 2 * self.copies[0].width and view.shape[0] >= 2 * self.copies[0].height:
+            view = np.asarray(cv2.resize(view, (view.shape[1] // 2, view.shape[0] // 2), interpolation=cv2.INTER_AREA))
+        for copy in self.copies:
+            view = np.asarray(cv2.resize(view, (copy.width, copy.height), interpolation=cv2.INTER_LINEAR))
+            self.canvas[copy.top : copy.top + copy.height, copy.left : copy.left + copy.width] = view
+        return self.canvas
+
+    def box(self, row: int, column: int) -> Box | None:
+        """The face in the picture that a cell of the network's answer stands for; None where the canvas is empty."""
+        x, y = (column + 0.5) * CELL, (row + 0.5) * CELL
+        for copy in self.copies:
+            if 0 <= x - copy.left < copy.width and 0 <= y - copy.top < copy.height:
+                across, down = self._size[0] / copy.width, self._size[1] / copy.height
+                side = FACE * (across * down) ** 0.5
+                return Box((x - copy.left) * across - side / 2, (y - copy.top) * down - side / 2, side, side)
+        return None
 
 
-class HeatSource(Protocol):
-    """What says how likely a face is at each cell of a canvas."""
+def _planned(width: int, height: int, scale: float) -> tuple[Copy, ...]:
+    """The copies from the largest on, below the first and no further right, each as high up as there is room."""
+    copies: list[Copy] = []
+    while min(width, height) * scale >= SMALLEST:
+        across, down = max(1, math.floor(width * scale)), max(1, math.floor(height * scale))
+        ends = [(_beyond(copy.left, copy.width), _beyond(copy.top, copy.height)) for copy in copies]
+        widest = copies[0].width if copies else across
+        places = [
+            Copy(left, top, across, down)
+            for top in (0, *(bottom for _, bottom in ends), *(copy.top for copy in copies))
+            for left in (0, *(right for right, _ in ends))
+            if left + across <= widest
+        ]
+        free = [place for place in places if not any(_touch(place, copy) for copy in copies)]
+        copies.append(min(free, key=lambda place: (place.top + place.height, place.left)))
+        scale /= STEP
+    return tuple(copies)
+
+
+def _beyond(start: int, length: int) -> int:
+    """Where the next copy may begin: some cells apart, since the network sees what is around a place."""
+    return (_cells(start + length) + 1) * CELL
+
+
+def _touch(one: Copy, other: Copy) -> bool:
+    return (
+        one.left < _beyond(other.left, other.width)
+        and other.left < _beyond(one.left, one.width)
+        and one.top < _beyond(other.top, other.height)
+        and other.top < _beyond(one.top, one.height)
+    )
+
+
+def _cells(pixels: int) -> int:
+    return math.ceil(pixels / CELL)
+
+
+class Network(Protocol):
+    """What says how likely a face is at each cell of a canvas: `ProposalNetwork`, or a test's own."""
 
     @property
     def threshold(self) -> float:
-        """Heat from which a place is proposed."""
+        """Score from which a place is proposed."""
 
-    def heat(self, canvas: GreyImage) -> Heat:
-        """See `ProposalNetwork.heat`."""
+    def scores(self, canvas: GreyImage) -> Scores:
+        """See `ProposalNetwork.scores`."""
 
 
 class ProposalNetwork:
@@ -84,11 +169,11 @@ class ProposalNetwork:
         try:
             # From memory: OpenCV cannot open every path there is on Windows.
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
-            self.heat(np.zeros((8, 8), np.uint8))
+            self.scores(np.zeros((8, 8), np.uint8))
         except (OSError, cv2.error) as problem:
             raise ModelError(f"{path} is no proposing network: {str(problem).splitlines()[0]}") from problem
 
-    def heat(self, canvas: GreyImage) -> Heat:
+    def scores(self, canvas: GreyImage) -> Scores:
         """How sure the network is of a face at each cell.
 
         Args:
@@ -101,121 +186,25 @@ class ProposalNetwork:
         return np.asarray(self._network.forward()[0, 0], np.float32)
 
 
-@dataclass(slots=True)
-class _Asked:
-    """A place where the detector was asked and saw no face."""
-
-    box: Box
-    again: float
-    wait: float
-
-
 def as_cells(canvas: GreyImage) -> npt.NDArray[np.float32]:
-    """A canvas with the pixels of a cell as channels, float32 (1, CELL * CELL, rows, columns); a rest is left out."""
+    """A canvas with the pixels of each whole cell as channels, float32 (1, CELL * CELL, rows, columns)."""
     rows, columns = (side // CELL for side in canvas.shape)
     cells = canvas[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).transpose(1, 3, 0, 2)
     return np.asarray(cells, np.float32, order="C").reshape(1, CELL * CELL, rows, columns)
 
 
-class Proposer:
-    """Looks where new faces may be and searches there. It belongs to one thread.
-
-    Args:
-        network: Proposes.
-        detector: Has the last word.
-        min_face: See `smiledet.detection.locator.LocatorSettings`.
-        interval: Seconds, on the source's time line, between two looks.
-    """
-
-    def __init__(self, network: HeatSource, detector: FaceDetector, min_face: float, interval: float) -> None:
-        self._network = network
-        self._detector = detector
-        self._min_face = min_face
-        self._interval = interval
-        self._canvas = PyramidCanvas(0, 0, 1)
-        self._smallest = 0
-        self._next = float("-inf")
-        self._asked: list[_Asked] = []
-
-    def start_over(self, grey: GreyImage) -> None:
-        """Get ready for a new scene, grey uint8 (height, width)."""
-        height, width = grey.shape
-        self._smallest = smallest_face(grey, self._min_face, self._detector.needs)
-        self._canvas = PyramidCanvas(width, height, self._smallest)
-        self._next = float("-inf")
-        self._asked = []
-
-    def hurry(self) -> None:
-        """Look at the next picture, however soon it comes."""
-        self._next = float("-inf")
-
-    def search(self, grey: GreyImage, time: float, known: Sequence[Box]) -> list[Detection]:
-        """The faces that are found where they were proposed.
-
-        Args:
-            grey: Grey uint8 (height, width), of the size of the last new scene.
-            time: Seconds on the source's line.
-            known: Boxes of the faces that are followed already.
-        """
-        if time < self._next or not self._canvas.copies:
-            return []
-        self._asked = [place for place in self._asked if time < place.again + FORGET]
-        found: list[Detection] = []
-        proposed = self.propose(grey, time, known)
-        self._next = time + self._interval * (1 if proposed else QUIET) - EARLY
-        for box in proposed:
-            seen = self._search_place(grey, box)
-            if seen:
-                found += seen
-            else:
-                self._put_off(box, time)
-        return found
-
-    def propose(self, grey: GreyImage, time: float, known: Sequence[Box]) -> list[Box]:
-        """The hottest places that are due, where no face is known; see `search`."""
-        heat = self._network.heat(self._canvas.paint(grey))
-        boxes: list[Box] = []
-        for row, column in peaks(heat, self._network.threshold):
-            box = self._canvas.box(row, column)
-            if box is None or any(same_place(box, other) for other in (*known, *boxes)):
-                continue
-            if any(time < place.again and same_place(box, place.box) for place in self._asked):
-                continue
-            boxes.append(box)
-            if len(boxes) == MOST:
-                break
-        return boxes
-
-    def _search_place(self, grey: GreyImage, box: Box) -> list[Detection]:
-        height, width = grey.shape
-        left, top, right, bottom = box.scaled(AROUND).clipped(width, height)
-        low, high = (share * box.width for share in SIZES)
-        smallest = max(self._smallest, round(low))
-        if min(right - left, bottom - top) < smallest:
-            return []
-        found = scan(self._detector, grey[top:bottom, left:right], smallest, max(smallest + 1, round(high)))
-        return [moved(each, left, top) for each in found]
-
-    def _put_off(self, box: Box, time: float) -> None:
-        """Ask there again only after a while, twice as long each time."""
-        before = next((place for place in self._asked if same_place(box, place.box)), None)
-        wait = min(2 * before.wait, LONGEST_WAIT) if before else FIRST_WAIT
-        self._asked = [place for place in self._asked if place is not before]
-        self._asked = [*self._asked, _Asked(box, time + wait - EARLY, wait)][-REMEMBERED:]
-
-
-def peaks(heat: Heat, threshold: float) -> list[tuple[int, int]]:
-    """The cells that are at least so hot and the hottest of the nine about them, (row, column), the hottest first."""
-    if cv2.minMaxLoc(heat)[1] < threshold:  # as on most pictures
+def peaks(scores: Scores, threshold: float) -> list[tuple[int, int]]:
+    """The cells that reach a score and are the highest of their neighbourhood of nine, (row, column), highest first."""
+    if cv2.minMaxLoc(scores)[1] < threshold:  # as on most pictures
         return []
-    hottest = cv2.dilate(heat, np.ones((3, 3), np.uint8))
-    rows, columns = np.nonzero((heat >= threshold) & (heat == hottest))
-    order = np.argsort(-heat[rows, columns], kind="stable")
+    highest = cv2.dilate(scores, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((scores >= threshold) & (scores == highest))
+    order = np.argsort(-scores[rows, columns], kind="stable")
     return [(int(rows[number]), int(columns[number])) for number in order]
 
 
-def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], smallest: int) -> list[Box]:
-    """Those of some boxes where a network proposes a face of about that size, the hottest first.
+def also_proposed(network: Network, grey: GreyImage, boxes: Sequence[Box], smallest: int) -> list[Box]:
+    """Those of some boxes where a network proposes a face of about that size, the highest score first.
 
     Args:
         network: Proposes.
@@ -227,18 +216,18 @@ def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], sm
     if not canvas.copies:
         return []
     agreed: list[Box] = []
-    for row, column in peaks(network.heat(canvas.paint(grey)), network.threshold):
+    for row, column in peaks(network.scores(canvas.paint(grey)), network.threshold):
         place = canvas.box(row, column)
         if place is None:
             continue
-        low, high = (share * place.width for share in SIZES)
+        low, high = (share * place.width for share in PROPOSED_SIZES)
         here = [box for box in boxes if low <= box.width <= high and same_place(place, box)]
         agreed += [box for box in sorted(here, key=place.iou, reverse=True) if box not in agreed]
     return agreed
 
 
 def same_place(proposed: Box, other: Box) -> bool:
-    """Whether a proposal means what lies in another box: their middles are near, and their sizes not far apart."""
+    """Whether a proposal means what lies in another box: their centres are at most half the larger side apart."""
     (x, y), (other_x, other_y) = proposed.centre, other.centre
     reach = 0.5 * max(proposed.width, other.width)
     return abs(x - other_x) <= reach and abs(y - other_y) <= reach

@@ -13,10 +13,13 @@ As a program it writes a JSON object a line to standard output:
 """
 
 import ctypes
+import fcntl
 import hashlib
 import json
 import mmap
 import os
+import select
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -44,6 +47,9 @@ it is timed at half of the largest, which is `ROWS`.
 
 ROWS = PROFILES[-1][-1]
 """Chips that go to the GPU with one wait for it; more are split."""
+
+LIFELINE = "SMILEDET_LIFELINE"
+"""Environment variable: a file descriptor of a pipe whose other end is open as long as whoever started this."""
 
 WORKSPACE = 256 << 20
 """Bytes that a layer may use while it runs; the default is all of the memory, which a Jetson shares with the CPU."""
@@ -505,14 +511,20 @@ def serve(requests: Iterator[str], tell: Callable[[Facts], None]) -> None:
 
 
 def _die_with_parent() -> None:
-    """End when standard input does: whoever started this is gone."""
+    """End when whoever started this does, however it ends.
 
-    def watch() -> None:
-        while os.read(0, 4096):  # not sys.stdin: Python would wait for its lock when it ends
-            pass
+    The kernel sends SIGIO when the other end of the pipe is closed, and that ends a process in whatever it hangs, even
+    in native code that keeps Python's lock, where no thread of ours could run. Not PR_SET_PDEATHSIG: it is sent when
+    the *thread* ends that started this.
+    """
+    if LIFELINE not in os.environ:  # started by hand
+        return
+    lifeline = int(os.environ[LIFELINE])
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:  # it was closed before the kernel was asked to tell
         os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def main(arguments: List[str]) -> int:
@@ -526,11 +538,11 @@ def main(arguments: List[str]) -> int:
             channel.write(json.dumps(message) + "\n")
             channel.flush()
 
+    _die_with_parent()
     try:
         if arguments[0] == "probe":
             tell(identity())
         elif arguments[0] == "build":
-            _die_with_parent()
             build(arguments[1], arguments[2], arguments[3], tell)
             tell({"done": arguments[2]})
         else:

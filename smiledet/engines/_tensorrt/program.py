@@ -44,6 +44,7 @@ class BoardProgram:
     def __init__(self, python: str, *arguments: str) -> None:
         self._complaints = TemporaryFile()  # noqa: SIM115 - as long as the program
         self._unread = b""
+        lifeline, self._lifeline = os.pipe()  # the end of this process closes our end, however it comes
         try:
             self._process = subprocess.Popen(
                 [python, board_python.__file__, *arguments],
@@ -51,12 +52,16 @@ class BoardProgram:
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 bufsize=0,
-                env=environment_for(python),
+                env={**environment_for(python), board_python.LIFELINE: str(lifeline)},
+                pass_fds=[lifeline],
                 start_new_session=True,  # Ctrl-C is for this process, which ends the other
             )
         except OSError as problem:
+            os.close(self._lifeline)
             self._complaints.close()
             raise Lost(f"{python}: {problem.strerror}") from problem
+        finally:
+            os.close(lifeline)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
         self._poll = select.poll()
@@ -109,6 +114,8 @@ class BoardProgram:
 
     def stop(self, patience: float = PATIENCE) -> None:
         """End it: by itself if it does so in time, else by force; stopping twice does no harm."""
+        if self._from.closed:
+            return
         with suppress(OSError):
             self._to.close()
         try:
@@ -116,6 +123,7 @@ class BoardProgram:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        os.close(self._lifeline)
         self._from.close()
         self._complaints.close()
 

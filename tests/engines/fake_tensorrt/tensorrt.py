@@ -3,8 +3,9 @@
 Written for Python 3.6, as board_python.py is. FAKE_TENSORRT says which version's names there are;
 `test_tensorrt_names.py` holds them against NVIDIA's own bindings. A network is a real ONNX file, run by ONNX Runtime,
 or JSON, a linear map and a softmax: `{"input": [1, 8, 8, 1], "classes": 3}`, with `type`, `half`, `quantised` and
-`inputs` if they are unusual. FAKE_TENSORRT_TROUBLE is a file with what goes wrong at the next run: `hang`, `die` or
-`fail`, ` always` if ever after. FAKE_TENSORRT_RUNS is a file that gets a line for each run, its profile and its batch.
+`inputs` if they are unusual. FAKE_TENSORRT_TROUBLE is a file with what goes wrong at the next run: `hang` (`hang
+with the lock` of Python), `die` or `fail`, ` always` if ever after. FAKE_TENSORRT_RUNS is a file that gets a line for
+each run, its profile and its batch.
 """
 
 import base64
@@ -397,7 +398,7 @@ def _trouble():
     if "always" not in what:
         path.unlink()
     if "hang" in what:
-        signal.pause()
+        (ctypes.PyDLL if "lock" in what else ctypes.CDLL)(None).pause()
     elif "die" in what:
         os.kill(os.getpid(), signal.SIGKILL)
     else:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from smiledet.config import Config
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.scene_cuts import SceneWatch
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import create_locator, distinct
+from smiledet.detection.scheduling.changes import CutDetector
 from smiledet.detection.search import scan, smallest_face
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage
@@ -93,7 +93,7 @@ def compare(
         Runner(name, create_locator(kind, tuning, FaceTracker(config.tracker), config.locator))
         for name in (EVERY_FRAME, LIVE)
     ]
-    board, watch, cuts, spent = _Board(tuple(strong)), SceneWatch(), 0, []
+    board, watch, cuts, spent = _Board(tuple(strong)), CutDetector(), 0, []
     quick = ReferenceDetectors([strong[name] for name in strong if name not in SLOW])
     everybody = ReferenceDetectors(list(strong.values()))
     tallies = {name: AlarmTally(name, quick) for name in (EVERY_FRAME, LIVE, SCAN)}

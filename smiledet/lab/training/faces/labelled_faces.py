@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.following.verifier import Verifier
+from smiledet.detection.following.verification import Verifier
 from smiledet.detection.locator import distinct
 from smiledet.detection.scheduling.proposal_network import also_proposed, shipped_network
 from smiledet.detection.search import scan, smallest_face
@@ -29,7 +29,7 @@ class LabelledFaceLocator:
 
     Since every photograph is known to show a face, finer and more credulous searches follow the usual one, and then
     those for smaller faces, until a box is found in which both other witnesses see a face: the detector's second
-    cascade, as at deployment (see `verifier`), and the network that proposes places. Else a
+    cascade, as at deployment (see `verification`), and the network that proposes places. Else a
     poster or an eye may be larger than the face, or be found a search earlier. Where there is no such box, the second
     cascade's word counts for more than the network's, and that for more than the size.
 

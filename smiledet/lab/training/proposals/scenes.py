@@ -1,7 +1,7 @@
 """Small scenes pasted together from photographs, and which cells of them show the middle of a face.
 
 A scene is what the proposing network sees at run time: a piece of a canvas of shrunk pictures (see
-`smiledet.detection.scheduling.pyramid_canvas`), with faces of all sizes and edges where two pictures meet.
+`smiledet.detection.scheduling.proposal_network`), with faces of all sizes and edges where two pictures meet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.scheduling.pyramid_canvas import CELL, FACE_RANGE
+from smiledet.detection.scheduling.proposal_network import CELL, FACE_RANGE
 from smiledet.frame import Box, GreyImage
 from smiledet.lab.training.proposals.pictures import FacePicture
 

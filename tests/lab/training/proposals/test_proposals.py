@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smiledet.detection.scheduling.proposal_network import ProposalNetwork
-from smiledet.detection.scheduling.pyramid_canvas import CELL, FACE_RANGE
+from smiledet.detection.scheduling.proposal_network import CELL, FACE_RANGE, ProposalNetwork
 from smiledet.frame import Box
 from smiledet.lab.training.proposals.pictures import KEPT_FACE, FaceFinder, FacePicture, read_face_pictures
 from smiledet.lab.training.proposals.scenes import SIDE, compose, label
@@ -106,8 +105,8 @@ class TestTraining:
         for size in ((SIDE, SIDE), (56, 120), (24, 12)):
             pixels = generator.integers(0, 256, size).astype(np.uint8)
             expected = network(pixels[None, ..., None].astype(np.float32))[0, ..., 0]
-            assert reader.heat(pixels) == pytest.approx(np.asarray(expected), abs=1e-4)
-        assert reader.heat(np.zeros((27, 31), np.uint8)).shape == (6, 7)
+            assert reader.scores(pixels) == pytest.approx(np.asarray(expected), abs=1e-4)
+        assert reader.scores(np.zeros((27, 31), np.uint8)).shape == (6, 7)
 
     def test_what_is_not_to_be_learnt_costs_nothing(self) -> None:
         found = np.array([[0.2, 0.7, 0.9]], np.float32)
