@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be measured before anything is: minutes of work would be lost over the last source."""
     from smiledet.lab.benchmark.locator.measure import references
-    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.runs import clip_pictures, photograph_pictures
 
     for flag in ("frames", "photos", "every"):
         value = getattr(arguments, flag)
@@ -61,9 +61,9 @@ def check(arguments: argparse.Namespace) -> None:
     references(_named(arguments))
     _config(arguments)
     for clip in arguments.clip:
-        next(clip_looks(clip, 1), None)
+        next(clip_pictures(clip, 1), None)
     if arguments.data is not None:
-        next(photograph_looks(arguments.data, 1), None)
+        next(photograph_pictures(arguments.data, 1), None)
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
@@ -96,18 +96,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from smiledet.lab.benchmark.locator.alarms import alarms_in_all
     from smiledet.lab.benchmark.locator.measure import compare, references
-    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.runs import clip_pictures, photograph_pictures
     from smiledet.lab.benchmark.locator.scores import in_all
 
     config = _config(arguments)
     cv2.setNumThreads(1)  # times are of one thread
     strong = references(_named(arguments))
-    sources = [(clip, clip_looks(clip, arguments.frames)) for clip in arguments.clip]
+    sources = [(clip, clip_pictures(clip, arguments.frames)) for clip in arguments.clip]
     if arguments.data is not None:
-        sources.append((arguments.data, photograph_looks(arguments.data, arguments.photos)))
+        sources.append((arguments.data, photograph_pictures(arguments.data, arguments.photos)))
     if not sources:
-        sources.append(("demo", clip_looks("demo", arguments.frames)))
-    compared = [compare(source, looks, strong, arguments.every, config) for source, looks in sources]
+        sources.append(("demo", clip_pictures("demo", arguments.frames)))
+    compared = [compare(source, pictures, strong, arguments.every, config) for source, pictures in sources]
     clips = [each for each in compared if each.source in arguments.clip]
     return {
         "every": arguments.every,
