@@ -24,7 +24,7 @@ from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import get_task
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
-from smiledet.web.gallery.library import Library, shown, told, unread
+from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, jpeg, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
@@ -121,7 +121,7 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
             "version": __version__,
             "folders": _folders(library),
             "tasks": [_task(name, labels) for name, labels in store.tasks.items()],
-            "indexing": told(library.progress),
+            "indexing": library.progress(),
             "copies": copies,
             "reads": True,
         }
@@ -200,17 +200,19 @@ def _add_changes(app: FastAPI, library: Library) -> None:
     @app.get("/api/indexing")
     def progress() -> dict[str, Any]:
         """How far reading is."""
-        return told(library.progress)
+        return library.progress()
 
     @app.post("/api/indexing")
     def start() -> dict[str, Any]:
         """Read what is still to be read."""
-        return told(library.start())
+        library.start()
+        return library.progress()
 
     @app.delete("/api/indexing")
     def cancel() -> dict[str, Any]:
         """End it; what was read is kept."""
-        return told(library.cancel())
+        library.cancel()
+        return library.progress()
 
     @app.post("/api/photographs/{photograph}/read")
     def read(photograph: int) -> dict[str, Any]:
