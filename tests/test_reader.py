@@ -320,7 +320,7 @@ class TestManyInLittleMemory:
         closed = []
         with FaceReader(tasks=("smile",), workers=1) as opened:
             opened.read(scene(0))
-            (stages,) = opened._made
+            (stages,) = opened._pool._made
             stages._networks["smile"].close = lambda: closed.append(True)
         opened.close()
         assert closed == [True]
