@@ -1,8 +1,8 @@
-"""Look through photographs in a browser: filter them by what people's faces show, and pick the best shots.
+"""Look through photographs in a browser: filter them by expression, and pick the best shots.
 
-Needs `pip install 'smiledet[web]'`. The page is reached from this machine alone, unless --serve names
-another address; then it asks for the token that is printed. Photographs are read when you press
-"Filter all", into the store that `smiledet images` uses, too. They are never changed.
+Needs `pip install 'smiledet[web]'`. The page is reached from this machine alone, unless --serve
+names another address; then it asks for the token that is printed. Photographs are read when you
+press "Filter all", into the store that `smiledet images` uses, too. They are never changed.
 
 Example:
   smiledet gallery photos/

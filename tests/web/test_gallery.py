@@ -69,11 +69,13 @@ def photographs(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def gallery(home: Path, photographs: Path) -> Iterator[Any]:
     before = state_of(photographs)
-    with serve_gallery([photographs], config(), "127.0.0.1", 0, copies=home / "copies") as (address, _):
-        with httpx.Client(base_url=address, timeout=60) as client:
-            client.unread = client.get("/api/photographs").json()
-            client.progress = wait_until_read(client)
-            yield client
+    with (
+        serve_gallery([photographs], config(), "127.0.0.1", 0, copies=home / "copies") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        client.unread = client.get("/api/photographs").json()
+        client.progress = wait_until_read(client)
+        yield client
     assert state_of(photographs) == before, "originals are never written"
 
 
@@ -107,7 +109,7 @@ class TestReading:
 
     def test_pictures_are_upright_jpegs(self, gallery: Any) -> None:
         number = id_of(gallery, "hopper.jpg")
-        for path, sides in (("thumbnail", (320, 375)), ("picture?side=300", (250, 300))):
+        for path, sides in (("thumbnail", (320, 375)), ("picture?side=300", (256, 300))):
             answer = gallery.get(f"/api/photographs/{number}/{path}")
             image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
             assert image.shape[1::-1] == sides
@@ -226,6 +228,7 @@ class TestChanges:
             ("/api/corrections", {"photograph": 1, "face": 1, "task": "emotion", "label": "grinning"}),
             ("/api/corrections", {"photograph": 10**9, "face": 1, "task": "emotion", "label": "sad"}),
             ("/api/marks", {"ids": [10**9], "mark": "keep"}),
+            ("/api/marks", {"ids": [10**30], "mark": "keep"}),
             ("/api/marks", {"ids": [1], "mark": "delete"}),
             ("/api/marks", {"ids": "all", "mark": "keep"}),
             ("/api/selections", {}),
@@ -323,7 +326,7 @@ def test_a_single_photograph_is_read_on_request(home: Path, photographs: Path, t
 def test_a_taken_port_is_told_in_a_line(home: Path, photographs: Path) -> None:
     with (
         serve_gallery([photographs], config(), "127.0.0.1", 0) as (address, _),
-        pytest.raises(UsageError, match="cannot listen on 127.0.0.1 port"),
+        pytest.raises(UsageError, match=r"cannot listen on .* port"),
         serve_gallery([photographs], config(), "127.0.0.1", int(address.rsplit(":", 1)[1].strip("/"))),
     ):
         pass
