@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from errno import ENOSPC
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,9 +16,16 @@ from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
+from smiledet.system.output_files import NO_ROOM
 from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
+from smiledet.system.standard_streams import (
+    fill_closed_streams,
+    flush_standard_output,
+    give_up_standard_output,
+    keep_standard_error_quiet,
+)
 
 INTERRUPTED = 130
 
@@ -53,6 +59,10 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("allow_abbrev", False)
         super().__init__(**settings)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not None:  # else standard output is closed, and argparse would take standard error instead
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
@@ -166,22 +176,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # What `on_signals` gives back: as a process nothing follows but its end, which a signal would litter.
         set_handlers(IGNORED)
+        fill_closed_streams()
         redact_tracebacks()
     try:
         with on_signals(interrupt) as heard:
             code = _run(words, wanted)
-        if sys.stdout is not None:  # closed by whoever started us (`>&-`)
-            sys.stdout.flush()
+        flush_standard_output()
     except Exception as problem:
         if heard.yes:  # it is what an import made of the interrupt, or came of its being half done
             return _interrupted()
         if isinstance(problem, BrokenPipeError) or isinstance(problem.__cause__, BrokenPipeError):
             # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            give_up_standard_output()
             return 0
-        if isinstance(problem, OSError) and problem.errno == ENOSPC and problem.filename is None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            problem = SmiledetError(f"cannot write to standard output: {problem.strerror}")
+        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
+            problem = _no_room(problem)
+        if isinstance(problem, FileNotFoundError) and "temporary directory" in str(problem):  # tempfile's own words
+            problem = SmiledetError(f"{problem.strerror}: let TMPDIR name a folder that can be written")
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
@@ -189,8 +200,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     finally:
+        keep_standard_error_quiet()
         set_handlers(IGNORED if arguments is None else before)
     return code
+
+
+def _no_room(problem: OSError) -> SmiledetError:
+    """A full disk behind what no mechanism of ours has written, in one line."""
+    if problem.filename is not None:
+        return SmiledetError(f"cannot write {problem.filename}: {problem.strerror}")
+    if problem.errno is not None and problem.strerror == os.strerror(problem.errno):  # other libraries say more
+        give_up_standard_output()
+        return SmiledetError(f"cannot write to standard output: {problem.strerror}")
+    return SmiledetError(f"cannot write: {problem}")
 
 
 def _run(words: Sequence[str], wanted: str | None) -> int:

@@ -28,6 +28,31 @@ def use_models(arguments: argparse.Namespace) -> None:
         search_first(arguments.models)
 
 
+def data_path(data: str) -> str:
+    """The path of LAYOUT:PATH.
+
+    >>> data_path("genki4k:/data/genki4k")
+    '/data/genki4k'
+    """
+    return data.partition(":")[2]
+
+
+def files_read(arguments: argparse.Namespace) -> list[str | Path]:
+    """The files and folders that a command reads beside its pictures: configuration, models, a detector's file.
+
+    Args:
+        arguments: Of any command; what it does not have is passed over.
+    """
+    from smiledet.system.resources import configs_folder, models_folder
+
+    given = vars(arguments)
+    named = given.get("model") or []
+    files = [choice.partition("=")[2] or choice for choice in ([named] if isinstance(named, str) else named)]
+    files += [(given.get("detector") or "").partition("=")[2]]
+    folders = [given.get("config"), given.get("models"), models_folder(), configs_folder()]
+    return [*filter(None, files), *filter(None, folders)]
+
+
 def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Declare what is read from faces and what runs it; see `reading_flags`.
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+from smiledet.system.messages import UNREDACTED
 
 if TYPE_CHECKING:
     from smiledet.config import Config
@@ -86,5 +87,5 @@ def served_page(
         machine or dict,
     )
     with serve_live(live, host, port) as address:
-        log.info("the page is at %s", address)
+        log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
         yield

@@ -21,11 +21,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._arguments import add_reading, files_read, reading_flags
 from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from smiledet.sinks.base import Sink
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
+    from smiledet.system.output_files import OutputFile
     from smiledet.telemetry.trace import Trace
     from smiledet.telemetry.watch import Telemetry
 
@@ -49,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     add_reading(parser).add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
-    out = parser.add_argument_group("what comes out", "A file that is there already is overwritten.")
+    out = parser.add_argument_group(
+        "what comes out", "A file that is there already is replaced, once there is something to write."
+    )
     out.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
     out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
     out.add_argument(
@@ -117,13 +120,34 @@ def run(arguments: argparse.Namespace) -> int:
         *(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop),
         smallest_face=config.photographs.smallest_face,
     )
-    with opened(source):
+    with _report(arguments) as report, opened(source):
         log.info("source: %s", source.description)
-        return _run_open(arguments, config, platform, source, window)
+        return _run_open(arguments, config, platform, source, window, report)
+
+
+def _report(arguments: argparse.Namespace) -> AbstractContextManager[OutputFile | None]:
+    """The report's file, held for the whole run; None where there is none or it is standard output."""
+    from smiledet.system.output_files import OutputFile
+
+    if arguments.report in (None, STANDARD_OUTPUT):
+        return nullcontext()
+    return OutputFile(arguments.report, _is_private(arguments))
+
+
+def _is_private(arguments: argparse.Namespace) -> bool:
+    """Whether what is written of the source is for nobody else to read."""
+    from smiledet.system.redaction import holds_secret
+
+    return arguments.source is not None and holds_secret(arguments.source)
 
 
 def _run_open(
-    arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
+    arguments: argparse.Namespace,
+    config: Config,
+    platform: PlatformChoice,
+    source: Source,
+    window: Window | None,
+    report_file: OutputFile | None,
 ) -> int:
     from smiledet.cli._answer import answer
     from smiledet.cli._figures import figures, print_tables, write_report
@@ -146,7 +170,7 @@ def _run_open(
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
             stack.enter_context(served_page(arguments, page, pipeline, source, machine))
-        for sink in sinks:  # once everything else is checked: opening empties a file that is there
+        for sink in sinks:
             stack.enter_context(sink)
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
@@ -158,10 +182,10 @@ def _run_open(
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
             print_tables(pipeline.device, tally, report, source, telemetry)
     if arguments.report is not None:
-        write_report(arguments.report, figures(report, tally, source, telemetry))
-    for path in _written_files(arguments):
-        if path.exists():
-            log.info("wrote %s", path)
+        write_report(report_file, figures(report, tally, source, telemetry))
+    for output in (*sinks, trace, report_file):
+        if output is not None and output.wrote is not None:
+            log.info("wrote %s", output.wrote)
     return 130 if why is Stop.SIGNAL else 0
 
 
@@ -199,7 +223,8 @@ def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
     from smiledet.workers import drawer
     from smiledet.workers.locator import faces_of
 
-    return stack.enter_context(Trace(arguments.trace, lambda frame: len(faces_of(frame)), last=drawer.STAGE))
+    private = _is_private(arguments)
+    return stack.enter_context(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -234,23 +259,19 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
-def _written_files(arguments: argparse.Namespace) -> list[Path]:
-    """What the run writes; a trace is no reason to take every frame of a file that is only watched."""
-    return [*_output_files(arguments), *([arguments.trace] if arguments.trace is not None else [])]
-
-
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
-    from smiledet.system.output_files import claim_file, is_same_file
+    """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
+    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_files import check_writable
 
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
-    for path in _written_files(arguments):
-        if arguments.source is not None and is_same_file(path, Path(arguments.source)):
-            raise UsageError(f"cannot write {path}: it is the file to read; give the output another name")
-    for path in (arguments.report, arguments.trace):
-        if path is not None and str(path) != "-" and claim_file(path):
-            path.unlink()
+    names = ("record", "events", "sheet", "report", "trace")
+    outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
+    check_outputs(outputs, [arguments.source, *files_read(arguments)])
+    for flag, path in outputs.items():
+        if path is not None and path != STANDARD_OUTPUT:
+            check_writable(path, seekable=flag == "--record")
 
 
 def _file_sinks(

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smiledet.cli._arguments import data_path
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = arguments.models
     if models.exists() and not models.is_dir():
         raise UsageError(f"--models {models}: it is no folder")
+    _check_folders(arguments)
     if arguments.task == "landmarks":
         _train_landmarks(arguments, models)
     elif arguments.task == "proposals":
@@ -85,6 +87,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _train_classifier(arguments, models)
     return 0
+
+
+def _check_folders(arguments: argparse.Namespace) -> None:
+    """See that neither models nor checkpoints go among the photographs."""
+    from smiledet.system.output_checks import check_folder
+
+    data = [data_path(data) for data in arguments.data or ()]
+    check_folder("--models", arguments.models, data)
+    if arguments.output is not None:
+        check_folder("--output", arguments.output, data)
 
 
 def _train_landmarks(arguments: argparse.Namespace, models: Path) -> None:

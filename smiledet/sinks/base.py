@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
@@ -18,6 +19,9 @@ class Sink(ABC):
 
     description: str
     """What it is, for the start-up line and for complaints: 'video out.mp4'."""
+
+    wrote: Path | None = None
+    """The file that it has written, once something valid stands under its name."""
 
     @abstractmethod
     def open(self) -> None:
