@@ -11,6 +11,7 @@ from typing import Any
 
 from smiledet.errors import ModelError, UsageError
 from smiledet.frame import ChipSpec
+from smiledet.system.output_files import write_file
 from smiledet.system.resources import models_folder
 from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, get_task, register_task
 
@@ -329,10 +330,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
-    """Write an index beside its place and rename it, so that it is never half there."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n")
-    partial.replace(path)
+    write_file(path, (json.dumps(values, indent=2) + "\n").encode())
 
 
 def _model(row: Mapping[str, Any], folder: Path) -> Model:

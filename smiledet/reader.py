@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from typing_extensions import Self
 
-from smiledet.alignment.aligner import align_faces
-from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
-from smiledet.alignment.head import describe_head
 from smiledet.config import Config
 from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLocator
-from smiledet.engines.mirror_averaging import look
 from smiledet.errors import ImageError, SourceError, UsageError
-from smiledet.exposure import even_out, measure, table_of
-from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
-from smiledet.model_plan import ModelPlan, plan_models
+from smiledet.frame import Prediction
+from smiledet.model_plan import plan_models
 from smiledet.options import choose
 from smiledet.photographs.decode import Color, decode_picture, to_image
+from smiledet.photographs.reading import PhotographStages, StagePool, usual_workers
 from smiledet.results import Reading, Table
-from smiledet.shipped_models import make_aligner
-from smiledet.sources.decoding import Decoded
 from smiledet.sources.images import Unread, list_images
-from smiledet.system.processes import usable_processors
 from smiledet.tasks.base import Task
 from smiledet.tracker import Tracker
 
-MOST_WORKERS = 8
-"""Threads at most where nobody says how many: each holds models of its own, some 30 MB."""
+T = TypeVar("T")
 
 
 class FaceReader:
@@ -91,8 +79,8 @@ class FaceReader:
         self._config = replace(config, photographs=photographs)
         PhotographLocator(photographs)  # a detector that is not installed is said now
         self._plan = plan_models(self._config)
-        self._workers = workers or min(MOST_WORKERS, usable_processors())
-        self._start()
+        self._workers = workers or usual_workers()
+        self._pool = StagePool(self._plan, self._config, self._workers)
 
     @property
     def device(self) -> str:
@@ -116,8 +104,7 @@ class FaceReader:
             ImageError: It is none of these, or cannot be decoded.
             UsageError: The reader was closed.
         """
-        reading: Reading = self._submit(self._read, picture, color).result()
-        return reading
+        return self._submit(self._read, picture, color).result()
 
     def read_many(self, pictures: Any, color: Color = "bgr", progress: bool = False) -> Table:
         """Read many pictures, several at a time.
@@ -198,8 +185,7 @@ class FaceReader:
         if isinstance(crops, (str, bytes, os.PathLike)):
             raise ImageError(f"read_crops takes a sequence of pictures; a {type(crops).__name__} was given")
         pictures = [to_image(crop, color) for crop in crops]
-        answers: list[dict[str, Prediction]] = self._submit(self._read_crops, pictures, wanted).result()
-        return answers
+        return self._submit(PhotographStages.read_crops, pictures, wanted).result()
 
     def track(self) -> Tracker:
         """Follow and read the faces of a video that you take the pictures of, with the reader's tasks and models.
@@ -221,14 +207,12 @@ class FaceReader:
             >>> [(face.track, face.smile.label) for face in reading.faces]
             [(1, 'smiling'), (2, 'not smiling')]
         """
-        self._submit(bool)  # is it open?
+        self._submit(lambda _: None)  # is it open?
         return Tracker(self._config, self._plan)
 
     def close(self) -> None:
         """Free the models; closing twice does no harm."""
-        self._threads.shutdown()
-        while self._made:  # their threads are gone
-            self._made.pop().close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -236,98 +220,16 @@ class FaceReader:
     def __exit__(self, *_problem: object) -> None:
         self.close()
 
-    def _start(self) -> None:
-        self._process = os.getpid()
-        self._own = threading.local()
-        self._made: list[_Stages] = []
-        self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="smiledet-read")
-
-    def _submit(self, function: Any, *arguments: Any) -> Any:
-        if self._process != os.getpid():  # a fork has no threads but the one that forked
-            self._start()
+    def _submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
         try:
-            return self._threads.submit(function, *arguments)
+            return self._pool.submit(function, *arguments)
         except RuntimeError as problem:
             raise UsageError("this FaceReader was closed") from problem
 
-    @property
-    def _stages(self) -> _Stages:
-        """The calling thread's own models: engines and detectors belong to the thread that made them."""
-        stages: _Stages | None = getattr(self._own, "stages", None)
-        if stages is None:
-            stages = self._own.stages = _Stages(self._plan, self._config)
-            self._made.append(stages)
-        return stages
-
-    def _read(self, picture: Any, color: Color) -> Reading:
+    def _read(self, stages: PhotographStages, picture: Any, color: Color) -> Reading:
         started = time.monotonic_ns()
         decoded = decode_picture(picture, color, self._config.photographs.smallest_face)
-        return replace(self._stages.read(decoded, _name(picture)), started_ns=started)
-
-    def _read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
-        return self._stages.read_crops(crops, tasks)
-
-
-class _Stages:
-    """What one thread reads photographs with."""
-
-    def __init__(self, plan: ModelPlan, config: Config) -> None:
-        self._plan = plan
-        self._locator = PhotographLocator(config.photographs)
-        self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
-        self._networks = [(network, plan.load(network)) for network in plan.networks]
-
-    def read(self, decoded: Decoded, file: str | None) -> Reading:
-        image = decoded.image
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        table = table_of(measure(grey))
-        evened, grey = even_out(image, table), even_out(grey, table)
-        found = self._locator.find(grey)
-        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
-        faces = tuple(face.times(decoded.scale) for face in self._faces(evened, grey, largest_first, found.turned))
-        size = decoded.full_size or (image.shape[1], image.shape[0])
-        kept = None if decoded.full_size else image
-        return Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
-
-    def close(self) -> None:
-        for _, engine in self._networks:
-            engine.close()
-
-    def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
-        specs = self._plan.chips
-        aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
-        return self._predict(aligned, tasks)
-
-    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
-        aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
-        answers = self._predict(aligned, [task.name for task in self._plan.tasks])
-        return [
-            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
-            for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
-        ]
-
-    def _predict(self, faces: Sequence[AlignedFace], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
-        answers: list[dict[str, Prediction]] = [{} for _ in faces]
-        if not faces:
-            return answers
-        for network, engine in self._networks:
-            if not any(task.name in tasks for task in network.tasks):
-                continue
-            spec = network.spec
-            shape = (len(faces), spec.size, spec.size, spec.channels)
-            chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
-            rows = look(engine, chips, network.mirror_averaging)
-            for answer, said in zip(answers, network.answers(rows), strict=True):
-                answer.update(said)
-        order = [task.name for task in self._plan.tasks if task.name in tasks]
-        return [{name: answer[name] for name in order} for answer in answers]
-
-
-def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
-    """The chips of a crop that is a face's box."""
-    box = Box(0, 0, crop.shape[1], crop.shape[0])
-    planes = {1: ImagePyramid(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: ImagePyramid(crop, box)}
-    return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}
+        return replace(stages.read(decoded, _name(picture)), started_ns=started)
 
 
 def _pictures(given: Any) -> tuple[Iterable[Any], Sequence[Unread]]:

@@ -208,7 +208,7 @@ class TestDirections:
 
 class TestLab:
     LEVELS = (
-        ("backend", "extras", "machine", "progress"),
+        ("backend", "extras", "figures", "machine", "progress"),
         ("networks", "datasets"),
         ("training",),
         ("explain", "benchmark"),

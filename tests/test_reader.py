@@ -320,7 +320,7 @@ class TestManyInLittleMemory:
         closed = []
         with FaceReader(tasks=("smile",), workers=1) as opened:
             opened.read(scene(0))
-            (stages,) = opened._made
+            (stages,) = opened._pool._made
             ((_, engine),) = stages._networks
             engine.close = lambda: closed.append(True)
         opened.close()

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from errno import ENOSPC
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,14 +16,24 @@ from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
-from smiledet.system.own_process import quieten_opencv
+from smiledet.system.output_files import NO_ROOM
+from smiledet.system.own_process import end_process, quieten_opencv
 from smiledet.system.redaction import redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
+from smiledet.system.standard_streams import (
+    fill_closed_streams,
+    flush_standard_output,
+    give_up_standard_output,
+    keep_standard_error_quiet,
+)
 
 INTERRUPTED = 130
 
 
-ORDER = ("run", "images", "models", "platform", "train", "evaluate", "export", "explain", "datasets", "bench")
+ORDER = (
+    *("run", "images", "gallery", "demo-photos", "models", "platform"),
+    *("train", "evaluate", "export", "explain", "datasets", "bench"),
+)
 """Commands in the order in which people come to need them; any other follows."""
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -35,8 +44,13 @@ COMPLETION = "--print-completion"
 
 def command_names() -> list[str]:
     """The commands that there are: one a file in this folder, in the order of `ORDER`."""
-    found = [module.name for module in iter_modules(__path__) if not module.name.startswith("_")]
+    found = [module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_")]
     return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def _module(command: str) -> str:
+    """The name of a command's file, without its suffix."""
+    return command.replace("-", "_")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +59,10 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("allow_abbrev", False)
         super().__init__(**settings)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not None:  # else standard output is closed, and argparse would take standard error instead
+            super()._print_message(message, file)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
@@ -75,7 +93,7 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _summary(command: str) -> tuple[str, str]:
     """The first line of a command's docstring and its first example, without importing it."""
     # Not parsed: that of every command would take a tenth of the time in which a run starts.
-    with Path(__path__[0], f"{command}.py").open(encoding="utf-8") as source:
+    with Path(__path__[0], f"{_module(command)}.py").open(encoding="utf-8") as source:
         first = source.readline().strip().strip('"')
         example = next((line.strip() for line in source if line.startswith(f"  smiledet {command}")), "")
         return first, example
@@ -98,7 +116,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         if command not in (name, EVERY):
             commands.add_parser(name, help=summary)
             continue
-        module = import_module(f"smiledet.cli.{name}")
+        module = import_module(f"smiledet.cli.{_module(name)}")
         chosen = commands.add_parser(
             name,
             help=summary,
@@ -137,6 +155,11 @@ def _print_completion(shell: str) -> int:
     return 0
 
 
+def as_process() -> NoReturn:
+    """Run the command that this process was started with, and end it with the command's exit code."""
+    end_process(main())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -158,22 +181,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         # What `on_signals` gives back: as a process nothing follows but its end, which a signal would litter.
         set_handlers(IGNORED)
+        fill_closed_streams()
         redact_tracebacks()
     try:
         with on_signals(interrupt) as heard:
             code = _run(words, wanted)
-        if sys.stdout is not None:  # closed by whoever started us (`>&-`)
-            sys.stdout.flush()
+        flush_standard_output()
     except Exception as problem:
         if heard.yes:  # it is what an import made of the interrupt, or came of its being half done
             return _interrupted()
         if isinstance(problem, BrokenPipeError) or isinstance(problem.__cause__, BrokenPipeError):
             # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            give_up_standard_output()
             return 0
-        if isinstance(problem, OSError) and problem.errno == ENOSPC and problem.filename is None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            problem = SmiledetError(f"cannot write to standard output: {problem.strerror}")
+        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
+            problem = _no_room(problem)
+        if isinstance(problem, FileNotFoundError) and "temporary directory" in str(problem):  # tempfile's own words
+            problem = SmiledetError(f"{problem.strerror}: let TMPDIR name a folder that can be written")
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
@@ -181,8 +205,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     finally:
+        keep_standard_error_quiet()
         set_handlers(IGNORED if arguments is None else before)
     return code
+
+
+def _no_room(problem: OSError) -> SmiledetError:
+    """A full disk behind what no mechanism of ours has written, in one line."""
+    if problem.filename is not None:
+        return SmiledetError(f"cannot write {problem.filename}: {problem.strerror}")
+    if problem.errno is not None and problem.strerror == os.strerror(problem.errno):  # other libraries say more
+        give_up_standard_output()
+        return SmiledetError(f"cannot write to standard output: {problem.strerror}")
+    return SmiledetError(f"cannot write: {problem}")
 
 
 def _run(words: Sequence[str], wanted: str | None) -> int:

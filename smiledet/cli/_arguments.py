@@ -28,13 +28,38 @@ def use_models(arguments: argparse.Namespace) -> None:
         search_first(arguments.models)
 
 
+def data_path(data: str) -> str:
+    """The path of LAYOUT:PATH.
+
+    >>> data_path("genki4k:/data/genki4k")
+    '/data/genki4k'
+    """
+    return data.partition(":")[2]
+
+
+def files_read(arguments: argparse.Namespace) -> list[str | Path]:
+    """The files and folders that a command reads beside its pictures: configuration, models, a detector's file.
+
+    Args:
+        arguments: Of any command; what it does not have is passed over.
+    """
+    from smiledet.system.resources import configs_folder, models_folder
+
+    given = vars(arguments)
+    named = given.get("model") or []
+    files = [choice.partition("=")[2] or choice for choice in ([named] if isinstance(named, str) else named)]
+    files += [(given.get("detector") or "").partition("=")[2]]
+    folders = [given.get("config"), given.get("models"), models_folder(), configs_folder()]
+    return [*filter(None, files), *filter(None, folders)]
+
+
 def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Declare what is read from faces and what runs it; see `reading_flags`.
 
     Returns:
         The group of what runs it, for a command's own arguments.
     """
-    from smiledet.detection.detectors.choose import DETECTORS
+    from smiledet.detection.detectors.choose import ALLOWED
     from smiledet.engines.choice import ENGINES
     from smiledet.engines.files import PRECISIONS
     from smiledet.tasks.base import shipped_tasks
@@ -52,7 +77,7 @@ def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     add_models(what)
     what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
-    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)} or yunet=FILE")
+    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(ALLOWED)}")
     what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     how = parser.add_argument_group("what runs it")
     how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: auto, {', '.join(ENGINES)}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import SmiledetError
 from smiledet.report import RunReport, stage_table, table
 from smiledet.system.memory import peak_memory
+from smiledet.system.output_files import OutputFile
 from smiledet.system.redaction import redact
 
 if TYPE_CHECKING:
@@ -42,20 +41,18 @@ def figures(report: RunReport, tally: Tally, source: Source, telemetry: Telemetr
     return values if telemetry is None else values | {"telemetry": telemetry.summary(report.fps)}
 
 
-def write_report(path: Path, values: dict[str, Any]) -> None:
-    """Write the figures as one JSON object, to standard output where the path is `-`.
+def write_report(output: OutputFile | None, values: dict[str, Any]) -> None:
+    """Write the figures as one JSON object, to standard output where there is no file.
 
     Raises:
         SmiledetError: The file cannot be written.
     """
     text = json.dumps(values) + "\n"
-    if str(path) == "-":
+    if output is None:
         print(text, end="")
         return
-    try:
-        path.write_text(text)
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
+    output.write(text.encode())
+    output.take_name()
 
 
 def print_tables(device: str, tally: Tally, report: RunReport, source: Source, telemetry: Telemetry | None) -> None:

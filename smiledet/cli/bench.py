@@ -16,13 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from smiledet.cli._arguments import add_models, use_models
+from smiledet.cli._arguments import add_models, data_path, files_read, use_models
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = [arguments.target] if arguments.target else list(USUAL)
     modules = {name: target(name) for name in names}
+    _check_outputs(arguments)
     for module in modules.values():
         module.check(arguments)
     if arguments.output is not None:
@@ -111,12 +113,38 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(about["machine"])
     for name, module in modules.items():
-        for text in module.tables(measured[name]):
+        for text in as_text(module, measured[name]):
             print()
             print(text)
     if drawn:
         print(f"\nplots: {', '.join(map(str, drawn))}")
     return 0
+
+
+def as_text(module: ModuleType, result: dict[str, Any]) -> Iterator[str]:
+    """A target's tables for the terminal, then the sentences that belong to them."""
+    from smiledet.report import table
+
+    for title, header, rows in module.sections(result):
+        yield f"{title}\n{table(header, rows)}".lstrip("\n")
+    if hasattr(module, "remarks") and (remarks := "\n".join(module.remarks(result))):
+        yield remarks
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """See that what is written overwrites neither what is measured nor other output."""
+    from smiledet.system.output_checks import check_folder, check_outputs
+
+    given = vars(arguments)
+    data = [data_path(given["data"])] if given.get("data") else []
+    read = [*(given.get("clip") or ()), *data, *files_read(arguments)]
+    outputs = {f"--{name}": given.get(name) for name in ("output", "sheet", "plot", "trace")}
+    for flag in ("output", "plots"):
+        folder = given.get(flag)
+        if folder is not None and folder.suffix.lower() != ".json":
+            check_folder(f"--{flag}", folder, data)
+            outputs.pop(f"--{flag}", None)
+    check_outputs(outputs, read)
 
 
 def _measure(

@@ -14,7 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.cli._arguments import data_path
+from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.lab.datasets.base import Sample
@@ -105,15 +106,16 @@ def _check_sheet(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: There is nothing to show, or the file cannot be written.
     """
+    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_files import check_writable
+
     sheet: Path = arguments.sheet
     if not arguments.data:
         raise UsageError("--sheet needs a data set to show: smiledet datasets LAYOUT:PATH --sheet OUT.png")
     if sheet.suffix.lower() not in PICTURES:
         raise UsageError(f"--sheet {sheet}: expected a name that ends in {', '.join(PICTURES)}")
-    if not sheet.parent.is_dir():
-        raise UsageError(f"--sheet {sheet}: no folder {sheet.parent}")
-    if sheet.is_dir():
-        raise UsageError(f"--sheet {sheet} is a folder, expected a file")
+    check_outputs({"--sheet": sheet}, map(data_path, arguments.data))
+    check_writable(sheet)
     if not 1 <= arguments.columns <= 100:
         raise UsageError(f"--columns {arguments.columns}: expected 1 to 100")
 
@@ -122,9 +124,7 @@ def _write_sheet(path: Path, read: list[tuple[str, list[Sample]]], columns: int)
     import cv2
 
     from smiledet.lab.datasets.sheet import class_sheet
+    from smiledet.system.output_files import write_file
 
     encoded: Any = cv2.imencode(path.suffix.lower(), class_sheet(read, columns))[1]
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem}") from problem
+    write_file(path, encoded.tobytes())

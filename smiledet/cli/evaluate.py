@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.cli._arguments import add_models, use_models
+from smiledet.cli._arguments import add_models, data_path, files_read, use_models
 
 if TYPE_CHECKING:
     from smiledet.lab.training.evaluation.evaluate import Evaluation
@@ -52,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         models = [find_model(task.name, arguments.model) if arguments.model else default_model(task)]
     if arguments.report is not None:
         from smiledet.lab.training.evaluation.report_folder import prepare_folder
+        from smiledet.system.output_checks import check_folder
 
+        check_folder("--report", arguments.report, [data_path(arguments.data), *files_read(arguments)])
         prepare_folder(arguments.report)
     evaluations = evaluate_models(task, models, arguments.data, arguments.split, arguments.engine, arguments.locate)
     figures = [evaluation.figures for evaluation in evaluations]

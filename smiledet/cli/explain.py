@@ -15,7 +15,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import add_models, use_models
+from smiledet.cli._arguments import add_models, files_read, use_models
 
 if TYPE_CHECKING:
     from smiledet.model_index import Model
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         from smiledet.errors import UsageError
 
         raise UsageError("--label explains one class, --grid explains them all: take one of the two")
-    output = _writable(arguments.output or Path(f"{arguments.images[0].stem}-explained.png"))
+    output = _writable(arguments)
     task, models = _models(arguments)
     prepare()
     import cv2
@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.lab.explain.explainer import Explainer, cut_face, display_spec, shown_face
     from smiledet.lab.explain.sheet import ExplainedFace, caption, grid, side_by_side
     from smiledet.shipped_models import shipped_aligner
+    from smiledet.system.output_files import write_file
+    from smiledet.system.text import printable
 
     specs = [spec for model in models if model.input for spec in (model.input, display_spec(model.input))]
     aligner = shipped_aligner()
@@ -65,23 +67,24 @@ def run(arguments: argparse.Namespace) -> int:
         for image, chips in faces.items():
             reasons = explainer.explain(chips[explainer.spec], labels)
             best = max(reasons, key=lambda each: each.probability)
-            print(f"{image}: {caption(best)} ({task.name}/{explainer.model.name})")
+            print(f"{printable(image)}: {caption(best)} ({task.name}/{explainer.model.name})")
             name = explainer.model.name if arguments.grid or len(models) > 1 else image.name
             explained.append(ExplainedFace(name, shown_face(chips, explainer.spec), reasons))
-    cv2.imwrite(str(output), grid(explained) if arguments.grid else side_by_side(explained))
-    print(output)
+    picture = grid(explained) if arguments.grid else side_by_side(explained)
+    write_file(output, cv2.imencode(output.suffix.lower(), picture)[1].tobytes())
+    print(printable(output))
     return 0
 
 
-def _writable(output: Path) -> Path:
-    from smiledet.errors import UsageError
+def _writable(arguments: argparse.Namespace) -> Path:
+    """The picture to write, which is none of what is read."""
+    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_files import check_suffix, check_writable
 
-    if output.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"--output {output}: expected a .png or .jpg")
-    if not output.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {output.parent}")
-    if output.is_dir():
-        raise UsageError(f"--output {output} is a folder")
+    output: Path = arguments.output or Path(f"{arguments.images[0].stem}-explained.png")
+    check_suffix(output, (".png", ".jpg", ".jpeg"))
+    check_outputs({"--output": output}, [*arguments.images, *files_read(arguments)])
+    check_writable(output)
     return output
 
 

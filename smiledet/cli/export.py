@@ -26,7 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import add_models, use_models
+from smiledet.cli._arguments import add_models, data_path, files_read, use_models
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
     if arguments.output is not None and not arguments.output.is_dir():
         raise UsageError(f"--output {arguments.output}: no such folder")
     name = file_name(model, arguments.to, precision, free)
+    if arguments.output is not None:
+        from smiledet.system.output_checks import check_outputs
+
+        data = [data_path(arguments.data)] if arguments.data else []
+        check_outputs({"--output": arguments.output / name}, [*data, *files_read(arguments)])
     network, calibration = _network(arguments, model, precision)
     from smiledet.lab.training.export.export import export, ship_file
 

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import add_reading, reading_flags
-from smiledet.errors import ImageError, OutputError
+from smiledet.cli._arguments import add_reading, files_read, reading_flags
+from smiledet.errors import ImageError
 
 if TYPE_CHECKING:
     from smiledet.results import Reading
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
     listed = list_images(arguments.paths, leave_out=arguments.annotate)
     if arguments.output is not None:
-        _check_output(arguments.output, listed)
+        _check_output(arguments, listed)
     copies = plan_copies(listed.given, arguments.annotate) if arguments.annotate is not None else {}
     settle_process(config.opencv_threads, config.source.read_timeout)
     unread, counts = list(listed.unread), Counts()
@@ -114,17 +114,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_output(path: Path, listed: ImageFiles) -> None:
+def _check_output(arguments: argparse.Namespace, listed: ImageFiles) -> None:
+    path: Path = arguments.output
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
-    from smiledet.system.output_files import check_suffix, claim_file, is_same_file
+    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_files import check_suffix, check_writable
 
     if path == STANDARD_OUTPUT:
         return
     check_suffix(path, SUFFIXES)
-    if claim_file(path):
-        path.unlink()
-    elif any(is_same_file(path, file) for file in listed.files):
-        raise OutputError(f"cannot write {path}: it is a photograph to read; give the output another name")
+    check_outputs({"--output": path}, [*listed.files, *files_read(arguments)])
+    check_writable(path)
 
 
 def _writer(path: Path, listed: ImageFiles, tasks: tuple[Task, ...], stack: ExitStack) -> Taker:

@@ -21,11 +21,12 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._arguments import add_reading, files_read, reading_flags
+from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from smiledet.sinks.base import Sink
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
+    from smiledet.supervisor import Supervisor
+    from smiledet.system.output_files import OutputFile
     from smiledet.telemetry.trace import Trace
     from smiledet.telemetry.watch import Telemetry
 
@@ -48,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
     add_reading(parser).add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
-    out = parser.add_argument_group("what comes out", "A file that is there already is overwritten.")
+    out = parser.add_argument_group(
+        "what comes out", "A file that is there already is replaced, once there is something to write."
+    )
     out.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
     out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
     out.add_argument(
@@ -58,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
         "- for JSON lines on standard output",
     )
+    add_serve(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -90,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.config import load_config
     from smiledet.platform.choice import pick_platform
     from smiledet.sources.choose import create_source
-    from smiledet.sources.opening import opened
+    from smiledet.supervisor import Supervisor
     from smiledet.system.own_process import settle_process
 
     platform = pick_platform(arguments.platform)
@@ -105,7 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
     _check_outputs(arguments)
-    only_watched = window is not None and not any(_output_files(arguments))
+    watched = window is not None or arguments.serve is not None
+    only_watched = watched and not any(_output_files(arguments))
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
@@ -114,33 +121,63 @@ def run(arguments: argparse.Namespace) -> int:
         *(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop),
         smallest_face=config.photographs.smallest_face,
     )
-    with opened(source):
+    supervisor = Supervisor()
+    with _report(arguments) as report, supervisor.opened(source):
         log.info("source: %s", source.description)
-        return _run_open(arguments, config, platform, source, window)
+        return _run_open(arguments, config, platform, source, window, supervisor, report)
+
+
+def _report(arguments: argparse.Namespace) -> AbstractContextManager[OutputFile | None]:
+    """The report's file, held for the whole run; None where there is none or it is standard output."""
+    from smiledet.system.output_files import OutputFile
+
+    if arguments.report in (None, STANDARD_OUTPUT):
+        return nullcontext()
+    return OutputFile(arguments.report, _is_private(arguments))
+
+
+def _is_private(arguments: argparse.Namespace) -> bool:
+    """Whether what is written of the source is for nobody else to read."""
+    from smiledet.system.redaction import holds_secret
+
+    return arguments.source is not None and holds_secret(arguments.source)
 
 
 def _run_open(
-    arguments: argparse.Namespace, config: Config, platform: PlatformChoice, source: Source, window: Window | None
+    arguments: argparse.Namespace,
+    config: Config,
+    platform: PlatformChoice,
+    source: Source,
+    window: Window | None,
+    supervisor: Supervisor,
+    report_file: OutputFile | None,
 ) -> int:
     from smiledet.cli._answer import answer
     from smiledet.cli._figures import figures, print_tables, write_report
-    from smiledet.pipeline import Limits, Pipeline, Stop
+    from smiledet.pipeline import Limits, Pipeline
     from smiledet.report import summary_line
     from smiledet.sinks.tally import Tally
+    from smiledet.supervisor import Stop
     from smiledet.system.signals import on_signals
 
     duration = arguments.duration
     if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
         duration = UNWATCHED_SECONDS
-    with ExitStack() as stack:
-        tally = Tally(_progress(arguments, source, stack))
-        telemetry = _telemetry(arguments, platform, stack)
-        sinks = [*_file_sinks(arguments, config, source, telemetry), tally]
+    with supervisor:
+        tally = Tally(_progress(arguments, source, supervisor))
+        telemetry = _telemetry(arguments, platform, supervisor)
+        page = page_sink(arguments, config)
+        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *([page] if page is not None else [])]
         load = telemetry.parts if telemetry is not None else None
-        trace = _trace(arguments, stack)
-        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
-        for sink in sinks:  # once everything else is checked: opening empties a file that is there
-            stack.enter_context(sink)
+        trace = _trace(arguments, supervisor)
+        limits = Limits(arguments.max_frames, duration)
+        # In a thread: loading the networks may take long.
+        pipeline = supervisor.call(
+            lambda: Pipeline(config, source, sinks, window, limits, load, trace, supervisor=supervisor), "load"
+        )
+        if page is not None:
+            machine = telemetry.columns if telemetry is not None else None
+            supervisor.enter(served_page(arguments, page, pipeline, source, machine))
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
@@ -151,14 +188,14 @@ def _run_open(
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
             print_tables(pipeline.device, tally, report, source, telemetry)
     if arguments.report is not None:
-        write_report(arguments.report, figures(report, tally, source, telemetry))
-    for path in _written_files(arguments):
-        if path.exists():
-            log.info("wrote %s", path)
+        write_report(report_file, figures(report, tally, source, telemetry))
+    for output in (*sinks, trace, report_file):
+        if output is not None and output.wrote is not None:
+            log.info("wrote %s", output.wrote)
     return 130 if why is Stop.SIGNAL else 0
 
 
-def _progress(arguments: argparse.Namespace, source: Source, stack: ExitStack) -> Callable[[], object] | None:
+def _progress(arguments: argparse.Namespace, source: Source, supervisor: Supervisor) -> Callable[[], object] | None:
     """What moves the progress bar on by a frame; None for no bar: a live run has no end, and a terminal is needed.
 
     The bar appears after two seconds.
@@ -169,22 +206,22 @@ def _progress(arguments: argparse.Namespace, source: Source, stack: ExitStack) -
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     total = min((count for count in (source.length, arguments.max_frames) if count is not None), default=None)
-    bar = stack.enter_context(tqdm(total=total, unit="frame", delay=2, leave=False))
-    stack.enter_context(logging_redirect_tqdm())
+    bar = supervisor.enter(tqdm(total=total, unit="frame", delay=2, leave=False))
+    supervisor.enter(logging_redirect_tqdm())
     return lambda: bar.update()
 
 
-def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: ExitStack) -> Telemetry | None:
+def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, supervisor: Supervisor) -> Telemetry | None:
     """The thread that looks at the machine, started; none where nobody wants it."""
     wanted = platform.name.startswith("jetson-") if arguments.telemetry is None else arguments.telemetry
     if not wanted:
         return None
     from smiledet.telemetry.watch import Telemetry
 
-    return stack.enter_context(Telemetry())
+    return supervisor.enter(Telemetry(cancel=supervisor.cancel))
 
 
-def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
+def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | None:
     """The trace file, open; none where nobody wants it."""
     if arguments.trace is None:
         return None
@@ -192,7 +229,8 @@ def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
     from smiledet.workers import drawer
     from smiledet.workers.locator import faces_of
 
-    return stack.enter_context(Trace(arguments.trace, lambda frame: len(faces_of(frame)), last=drawer.STAGE))
+    private = _is_private(arguments)
+    return supervisor.enter(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -227,23 +265,19 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
-def _written_files(arguments: argparse.Namespace) -> list[Path]:
-    """What the run writes; a trace is no reason to take every frame of a file that is only watched."""
-    return [*_output_files(arguments), *([arguments.trace] if arguments.trace is not None else [])]
-
-
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """See what no sink sees: that none of them overwrites the source, and that the report can be written at the end."""
-    from smiledet.system.output_files import claim_file, is_same_file
+    """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
+    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_files import check_writable
 
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
-    for path in _written_files(arguments):
-        if arguments.source is not None and is_same_file(path, Path(arguments.source)):
-            raise UsageError(f"cannot write {path}: it is the file to read; give the output another name")
-    for path in (arguments.report, arguments.trace):
-        if path is not None and str(path) != "-" and claim_file(path):
-            path.unlink()
+    names = ("record", "events", "sheet", "report", "trace")
+    outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
+    check_outputs(outputs, [arguments.source, *files_read(arguments)])
+    for flag, path in outputs.items():
+        if path is not None and path != STANDARD_OUTPUT:
+            check_writable(path, seekable=flag == "--record")
 
 
 def _file_sinks(

@@ -1,14 +1,14 @@
 """Searching a picture for faces: all of it, or what is around a known one.
 
 A whole picture is searched at the scale that suits the smallest wanted face. What is around a known face is shrunk
-once, and searched upright or about a head tilted to one side; for a tilted head the small picture is turned back
-before, since Viola-Jones' cascade loses faces from about fifteen degrees on.
+once, and searched upright or, for a head tilted to one side, turned back by its roll: Viola-Jones' cascade loses faces
+from about fifteen degrees on.
 
 OpenCV averages over areas of any size pixel by pixel, but over two by two pixels with vectors: what is around a face of
 300 pixels, brought to some 40 on every picture, costs 300 µs in one step, and 40 where it is halved twice before. The
-means are the same but for their rounding to whole grey levels. Only faces of 225 to 250 pixels and more are halved so,
-from an eighth on. They cost most and are the surest; of smaller ones Viola-Jones sees many now and then, so that any
-other rounding finds others of them.
+means are the same but for their rounding to whole grey levels. Only faces of 225 to 250 pixels and more are halved so:
+they cost most and are the surest. Of smaller ones Viola-Jones sees many on some pictures only, so that any other
+rounding finds others of them.
 """
 
 from __future__ import annotations
@@ -25,14 +25,21 @@ from smiledet.frame import Box, Detection, GreyImage
 DETECTOR_WINDOW = Needs().window
 """Side of the smallest face that a Viola-Jones cascade can see, in pixels."""
 
+REGION = 1.4
+"""Side of what is searched around a known face, in its own sides: as far as it moves between two searches."""
+
+REGION_FACE = 28
+"""Side in pixels to which a known face is shrunk for the search around it; larger is steadier and slower. It is in the
+cascade's pixels: for a detector that needs larger faces it is larger by the same factor."""
+
 REGION_SIZES = (0.8, 1.3)
-"""Sizes sought around a known face, in its known size; nobody grows by more from one frame to the next."""
+"""Sizes sought around a known face, in its known size: no face grows by more from one frame to the next."""
 
-FROM = 1 / 8
-"""Scale from which on, downwards, pictures are halved twice before."""
+HALVED_BELOW = 1 / 8
+"""Scale up to which pictures are halved twice before they are shrunk."""
 
-STEP = 4
-"""What is gone then, and what their sides are to be divisible by."""
+HALVED_BY = 4
+"""By what their sides are smaller then, and have to be divisible."""
 
 Corners = tuple[int, int, int, int]
 """Left, top, right and bottom in whole pixels; right and bottom exclusive."""
@@ -101,10 +108,14 @@ def scan(detector: FaceDetector, grey: GreyImage, min_face: int, max_face: int |
     ]
 
 
-def moved(detection: Detection, right: float, down: float) -> Detection:
-    """The detection in a picture of which the searched one is a part."""
-    box = detection.box
-    return Detection(Box(box.x + right, box.y + down, box.width, box.height), detection.score)
+def scan_part(detector: FaceDetector, grey: GreyImage, part: Slice) -> list[Detection]:
+    """Search a part of a picture; see `scan`. Detections are in pixels of the whole picture."""
+    view = grey[part.top : part.bottom, part.left : part.right]
+    return [
+        Detection(Box(part.left + box.x, part.top + box.y, box.width, box.height), found.score)
+        for found in scan(detector, view, part.min_face, part.max_face)
+        for box in (found.box,)
+    ]
 
 
 class Surroundings:
@@ -113,24 +124,23 @@ class Surroundings:
     Args:
         grey: Grey uint8 (height, width).
         box: Where the face should be, in pixels of `grey`.
-        region: Side of what is searched, in the face's own.
-        face: Side in pixels to which the face is shrunk.
         needs: Of the detector that searches.
     """
 
-    def __init__(self, grey: GreyImage, box: Box, region: float, face: float, needs: Needs) -> None:
+    def __init__(self, grey: GreyImage, box: Box, needs: Needs) -> None:
         height, width = grey.shape
-        # The known face is brought to `face` pixels, so that one a little smaller still fills the detector's window.
-        smallest = max(needs.smallest, round(box.width * needs.window / face))
+        # The known face is brought to this side, so that one a little smaller still fills the detector's window.
+        side = REGION_FACE * needs.follow * needs.window / DETECTOR_WINDOW
+        smallest = max(needs.smallest, round(box.width * needs.window / side))
         self._scale = min(needs.window / smallest, needs.enlarge)
-        self._left, self._top, right, bottom = evened(box.scaled(region).clipped(width, height), self._scale)
+        self._left, self._top, right, bottom = halvable(box.scaled(REGION).clipped(width, height), self._scale)
         self._needs = needs
         across, down = right - self._left, bottom - self._top
         self._wanted = box.width
         self._view: GreyImage = np.empty((0, 0), np.uint8)
         if min(across, down) >= needs.smallest:
             size = max(1, round(across * self._scale)), max(1, round(down * self._scale))
-            self._view = shrunk(grey[self._top : bottom, self._left : right], size, self._scale)
+            self._view = resized(grey[self._top : bottom, self._left : right], size, self._scale)
             self._stretch = across / size[0], down / size[1]
 
     def search(self, detector: FaceDetector, roll: float = 0.0) -> list[Detection]:
@@ -171,37 +181,32 @@ class Surroundings:
         return Box(self._left + x * across - width / 2, self._top + y * down - height / 2, width, height)
 
 
-def shrunk_face(region_face: int, needs: Needs) -> float:
-    """Side in pixels to which a known face is shrunk for a detector, from what the cascade is given."""
-    return region_face * needs.follow * needs.window / DETECTOR_WINDOW
+def halvable(corners: Corners, scale: float) -> Corners:
+    """A part of a picture that is to be shrunk, without its last columns and rows with which it could not be halved.
 
-
-def evened(corners: Corners, scale: float) -> Corners:
-    """A part of a picture without its up to three last columns and rows with which it could not be halved twice.
-
-    >>> evened((10, 10, 317, 318), 0.1), evened((10, 10, 317, 318), 0.2)
+    >>> halvable((10, 10, 317, 318), 0.1), halvable((10, 10, 317, 318), 0.2)
     ((10, 10, 314, 318), (10, 10, 317, 318))
 
     Args:
         corners: The part, of any size.
-        scale: To what it is to be shrunk.
+        scale: By what it is to be shrunk.
     """
     left, top, right, bottom = corners
-    if scale > FROM or min(right - left, bottom - top) < STEP:
+    if scale > HALVED_BELOW or min(right - left, bottom - top) < HALVED_BY:
         return corners
-    return left, top, right - (right - left) % STEP, bottom - (bottom - top) % STEP
+    return left, top, right - (right - left) % HALVED_BY, bottom - (bottom - top) % HALVED_BY
 
 
-def shrunk(view: GreyImage, size: tuple[int, int], scale: float) -> GreyImage:
+def resized(view: GreyImage, size: tuple[int, int], scale: float) -> GreyImage:
     """A picture of another size.
 
     Args:
-        view: Grey uint8 (height, width), not empty; as `evened` leaves it, or it is not halved.
+        view: Grey uint8 (height, width), not empty; halved twice first where `halvable` made it so.
         size: Width and height that are wanted, about `scale` times the picture's.
         scale: Where it is above 1 pixels are interpolated, else they are means over areas.
     """
     height, width = view.shape
-    if scale <= FROM and width % STEP == height % STEP == 0:
+    if scale <= HALVED_BELOW and width % HALVED_BY == height % HALVED_BY == 0:
         for part in (2, 4):
             view = np.asarray(cv2.resize(view, (width // part, height // part), interpolation=cv2.INTER_AREA))
     return np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))

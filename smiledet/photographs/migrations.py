@@ -126,10 +126,12 @@ CREATE TABLE stacks (
 );
 CREATE INDEX stacks_by_edition ON stacks (edition);
 CREATE TABLE videos (
-    hash TEXT NOT NULL,
+    path BLOB NOT NULL,
+    bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
     edition INTEGER NOT NULL REFERENCES editions (id),
     every REAL NOT NULL,
-    PRIMARY KEY (hash, edition, every)
+    PRIMARY KEY (path, edition)
 ) WITHOUT ROWID;
 CREATE TRIGGER files_come AFTER INSERT ON files BEGIN
     UPDATE photographs

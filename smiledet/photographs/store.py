@@ -20,7 +20,7 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.photographs.filtering import in_folders
 from smiledet.photographs.queries import Queries, read_edition, write_edition
-from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile
+from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
 from smiledet.system.resources import data_folder
 
@@ -36,11 +36,11 @@ class Pending:
 
     Attributes:
         unread: New or changed: their content has to be looked at.
-        known: As they were when they were read.
+        known: As they were when they were read; why each could not be read, or None if it could.
     """
 
     unread: tuple[Path, ...]
-    known: tuple[Path, ...]
+    known: Mapping[Path, str | None]
 
 
 class Store(Queries):
@@ -74,18 +74,21 @@ class Store(Queries):
             paths: Absolute. One that is not there is unread: whoever opens it says why.
         """
         query = (
-            "SELECT f.path, f.mtime_ns, f.bytes FROM files f JOIN photographs p ON p.content = f.content "
+            "SELECT f.path, f.mtime_ns, f.bytes, p.failed FROM files f JOIN photographs p ON p.content = f.content "
             "WHERE p.edition = ? AND f.position = ?"
         )
         with self.reading() as connection:
             rows = connection.execute(query, [self._edition, STILL])
-            stored = {path: (mtime_ns, size) for path, mtime_ns, size in rows}
+            stored = {path: ((mtime_ns, size), failed) for path, mtime_ns, size, failed in rows}
         unread: list[Path] = []
-        known: list[Path] = []
+        known: dict[Path, str | None] = {}
         for path in paths:
             before = stored.get(os.fsencode(path))
-            (known if before is not None and before == _state(path) else unread).append(path)
-        return Pending(tuple(unread), tuple(known))
+            if before is not None and before[0] == _state(path):
+                known[path] = before[1]
+            else:
+                unread.append(path)
+        return Pending(tuple(unread), known)
 
     def adopt(self, file: StoredFile) -> bool:
         """Take a file up whose content has been read already: a copy, or one that was moved, renamed or touched.
@@ -114,6 +117,43 @@ class Store(Queries):
             for photograph in photographs:
                 content = put_file(connection, photograph.file)
                 put_photograph(connection, self._edition, content, photograph)
+
+    def add_video(self, video: StoredFile, every: float, frames: Sequence[NewPhotograph]) -> None:
+        """Store the frames of a video, in the place of those that were stored of it.
+
+        Args:
+            video: The file.
+            every: Seconds between the frames.
+            frames: Each with its position in `file`.
+        """
+        with self.writing() as connection:
+            connection.execute("DELETE FROM files WHERE path = ?", [os.fsencode(video.path)])
+            for frame in frames:
+                put_photograph(connection, self._edition, put_file(connection, frame.file), frame)
+            columns = "path, bytes, mtime_ns, edition, every"
+            values = [os.fsencode(video.path), video.bytes, video.mtime_ns, self._edition, every]
+            connection.execute(f"INSERT OR REPLACE INTO videos ({columns}) VALUES (?, ?, ?, ?, ?)", values)
+
+    def has_video(self, video: StoredFile, every: float) -> bool:
+        """Whether a video's frames have been read, that many seconds apart, and the file has not changed since."""
+        query = "SELECT 1 FROM videos WHERE path = ? AND bytes = ? AND mtime_ns = ? AND edition = ? AND every = ?"
+        values = [os.fsencode(video.path), video.bytes, video.mtime_ns, self._edition, every]
+        with self.reading() as connection:
+            return connection.execute(query, values).fetchone() is not None
+
+    def recall(self, path: Path) -> tuple[StoredPhotograph, ...]:
+        """What was read of a file: a photograph, or a video's frames in order; empty where it has not been read.
+
+        Args:
+            path: Absolute.
+        """
+        query = (
+            "SELECT p.id FROM files f JOIN photographs p ON p.content = f.content "
+            "WHERE f.path = ? AND p.edition = ? ORDER BY f.position"
+        )
+        with self.reading() as connection:
+            found = connection.execute(query, [os.fsencode(path), self._edition]).fetchall()
+        return tuple(self.photograph(photograph) for (photograph,) in found)
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Drop files; photographs without a file go with them, marks and corrections stay."""

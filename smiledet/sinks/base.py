@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from types import TracebackType
 
 from typing_extensions import Self
@@ -11,13 +12,16 @@ from smiledet.frame import Annotation, Frame
 
 
 class Sink(ABC):
-    """Somewhere that annotated frames go; used by one thread at a time.
+    """Somewhere that annotated frames go; opened, written and closed by one thread, which is its own.
 
     A context manager: entering opens, leaving closes. Whatever was written before a fault stays readable.
     """
 
     description: str
     """What it is, for the start-up line and for complaints: 'video out.mp4'."""
+
+    wrote: Path | None = None
+    """The file that it has written, once something valid stands under its name."""
 
     @abstractmethod
     def open(self) -> None:

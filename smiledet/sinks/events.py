@@ -18,7 +18,7 @@ from smiledet.columns import LATENCY_COLUMN, PICTURE_COLUMNS, column_names, face
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.rows import RowsFile, is_flat
-from smiledet.system.redaction import shown_source
+from smiledet.system.redaction import holds_secret, shown_source
 from smiledet.tasks.base import Task
 
 SCHEMA = Path(__file__).with_name("events.schema.json")
@@ -26,10 +26,13 @@ SCHEMA = Path(__file__).with_name("events.schema.json")
 
 
 class EventsSink(Sink):
-    """A .jsonl or .csv file, or JSON lines on standard output, flushed row by row.
+    """A .jsonl or .csv file, or JSON lines on standard output, written row by row.
+
+    A file that is there is replaced when the first row comes, or at the end of a run without a face. That of a source
+    with a password or key is for its owner's eyes alone (mode 0600).
 
     Args:
-        path: The file; one that is there is overwritten. `-` is standard output.
+        path: The file. `-` is standard output.
         source: What is written in the column of that name, an address without its secrets; or that by a photograph's
             file.
         tasks: The tasks that are run; others have no columns.
@@ -54,7 +57,9 @@ class EventsSink(Sink):
         self._tasks = tasks
         self._clock_ns, self._wall_ns = clock_ns, wall_ns
         self._machine = machine or dict
-        self._file = RowsFile(path, [*column_names(tasks, flat=True), *self._machine()])
+        private = isinstance(source, str) and holds_secret(source)
+        self._file = RowsFile(path, [*column_names(tasks, flat=True), *self._machine()], private)
+        self._seen = False
 
     @override
     def open(self) -> None:
@@ -62,6 +67,7 @@ class EventsSink(Sink):
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
+        self._seen = True
         faces: Sequence[FaceReading | None] = annotation.readings
         if frame.file is not None and not faces:
             faces = (None,)
@@ -73,7 +79,12 @@ class EventsSink(Sink):
 
     @override
     def close(self) -> None:
-        self._file.close()
+        try:
+            if self._seen:
+                self._file.finish()
+        finally:
+            self._file.close()
+            self.wrote = self._file.wrote
 
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
         track = face.face.track if face is not None else None

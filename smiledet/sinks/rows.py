@@ -7,12 +7,11 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from smiledet.errors import OutputError, SmiledetError
-from smiledet.system.output_files import check_suffix, claim_file
+from smiledet.system.output_files import OutputFile, check_suffix
 from smiledet.system.text import valid_text
 
 SUFFIXES = (".jsonl", ".csv")
@@ -27,37 +26,44 @@ def is_flat(path: Path) -> bool:
 
 
 class RowsFile:
-    """A .jsonl or .csv file, flushed row by row, so that a killed run loses its last row at most.
+    """A .jsonl or .csv file, written row by row, so that a killed run loses its last row at most.
+
+    It takes its name with the first row, until when a file that is there stays as it was. Rows are whole, even where
+    the disk is full. A pipe or a device gets JSON lines, unless its name ends in .csv.
 
     Args:
-        path: The file; one that is there is overwritten. `-` writes JSON lines to standard output.
+        path: The file. `-` writes JSON lines to standard output.
         columns: Of the CSV, in order.
+        private: Whether nobody else may read it.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], private: bool = False) -> None:
         self.path = path
         self._columns = columns
-        self._file: TextIO | None = None
+        self._output = OutputFile(path, private) if path != STANDARD_OUTPUT else None
+        self._to_write: Callable[[str], None] | None = None
+        self._begun = False
         self._format: Callable[[Mapping[str, Any]], str] = self._csv_row if is_flat(path) else json_line
 
+    @property
+    def wrote(self) -> Path | None:
+        """The file, once rows stand under its name."""
+        return self._output.wrote if self._output is not None else None
+
     def open(self) -> None:
-        """Make the file, with the CSV's header in it.
+        """Make sure that the file can be written.
 
         Raises:
-            OutputError: Its suffix is another, or it cannot be written.
+            OutputError: Its suffix is another, it cannot be written, or standard output is closed.
         """
-        if self.path == STANDARD_OUTPUT:
-            self._file = sys.stdout
+        if self._output is None:
+            if sys.stdout is None:
+                raise OutputError("cannot write to standard output: it is closed")
+            self._to_write = _print
             return
         check_suffix(self.path, SUFFIXES)
-        claim_file(self.path)
-        try:
-            self._file = self.path.open("w", encoding="utf-8", newline="")
-            self._file.write(csv_line(self._columns) if is_flat(self.path) else "")
-            self._file.flush()
-        except OSError as problem:
-            self._abandon()
-            raise OutputError(f"cannot write {self.path}: {problem.strerror}") from problem
+        self._output.open()
+        self._to_write = self._write_to_file
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Write one row.
@@ -65,38 +71,55 @@ class RowsFile:
         Raises:
             SmiledetError: It cannot be written; the message says where and why.
         """
-        if self._file is None:
+        if self._to_write is None:
             raise SmiledetError(f"{self.path} is not open")
         try:
-            self._file.write(self._format({key: _valid(value) for key, value in row.items()}))
-            self._file.flush()
-        except OSError as problem:
-            self._abandon()
-            raise SmiledetError(f"cannot write {self.path}: {problem.strerror}") from problem
+            self._to_write(self._format({key: _valid(value) for key, value in row.items()}))
+        except SmiledetError:
+            self._let_go()
+            raise
+
+    def finish(self) -> None:
+        """Give the file its name even if it has no row; with the header, where it is CSV.
+
+        Raises:
+            SmiledetError: It cannot be written.
+        """
+        if self._to_write is not None and self._output is not None:
+            self._write_to_file("")
 
     def close(self) -> None:
-        """Finish the file; twice does no harm.
+        """Let go of the file, which stays as it was if no row was written and `finish` not called; twice does no harm.
 
         Raises:
             SmiledetError: It could not be finished.
         """
-        file, self._file = self._file, None
-        if file is None or file is sys.stdout:
-            return
-        try:
-            file.close()
-        except OSError as problem:
-            raise SmiledetError(f"cannot finish {self.path}: {problem.strerror}") from problem
+        self._let_go()
 
-    def _abandon(self) -> None:
-        """Close after a failed write; what is still buffered would only fail again."""
-        file, self._file = self._file, None
-        if file is not None and file is not sys.stdout:
-            with suppress(OSError):
-                file.close()
+    def _write_to_file(self, text: str) -> None:
+        assert self._output is not None
+        if not self._begun:
+            text = (csv_line(self._columns) if is_flat(self.path) else "") + text
+        self._output.write(text.encode())
+        if not self._begun:
+            self._output.take_name()
+            self._begun = True
+
+    def _let_go(self) -> None:
+        self._to_write = None
+        if self._output is not None:
+            self._output.close()
 
     def _csv_row(self, row: Mapping[str, Any]) -> str:
         return csv_line([row.get(column) for column in self._columns])
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as problem:
+        raise SmiledetError(f"cannot write {STANDARD_OUTPUT}: {problem.strerror}") from problem
 
 
 def json_line(row: Mapping[str, Any]) -> str:

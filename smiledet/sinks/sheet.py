@@ -8,10 +8,9 @@ import cv2
 from typing_extensions import override
 
 from smiledet.drawing.contact_sheet import contact_sheet
-from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
-from smiledet.system.output_files import check_suffix, claim_file
+from smiledet.system.output_files import OutputFile, check_suffix
 
 CELL_WIDTH = 480
 
@@ -36,12 +35,12 @@ class SheetSink(Sink):
         self._kept: list[tuple[str, Image]] = []
         self._stride = 1
         self._seen = 0
-        self._fresh = False
+        self._output = OutputFile(path)
 
     @override
     def open(self) -> None:
         check_suffix(self._path, (".png", ".jpg"))
-        self._fresh = claim_file(self._path)
+        self._output.open()
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
@@ -56,6 +55,13 @@ class SheetSink(Sink):
 
     @override
     def close(self) -> None:
+        try:
+            self._write_sheet()
+        finally:
+            self._output.close()
+            self.wrote = self._output.wrote
+
+    def _write_sheet(self) -> None:
         kept, self._kept = self._kept, []
         if kept:
             count = min(self._cells, len(kept))
@@ -66,13 +72,8 @@ class SheetSink(Sink):
             # OpenCV would write it too, but says neither why it could not nor takes any name.
             encoded, data = cv2.imencode(self._path.suffix, sheet)
             assert encoded
-            try:
-                self._path.write_bytes(data.tobytes())
-            except OSError as problem:
-                raise SmiledetError(f"cannot write {self._path}: {problem.strerror}") from problem
-        elif self._fresh:
-            self._path.unlink(missing_ok=True)  # an empty file is no picture
-        self._fresh = False
+            self._output.write(data.tobytes())
+            self._output.take_name()
 
 
 def _shrunk(image: Image) -> Image:

@@ -109,6 +109,7 @@ class VideoSink(Sink):
         if self._writer is not None:
             self._writer.release()
             self._check()
+            self.wrote = self._path
         elif self._fresh:
             self._path.unlink(missing_ok=True)
             log.info("%s: no frame was written, so there is no file", self.description)

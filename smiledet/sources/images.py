@@ -28,13 +28,13 @@ MOST_NAMED = 10
 """Files that a message names at most."""
 
 
-def is_image_name(name: str) -> bool:
+def is_image_name(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> bool:
     """Whether a file's name says that it is a photograph.
 
     >>> is_image_name("party/IMG_1.JPG"), is_image_name("clip.mp4")
     (True, False)
     """
-    return name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(suffixes)
 
 
 def natural_key(path: Path) -> list[list[tuple[int, str]]]:
@@ -48,10 +48,10 @@ def find_images(folder: Path) -> list[Path]:
 
     Links to folders are followed, each folder once.
     """
-    return _walk(folder, [], None)
+    return _walk(folder, [], None, SUFFIXES)
 
 
-def _walk(folder: Path, unread: list[Unread], leave_out: Path | None) -> list[Path]:
+def _walk(folder: Path, unread: list[Unread], leave_out: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
     top = os.path.realpath(folder)
     found: list[Path] = []
     seen: set[str] = set()
@@ -72,7 +72,7 @@ def _walk(folder: Path, unread: list[Unread], leave_out: Path | None) -> list[Pa
             if entry.name.startswith("."):
                 continue
             if not entry.is_dir():
-                found += [path] if is_image_name(entry.name) else []
+                found += [path] if is_image_name(entry.name, suffixes) else []
             elif leave_out is None or not is_same_file(path, leave_out):
                 (links if entry.is_symlink() else places).append(path)
         links.sort()
@@ -107,12 +107,15 @@ class ImageFiles:
     unread: tuple[Unread, ...]
 
 
-def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> ImageFiles:
+def list_images(
+    paths: Sequence[str | Path], leave_out: Path | None = None, suffixes: tuple[str, ...] = SUFFIXES
+) -> ImageFiles:
     """The photographs that paths name: files, folders (with the folders in them) and patterns (`*.jpg`, `**/*.png`).
 
     Args:
         paths: A path that is there is taken as it is, even if it holds `*`, `?` or `[`.
         leave_out: A folder in those folders that is not searched.
+        suffixes: Of the files that are taken, in lower case.
 
     Raises:
         SourceError: There is nothing of one of the names, or no photograph at all.
@@ -121,31 +124,31 @@ def list_images(paths: Sequence[str | Path], leave_out: Path | None = None) -> I
     seen: set[str] = set()
     unread: list[Unread] = []
     for path in map(str, paths):
-        for found in _matches(os.path.expanduser(path)):  # noqa: PTH111 - Path's raises
+        for found in _matches(os.path.expanduser(path), suffixes):  # noqa: PTH111 - Path's raises
             is_folder = os.path.isdir(found)  # noqa: PTH112 - Path's raises at what is too long for a name
-            if not is_folder and not is_image_name(found):
-                unread.append(Unread(found, f"its suffix is none of {' '.join(SUFFIXES)}"))
+            if not is_folder and not is_image_name(found, suffixes):
+                unread.append(Unread(found, f"its suffix is none of {' '.join(suffixes)}"))
                 continue
-            for file in _walk(Path(found), unread, leave_out) if is_folder else [Path(found)]:
+            for file in _walk(Path(found), unread, leave_out, suffixes) if is_folder else [Path(found)]:
                 key = os.path.abspath(file)  # noqa: PTH100 - Path has none that leaves links as they are
                 if key not in seen:
                     seen.add(key)
                     given[file] = path
     if not given:
         named = ", ".join(printable(path) for path in list(paths)[:MOST_NAMED])
-        because = f": {printable(unread[0].file)}: {unread[0].why}" if unread else f"; looked for {' '.join(SUFFIXES)}"
+        because = f": {printable(unread[0].file)}: {unread[0].why}" if unread else f"; looked for {' '.join(suffixes)}"
         raise SourceError(f"no photograph in {named}{because}")
     return ImageFiles(tuple(given), given, tuple(unread))
 
 
-def _matches(path: str) -> list[str]:
+def _matches(path: str, suffixes: tuple[str, ...]) -> list[str]:
     """The files and folders that a path names."""
     if os.path.lexists(path):
         return [path]
     found = sorted(glob(path, recursive=True)) if has_magic(path) else []  # noqa: PTH207 - Path's refuses absolute ones
     if not found:
         raise SourceError(f"there is no {printable(path)}")
-    return [each for each in found if is_image_name(each) or os.path.isdir(each)]  # noqa: PTH112
+    return [each for each in found if is_image_name(each, suffixes) or os.path.isdir(each)]  # noqa: PTH112
 
 
 def unread_lines(unread: Sequence[Unread]) -> list[str]:

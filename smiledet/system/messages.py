@@ -14,6 +14,9 @@ from typing_extensions import override
 from smiledet.system.redaction import redact
 from smiledet.system.text import printable
 
+UNREDACTED = {"unredacted": True}
+"""As `extra` of a log line: it tells its reader a secret of our own making, the token of a page."""
+
 
 def one_line(text: object) -> str:
     r"""A message as it may be shown: without secrets, and on one line even where a file's name is not.
@@ -29,7 +32,8 @@ class MessageFormatter(logging.Formatter):
 
     @override
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = one_line(record.message)
+        whole = getattr(record, "unredacted", False)
+        record.message = printable(record.message) if whole else one_line(record.message)
         return super().formatMessage(record)
 
     @override

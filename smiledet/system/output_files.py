@@ -1,10 +1,250 @@
-"""The checks on a file to write, made before anything else runs."""
+"""Files that a command writes: each appears under its name when what is in it is valid, and has one writer.
+
+A file is written beside its place, as `NAME.partial.SUFFIX`, and renamed. What stood under the name stays until then. A
+process that is killed leaves the partial file, which the next run overwrites. Locks (`flock`) are on the file that is
+written, so that they end with the process, and need no file of their own.
+
+Two kinds of output are written where they are: pipes and devices, and a file that cannot be replaced, since its folder
+may not be written to or it is a mount of its own (as in a container). Such a file is emptied at the first write.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+import stat
+from contextlib import suppress
+from errno import EDQUOT, EFBIG, ENOSPC, ENXIO
 from pathlib import Path
 
-from smiledet.errors import OutputError
+from typing_extensions import Self
+
+from smiledet.errors import OutputError, SmiledetError
+
+LONGEST_NAME = 255
+"""Bytes of a file's name on usual file systems."""
+
+NO_ROOM = (ENOSPC, EDQUOT, EFBIG)
+"""Errors of a full disk, a quota, and a limit of a file's size."""
+
+_DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+
+
+class OutputFile:
+    """One file that is written; a context manager, whose end discards what has not been given its name.
+
+    Args:
+        path: Where it shall be. Of a link it is the file that is written. A pipe or device is written as it stands.
+        private: Whether nobody else may read it (mode 0600); otherwise a file that is there keeps its mode.
+
+    Attributes:
+        path: As it was given, for messages.
+        partial: Where it is written; for whoever writes by name (an encoder). Known once it is open.
+    """
+
+    def __init__(self, path: Path, private: bool = False) -> None:
+        self.path = self.partial = path
+        self._target = Path(os.path.realpath(path))
+        self._private = private
+        self._descriptor: int | None = None
+        self._size = 0  # of what was written whole
+        self._beside = False  # whether it still stands beside its place
+        self._in_place = False  # whether it is a file of that name that cannot be replaced
+        self.wrote: Path | None = None
+        """The file, once something valid stands under its name; None until then."""
+
+    def open(self) -> None:
+        """Make the partial file and lock it; what stands under the name stays.
+
+        Raises:
+            OutputError: It cannot be written, or another process is writing it; the message says why.
+        """
+        try:
+            self._descriptor = self._opened()
+        except OSError as problem:
+            raise OutputError(f"cannot write {self.path}: {problem.strerror}") from problem
+
+    def write(self, data: bytes) -> None:
+        """Write all of it, or nothing: where it does not fit, the file is cut back to what was there before.
+
+        Raises:
+            SmiledetError: It cannot be written; the message says where and why.
+        """
+        if self._descriptor is None:
+            raise SmiledetError(f"{self.path} is not open")
+        try:
+            if self._in_place and not self._size:
+                self._empty(self._descriptor)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as problem:
+            if self._beside or self._in_place or self.wrote:
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, self._size)
+            raise self._refused(problem) from problem
+        self._size += len(data)
+        if not self._beside:
+            self.wrote = self.path
+
+    def take_name(self) -> None:
+        """Put it under its name, in the place of what stands there; it can be written to further.
+
+        Raises:
+            SmiledetError: It cannot; the message says why.
+        """
+        if self._beside:
+            try:
+                self.partial.replace(self._target)
+            except OSError as problem:
+                raise self._refused(problem) from problem
+            self._beside = False
+            self.wrote = self.path
+        elif self._in_place and not self._size and self._descriptor is not None:
+            self._empty(self._descriptor)
+            self.wrote = self.path
+
+    def close(self) -> None:
+        """Let go of it; what has not been given its name is discarded. Closing twice does no harm.
+
+        Raises:
+            SmiledetError: The system could not keep what was written.
+        """
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return
+        try:
+            if self._beside:
+                self.partial.unlink(missing_ok=True)
+                self._beside = False
+            os.close(descriptor)
+        except OSError as problem:
+            raise self._refused(problem) from problem
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+    def _opened(self) -> int:
+        if is_stream(self.path):
+            return _open_stream(self.path)
+        target = self._target
+        if target.is_dir():
+            raise OutputError(f"cannot write {self.path}: it is a folder")
+        if not target.parent.is_dir():
+            folder = target.parent if self.path.is_symlink() else self.path.parent
+            raise OutputError(f"cannot write {self.path}: there is no folder {folder}")
+        there = target.exists()
+        if there and not os.access(target, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        self._in_place = there and (os.path.ismount(target) or not os.access(target.parent, os.W_OK))
+        self.partial = target if self._in_place else partial_of(target)
+        descriptor = self._locked(0o600 if self._private else 0o666)
+        if not self._in_place:
+            self._beside = True
+            os.ftruncate(descriptor, 0)  # what a process that was killed has left
+            if self._private:
+                os.fchmod(descriptor, 0o600)
+            elif there:
+                with suppress(OSError):
+                    os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+        return descriptor
+
+    def _locked(self, mode: int) -> int:
+        """The partial file, open and locked."""
+        while True:
+            descriptor = os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, mode)
+            try:
+                self._lock(descriptor)
+                if not _is_still(self.partial, descriptor):  # whoever held it has renamed or removed it meanwhile
+                    os.close(descriptor)
+                    continue
+                if not self._in_place:
+                    self._check_nobody_writes_the_target()
+            except OutputError:
+                os.close(descriptor)
+                raise
+            return descriptor
+
+    def _check_nobody_writes_the_target(self) -> None:
+        """A writer that has given its file the name already, and goes on, holds the lock on that."""
+        try:
+            descriptor = os.open(self._target, os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            self._lock(descriptor)
+        except OutputError:
+            self.partial.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise OutputError(f"cannot write {self.path}: another run is writing it") from problem
+        except OSError:
+            return  # a file system that knows no locks
+
+    def _empty(self, descriptor: int) -> None:
+        os.ftruncate(descriptor, 0)
+        if self._private:
+            os.fchmod(descriptor, 0o600)
+
+    def _refused(self, problem: OSError) -> SmiledetError:
+        return SmiledetError(f"cannot write {self.path}: {problem.strerror}")
+
+
+def write_file(path: Path, data: bytes, private: bool = False) -> None:
+    """Write a whole file at once; see `OutputFile`.
+
+    Raises:
+        SmiledetError: It cannot be written; the message says why.
+    """
+    with OutputFile(path, private) as output:
+        output.write(data)
+        output.take_name()
+
+
+def partial_of(path: Path) -> Path:
+    """Where a file is written until it gets its name; the suffix stays, since encoders go by it.
+
+    >>> str(partial_of(Path("runs/clip.mp4")))
+    'runs/clip.partial.mp4'
+    """
+    stem = path.stem
+    while len(os.fsencode(name := f"{stem}.partial{path.suffix}")) > LONGEST_NAME >= len(os.fsencode(path.name)):
+        stem = stem[:-1]
+    return path.with_name(name)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is something else than a file that could be replaced: a pipe, a device, a standard stream."""
+    if _descriptor_of(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:
+    """The file's suffix in lower case; that of a pipe or device says nothing, and may be any.
+
+    Raises:
+        OutputError: It is none of those allowed.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in allowed and not is_stream(path):
+        raise OutputError(f"cannot write {path}: its suffix must be {' or '.join(allowed)}")
+    return suffix
 
 
 def claim_file(path: Path) -> bool:
@@ -26,6 +266,22 @@ def claim_file(path: Path) -> bool:
     return fresh
 
 
+def check_writable(path: Path, seekable: bool = False) -> None:
+    """See that a file can be written, and that nobody else is writing it; what it holds stays.
+
+    Args:
+        path: The file.
+        seekable: Whether its writer goes back in it, which no pipe or device allows.
+
+    Raises:
+        OutputError: It cannot; the message says why.
+    """
+    if seekable and is_stream(path):
+        raise OutputError(f"cannot write {path}: it is a pipe or device, expected a file")
+    if not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
+        OutputFile(path).__enter__().close()
+
+
 def is_same_file(path: Path, other: Path) -> bool:
     """Whether two paths lead to one file that is there."""
     try:
@@ -34,13 +290,36 @@ def is_same_file(path: Path, other: Path) -> bool:
         return False
 
 
-def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:
-    """The file's suffix in lower case.
+def _descriptor_of(path: Path) -> int | None:
+    """The open file that a path such as `/dev/stdout` or `/dev/fd/63` stands for."""
+    found = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
+    return int(found[1]) if found else _DESCRIPTORS.get(str(path))
+
+
+def _open_stream(path: Path) -> int:
+    """A pipe or device, open for writing.
 
     Raises:
-        OutputError: It is none of those allowed.
+        OutputError: It is a disk, or nobody reads the pipe.
+        OSError: It cannot be opened.
     """
-    suffix = path.suffix.lower()
-    if suffix not in allowed:
-        raise OutputError(f"cannot write {path}: its suffix must be {' or '.join(allowed)}")
-    return suffix
+    number = _descriptor_of(path)
+    if number is not None:
+        return os.dup(number)
+    if path.is_block_device() or path.is_socket():
+        raise OutputError(f"cannot write {path}: it is {'a disk' if path.is_block_device() else 'a socket'}")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as problem:
+        if problem.errno == ENXIO:
+            raise OutputError(f"cannot write {path}: nobody reads this pipe; start its reader first") from problem
+        raise
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False

@@ -1,4 +1,4 @@
-"""Keeping native libraries' chatter off standard error, where no setting of theirs does it."""
+"""Standard streams that are closed, full or too talkative."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TextIO
 
 TENSORFLOW_GREETING = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
@@ -38,3 +39,44 @@ def standard_error_without(unwanted: Callable[[bytes], object]) -> Iterator[None
             held.seek(0)
             with suppress(OSError):  # nobody reads it any more
                 os.write(2, b"".join(line for line in held if not unwanted(line)))
+
+
+def fill_closed_streams() -> None:
+    """Open the null device in the place of standard streams that whoever started us has closed (`>&-`, `2>&-`).
+
+    Otherwise the next file that is opened gets the number of a standard stream, and native libraries print into it.
+    """
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(null, True)
+    os.close(null)
+
+
+def flush_standard_output() -> None:
+    """Write what is still buffered, if there is a standard output.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def give_up_standard_output() -> None:
+    """Write no more to standard output: nobody reads it, or it is full. Python would complain at its end."""
+    _turn_to_null(sys.stdout)
+
+
+def keep_standard_error_quiet() -> None:
+    """See that what could not be written to standard error does not change the exit code: Python would end with 120."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            _turn_to_null(sys.stderr)
+
+
+def _turn_to_null(stream: TextIO | None) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())  # type: ignore[union-attr]
+        os.close(null)

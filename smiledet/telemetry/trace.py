@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from typing_extensions import Self
 
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
+from smiledet.system.output_files import OutputFile
 from smiledet.system.redaction import redact
 
 READ = "read"
@@ -47,16 +48,20 @@ class Trace:
     Writing never fails a frame: where the disk is full, the trace ends there, and leaving says so.
 
     Args:
-        path: The file; what it held is lost.
+        path: The file; what it holds is lost once a frame was taken.
         faces: How many faces a frame shows, as far as is known.
         last: The stage with whose end a frame's bar ends.
+        private: Whether nobody else may read it.
 
     Raises:
-        SmiledetError: The file cannot be opened, or (at the end) could not be written whole.
+        OutputError: The file cannot be opened.
+        SmiledetError: At the end: it could not be written whole.
     """
 
-    def __init__(self, path: Path, faces: Callable[[Frame], int], last: str) -> None:
+    def __init__(self, path: Path, faces: Callable[[Frame], int], last: str, private: bool = False) -> None:
         self.path = path
+        self.wrote: Path | None = None
+        """The file, once it is there and whole or cut short; known at the end."""
         self._faces = faces
         self._last = last
         self._process = os.getpid()
@@ -68,11 +73,10 @@ class Trace:
         self._marks: deque[tuple[int, int, str, str]] = deque(maxlen=MARKS_KEPT)
         self._waiting: list[str] = []
         self._length = 0
-        self._problem: OSError | None = None
-        try:
-            self._file: TextIO | None = path.open("w", encoding="utf-8")
-        except OSError as problem:
-            raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
+        self._problem: SmiledetError | None = None
+        self._begun = False  # whether a frame was taken
+        self._file: OutputFile | None = OutputFile(path, private)
+        self._file.open()
         about = {"name": "smiledet"}
         self._waiting.append("[\n" + json.dumps(self._event("M", "process_name", 0, 0, args=about)))
         self._waiting += [",\n" + json.dumps(event) for event in self._introduce(DROPS_NUMBER, DROPS)]
@@ -80,10 +84,13 @@ class Trace:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_problem: object) -> None:
+        if kind is not None and not self._begun:  # the run never was one
+            with self._lock:
+                self._let_go()
         self.close()
         if self._problem is not None:
-            raise SmiledetError(f"cannot write {self.path}: {self._problem.strerror}; the trace is cut short")
+            raise SmiledetError(f"{self._problem}; the trace is cut short")
 
     def close(self) -> None:
         """Finish the file; whatever threads write later is left out. Closing twice does no harm."""
@@ -130,6 +137,7 @@ class Trace:
         bar = self._bar(READ, start_ns, frame.captured_ns, busy_ns, {"frame": frame.id})
         number = {"frames held": held}
         now = time.monotonic_ns()
+        self._begun = True
         self._write([bar, self._arrow("s", frame, start_ns), self._event("C", "ring", 0, now, args=number)])
 
     def dropped(self, frame: Frame, stage: str, cause: str) -> None:
@@ -201,9 +209,9 @@ class Trace:
         text, self._waiting, self._length = "".join(self._waiting), [], 0
         try:
             if self._file is not None:
-                self._file.write(text)
-                self._file.flush()
-        except OSError as problem:
+                self._file.write(text.encode())
+                self._file.take_name()
+        except SmiledetError as problem:
             self._problem = problem
             self._let_go()
 
@@ -211,6 +219,7 @@ class Trace:
         file, self._file = self._file, None
         try:
             if file is not None:
+                self.wrote = file.wrote
                 file.close()
-        except OSError as problem:
+        except SmiledetError as problem:
             self._problem = self._problem or problem

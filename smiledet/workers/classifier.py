@@ -14,7 +14,7 @@ from smiledet.frame import Frame, Prediction
 from smiledet.shared_network import SharedNetwork
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
-from smiledet.workers.track_labels import Reading, TrackLabels
+from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 
 class ClassifierWorker(Worker):
@@ -60,7 +60,7 @@ class ClassifierWorker(Worker):
         batch = chips[0] if len(chips) == 1 else np.concatenate(chips)
         answers = tuple(self._network.answers(self._rows(self._engine, frame, batch)))
         self._track_labels.post(
-            Reading(frame.id, face.track, task, frame.timestamp, prediction)
+            PostedPrediction(frame.id, face.track, task, frame.timestamp, prediction)
             for (face, _), predictions in zip(faces, answers, strict=True)
             for task, prediction in predictions.items()
         )

@@ -161,6 +161,10 @@ def test_a_flag_that_makes_no_sense(refusal, arguments, words):
     [
         ("speed = 9", ["unknown key speed", "allowed are tasks"]),
         ("[locator]\nsize = 9", ["unknown key locator.size", "min_face"]),
+        (
+            "[locator]\ncoast = 2",
+            ["unknown key locator.coast; allowed are min_face, redetect_after, proposal_interval"],
+        ),
         ("stats = 'yes'", ["stats is 'yes'", "true or false"]),
         ("[engine]\nthreads = 1.5", ["engine.threads is 1.5", "a whole number"]),
         ("[engine]\nthreads = 0", ["engine.threads is 0", "1 to 64"]),

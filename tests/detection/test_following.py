@@ -10,14 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection import locator as locators
+from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
 from smiledet.detection.following.template_follower import TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.following.verification import Verifier
-from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
-from smiledet.detection.scheduling.changes import SceneWatch
+from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.detection.scheduling.changes import CutDetector
 from smiledet.detection.search import scan
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
@@ -54,9 +55,8 @@ def show() -> Draw:
 class Eyes:
     """A locator with the cascade's own detectors, on a clock of its own."""
 
-    def __init__(self, **settings: object) -> None:
-        chosen = replace(LocatorSettings(), **settings)  # type: ignore[arg-type]
-        self.locator: FaceLocator = create_locator(detector_kind("haar"), None, FaceTracker(), chosen)
+    def __init__(self) -> None:
+        self.locator: FaceLocator = create_locator(detector_kind("haar"), None, FaceTracker())
         self.time = -1 / FPS
 
     def see(self, picture: GreyImage, **others: bool) -> tuple[Face, ...]:
@@ -81,9 +81,11 @@ class TestTiltedHeads:
                 x, y = faces[0].box.centre
                 assert abs(x - MIDDLE[0]) < 0.3 * FACE and abs(y - MIDDLE[1]) < 0.3 * FACE
 
-    def test_without_turning_the_picture_it_is_lost(self, show: Draw) -> None:
+    def test_without_turning_the_picture_it_is_lost(self, show: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
         """What the test above would say of a cascade alone."""
-        eyes = Eyes(tilted=False, coast=0.0)
+        monkeypatch.setattr(HaarDetector, "needs", Needs(rolls=()))
+        monkeypatch.setattr(locators, "COAST", 0.0)
+        eyes = Eyes()
         counts = [len(eyes.see(show(roll=roll))) for roll in tilts(30.0)]
         assert 0 in counts[2:]
 
@@ -99,11 +101,14 @@ class TestTiltedHeads:
         assert abs(faces[0].box.centre[0] - expected) < 0.1 * FACE
 
 
-class TestBridge:
+class TestTemplateMatching:
     @pytest.mark.parametrize(("coast", "expected"), [(1.0, [1]), (0.0, [])])
-    def test_a_face_half_hidden_for_longer_than_it_is_kept(self, show: Draw, coast: float, expected: list[int]) -> None:
-        """A hand rises over mouth and nose: the cascade sees no face, and its look says where it is."""
-        eyes = Eyes(scan_interval=60.0, search_interval=60.0, coast=coast)
+    def test_a_face_half_hidden_for_longer_than_it_is_kept(
+        self, show: Draw, coast: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A hand rises over mouth and nose: the cascade sees no face, and template matching says where it is."""
+        monkeypatch.setattr(locators, "COAST", coast)
+        eyes = Eyes()
         rising = [8 * number for number in range(13)]
         for hidden in [0] * 4 + rising + [rising[-1]] * 20:
             picture = show()
@@ -121,10 +126,10 @@ class TestBridge:
             left += 1
         assert left / FPS <= TrackerSettings().keep + 2 / FPS
 
-    def test_a_look_is_followed_for_a_while_and_no_longer(self, show: Draw) -> None:
+    def test_a_face_is_followed_for_a_while_and_no_longer(self, show: Draw) -> None:
         """The detector goes blind: the face is held where it goes, then given up."""
         detector = Blindfold()
-        eyes = FaceLocator(detector, detector, FaceTracker(TrackerSettings(confirm=1)), LocatorSettings(coast=1.0))
+        eyes = FaceLocator(detector, detector, FaceTracker(TrackerSettings(confirm=1)))
         held = []
         for number in range(60):
             place = (200 + 4 * number, 240)
@@ -134,9 +139,9 @@ class TestBridge:
                 held.append(number)
                 assert faces[0].track == 1
                 assert abs(faces[0].box.centre[0] - place[0]) < 0.25 * FACE
-        assert held and abs(held[-1] / FPS - 1.0) < 0.15
+        assert held and abs(held[-1] / FPS - locators.COAST) < 0.15
 
-    def test_nothing_alike_is_no_face(self, show: Draw) -> None:
+    def test_what_does_not_match_is_no_face(self, show: Draw) -> None:
         before, box = show(), Box(240, 140, FACE, FACE)
         assert TemplateFollower().follow(1, before, box, show((330, 246)), box) is not None
         assert TemplateFollower().follow(1, before, box, show(None), box) is None
@@ -166,22 +171,22 @@ class TestScenes:
         return np.asarray(cv2.resize(blotches, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))
 
     def test_a_cut_is_seen_once(self) -> None:
-        watch, one, two = SceneWatch(), self.noise(1), self.noise(2)
-        assert [watch.is_cut(picture) for picture in (one, one, two, two, one)] == [False, False, True, False, True]
+        cuts, one, two = CutDetector(), self.noise(1), self.noise(2)
+        assert [cuts.is_cut(picture) for picture in (one, one, two, two, one)] == [False, False, True, False, True]
 
     def test_light_that_goes_on_is_no_cut(self) -> None:
-        watch, picture = SceneWatch(), self.noise(1)
-        assert not watch.is_cut((picture // 3).astype(np.uint8))
-        assert not watch.is_cut(picture)
+        cuts, picture = CutDetector(), self.noise(1)
+        assert not cuts.is_cut((picture // 3).astype(np.uint8))
+        assert not cuts.is_cut(picture)
 
     def test_noise_in_the_dark_is_no_cut(self) -> None:
-        watch, chance = SceneWatch(), np.random.default_rng(1)
+        cuts, chance = CutDetector(), np.random.default_rng(1)
         dark = [chance.normal(12, 5, (HEIGHT, WIDTH)).clip(0, 255).astype(np.uint8) for _ in range(5)]
-        assert not any(watch.is_cut(picture) for picture in dark)
+        assert not any(cuts.is_cut(picture) for picture in dark)
 
     def test_black_and_back_are_cuts(self) -> None:
-        watch, black = SceneWatch(), np.zeros((HEIGHT, WIDTH), np.uint8)
-        assert [watch.is_cut(picture) for picture in (self.noise(1), black, black, self.noise(2))][1:] == [
+        cuts, black = CutDetector(), np.zeros((HEIGHT, WIDTH), np.uint8)
+        assert [cuts.is_cut(picture) for picture in (self.noise(1), black, black, self.noise(2))][1:] == [
             True,
             False,
             True,
@@ -189,13 +194,13 @@ class TestScenes:
 
     @pytest.mark.parametrize("size", [(1, 1), (5, 700), (24, 24)])
     def test_tiny_pictures(self, size: tuple[int, int]) -> None:
-        watch = SceneWatch()
-        assert not watch.is_cut(np.zeros(size, np.uint8))
-        assert not watch.is_cut(np.zeros(size, np.uint8))
+        cuts = CutDetector()
+        assert not cuts.is_cut(np.zeros(size, np.uint8))
+        assert not cuts.is_cut(np.zeros(size, np.uint8))
 
     def test_after_a_cut_the_faces_of_the_new_scene_are_there_at_once(self, show: Draw) -> None:
         """And those of the old one are gone, though they would be kept for a moment else."""
-        eyes = Eyes(scan_interval=60.0, search_interval=60.0)
+        eyes = Eyes()
         scene = self.noise(3).astype(np.float32)
         for _ in range(4):
             (old,) = eyes.see(show((180, 240)))
@@ -213,16 +218,16 @@ class Hallucination(FaceDetector):
         return [Detection(Box(0, 0, min_size, min_size), 9.0)] if min(image.shape) >= min_size else []
 
 
-class TestSecondLook:
+class TestVerification:
     def test_the_other_cascade_sees_the_portraits_and_no_backdrop(self, show: Draw) -> None:
         kind = detector_kind("haar")
         assert kind.verifying is not None
-        look = Verifier(kind.verifying())
+        verifier = Verifier(kind.verifying())
         for who in (0, 1):
             found = Detection(scan(HaarDetector(), show(who=who), 60)[0].box, 3.0)
-            assert look.agrees(show(who=who), found)
-            assert not look.agrees(show(None), found)
-            assert look.agrees(show(None), replace(found, score=50.0))  # nobody asks
+            assert verifier.agrees(show(who=who), found)
+            assert not verifier.agrees(show(None), found)
+            assert verifier.agrees(show(None), replace(found, score=50.0))  # it is not asked
 
     @pytest.mark.parametrize("box", [Box(-50, -50, 60, 60), Box(635, 475, 40, 40), Box(0, 0, 24, 24)])
     def test_boxes_at_the_edge(self, show: Draw, box: Box) -> None:
@@ -233,32 +238,31 @@ class TestSecondLook:
     @pytest.mark.parametrize(("verify", "expected"), [(True, 0), (False, 1)])
     def test_what_it_does_not_see_is_never_shown(self, show: Draw, verify: bool, expected: int) -> None:
         dreamer = Hallucination()
-        settings = LocatorSettings(verify=verify)
         kind = detector_kind("haar")
         assert kind.verifying is not None
-        eyes = FaceLocator(dreamer, dreamer, FaceTracker(), settings, kind.verifying())
+        eyes = FaceLocator(dreamer, dreamer, FaceTracker(), None, kind.verifying() if verify else None)
         for number in range(10):
             faces = eyes.locate(show(None), number / FPS)
         assert min(len(faces), 1) == expected
 
     @pytest.mark.parametrize(("verify", "expected"), [(True, 1), (False, 0)])
-    def test_faint_faces_are_reported_only_where_it_has_the_last_word(
+    def test_faint_faces_are_reported_only_where_it_verifies_them(
         self, show: Draw, verify: bool, expected: int
     ) -> None:
-        """Where the other cascade judges, the first may report what it would keep to itself."""
+        """Where a second cascade verifies, the first may report more."""
         made: list[str] = []
 
         def fake(name: str) -> Callable[[object], FaceDetector]:
             return lambda tuning: (made.append(name), HaarDetector())[1]
 
-        kind = replace(detector_kind("haar"), scanning=fake("plain"), doubtful=fake("faint"))
-        create_locator(kind, None, FaceTracker(), LocatorSettings(verify=verify))
+        haar = detector_kind("haar")
+        kind = replace(haar, scanning=fake("plain"), scanning_faint=fake("faint"))
+        create_locator(kind if verify else replace(kind, verifying=None), None, FaceTracker())
         assert made == [("plain", "faint")[expected]]
-        doubtful = detector_kind("haar").doubtful
-        assert doubtful is not None
+        assert haar.scanning_faint is not None
         faint = HaarSettings(min_neighbours=50, faint_neighbours=0)
         assert HaarDetector(faint).detect(show(), 60) == []
-        assert doubtful(faint).detect(show(), 60)
+        assert haar.scanning_faint(faint).detect(show(), 60)
 
     def test_a_photograph_is_judged_too(self, show: Draw) -> None:
         dreamer, kind = Hallucination(), detector_kind("haar")
@@ -266,7 +270,7 @@ class TestSecondLook:
         eyes = FaceLocator(dreamer, dreamer, FaceTracker(), None, kind.verifying())
         assert eyes.locate(show(None), 0.0, independent=True) == ()
 
-    def test_its_word_counts_as_a_sighting(self, show: Draw) -> None:
+    def test_that_it_agrees_counts_as_a_detection(self, show: Draw) -> None:
         """So a face is shown on the first picture."""
         assert len(Eyes().see(show())) == 1
 
@@ -286,7 +290,7 @@ class TestCost:
     @pytest.mark.parametrize("roll", [0.0, 30.0, 180.0])
     def test_a_face_costs_three_small_searches_at_most(self, show: Draw, roll: float) -> None:
         follower: TestCost.Counting = self.Counting()
-        eyes = FaceLocator(HaarDetector(), follower, FaceTracker(), LocatorSettings())
+        eyes = FaceLocator(HaarDetector(), follower, FaceTracker())
         for number in range(3):
             eyes.locate(show(), number / FPS)
         whole = WIDTH * HEIGHT
@@ -296,11 +300,11 @@ class TestCost:
             assert len(follower.pixels) <= 3
             assert sum(follower.pixels) < whole / 30
 
-    def test_one_loss_is_one_scan(self, show: Draw) -> None:
+    def test_one_loss_is_one_scan(self, show: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(locators, "SCAN_INTERVAL", 60.0)
         scanner: npt.NDArray[np.int_] | TestCost.Counting = self.Counting()
         assert isinstance(scanner, TestCost.Counting)
-        settings = LocatorSettings(search_interval=60.0, scan_interval=60.0)
-        eyes = FaceLocator(scanner, HaarDetector(), FaceTracker(), settings)
+        eyes = FaceLocator(scanner, HaarDetector(), FaceTracker())
         for number in range(3):
             eyes.locate(show(), number / FPS)
         whole = len(scanner.pixels)

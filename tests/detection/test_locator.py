@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.detection import locator
+from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
@@ -18,15 +18,20 @@ from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 
 WIDTH, HEIGHT, FPS = 640, 480, 30
 
-SETTINGS = LocatorSettings(min_face=0.1, still_interval=0.0, redetect_after_calm=0.0)
-"""The smaller portrait is just over a tenth of the picture's height. What has not changed is searched too, and calm
-faces as often as others, so that turns can be counted; `test_sweep.py` and `test_calm.py` have the rest."""
+SETTINGS = LocatorSettings(min_face=0.1)
+"""The smaller portrait is just over a tenth of the picture's height."""
 
-INTERVAL = SETTINGS.scan_interval
-HURRIED = SETTINGS.search_interval
+INTERVAL = locators.SCAN_INTERVAL
 CONFIRM = TrackerSettings().confirm
 
 FRAME = 1 / FPS + 1e-9
+
+
+@pytest.fixture(autouse=True)
+def turns_can_be_counted(monkeypatch):
+    """What has not changed is searched too, steady faces as often as others; `test_sweep`, `test_steady` have those."""
+    monkeypatch.setattr(locators, "UNCHANGED_INTERVAL", 0.0)
+    monkeypatch.setattr(locators, "STEADY_FACTOR", 1.0)
 
 
 class Counting(FaceDetector):
@@ -109,14 +114,15 @@ def test_moving_faces_are_followed_with_few_scans(show):
         for face, (x, y) in zip(faces, places, strict=True):
             assert max(abs(face.box.centre[0] - x), abs(face.box.centre[1] - y)) < 0.25 * FACE
     assert abs(eyes.scans.taken() - SLICES * frames / FPS / INTERVAL) <= 1
-    assert abs(eyes.follows.taken() - 2 * frames / 3) <= 2  # on the other frames by their look alone
+    assert abs(eyes.follows.taken() - 2 * frames / 3) <= 2  # on the other frames by template matching
 
 
 @pytest.mark.parametrize("at_once", [AT_ONCE, 100])
 def test_a_crowd_that_one_scan_has_found_is_not_searched_for_at_once_ever_after(show, at_once, monkeypatch):
-    monkeypatch.setattr(locator, "AT_ONCE", at_once)
+    monkeypatch.setattr(locators, "AT_ONCE", at_once)
+    monkeypatch.setattr(locators, "UNCHANGED_INTERVAL", 60.0)
     crowd = np.tile(show(LEFT, RIGHT), (2, 2))
-    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0))
+    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05))
     for _ in range(CONFIRM):
         eyes.see(crowd)
     asked = []
@@ -128,9 +134,10 @@ def test_a_crowd_that_one_scan_has_found_is_not_searched_for_at_once_ever_after(
     assert sum(asked) == pytest.approx(8 * 30 / 3, abs=8)  # no fewer searches, but spread
 
 
-def test_without_rest_a_crowd_is_searched_for_on_every_picture(show):
+def test_redetected_at_once_a_crowd_is_searched_for_on_every_picture(show, monkeypatch):
+    monkeypatch.setattr(locators, "UNCHANGED_INTERVAL", 60.0)
     crowd = np.tile(show(LEFT, RIGHT), (2, 2))
-    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, still_interval=60.0, redetect_after=0.0))
+    eyes = Eyes(settings=replace(SETTINGS, min_face=0.05, redetect_after=0.0))
     for _ in range(CONFIRM):
         eyes.see(crowd)
     for _ in range(6):
@@ -139,13 +146,13 @@ def test_without_rest_a_crowd_is_searched_for_on_every_picture(show):
         assert eyes.follows.taken() == 8
 
 
-def test_without_faces_the_picture_is_searched_more_often(show):
+def test_without_faces_the_picture_is_searched_as_often(show):
     eyes = Eyes()
     eyes.see(show())
     eyes.scans.taken()
     for _ in range(30):
         assert eyes.see(show()) == ()
-    assert abs(eyes.scans.taken() - SLICES * 30 / FPS / HURRIED) <= 1
+    assert abs(eyes.scans.taken() - SLICES * 30 / FPS / INTERVAL) <= 1
 
 
 def test_after_a_loss_the_search_is_on_at_once(show):
@@ -159,8 +166,8 @@ def test_after_a_loss_the_search_is_on_at_once(show):
         lost += 1
     kept = TrackerSettings().keep
     assert abs(lost / FPS - kept) <= 2 * FRAME
-    assert abs(eyes.scans.taken() - 1 - SLICES * lost / FPS / HURRIED) <= 2 + SLICES / HURRIED / FPS
-    for _ in range(4):  # then there is nothing left to hurry for
+    assert abs(eyes.scans.taken() - 1 - SLICES * lost / FPS / INTERVAL) <= 2 + SLICES / INTERVAL / FPS
+    for _ in range(4):  # then nothing is lost any more
         assert [face.track for face in eyes.see(show(LEFT))] == [1]
     eyes.scans.taken()
     for _ in range(12):
@@ -174,7 +181,7 @@ def test_a_face_that_jumps_is_found_again_soon(show):
         eyes.see(show(LEFT))
     jumped = eyes.time
     while all(face.box.centre[0] < WIDTH / 2 for face in eyes.see(show(RIGHT))):
-        assert eyes.time - jumped <= HURRIED + CONFIRM / FPS + FRAME
+        assert eyes.time - jumped <= INTERVAL + CONFIRM / FPS + FRAME
 
 
 @pytest.mark.parametrize("phase", range(0, 12, 3))
@@ -188,7 +195,7 @@ def test_a_new_face_is_shown_within_an_interval(show, phase):
         assert eyes.time - came <= INTERVAL + CONFIRM / FPS + FRAME
 
 
-def test_a_cut_forgets_and_believes_at_once(show):
+def test_a_cut_forgets_and_shows_at_once(show):
     eyes = Eyes()
     assert [face.track for face in eyes.see(show(LEFT, RIGHT), independent=True)] == [1, 2]
     eyes.scans.taken()
@@ -228,8 +235,8 @@ class Blind(FaceDetector):
 BLANK = np.zeros((HEIGHT, WIDTH), np.uint8)
 
 
-def calls_at(times, **settings):
-    eyes = Eyes(Blind(), Blind(), replace(SETTINGS, **settings))
+def calls_at(times):
+    eyes = Eyes(Blind(), Blind())
     counts = []
     for time in times:
         eyes.locator.locate(BLANK, time)
@@ -245,12 +252,13 @@ def test_time_that_stands_still_or_runs_back_costs_nothing():
     assert calls_at([5, 5, 4, 0]) == [1, 0, 0, 0]
 
 
-def test_an_interval_of_nothing_scans_every_picture_whole():
-    assert calls_at([0, 0.01, 0.02], search_interval=0.0) == [1] * 3
+def test_an_interval_of_nothing_scans_every_picture_whole(monkeypatch):
+    monkeypatch.setattr(locators, "SCAN_INTERVAL", 0.0)
+    assert calls_at([0, 0.01, 0.02]) == [1] * 3
 
 
 def test_a_slow_source_is_searched_whole_in_the_interval():
-    assert calls_at([0, 1, 2, 3], search_interval=0.5) == [1] * 4
+    assert calls_at([0, 1, 2, 3]) == [1] * 4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (24, 24), (30, 2000)])

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
-from smiledet.detection.scheduling.places import FIRST_WAIT, LONGEST_WAIT, MOST_PROPOSED, QUIET, Proposer
+from smiledet.detection.scheduling.places import FIRST_WAIT, IDLE_FACTOR, LONGEST_WAIT, MAX_PROPOSED, Proposer
 from smiledet.detection.scheduling.proposal_network import (
     BACKGROUND,
     CELL,
@@ -20,9 +21,9 @@ from smiledet.detection.scheduling.proposal_network import (
     FACE_RANGE,
     SMALLEST,
     STEP,
-    Heat,
     ProposalNetwork,
     PyramidCanvas,
+    Scores,
     also_proposed,
     peaks,
     shipped_network,
@@ -90,26 +91,26 @@ def test_steps_leave_no_size_out() -> None:
     assert FACE_RANGE[1] >= SMALLEST * STEP
 
 
-def test_peaks_are_the_hottest_of_their_neighbours() -> None:
-    heat = np.zeros((6, 8), np.float32)
-    heat[1, 1], heat[1, 2], heat[4, 6], heat[5, 0] = 0.5, 0.7, 0.9, 0.2
-    assert peaks(heat, 0.3) == [(4, 6), (1, 2)]
-    assert peaks(heat, 0.95) == []
+def test_peaks_are_the_highest_of_their_neighbours() -> None:
+    scores = np.zeros((6, 8), np.float32)
+    scores[1, 1], scores[1, 2], scores[4, 6], scores[5, 0] = 0.5, 0.7, 0.9, 0.2
+    assert peaks(scores, 0.3) == [(4, 6), (1, 2)]
+    assert peaks(scores, 0.95) == []
 
 
-class Fire:
-    """A network that is hot at the same cells on every picture."""
+class Fixed:
+    """A network with high scores at the same cells of every picture."""
 
     threshold = 0.5
 
     def __init__(self, *cells: tuple[int, int]) -> None:
         self.cells = cells
 
-    def heat(self, canvas: GreyImage) -> Heat:
-        heat = np.zeros((canvas.shape[0] // CELL, canvas.shape[1] // CELL), np.float32)
+    def scores(self, canvas: GreyImage) -> Scores:
+        scores = np.zeros((canvas.shape[0] // CELL, canvas.shape[1] // CELL), np.float32)
         for number, cell in enumerate(self.cells):
-            heat[cell] = 0.9 - 0.01 * number
-        return heat
+            scores[cell] = 0.9 - 0.01 * number
+        return scores
 
 
 class TestAlsoProposed:
@@ -120,19 +121,19 @@ class TestAlsoProposed:
         assert box is not None
         return box
 
-    def test_boxes_at_hot_places_the_hottest_first(self) -> None:
+    def test_boxes_at_proposed_places_the_highest_score_first(self) -> None:
         first, second = (10, 20), (20, 8)
         there, loose, close = self.place(second), self.place(first).scaled(1.3), self.place(first).scaled(0.9)
         boxes = [there, loose, close]
-        assert also_proposed(Fire((5, 5), first, second), GREY, boxes, self.SMALLEST) == [close, loose, there]
-        assert also_proposed(Fire(second, first), GREY, boxes, self.SMALLEST) == [there, close, loose]
+        assert also_proposed(Fixed((5, 5), first, second), GREY, boxes, self.SMALLEST) == [close, loose, there]
+        assert also_proposed(Fixed(second, first), GREY, boxes, self.SMALLEST) == [there, close, loose]
 
-    def test_not_those_where_none_is_hot_or_of_another_size(self) -> None:
+    def test_not_those_where_none_is_proposed_or_of_another_size(self) -> None:
         box = self.place((10, 20))
-        assert also_proposed(Fire(), GREY, [box], self.SMALLEST) == []
-        assert also_proposed(Fire((20, 8)), GREY, [box], self.SMALLEST) == []
-        assert also_proposed(Fire((10, 20)), GREY, [box.scaled(2)], self.SMALLEST) == []
-        assert also_proposed(Fire((0, 0)), np.zeros((20, 20), np.uint8), [box], self.SMALLEST) == []
+        assert also_proposed(Fixed(), GREY, [box], self.SMALLEST) == []
+        assert also_proposed(Fixed((20, 8)), GREY, [box], self.SMALLEST) == []
+        assert also_proposed(Fixed((10, 20)), GREY, [box.scaled(2)], self.SMALLEST) == []
+        assert also_proposed(Fixed((0, 0)), np.zeros((20, 20), np.uint8), [box], self.SMALLEST) == []
 
 
 class Witness(FaceDetector):
@@ -153,7 +154,7 @@ GREY = np.full((480, 640), 90, np.uint8)
 
 
 def proposer(witness: Witness, *cells: tuple[int, int], interval: float = 0.1) -> Proposer:
-    made = Proposer(Fire(*cells), witness, 0.11, interval)
+    made = Proposer(Fixed(*cells), witness, 0.11, interval)
     made.start_over(GREY)
     return made
 
@@ -164,26 +165,26 @@ class TestProposer:
         across = 640 / 144
         assert found.box.centre == pytest.approx((82 * across, 42 * across), abs=3)
 
-    def test_looks_keep_their_interval(self) -> None:
+    def test_proposals_keep_their_interval(self) -> None:
         witness = Witness(sees=True)
         made = proposer(witness, (10, 20), interval=0.2)
         for frame in range(31):
             made.search(GREY, frame / 30, ())
         assert witness.asked == 6
 
-    def test_looks_are_seldom_where_nothing_is_new(self) -> None:
-        looks: list[int] = []
+    def test_proposals_are_less_frequent_where_nothing_is_new(self) -> None:
+        asked: list[int] = []
 
-        class Cold(Fire):
-            def heat(self, canvas: GreyImage) -> Heat:
-                looks.append(1)
-                return super().heat(canvas)
+        class Idle(Fixed):
+            def scores(self, canvas: GreyImage) -> Scores:
+                asked.append(1)
+                return super().scores(canvas)
 
-        made = Proposer(Cold(), Witness(), 0.11, 0.2)
+        made = Proposer(Idle(), Witness(), 0.11, 0.2)
         made.start_over(GREY)
         for frame in range(61):
             made.search(GREY, frame / 30, ())
-        assert len(looks) == pytest.approx(2 / (0.2 * QUIET), abs=1.5)
+        assert len(asked) == pytest.approx(2 / (0.2 * IDLE_FACTOR), abs=1.5)
 
     def test_the_next_picture_after_a_loss(self) -> None:
         witness = Witness(sees=True)
@@ -191,7 +192,7 @@ class TestProposer:
         made.search(GREY, 0.0, ())
         made.search(GREY, 0.04, ())
         assert witness.asked == 1
-        made.hurry()
+        made.propose_next()
         made.search(GREY, 0.08, ())
         assert witness.asked == 2
 
@@ -216,15 +217,15 @@ class TestProposer:
         for frame in range(60):
             made.search(GREY, frame / 30, ())
         before = witness.asked
-        made._network = Fire((20, 30))
+        made._network = Fixed((20, 30))
         made.search(GREY, 2.1, ())
         assert witness.asked == before + 1
 
-    def test_the_hottest_few_a_look(self) -> None:
+    def test_the_few_with_the_highest_scores_a_picture(self) -> None:
         witness = Witness(sees=True)
         cells = [(row, column) for row in (5, 15, 25) for column in (5, 15, 25)]
         proposer(witness, *cells).search(GREY, 0.0, ())
-        assert witness.asked == MOST_PROPOSED
+        assert witness.asked == MAX_PROPOSED
 
     def test_at_the_edge_and_beyond_the_copies(self) -> None:
         made = proposer(Witness(sees=True), (0, 0), (58, 35))
@@ -241,25 +242,29 @@ class TestProposer:
 class TestLocator:
     """A detector that sees nothing of its own accord, and a place that is proposed."""
 
+    @pytest.fixture(autouse=True)
+    def _nothing_else_finds_or_follows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(locators, "COAST", 0.0)
+
     @staticmethod
     def located(proposer_: Proposer | None, frames: int) -> list[int]:
         """How many faces are shown on each frame."""
         blind = Witness()
-        settings = LocatorSettings(min_face=0.11, redetect_after=0.0, coast=0.0, watch_cuts=False)
+        settings = LocatorSettings(min_face=0.11, redetect_after=0.0)
         tracker = FaceTracker(TrackerSettings(confirm=1))
         locator = FaceLocator(blind, blind, tracker, settings, proposer=proposer_)
         return [len(locator.locate(GREY, frame / 30)) for frame in range(frames)]
 
     def test_what_is_found_where_it_was_proposed_is_a_face(self) -> None:
         assert self.located(None, 4) == [0, 0, 0, 0]
-        assert self.located(Proposer(Fire((10, 20)), Witness(sees=True), 0.11, 0.1), 4) == [1, 1, 1, 1]
+        assert self.located(Proposer(Fixed((10, 20)), Witness(sees=True), 0.11, 0.1), 4) == [1, 1, 1, 1]
 
-    def test_the_detector_has_the_last_word(self) -> None:
-        assert self.located(Proposer(Fire((10, 20)), Witness(sees=False), 0.11, 0.1), 4) == [0, 0, 0, 0]
+    def test_the_detector_decides(self) -> None:
+        assert self.located(Proposer(Fixed((10, 20)), Witness(sees=False), 0.11, 0.1), 4) == [0, 0, 0, 0]
 
     def test_the_whole_picture_is_searched_more_seldom(self) -> None:
         asked = []
-        for proposer_ in (None, Proposer(Fire(), Witness(), 0.11, 0.1)):
+        for proposer_ in (None, Proposer(Fixed(), Witness(), 0.11, 0.1)):
             sweeping = Witness()
             locator = FaceLocator(sweeping, Witness(), FaceTracker(), LocatorSettings(), proposer=proposer_)
             for frame in range(90):
@@ -274,7 +279,7 @@ class TestLocator:
             Witness(),
             FaceTracker(),
             LocatorSettings(),
-            proposer=Proposer(Fire((10, 20)), witness, 0.11, 0.1),
+            proposer=Proposer(Fixed((10, 20)), witness, 0.11, 0.1),
         )
         for photograph in range(3):
             locator.locate(GREY, float(photograph), independent=True)
@@ -282,7 +287,7 @@ class TestLocator:
         locator.locate(GREY, 3.0)
         assert witness.asked == 1
 
-    def test_only_viola_jones_is_told_where_to_look(self) -> None:
+    def test_only_viola_jones_has_places_proposed(self) -> None:
         asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
         assert asks == {"haar": True, "hog": False}
         for proposals, there in ((0.1, True), (0.0, False)):

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
-from smiledet.detection.locator import LocatorSettings, create_locator
-from smiledet.detection.scheduling.changes import CELLS, ENOUGH, NOISE, ChangeWatch, cells_of
-from smiledet.detection.scheduling.places import MOST_LOST, LostPlaces
-from smiledet.detection.scheduling.sweep import SETTLE, Sweep, plan_slices
+from smiledet.detection.locator import create_locator
+from smiledet.detection.scheduling.changes import CELLS_A_FACE, CHANGED_SHARE, NOISE, ChangeDetector, cells_of
+from smiledet.detection.scheduling.places import LOST_MEMORY, MAX_LOST, LostPlaces
+from smiledet.detection.scheduling.sweep import SETTLING, Sweep, plan_slices
 from smiledet.detection.search import Slice
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
@@ -47,7 +48,7 @@ class Swept:
         self.frame = 0
         self.see(picture)
         self.whole = sum(self.detector.pixels)
-        self.settling = sum(self.see(picture) for _ in range(round(SETTLE * FPS))) / self.whole
+        self.settling = sum(self.see(picture) for _ in range(round(SETTLING * FPS))) / self.whole
 
     def see(self, picture: GreyImage, *known: Box) -> int:
         """Pixels searched of a picture."""
@@ -158,7 +159,7 @@ class TestChanges:
         assert Swept(PICTURE).second(fade) > 0
 
     def test_the_part_searched_holds_every_face_that_could_have_come(self) -> None:
-        watch, part = ChangeWatch(STILL), Slice(0, WIDTH, 48, 125, 0, HEIGHT)
+        watch, part = ChangeDetector(STILL), Slice(0, WIDTH, 48, 125, 0, HEIGHT)
         watch.whole(PICTURE, part, 0.0)
         for x, y, side in ((0, 0, 48), (590, 430, 50), (300, 200, 60), (500, 20, 120)):
             face = Box(x, y, side, side)
@@ -169,16 +170,16 @@ class TestChanges:
             watch.whole(PICTURE, part, 0.1)
 
     def test_what_is_too_small_for_a_face_is_nothing_new(self) -> None:
-        share = 0.5 * ENOUGH**0.5
+        share = 0.5 * CHANGED_SHARE**0.5
         changed = with_patch(PICTURE, Box(300, 200, 48 * share, 48 * share))
-        watch, part = ChangeWatch(STILL), Slice(0, WIDTH, 48, 125, 0, HEIGHT)
+        watch, part = ChangeDetector(STILL), Slice(0, WIDTH, 48, 125, 0, HEIGHT)
         watch.whole(PICTURE, part, 0.0)
         assert watch.changed(changed, part, 0.1, ()) is None
 
     def test_cells_are_means(self) -> None:
         part = Slice(10, 110, 48, None, 20, 80)
         cells = cells_of(PICTURE, part)
-        side = 48 // CELLS
+        side = 48 // CELLS_A_FACE
         assert cells.shape == (60 // side, 100 // side)
         assert abs(cells[1, 2] - PICTURE[20 + side : 20 + 2 * side, 10 + 2 * side : 10 + 3 * side].mean()) < 1 < NOISE
 
@@ -200,32 +201,28 @@ def test_slices_of_the_plan_reach_from_top_to_bottom() -> None:
     assert {(part.top, part.bottom) for part in plan_slices(WIDTH, HEIGHT, 48)} == {(0, HEIGHT)}
 
 
-class TestHaunts:
-    def test_a_place_is_looked_at_now_and_then_and_forgotten(self) -> None:
-        lost_places = LostPlaces(1.0, pause=0.1)
+class TestLostPlaces:
+    def test_a_place_is_searched_regularly_and_forgotten(self) -> None:
+        lost_places = LostPlaces(interval=0.1)
         lost_places.remember(PATCH, 0.0)
-        looks = [number for number in range(60) if lost_places.due(number / FPS, ())]
-        assert looks[0] == 3 and looks[-1] <= FPS
-        assert len(looks) == pytest.approx(8, abs=2)  # every third or fourth of thirty
+        frames = round(2 * LOST_MEMORY * FPS)
+        searched = [number for number in range(frames) if lost_places.due(number / FPS, ())]
+        assert searched[0] == 3 and searched[-1] <= LOST_MEMORY * FPS
+        assert set(np.diff(searched)) <= {3, 4}
 
-    def test_whoever_is_back_is_not_looked_for(self) -> None:
-        lost_places = LostPlaces(1.0, pause=0.0)
+    def test_a_face_that_is_back_is_not_searched_for(self) -> None:
+        lost_places = LostPlaces(interval=0.0)
         lost_places.remember(PATCH, 0.0)
         assert lost_places.due(0.1, [PATCH]) == []
         assert lost_places.due(0.2, []) == []
 
     def test_a_bounded_number_of_places_each_once(self) -> None:
-        lost_places = LostPlaces(1.0, pause=0.0)
-        for number in range(3 * MOST_LOST):
+        lost_places = LostPlaces(interval=0.0)
+        for number in range(3 * MAX_LOST):
             lost_places.remember(Box(100 * number, 0, 50, 50), 0.0)
             lost_places.remember(Box(100 * number + 1, 0, 50, 50), 0.0)
         places = lost_places.due(0.1, ())
-        assert [place.x for place in places] == [100 * number + 1 for number in range(2 * MOST_LOST, 3 * MOST_LOST)]
-
-    def test_no_memory(self) -> None:
-        lost_places = LostPlaces(0.0, pause=0.0)
-        lost_places.remember(PATCH, 0.0)
-        assert lost_places.due(0.0, ()) == []
+        assert [place.x for place in places] == [100 * number + 1 for number in range(2 * MAX_LOST, 3 * MAX_LOST)]
 
 
 class TestNewFaces:
@@ -246,9 +243,9 @@ class TestNewFaces:
         return empty, faced
 
     @pytest.mark.parametrize("phase", range(0, 12, 3))
-    def test_it_is_shown_within_the_interval(self, phase: int) -> None:
-        settings = LocatorSettings(still_interval=600.0)
-        locator = create_locator(detector_kind("haar"), None, FaceTracker(), settings)
+    def test_it_is_shown_within_the_interval(self, phase: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(locators, "UNCHANGED_INTERVAL", 600.0)
+        locator = create_locator(detector_kind("haar"), None, FaceTracker())
         empty, faced = self.pictures()
         for number in range(5 + phase):
             assert locator.locate(empty, number / FPS) == ()
@@ -256,4 +253,4 @@ class TestNewFaces:
         number = came
         while not locator.locate(faced, number / FPS):
             number += 1
-            assert number - came <= (settings.search_interval + 0.1) * FPS
+            assert number - came <= (locators.SCAN_INTERVAL + 0.1) * FPS

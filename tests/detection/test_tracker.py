@@ -10,13 +10,11 @@ from itertools import pairwise
 import pytest
 
 from smiledet.detection.following.tracker import (
-    ENOUGH_VOTES,
-    FEW_VOTES,
-    TOO_MANY_AGAINST,
     UNCONFIRMED_SHARE,
     FaceTracker,
     TrackerSettings,
 )
+from smiledet.detection.following.verification import ACCEPTED, FEW, REJECTED
 from smiledet.frame import Box, Detection, Face
 
 FPS = 30
@@ -147,7 +145,7 @@ class TestConfirmation:
 
     def test_a_photograph_on_its_own_needs_no_confirmation(self) -> None:
         tracker = FaceTracker(TrackerSettings(confirm=3))
-        assert numbers(tracker.update([found(100)], 0.0, certain=True)) == [1]
+        assert numbers(tracker.update([found(100)], 0.0, at_once=True)) == [1]
 
     def test_boxes_of_the_shown_faces(self) -> None:
         tracker = FaceTracker(TrackerSettings(confirm=2))
@@ -235,23 +233,23 @@ def test_the_same_detections_always_give_the_same_faces() -> None:
 
 
 class TestSecondDetector:
-    """What it says of one face on one picture after the other; the first detector sees that face on all of them."""
+    """What it answers about a face on one picture after the other; the first detector sees the face on all of them."""
 
-    def shown(self, words: str, tracker: FaceTracker | None = None) -> str:
-        """'#' for each picture on which the face is shown, for 'y', 'n' and '?' as the second detector's words."""
+    def shown(self, votes: str, tracker: FaceTracker | None = None) -> str:
+        """'#' for each picture on which the face is shown, for 'y', 'n' and '?' as the second detector's answers."""
         tracker = tracker or FaceTracker()
-        answers = iter(words)
+        answers = iter(votes)
         faces = [
-            tracker.update([found(100)], frame / FPS, believe=lambda *_: ANSWERS[next(answers)])
-            for frame in range(len(words))
+            tracker.update([found(100)], frame / FPS, verify=lambda *_: ANSWERS[next(answers)])
+            for frame in range(len(votes))
         ]
         return "".join("#" if each else "." for each in faces)
 
-    def test_a_face_is_shown_from_its_first_word_on(self) -> None:
+    def test_a_face_is_shown_from_its_first_vote_on(self) -> None:
         assert self.shown("nny" + 5 * "y") == ".." + 6 * "#"
 
-    def test_a_face_that_convinced_it_once_alone_is_taken_back(self) -> None:
-        assert self.shown("y" + 6 * "n") == "#" + TOO_MANY_AGAINST * "#" + 3 * "."
+    def test_a_face_that_it_has_seen_once_alone_is_taken_back(self) -> None:
+        assert self.shown("y" + 6 * "n") == "#" + REJECTED * "#" + 3 * "."
 
     def test_one_that_it_mostly_sees_stays(self) -> None:
         assert self.shown(8 * "yyn") == 24 * "#"
@@ -259,40 +257,40 @@ class TestSecondDetector:
     def test_one_that_it_seldom_sees_goes(self) -> None:
         assert "." in self.shown("yyyy" + 3 * "nnnny")
 
-    def test_it_is_asked_no_more_about_a_face_that_has_convinced_it(self) -> None:
+    def test_it_is_asked_no_more_about_a_face_that_it_has_accepted(self) -> None:
         tracker, asked = FaceTracker(), 0
 
-        def believe(_number: int, _face: Detection) -> bool:
+        def verify(_number: int, _face: Detection) -> bool:
             nonlocal asked
             asked += 1
             return True
 
-        for frame in range(3 * ENOUGH_VOTES):
-            tracker.update([found(100)], frame / FPS, believe=believe)
-        assert asked == ENOUGH_VOTES
+        for frame in range(3 * ACCEPTED):
+            tracker.update([found(100)], frame / FPS, verify=verify)
+        assert asked == ACCEPTED
 
-    def test_it_need_not_have_a_say(self) -> None:
+    def test_it_need_not_answer(self) -> None:
         assert self.shown("y" + 9 * "?") == 10 * "#"
 
-    def test_it_is_asked_about_a_face_hardly_seen_that_is_followed_by_its_look(self) -> None:
+    def test_it_is_asked_about_a_new_face_that_is_followed_by_template_matching(self) -> None:
         tracker, asked = FaceTracker(), []
 
-        def believe(number: int, face: Detection) -> bool:
+        def verify(number: int, face: Detection) -> bool:
             asked.append((number, face.box.x))
             return True
 
-        for frame in range(FEW_VOTES + 3):
+        for frame in range(FEW + 3):
             at = Box(100 + frame, 100, 80, 80)
-            tracker.update([] if frame else [found(100)], frame / FPS, guesses={1: at}, believe=believe)
-        assert asked == [(1, 100 + frame) for frame in range(FEW_VOTES + 1)]
+            tracker.update([] if frame else [found(100)], frame / FPS, followed={1: at}, verify=verify)
+        assert asked == [(1, 100 + frame) for frame in range(FEW + 1)]
 
     def test_what_was_taken_back_is_named_once(self) -> None:
         tracker = FaceTracker()
-        words = "y" + (TOO_MANY_AGAINST + 1) * "n"
-        refuted = []
-        for frame, word in enumerate(words):
-            tracker.update([found(100)], frame / FPS, believe=lambda *_, word=word: word == "y")
-            refuted.append(set(tracker.refuted))
-        assert refuted == [set()] * (TOO_MANY_AGAINST + 1) + [{1}]
+        votes = "y" + (REJECTED + 1) * "n"
+        rejected = []
+        for frame, vote in enumerate(votes):
+            tracker.update([found(100)], frame / FPS, verify=lambda *_, vote=vote: vote == "y")
+            rejected.append(set(tracker.rejected))
+        assert rejected == [set()] * (REJECTED + 1) + [{1}]
         tracker.update([], 1.0)
-        assert tracker.refuted == set()
+        assert tracker.rejected == set()

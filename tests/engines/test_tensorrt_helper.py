@@ -109,7 +109,7 @@ class TestRunning:
         shared = tmp_path / "shared"  # other processes of this machine use the usual folders
         shared.mkdir()
         os.utime(shared, (0, 0))
-        monkeypatch.setattr(helper, "SHARED_FOLDERS", (str(shared),))
+        monkeypatch.setattr(helper, "MEMORY_FOLDER", str(shared))
         loaded = TensorRTEngine(network(tmp_path / "b.onnx", batch=2))
         assert loaded.predict(CHIPS[:2]) == pytest.approx(scores_of(CHIPS[:2]), abs=1e-6)
         loaded.close()

@@ -14,7 +14,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Box, Prediction
 from smiledet.sinks.events import SCHEMA, EventsSink
 from smiledet.tasks.base import Task, get_task
-from smiledet.telemetry.reading import Reading, event_columns
+from smiledet.telemetry.machine_state import MachineState, event_columns
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -279,7 +279,7 @@ def test_rows_to_standard_output_are_json_lines(capsys, frame_of, reading_of):
     print("still open")
 
 
-SEEN = Reading("x", cpu=40.004, gpu=63.5, memory_used=2_500_000, power=4.7, mode="15W")
+SEEN = MachineState("x", cpu=40.004, gpu=63.5, memory_used=2_500_000, power=4.7, mode="15W")
 
 
 @pytest.mark.parametrize("reading", [None, SEEN])
@@ -344,11 +344,15 @@ def test_a_full_disk_midway(tmp_path, frame_of, reading_of):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_at_the_header(tmp_path):
+def test_a_full_disk_at_the_header(tmp_path, frame_of):
     path = tmp_path / "out.csv"
     path.symlink_to("/dev/full")
-    with pytest.raises(UsageError, match="No space left on device"):
-        EventsSink(path, "demo").open()
+    sink = EventsSink(path, "demo")
+    sink.open()
+    sink.write(*frame_of())
+    with pytest.raises(SmiledetError, match="No space left on device"):
+        sink.close()
+    assert sink.wrote is None
 
 
 def test_odd_names_of_sources_do_not_stop_a_run(tmp_path, frame_of, reading_of):
@@ -383,3 +387,30 @@ def test_a_killed_run_leaves_every_line_written_before(tmp_path, suffix):
     lines = path.read_text().splitlines()
     assert len(lines) == 20 + (suffix == ".csv")
     assert path.read_text().endswith("\n")
+
+
+@pytest.mark.parametrize(("source", "others"), [("rtsp://me:secret@host/x", 0), ("rtsp://host/x", 0o044)])
+def test_rows_of_a_stream_with_a_password_are_for_their_owner(tmp_path, frame_of, reading_of, source, others):
+    before = os.umask(0o022)
+    try:
+        with EventsSink(tmp_path / "out.jsonl", source) as sink:
+            sink.write(*frame_of(readings=[reading_of()]))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out.jsonl").stat().st_mode & 0o077 == others
+    (event,) = json_lines(tmp_path / "out.jsonl")
+    assert event["source"] == "rtsp://host/x"
+
+
+def test_a_file_that_was_there_is_replaced_with_the_first_row(tmp_path, frame_of, reading_of):
+    path = tmp_path / "out.csv"
+    path.write_text("yesterday's")
+    for frames in ([], [frame_of()], [frame_of(readings=[reading_of()])]):
+        with EventsSink(path, "demo") as sink:
+            for frame in frames:
+                sink.write(*frame)
+                assert (path.read_text() == "yesterday's") == (not frame[1].readings)
+        assert (path.read_text() == "yesterday's") == (not frames)
+        assert sink.wrote == (path if frames else None)
+        path.write_text("yesterday's")
+    assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]

@@ -154,7 +154,7 @@ class TestRefusals:
         sink = SheetSink(folder / "sheet.png")
         sink.open()
         sink.write(*frame(0))
-        (folder / "sheet.png").unlink()
+        (folder / "sheet.partial.png").unlink()
         folder.rmdir()
         with pytest.raises(SmiledetError, match=r"cannot write .*sheet\.png"):
             sink.close()

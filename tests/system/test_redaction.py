@@ -11,7 +11,7 @@ import pytest
 
 from smiledet import SmiledetError, watch
 from smiledet.errors import SourceError
-from smiledet.system.messages import MessageFormatter
+from smiledet.system.messages import UNREDACTED, MessageFormatter
 from smiledet.system.redaction import holds_secret, redact, redact_address, shown_source
 
 SECRETS = [
@@ -124,6 +124,11 @@ def test_errors_and_log_lines_hold_no_secret():
     assert "s3cret" not in line
 
 
+def test_a_token_of_our_own_is_told_whoever_is_to_use_it():
+    record = logging.makeLogRecord({"msg": "the page is at http://host/?token=s3cret", "levelno": 20, **UNREDACTED})
+    assert MessageFormatter("%(message)s").format(record) == "the page is at http://host/?token=s3cret"
+
+
 @pytest.mark.parametrize("given", ["rtsp://me:s3cret@[bad/x?token=s3cret", "gst:x user-pw=s3cret", "rtsp//me:s3cret@h"])
 def test_the_command_line_tells_no_secret(given, run_smiledet):
     for words in (["run", given, "--dry-run"], ["run", "0", given], ["-v", "run", given, "--loop"]):
@@ -169,5 +174,6 @@ def test_a_run_writes_no_secret_anywhere(clip_address, run_smiledet, tmp_path):
     assert result.returncode == 0, result.stderr
     shown = re.sub("me:s3cret@", "", clip_address).replace("s3cret", "***")
     assert shown in result.stderr and shown in outputs[0].read_text() and shown in outputs[1].read_text()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in outputs)
     for text in (result.stdout, result.stderr, *(path.read_text() for path in outputs)):
         assert not re.search("s3cret|bWU6", text)

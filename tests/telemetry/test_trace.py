@@ -15,7 +15,7 @@ import pytest
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.cli import main
 from smiledet.config import load_config
-from smiledet.errors import SmiledetError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Frame
 from smiledet.pipeline import Pipeline
 from smiledet.sources.demo import DemoSource
@@ -137,22 +137,23 @@ def test_what_comes_after_the_end_is_left_out(path):
     assert not bars(events_of(path), "locate")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_fails_no_frame_and_is_said_at_the_end(path, monkeypatch):
     monkeypatch.setattr(module, "ROOM", 1)
-    trace = opened(path)
-
-    class Full:
-        def write(self, text):
-            raise OSError(28, "No space left on device")
-
-        def close(self):
-            raise OSError(28, "No space left on device")
-
-    trace._file = Full()
-    with pytest.raises(SmiledetError, match="No space left on device; the trace is cut short"), trace:
+    path.symlink_to("/dev/full")
+    with pytest.raises(SmiledetError, match="No space left on device; the trace is cut short"), opened(path) as trace:
         for number in range(3):
             with trace.work("locate", frame_of(number)):
                 pass
+    assert trace.wrote is None
+
+
+def test_a_run_that_never_began_leaves_the_trace_before_it(path):
+    path.write_text("yesterday's")
+    with pytest.raises(UsageError), opened(path):
+        raise UsageError("no such model")
+    assert path.read_text() == "yesterday's"
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

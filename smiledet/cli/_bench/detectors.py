@@ -14,9 +14,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 HEADER = ("detector", "found", "recall", "false alarms", "ms")
 FRAMING_HEADER = ("detector", "faces", "right", "down", "side", "spread of the three")
@@ -38,7 +41,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuse unknown or missing detectors, counts below one, and outputs that cannot be written."""
     from smiledet.detection.detectors.choose import detector_kind
     from smiledet.lab.extras import require
-    from smiledet.system.output_files import claim_file
+    from smiledet.system.output_files import check_writable
 
     for flag in ("photos", "frames"):
         if getattr(arguments, flag) < 1:
@@ -54,8 +57,7 @@ def check(arguments: argparse.Namespace) -> None:
             continue
         if path.suffix.lower() != ".png":
             raise UsageError(f"cannot write {path}: expected a name that ends in .png")
-        if claim_file(path):
-            path.unlink()
+        check_writable(path)
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
@@ -99,17 +101,14 @@ def _draw(arguments: argparse.Namespace, compared: list[Any]) -> None:
         plot_curves([comparison for comparison, _ in compared], arguments.plot)
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def sections(result: dict[str, Any]) -> Iterator[Section]:
     """One table a source, a row a detector."""
-    from smiledet.report import table
-
     if "framing" in result:
-        yield table(FRAMING_HEADER, [_framing_row(row) for row in result["framing"]])
+        yield "", FRAMING_HEADER, [_framing_row(row) for row in result["framing"]]
         return
     for comparison in result["detectors"]:
         about = f"{comparison['source']}: {comparison['pictures']} pictures, {comparison['agreed']} faces agreed on"
-        rows = [_row(row) for row in comparison["detectors"]]
-        yield f"{about}\nreference: {comparison['reference']}\n{table(HEADER, rows)}"
+        yield f"{about}; reference: {comparison['reference']}", HEADER, [_row(row) for row in comparison["detectors"]]
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -13,14 +13,14 @@ from smiledet.frame import Detection, GreyImage
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a detector has to be shown, and how dearly; the locator spends its time accordingly.
+    """What a detector has to be shown, and at what cost; the locator spends its time accordingly.
 
     Attributes:
         window: Side of the smallest face that it sees, in pixels, as Viola-Jones would frame it.
         enlarge: How far a picture may be enlarged to bring a small face up to that.
         min_face: Factor on the smallest face sought; above 1 where searching for small ones costs too much.
         slice_pixels: Pixels, as the detector sees them, that are searched at once, about; None for the whole picture.
-            See `smiledet.detection.scheduling.slices`.
+            See `smiledet.detection.scheduling.sweep`.
         patience: Factor on the time between whole searches while every known face is in sight.
         follow: Factor on the size to which a known face is shrunk for the search around it.
         rolls: Degrees to which a known face's surroundings are turned where it is not found upright; none where the
@@ -44,7 +44,7 @@ class Needs:
 class FaceDetector(ABC):
     """Finds upright faces in a grey picture.
 
-    A detector belongs to the thread that makes it: implementations may keep buffers, and share what is dear to make.
+    A detector belongs to the thread that makes it: implementations may keep buffers, and share what takes long to make.
     """
 
     needs: ClassVar[Needs] = Needs()
@@ -73,13 +73,12 @@ class DetectorKind:
     Attributes:
         scanning: For whole pictures. It is handed the settings that the configuration has under the detector's name,
             None where it has none.
-        following: To find a known face again: something is known to be there, so it may be more credulous.
+        following: To find a known face again: something is known to be there, so it may report fainter ones.
         labelled: For photographs that are known to show a face, in the order in which they are tried.
         raw: For whole pictures, with the detector's own boxes instead of Viola-Jones' framing.
-        verifying: Another detector, which a new face must convince too; None for none.
-        doubtful: `scanning` where `verifying` has the last word: it may report faint faces. None for `scanning`.
-        proposed: For places where a network has proposed a face (`proposal_network`); None where none is
-            asked.
+        verifying: Another detector, which has to see a new face too; None for none.
+        scanning_faint: `scanning` where every face is verified: it may report faint ones. None for `scanning`.
+        proposed: For places where a network has proposed a face (`proposal_network`); None where none proposes.
         check: Raises UsageError, naming the extra to install, where the detector cannot be made here.
     """
 
@@ -88,6 +87,6 @@ class DetectorKind:
     labelled: tuple[Callable[[], FaceDetector], ...]
     raw: Callable[[], FaceDetector]
     verifying: Callable[[], FaceDetector] | None = None
-    doubtful: Callable[[Any], FaceDetector] | None = None
+    scanning_faint: Callable[[Any], FaceDetector] | None = None
     proposed: Callable[[], FaceDetector] | None = None
     check: Callable[[], object] = lambda: None

@@ -20,7 +20,7 @@ from smiledet.schema import between
 CASCADE = "haarcascade_frontalface_default.xml"
 
 SECOND_CASCADE = "haarcascade_frontalface_alt2.xml"
-"""R. Lienhart's, of trees instead of stumps: trained apart from the first, it errs elsewhere."""
+"""R. Lienhart's, of trees instead of stumps: trained independently of the first, it makes other errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class HaarSettings:
     Attributes:
         scale_factor: Step between the sizes searched; nearer to 1 finds more and costs more.
         min_neighbours: Overlapping hits that make a face; raising it drops false alarms and faint faces.
-        faint_neighbours: The same where the locator's `second_look` has the last word: a face that is seen on every
-            other picture alone is caught by fewer searches.
+        faint_neighbours: The same where a second cascade verifies every new face: one that is seen on every other
+            picture alone is found with fewer searches.
     """
 
     scale_factor: float = field(default=1.2, metadata=between(1.01, 2))
@@ -47,8 +47,8 @@ reports 0.4 %. The same where a face is proposed: of 98 that a scan reported it 
 
 
 VERIFYING = HaarSettings(scale_factor=1.1, min_neighbours=2)
-"""To agree on a face that the first cascade reports: three overlapping hits. At the second look's 50 pixels that takes
-29 of 38 faces at a table and 2 of 39 looks at a relief on the wall; two hits take 34 and 12."""
+"""To verify a face that the first cascade reports: three overlapping hits. At the verifier's 50 pixels that accepts 29
+of 38 faces at a table, and a relief on the wall on 2 of 39 pictures; two hits accept 34 and 12."""
 
 
 class HaarDetector(FaceDetector):
@@ -93,7 +93,7 @@ class HaarDetector(FaceDetector):
         return sorted(found, key=lambda face: (-face.score, face.box.x, face.box.y))
 
 
-def _doubtful(settings: HaarSettings | None) -> HaarDetector:
+def _scanning_faint(settings: HaarSettings | None) -> HaarDetector:
     settings = settings or HaarSettings()
     return HaarDetector(replace(settings, min_neighbours=settings.faint_neighbours))
 
@@ -104,6 +104,6 @@ DETECTOR = DetectorKind(
     labelled=tuple(partial(HaarDetector, HaarSettings(*step)) for step in ((1.1, 3), (1.03, 2), (1.02, 1))),
     raw=HaarDetector,
     verifying=partial(HaarDetector, VERIFYING, SECOND_CASCADE),
-    doubtful=_doubtful,
+    scanning_faint=_scanning_faint,
     proposed=partial(HaarDetector, FOLLOWING),
 )

@@ -1,7 +1,7 @@
 """Following faces from frame to frame, so that each keeps an identity.
 
 Detections are matched to tracks greedily by overlap with where the track is expected to be; matched boxes are smoothed
-with an exponential moving average over **time**, so that a clip read at full speed looks as it does live. A face that
+with an exponential moving average over **time**, so that a clip read at full speed is shown as it is live. A face that
 is not found is kept for a moment at its last place, because Viola-Jones misses a face now and then.
 """
 
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from smiledet.detection.following.verification import ACCEPTED, Votes
 from smiledet.frame import Box, Detection, Face
 from smiledet.schema import between
 
@@ -23,7 +24,7 @@ class TrackerSettings:
         min_overlap: Intersection over union with the expected box from which a detection is the same face.
         keep: Seconds that an unseen face is kept at its last place.
         confirm: Detections, without a longer break, before a new face is shown; raising it drops false alarms and
-            delays faces. A second detector's word, where there is one, counts as one of them.
+            delays faces. That a second detector verifies the face, where there is one, counts as one of them.
         smoothing: Time constant in seconds of the box's moving average; 0 shows the detector's own box.
     """
 
@@ -33,24 +34,8 @@ class TrackerSettings:
     smoothing: float = field(default=0.06, metadata=between(0, 10))
 
 
-ENOUGH_VOTES = 6
-"""By how many the pictures on which a second detector sees a new face have to outnumber those on which it does not,
-before it is asked no more. The first shows the face."""
-
-TOO_MANY_AGAINST = 3
-"""By how many the latter may outnumber the former, before a shown face is taken back.
-
-With `ENOUGH_VOTES` the bounds of a sequential test (A. Wald: Sequential tests of statistical hypotheses, 1945). Of
-faces at a table, while they were new, it saw nine in ten; a relief on the wall that the first cascade takes for a face
-on every picture it saw on one in five. Of what is shown for a first word and then seen on one in five, one in a
-thousand gets beyond doubt; of what is seen on nine in ten, one in six thousand is taken back."""
-
-FEW_VOTES = 2
-"""Words up to which the second detector is asked on pictures, too, on which the first does not see the face; later that
-may be half hidden or turned away."""
-
 UNCONFIRMED_SHARE = 0.4
-"""Of `TrackerSettings.keep`: how long a face that was never shown is waited for."""
+"""Of `TrackerSettings.keep`: how long a face that was never shown is kept while it is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +44,13 @@ class KnownFace:
 
     Attributes:
         number: Its track.
-        last: Where it was last, by the detector or as it was guessed.
+        last: Where it was last, by the detector or by template matching.
         expected: Where it should be now.
         seen: When the detector last saw it, seconds on the source's line.
-        placed: When it was last known where it is, by the detector or by its look.
-        shown: Whether it is confirmed.
-        settled: Whether it is so beyond doubt: nobody is going to be asked about it any more.
+        placed: When its place was last known, by the detector or by template matching.
+        confirmed: Whether it is shown.
+        verified: Whether it is certain to be a face: the second detector is not asked any more, or, where there is
+            none, the first has seen it often.
     """
 
     number: int
@@ -72,8 +58,8 @@ class KnownFace:
     expected: Box
     seen: float
     placed: float
-    shown: bool
-    settled: bool = False
+    confirmed: bool
+    verified: bool = False
 
 
 @dataclass(slots=True)
@@ -88,8 +74,7 @@ class _Track:
     seen: float
     hits: int = 0
     placed: float = 0.0
-    votes_for: int = 0
-    votes_against: int = 0
+    votes: Votes = field(default_factory=Votes)
     confirmed: bool = False
 
     def expected(self, now: float) -> Box:
@@ -114,9 +99,9 @@ class FaceTracker:
         self._settings = settings or TrackerSettings()
         self._tracks: list[_Track] = []
         self._next = 1
-        self._asks = False
-        self.refuted: set[int] = set()
-        """Tracks that the last update took back: no faces, by the second detector's word."""
+        self._verifies = False
+        self.rejected: set[int] = set()
+        """Tracks that the last update took back: the second detector sees no face there."""
 
     def forget(self) -> None:
         """Drop every track: the next picture has nothing to do with the last. Numbers are not used again."""
@@ -136,8 +121,7 @@ class FaceTracker:
                 track.seen,
                 track.placed,
                 track.confirmed,
-                track.confirmed
-                and (track.votes_for - track.votes_against if self._asks else track.hits) >= ENOUGH_VOTES,
+                track.confirmed and (track.votes.accepted if self._verifies else track.hits >= ACCEPTED),
             )
             for track in self._tracks
         ]
@@ -151,21 +135,20 @@ class FaceTracker:
         self,
         detections: Sequence[Detection],
         now: float,
-        certain: bool = False,
-        guesses: Mapping[int, Box] | None = None,
-        believe: Callable[[int, Detection], bool | None] | None = None,
+        at_once: bool = False,
+        followed: Mapping[int, Box] | None = None,
+        verify: Callable[[int, Detection], bool | None] | None = None,
     ) -> tuple[Face, ...]:
         """Take one picture's detections.
 
         Args:
             detections: What the detector found, in pixels of the full frame.
             now: Time of the picture, seconds on the source's line; must not run backwards.
-            certain: Show new faces at once (a photograph on its own, which no other picture can confirm).
-            guesses: Where known faces are that the detector may have missed, by track; they stay known for it.
-            believe: (track, face) -> whether a second detector sees that face too, or None where it cannot say. It is
-                asked of a new face each time that it is detected until it says yes, and nothing is shown before; then
-                until it has said so often enough, or no too often, which takes the face back (`refuted`). None for no
-                second detector.
+            at_once: Show new faces at once (a photograph on its own, which no other picture can confirm).
+            followed: Where known faces are that the detector may have missed, by track; they stay known for it.
+            verify: (track, face) -> whether a second detector sees that face too, or None where it cannot say. A new
+                face is verified each time that it is detected and shown once the answer is yes; then until it is
+                accepted, or rejected, which takes it back (see `Votes`). None for no second detector.
 
         Returns:
             The confirmed faces, ordered by track.
@@ -173,37 +156,35 @@ class FaceTracker:
         for track, detection in self._match(detections, now):
             self._follow(track, detection, now)
         for track in self._tracks:
-            if guesses and track.seen != now and track.number in guesses:
-                self._place(track, guesses[track.number], now)
-        self.refuted = set()
-        self._asks = believe is not None
-        if believe is not None:
-            self._ask(believe, now)
+            if followed and track.seen != now and track.number in followed:
+                self._place(track, followed[track.number], now)
+        self.rejected = set()
+        self._verifies = verify is not None
+        if verify is not None:
+            self._verify(verify, now)
         self._tracks = [track for track in self._tracks if self._worth_keeping(track, now)]
         for track in self._tracks:
-            likely = certain or track.hits >= self._settings.confirm
-            track.confirmed = track.confirmed or (likely and (track.votes_for > 0 or believe is None))
+            likely = at_once or track.hits >= self._settings.confirm
+            track.confirmed = track.confirmed or (likely and (track.votes.yes > 0 or verify is None))
         return tuple(
             Face(track.box, track.score, track.number, track.detected)
             for track in sorted(self._tracks, key=lambda track: track.number)
             if track.confirmed
         )
 
-    def _ask(self, believe: Callable[[int, Detection], bool | None], now: float) -> None:
-        """Ask the second detector about the faces that have not convinced it yet; those that it takes back are gone."""
+    def _verify(self, verify: Callable[[int, Detection], bool | None], now: float) -> None:
+        """Ask the second detector about the faces that it has not accepted yet, and drop those that it rejects."""
         for track in self._tracks:
-            hardly_seen = track.confirmed and track.votes_for <= FEW_VOTES and track.placed == now
-            if track.votes_for - track.votes_against < ENOUGH_VOTES and (track.seen == now or hardly_seen):
-                vote = believe(track.number, Detection(track.detected, track.score))
+            hardly_seen = track.confirmed and track.votes.few and track.placed == now
+            if not track.votes.accepted and (track.seen == now or hardly_seen):
+                vote = verify(track.number, Detection(track.detected, track.score))
                 if vote:
-                    track.hits += track.votes_for == 0
-                    track.votes_for += 1
+                    track.hits += track.votes.yes == 0
+                    track.votes.yes += 1
                 elif vote is False and track.confirmed:
-                    track.votes_against += 1
-        self.refuted = {
-            track.number for track in self._tracks if track.votes_against - track.votes_for >= TOO_MANY_AGAINST
-        }
-        self._tracks = [track for track in self._tracks if track.number not in self.refuted]
+                    track.votes.no += 1
+        self.rejected = {track.number for track in self._tracks if track.votes.rejected}
+        self._tracks = [track for track in self._tracks if track.number not in self.rejected]
 
     def _match(self, detections: Sequence[Detection], now: float) -> list[tuple[_Track, Detection]]:
         """Pair each detection with the track that it overlaps most; what is left over starts tracks of its own.
@@ -269,7 +250,7 @@ class FaceTracker:
     def _worth_keeping(self, track: _Track, now: float) -> bool:
         if now in (track.seen, track.placed):
             return True
-        # A face that was seen too seldom to be shown gets less of the benefit of the doubt.
+        # One that was seen too seldom to be shown is more likely to be a false alarm.
         return now - track.seen <= self._settings.keep * (1 if track.confirmed else UNCONFIRMED_SHARE)
 
 

@@ -20,7 +20,8 @@ from smiledet.errors import ModelError
 from smiledet.frame import Box, GreyImage
 from smiledet.model_index import find_model
 
-Heat = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+"""How sure the network is of a face at each cell, 0 … 1, (rows, columns)."""
 
 CELL = 4
 """Pixels of the canvas from one of the network's answers to the next, along both axes."""
@@ -41,10 +42,10 @@ BACKGROUND = 127
 """What is between the copies."""
 
 THRESHOLD = 0.6
-"""Heat from which a place is proposed: that of eight in ten of the faces that a scan reports of people at a table."""
+"""Score from which a place is proposed: that of eight in ten of the faces that a scan reports of people at a table."""
 
-SIZES = (0.7, 1.45)
-"""Sizes searched for, in sides of the proposed face: it is one of a step's, and the network is not exact."""
+PROPOSED_SIZES = (0.7, 1.45)
+"""Sizes that a proposed face may have, in the proposal's: that is one of a step's, and the network is not exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _planned(width: int, height: int, scale: float) -> tuple[Copy, ...]:
 
 
 def _beyond(start: int, length: int) -> int:
-    """Where the next copy may begin: some cells apart, since the network looks around a place."""
+    """Where the next copy may begin: some cells apart, since the network sees what is around a place."""
     return (_cells(start + length) + 1) * CELL
 
 
@@ -141,15 +142,15 @@ def _cells(pixels: int) -> int:
     return math.ceil(pixels / CELL)
 
 
-class HeatSource(Protocol):
-    """What says how likely a face is at each cell of a canvas."""
+class Network(Protocol):
+    """What says how likely a face is at each cell of a canvas: `ProposalNetwork`, or a test's own."""
 
     @property
     def threshold(self) -> float:
-        """Heat from which a place is proposed."""
+        """Score from which a place is proposed."""
 
-    def heat(self, canvas: GreyImage) -> Heat:
-        """See `ProposalNetwork.heat`."""
+    def scores(self, canvas: GreyImage) -> Scores:
+        """See `ProposalNetwork.scores`."""
 
 
 class ProposalNetwork:
@@ -168,11 +169,11 @@ class ProposalNetwork:
         try:
             # From memory: OpenCV cannot open every path there is on Windows.
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(path.read_bytes(), np.uint8))
-            self.heat(np.zeros((8, 8), np.uint8))
+            self.scores(np.zeros((8, 8), np.uint8))
         except (OSError, cv2.error) as problem:
             raise ModelError(f"{path} is no proposing network: {str(problem).splitlines()[0]}") from problem
 
-    def heat(self, canvas: GreyImage) -> Heat:
+    def scores(self, canvas: GreyImage) -> Scores:
         """How sure the network is of a face at each cell.
 
         Args:
@@ -186,24 +187,24 @@ class ProposalNetwork:
 
 
 def as_cells(canvas: GreyImage) -> npt.NDArray[np.float32]:
-    """A canvas with the pixels of a cell as channels, float32 (1, CELL * CELL, rows, columns); a rest is left out."""
+    """A canvas with the pixels of each whole cell as channels, float32 (1, CELL * CELL, rows, columns)."""
     rows, columns = (side // CELL for side in canvas.shape)
     cells = canvas[: rows * CELL, : columns * CELL].reshape(rows, CELL, columns, CELL).transpose(1, 3, 0, 2)
     return np.asarray(cells, np.float32, order="C").reshape(1, CELL * CELL, rows, columns)
 
 
-def peaks(heat: Heat, threshold: float) -> list[tuple[int, int]]:
-    """The cells that are at least so hot and the hottest of the nine about them, (row, column), the hottest first."""
-    if cv2.minMaxLoc(heat)[1] < threshold:  # as on most pictures
+def peaks(scores: Scores, threshold: float) -> list[tuple[int, int]]:
+    """The cells that reach a score and are the highest of their neighbourhood of nine, (row, column), highest first."""
+    if cv2.minMaxLoc(scores)[1] < threshold:  # as on most pictures
         return []
-    hottest = cv2.dilate(heat, np.ones((3, 3), np.uint8))
-    rows, columns = np.nonzero((heat >= threshold) & (heat == hottest))
-    order = np.argsort(-heat[rows, columns], kind="stable")
+    highest = cv2.dilate(scores, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((scores >= threshold) & (scores == highest))
+    order = np.argsort(-scores[rows, columns], kind="stable")
     return [(int(rows[number]), int(columns[number])) for number in order]
 
 
-def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], smallest: int) -> list[Box]:
-    """Those of some boxes where a network proposes a face of about that size, the hottest first.
+def also_proposed(network: Network, grey: GreyImage, boxes: Sequence[Box], smallest: int) -> list[Box]:
+    """Those of some boxes where a network proposes a face of about that size, the highest score first.
 
     Args:
         network: Proposes.
@@ -215,18 +216,18 @@ def also_proposed(network: HeatSource, grey: GreyImage, boxes: Sequence[Box], sm
     if not canvas.copies:
         return []
     agreed: list[Box] = []
-    for row, column in peaks(network.heat(canvas.paint(grey)), network.threshold):
+    for row, column in peaks(network.scores(canvas.paint(grey)), network.threshold):
         place = canvas.box(row, column)
         if place is None:
             continue
-        low, high = (share * place.width for share in SIZES)
+        low, high = (share * place.width for share in PROPOSED_SIZES)
         here = [box for box in boxes if low <= box.width <= high and same_place(place, box)]
         agreed += [box for box in sorted(here, key=place.iou, reverse=True) if box not in agreed]
     return agreed
 
 
 def same_place(proposed: Box, other: Box) -> bool:
-    """Whether a proposal means what lies in another box: their middles are near, and their sizes not far apart."""
+    """Whether a proposal means what lies in another box: their centres are at most half the larger side apart."""
     (x, y), (other_x, other_y) = proposed.centre, other.centre
     reach = 0.5 * max(proposed.width, other.width)
     return abs(x - other_x) <= reach and abs(y - other_y) <= reach

@@ -4,10 +4,10 @@ A scan at once would hold up a live picture for more than a frame. So it is cut 
 sizes are split into octaves, and the finest octaves into strips that overlap by the largest face sought in them, so
 that every face lies wholly inside some strip.
 
-The slices take their turns, so many a second that all of them come round within an interval; of a slice only what has
-changed is searched (see `changes`). Where all of them are due at once, on the first picture, after a cut or a loss, the
-picture is searched in one go. A new scene is looked at twice before what stays as it was can wait: Viola-Jones sees a
-small face now and misses it then.
+The slices take turns, so many a second that all of them come round within an interval; of a slice only what has changed
+is searched (see `changes`). Where all of them are due at once, on the first picture, after a cut or a loss, the picture
+is searched in one scan. Of a new scene everything is searched twice before unchanged parts can wait: Viola-Jones sees a
+small face on one picture and misses it on the next.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from smiledet.detection.detectors.base import FaceDetector, Needs
-from smiledet.detection.scheduling.changes import ChangeWatch
-from smiledet.detection.search import Slice, moved, scan, smallest_face
+from smiledet.detection.scheduling.changes import ChangeDetector
+from smiledet.detection.search import Slice, scan, scan_part, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
 
 OVERLAP = 1.3
-"""How far an octave's sizes reach into the next one's: a face needs hits at neighbouring sizes to be believed."""
+"""How far an octave's sizes reach into the next one's: a face needs hits at neighbouring sizes to be reported."""
 
-SETTLE = 0.5
+SETTLING = 0.5
 """Seconds of a new scene in which everything is searched in turn, changed or not."""
 
 
@@ -72,16 +72,16 @@ class Sweep:
 
     Args:
         detector: Finds faces.
-        min_face: See `smiledet.detection.locator.LocatorSettings`; so for the others.
-        still_interval: Of what has not changed.
+        min_face: See `smiledet.detection.locator.LocatorSettings`.
+        unchanged_interval: Seconds, on the source's time line, in which each slice is searched whole, changed or not.
     """
 
-    def __init__(self, detector: FaceDetector, min_face: float, still_interval: float) -> None:
+    def __init__(self, detector: FaceDetector, min_face: float, unchanged_interval: float) -> None:
         self._detector = detector
         self._needs = detector.needs
         self._min_face = min_face
-        self._still_interval = still_interval * self._needs.patience
-        self._changes = ChangeWatch(self._still_interval)
+        self._unchanged_interval = unchanged_interval * self._needs.patience
+        self._changes = ChangeDetector(self._unchanged_interval)
         self._slices: tuple[Slice, ...] = ()
         self._smallest = self._needs.smallest
         self._next = 0
@@ -90,7 +90,7 @@ class Sweep:
         self._settled: float | None = None
 
     def start_over(self, grey: GreyImage) -> None:
-        """Search a new scene at once, next.
+        """Take a new scene, and search all of its first picture.
 
         Args:
             grey: Grey uint8 (height, width).
@@ -98,12 +98,12 @@ class Sweep:
         height, width = grey.shape
         self._smallest = smallest_face(grey, self._min_face * self._needs.min_face, self._needs)
         self._slices = plan_slices(width, height, self._smallest, self._needs)
-        self._changes = ChangeWatch(self._still_interval)
+        self._changes = ChangeDetector(self._unchanged_interval)
         self._settled = None
-        self.hurry()
+        self.search_all_next()
 
-    def hurry(self) -> None:
-        """Search everything at once, next."""
+    def search_all_next(self) -> None:
+        """Search the whole of the next picture."""
         self._due = float(len(self._slices))
 
     def search(self, grey: GreyImage, time: float, interval: float, known: Sequence[Box]) -> list[Detection]:
@@ -120,10 +120,10 @@ class Sweep:
         self._due = min(self._due + max(0.0, share) * count, count)
         self._time = time
         if self._settled is None:
-            self._settled = time + SETTLE * self._needs.patience
+            self._settled = time + SETTLING * self._needs.patience
         turns = int(self._due)
         if turns == count:
-            found = self._search_whole(grey, time)
+            found = self._search_all(grey, time)
         else:
             slices = [self._slices[(self._next + number) % count] for number in range(turns)]
             parts = [
@@ -132,18 +132,14 @@ class Sweep:
                 else self._changes.changed(grey, part, time, known)
                 for part in slices
             ]
-            found = [each for part in parts if part is not None for each in self._search_slice(grey, part)]
+            found = [each for part in parts if part is not None for each in scan_part(self._detector, grey, part)]
         # Only now: what could not be searched is due on the next picture.
         self._due -= turns
         self._next = (self._next + turns) % count
         return found
 
-    def _search_whole(self, grey: GreyImage, time: float) -> list[Detection]:
-        """Everything in one go, which is less work than all slices: those overlap."""
+    def _search_all(self, grey: GreyImage, time: float) -> list[Detection]:
+        """Everything in one scan, which is less work than all slices: those overlap."""
         for part in self._slices:
             self._changes.whole(grey, part, time)
         return scan(self._detector, grey, self._smallest)
-
-    def _search_slice(self, grey: GreyImage, part: Slice) -> list[Detection]:
-        view = grey[part.top : part.bottom, part.left : part.right]
-        return [moved(found, part.left, part.top) for found in scan(self._detector, view, part.min_face, part.max_face)]

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """Runs of the same chips until the helper is given up; it is started anew for each."""
 
-SHARED_FOLDERS = ("/dev/shm", tempfile.gettempdir())
-"""Where memory is shared: in memory if that is there, else wherever temporary files are."""
+MEMORY_FOLDER = "/dev/shm"
+"""Where memory is shared, if it is there; else where temporary files are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +202,10 @@ def helper_under(python: str) -> Helper:
 
 
 def _empty_file() -> str:
-    for folder in SHARED_FOLDERS:
-        if os.access(folder, os.W_OK):
-            handle, path = tempfile.mkstemp(prefix="smiledet-", dir=folder)
-            os.close(handle)
-            return path
-    raise SmiledetError(f"no folder to share memory with TensorRT's helper in: {', '.join(SHARED_FOLDERS)}")
+    try:
+        folder = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
+        handle, path = tempfile.mkstemp(prefix="smiledet-", dir=folder)
+    except OSError as problem:
+        raise SmiledetError(f"no memory can be shared with TensorRT's helper: {problem.strerror}") from problem
+    os.close(handle)
+    return path

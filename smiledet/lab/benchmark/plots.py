@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import SmiledetError
+from smiledet.lab.figures import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -221,16 +221,3 @@ def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     axes.set_title(title, fontsize=10)
     return figure, axes
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure.
-
-    Raises:
-        SmiledetError: The file cannot be written.
-    """
-    try:
-        figure.savefig(path)
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
-    return path

@@ -12,9 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import UsageError
 from smiledet.lab.extras import require
 from smiledet.lab.machine import describe_machine
+from smiledet.system.output_files import write_file
+from smiledet.system.redaction import shown_source
+from smiledet.system.text import valid_text
 
 SUFFIX = ".json"
 
@@ -51,10 +54,12 @@ def command_line(arguments: argparse.Namespace) -> str:
 
 
 def _without_folder(word: str) -> str:
-    """A path's last part; `genki4k:/data/genki4k` keeps its layout. Addresses and names stay as they are."""
+    """A path's last part; `genki4k:/data/genki4k` keeps its layout. Names stay, and addresses without their secrets."""
     layout, colon, path = word.rpartition(":")
+    if "://" in word:
+        return shown_source(word)
     is_path = Path(path).is_absolute() or Path(path).exists()
-    return f"{layout}{colon}{Path(path).name}" if is_path and "://" not in word else word
+    return f"{layout}{colon}{Path(path).name}" if is_path else word
 
 
 _FOLDERS = re.compile(r"(?<![\w/])/(?:[^\s/:,]+/)*(?=[^\s/:,])")
@@ -130,12 +135,8 @@ def keep(about: Mapping[str, Any], measured: Mapping[str, Mapping[str, Any]], pa
 
 
 def _write(values: Mapping[str, Any], path: Path) -> Path:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(without_folders(values), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
+    text = json.dumps(without_folders(values), indent=1, ensure_ascii=False) + "\n"
+    write_file(path, valid_text(text).encode())
     return path
 
 

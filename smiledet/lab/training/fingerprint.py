@@ -13,6 +13,7 @@ from typing import Any
 from smiledet import __version__
 from smiledet.errors import UsageError
 from smiledet.lab.datasets.base import Sample
+from smiledet.system.output_files import write_file
 
 FILE = "fingerprint.json"
 
@@ -76,7 +77,7 @@ def check_run(folder: Path, now: Fingerprint, fresh: bool = False) -> None:
         if differs:
             raise UsageError(f"{folder} holds a run with {differs}: --fresh starts anew, --output FOLDER keeps both")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(now), indent=2) + "\n")
+    write_file(path, (json.dumps(asdict(now), indent=2) + "\n").encode())
 
 
 def _differences(path: Path, now: Fingerprint) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from smiledet.errors import SmiledetError
 from smiledet.frame import Box, Image
 from smiledet.lab.benchmark.detectors.measure import Comparison, Seen
+from smiledet.lab.figures import save_figure
+from smiledet.system.output_files import write_file
 
 ROWS, HEIGHT, TITLE = 8, 200, 24
 """Pictures shown, their height, and that of the names above them, in pixels."""
@@ -31,8 +32,7 @@ def draw_sheet(seen: Sequence[Seen], path: Path) -> None:
     rows = [np.hstack([_cell(each, name) for name in each.found]) for each in chosen]
     width = max(row.shape[1] for row in rows)
     rows = [cv2.copyMakeBorder(row, 0, 0, 0, width - row.shape[1], cv2.BORDER_CONSTANT) for row in rows]
-    if not cv2.imwrite(str(path), np.vstack(rows)):
-        raise SmiledetError(f"cannot write {path}")
+    write_file(path, cv2.imencode(".png", np.vstack(rows))[1].tobytes())
 
 
 def _unlikeness(seen: Seen) -> int:
@@ -84,7 +84,4 @@ def plot_curves(comparisons: Sequence[Comparison], path: Path) -> None:
         panel.grid(alpha=0.3)
         if panel.lines:
             panel.legend()
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as problem:
-        raise SmiledetError(f"cannot write {path}: {problem.strerror}") from problem
+    save_figure(figure, path, dpi=120)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from smiledet.engines.files import FORMATS
 from smiledet.errors import UsageError
 from smiledet.lab.machine import installed
+from smiledet.system.output_files import write_file
 from smiledet.system.resources import cache_folder
 
 CONVERTERS = ("keras", "tensorflow", "tf2onnx", "onnx")
@@ -88,15 +89,10 @@ def keep_counts(folder: Path, counts: Counts) -> None:
     """Write the counts of a network.
 
     Raises:
-        UsageError: They cannot be written.
+        SmiledetError: They cannot be written.
     """
     path = _counts_file(folder)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(counts._asdict()) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as problem:
-        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+    write_file(path, (json.dumps(counts._asdict()) + "\n").encode())
 
 
 def _counts_file(folder: Path) -> Path:

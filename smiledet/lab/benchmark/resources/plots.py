@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from smiledet.lab.benchmark.plots import DPI, ROW_HEIGHT, grouped_bars, save_figure
+from smiledet.lab.benchmark.plots import DPI, ROW_HEIGHT, grouped_bars
 from smiledet.lab.benchmark.resources.measure import PAPER
+from smiledet.lab.figures import save_figure
 
 
 def plot_resources(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:

@@ -6,6 +6,8 @@ import csv
 import math
 from pathlib import Path
 
+from smiledet.lab.figures import save_figure
+
 
 def read_log(log: Path) -> dict[str, list[float]]:
     """The columns of Keras' CSV log, in the order of training; nan where a row lacks a figure (Keras writes NA)."""
@@ -36,4 +38,4 @@ def draw_curve(log: Path, output: Path) -> None:
             axes.set(xlabel="epoch, all phases", title=name)
             axes.grid(alpha=0.3)
             axes.legend()
-        figure.savefig(output)
+        save_figure(figure, output)

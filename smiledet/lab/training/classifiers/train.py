@@ -43,6 +43,7 @@ from smiledet.lab.training.classifiers.training_set import (
 from smiledet.lab.training.faces.augment import centre
 from smiledet.lab.training.recipe import ClassifierRecipe, Finish, Schedule
 from smiledet.model_index import find_model
+from smiledet.system.output_files import write_file
 from smiledet.tasks.base import Task, task_names
 
 
@@ -277,5 +278,5 @@ def train_classifier(
     kept = output / "seen.json"
     if kept.is_file():  # where nothing was left to train, the last epoch's figures are those of then
         seen = json.loads(kept.read_text()) | seen
-    kept.write_text(json.dumps(seen, default=float) + "\n")
+    write_file(kept, (json.dumps(seen, default=float) + "\n").encode())
     return network, seen

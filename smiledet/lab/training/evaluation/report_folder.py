@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from smiledet.errors import UsageError
 from smiledet.lab.extras import require
+from smiledet.lab.figures import save_figure
 from smiledet.lab.training.evaluation.curves import per_class, roc_curves
 from smiledet.lab.training.evaluation.evaluate import Evaluation, true_classes, true_numbers
 from smiledet.lab.training.evaluation.metrics import reliability
@@ -25,6 +27,8 @@ from smiledet.lab.training.evaluation.plots import (
     plot_trade_off,
 )
 from smiledet.lab.training.evaluation.tables import comparison_table, report_table
+from smiledet.system.output_files import check_writable, write_file
+from smiledet.system.text import valid_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,9 +46,9 @@ def prepare_folder(folder: Path) -> None:
         require("a report", package, "evaluate")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / REPORT).touch()
     except OSError as problem:
         raise UsageError(f"--report {folder}: cannot write there: {problem.strerror}") from problem
+    check_writable(folder / REPORT)
 
 
 def write_report(evaluation: Evaluation, about: Mapping[str, Any], folder: Path) -> None:
@@ -64,10 +68,10 @@ def write_report(evaluation: Evaluation, about: Mapping[str, Any], folder: Path)
     pictures["recall"] = plot_recall(figures["recall"], evaluation.task.colours, title)
     pictures |= _pictures_of_scores(evaluation, title)
     _write_json(whole, folder / REPORT)
-    (folder / "table.md").write_text(report_table(whole, rows, [f"{name}.png" for name in pictures]))
+    _write_text(report_table(whole, rows, [f"{name}.png" for name in pictures]), folder / "table.md")
     _write_readings(evaluation, folder / "readings.csv")
     for name, picture in pictures.items():
-        picture.savefig(folder / f"{name}.png")
+        save_figure(picture, folder / f"{name}.png")
 
 
 def write_comparison(reports: Sequence[Mapping[str, Any]], folder: Path) -> None:
@@ -80,8 +84,8 @@ def write_comparison(reports: Sequence[Mapping[str, Any]], folder: Path) -> None
     first = reports[0]
     title = f"{first['task']} on {layout_of(first)} ({first['split']}), bubbles show parameters"
     _write_json({"task": first["task"], "models": list(reports)}, folder / REPORT)
-    (folder / "table.md").write_text(comparison_table(reports))
-    plot_trade_off(reports, title).savefig(folder / "speed.png")
+    _write_text(comparison_table(reports), folder / "table.md")
+    save_figure(plot_trade_off(reports, title), folder / "speed.png")
 
 
 def layout_of(figures: Mapping[str, Any]) -> str:
@@ -106,14 +110,19 @@ def _pictures_of_scores(evaluation: Evaluation, title: str) -> dict[str, Figure]
 def _write_readings(evaluation: Evaluation, path: Path) -> None:
     """A row a photograph: the file, its label, and what was read, to look at the mistakes; empty where no face was."""
     task, readings = evaluation.task, evaluation.readings
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(("image", "label", "read", "score"))
-        for sample, scores in zip(readings.found, readings.scores, strict=True):
-            read = task.predict(scores)
-            rows.writerow((sample.image, sample.label, read.label, f"{read.score:.4f}"))
-        rows.writerows((sample.image, sample.label, "", "") for sample in readings.missed)
+    text = StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(("image", "label", "read", "score"))
+    for sample, scores in zip(readings.found, readings.scores, strict=True):
+        read = task.predict(scores)
+        rows.writerow((sample.image, sample.label, read.label, f"{read.score:.4f}"))
+    rows.writerows((sample.image, sample.label, "", "") for sample in readings.missed)
+    _write_text(text.getvalue(), path)
 
 
 def _write_json(values: Mapping[str, Any], path: Path) -> None:
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", path)
+
+
+def _write_text(text: str, path: Path) -> None:
+    write_file(path, valid_text(text).encode())

@@ -40,6 +40,7 @@ from smiledet.lab.training.landmarks.boxes import (
 from smiledet.lab.training.landmarks.dlib_format import shorten_leaves
 from smiledet.lab.training.recipe import LandmarkRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
+from smiledet.system.output_files import write_file
 
 log = logging.getLogger(__name__)
 
@@ -235,10 +236,10 @@ def train_landmarks(
     path, template_path = folder / "landmarks68.dat", folder / "template68.json"
     if not template_path.exists():
         rows = [[round(x, 5), round(y, 5)] for x, y in mean_face(learnt, spread).tolist()]
-        template_path.write_text(json.dumps({"points": rows}) + "\n")
+        write_file(template_path, (json.dumps({"points": rows}) + "\n").encode())
     template = load_template(template_path)
     grow(learnt, spread, recipe).save(str(path))
-    path.write_bytes(shorten_leaves(path.read_bytes()))
+    write_file(path, shorten_leaves(path.read_bytes()))
     trees = held_out_figures(LandmarkPredictor(path), held_out, boxes[:: recipe.held_out], spread)
     figures = {"faces": len(faces), "detected": detected / len(faces), "labelled": 0} | trees
     files = [path]
@@ -246,7 +247,7 @@ def train_landmarks(
         files += [folder / LITERT, folder / ONNX]
         *networks, figures["labelled"] = train_closer(learnt, spread, template, recipe, data_folder or Path())
         for file, network in zip(files[1:], networks, strict=True):
-            file.write_bytes(network)
+            write_file(file, network)
         refiner = LandmarkRefiner(load_engine("litert", folder / LITERT).predict, template)
         figures |= held_out_figures(LandmarkPredictor(path, refiner), held_out, boxes[:: recipe.held_out], spread)
         figures |= {"error_trees": trees["error_framed"]} if "error_framed" in trees else {}

@@ -23,6 +23,7 @@ from smiledet.lab.training.proposals.pictures import FacePicture
 from smiledet.lab.training.proposals.scenes import compose
 from smiledet.lab.training.recipe import ProposalRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
+from smiledet.system.output_files import write_file
 
 OPSET = 13
 """What OpenCV from 4.5 on reads, and every engine of this package."""
@@ -112,7 +113,7 @@ def train_proposals(pictures: Sequence[FacePicture], recipe: ProposalRecipe) -> 
 
 
 def to_onnx(network: keras.Model) -> bytes:
-    """The network as ONNX, from cells (1, CELL * CELL, rows, columns), pixels 0 … 255, to heat (1, 1, rows, columns).
+    """The network as ONNX, from cells (1, CELL * CELL, rows, columns), pixels 0 … 255, to scores (1, 1, rows, columns).
 
     Of any size, and batch norm folded. It takes the pixels of a cell as channels (see
     `as_cells`), so that the first convolution is one of 3 x 3 like the others, which
@@ -178,7 +179,7 @@ def ship_proposals(
     network = train_proposals(pictures, recipe)
     path = models / "proposals" / f"{recipe.name}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(to_onnx(network))
+    write_file(path, to_onnx(network))
     model = Model(
         task="proposals",
         name=recipe.name,
@@ -213,8 +214,8 @@ def measure(path: Path, pictures: Sequence[FacePicture]) -> dict[str, float]:
     for picture in pictures:
         scale = float(generator.uniform(12, 18)) / picture.faces[0].width
         size = max(8, round(picture.grey.shape[1] * scale)), max(8, round(picture.grey.shape[0] * scale))
-        heat = network.heat(np.asarray(cv2.resize(picture.grey, size, interpolation=cv2.INTER_AREA)))
-        clear = np.ones(heat.shape, bool)
+        scores = network.scores(np.asarray(cv2.resize(picture.grey, size, interpolation=cv2.INTER_AREA)))
+        clear = np.ones(scores.shape, bool)
         for number, box in enumerate((*picture.faces, *picture.doubtful)):
             x, y, reach = (value * scale / CELL for value in (*box.centre, box.width * 0.6))
             area = slice(max(0, int(y - reach)), int(y + reach) + 2), slice(max(0, int(x - reach)), int(x + reach) + 2)
@@ -223,17 +224,17 @@ def measure(path: Path, pictures: Sequence[FacePicture]) -> dict[str, float]:
                 close = max(1.0, reach / 2)
                 rows = slice(max(0, round(y - close)), round(y + close) + 1)
                 columns = slice(max(0, round(x - close)), round(x + close) + 1)
-                hit += bool((heat[rows, columns] >= network.threshold).any())
+                hit += bool((scores[rows, columns] >= network.threshold).any())
                 sought += 1
-        hot += int((heat[clear] >= network.threshold).sum())
+        hot += int((scores[clear] >= network.threshold).sum())
         cells += int(clear.sum())
     if not sought:
         return {}
     blank = np.full((236, 192), 127, np.uint8)
-    network.heat(blank)
+    network.scores(blank)
     start = time.thread_time()
     for _ in range(50):
-        network.heat(blank)
+        network.scores(blank)
     spent = (time.thread_time() - start) * 20
     figures = {"recall": hit / sought, "elsewhere": 1000 * hot / max(1, cells), "milliseconds": spent}
     return {name: round(value, 4) for name, value in figures.items()}

@@ -105,8 +105,8 @@ class TestTraining:
         for size in ((SIDE, SIDE), (56, 120), (24, 12)):
             pixels = generator.integers(0, 256, size).astype(np.uint8)
             expected = network(pixels[None, ..., None].astype(np.float32))[0, ..., 0]
-            assert reader.heat(pixels) == pytest.approx(np.asarray(expected), abs=1e-4)
-        assert reader.heat(np.zeros((27, 31), np.uint8)).shape == (6, 7)
+            assert reader.scores(pixels) == pytest.approx(np.asarray(expected), abs=1e-4)
+        assert reader.scores(np.zeros((27, 31), np.uint8)).shape == (6, 7)
 
     def test_what_is_not_to_be_learnt_costs_nothing(self) -> None:
         found = np.array([[0.2, 0.7, 0.9]], np.float32)

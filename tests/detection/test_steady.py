@@ -1,4 +1,4 @@
-"""Large faces that look the same from picture to picture are searched for less often; no others are."""
+"""Large faces that hardly change from picture to picture are searched for less often; no others are."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
-from smiledet.detection.following.template_follower import CALM, TemplateFollower
-from smiledet.detection.following.tracker import ENOUGH_VOTES, FaceTracker
-from smiledet.detection.locator import LARGE, FaceLocator, LocatorSettings
+from smiledet.detection.following.template_follower import STEADY, TemplateFollower
+from smiledet.detection.following.tracker import FaceTracker
+from smiledet.detection.following.verification import ACCEPTED
+from smiledet.detection.locator import LARGE, FaceLocator
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
 
@@ -56,13 +58,9 @@ class Searches(FaceDetector):
 class Eyes:
     """A locator that follows one face; its searches around it are noted."""
 
-    def __init__(self, redetect_after_calm: float = 0.19) -> None:
+    def __init__(self) -> None:
         self.searches = Searches()
-        # After the first picture nothing is searched but what is around the face.
-        settings = LocatorSettings(
-            scan_interval=60.0, search_interval=60.0, lost_place_memory=0.0, redetect_after_calm=redetect_after_calm
-        )
-        self.locator = FaceLocator(HaarDetector(), self.searches, FaceTracker(), settings)
+        self.locator = FaceLocator(HaarDetector(), self.searches, FaceTracker())
 
     def see(self, picture: GreyImage) -> tuple[Face, ...]:
         faces = self.locator.locate(picture, self.searches.now / FPS)
@@ -74,15 +72,22 @@ class Eyes:
         return np.diff(self.searches.on).tolist()
 
 
-SETTLING = 3 * ENOUGH_VOTES + 6
+@pytest.fixture(autouse=True)
+def only_what_is_around_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first picture nothing else is searched."""
+    monkeypatch.setattr(locators, "SCAN_INTERVAL", 60.0)
+
+
+SETTLING = 3 * ACCEPTED + 6
 """Pictures after which the detector has seen a face often enough, on every third."""
 
 
-@pytest.mark.parametrize(("redetect_after_calm", "expected"), [(0.19, 6), (0.0, 3), (0.05, 3)])
-def test_a_large_face_that_stays_as_it_is_is_seldom_searched_for(
-    show: Draw, redetect_after_calm: float, expected: int
+@pytest.mark.parametrize(("factor", "expected"), [(locators.STEADY_FACTOR, 6), (1.0, 3), (0.5, 3)])
+def test_a_large_face_that_stays_as_it_is_is_searched_for_less_often(
+    show: Draw, factor: float, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eyes = Eyes(redetect_after_calm)
+    monkeypatch.setattr(locators, "STEADY_FACTOR", factor)
+    eyes = Eyes()
     for number in range(SETTLING + 3 * FPS):
         faces = eyes.see(show(right=number / 2))
         assert number < 2 or [face.track for face in faces] == [1]
@@ -96,7 +101,7 @@ def test_a_new_one_has_to_be_seen_often_before(show: Draw) -> None:
     eyes = Eyes()
     for _ in range(SETTLING):
         eyes.see(show())
-    assert set(eyes.pauses()[2 : ENOUGH_VOTES - 2]) == {3}
+    assert set(eyes.pauses()[2 : ACCEPTED - 2]) == {3}
 
 
 def test_a_small_one_is_searched_for_as_ever(show: Draw) -> None:
@@ -115,12 +120,12 @@ def test_one_that_changes_is_searched_for_as_ever(show: Draw) -> None:
     assert np.mean(eyes.pauses()[-10:]) <= 3
 
 
-def test_a_look_can_be_asked_to_be_more_alike(show: Draw) -> None:
+def test_a_higher_correlation_can_be_asked_for(show: Draw) -> None:
     follower, box = TemplateFollower(), Box(200, 110, 240, 240)
     before, other = show(), show(size=1.4, covered=140)
-    assert not follower.is_calm(1)
+    assert not follower.is_steady(1)
     assert follower.follow(1, before, box, before, box) is not None
-    assert follower.is_calm(1)
-    assert follower.follow(1, before, box, other, box, CALM) is None
+    assert follower.is_steady(1)
+    assert follower.follow(1, before, box, other, box, STEADY) is None
     follower.keep_only(())
-    assert not follower.is_calm(1)
+    assert not follower.is_steady(1)

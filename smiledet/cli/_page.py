@@ -1,0 +1,91 @@
+"""The live page of a run: `--serve`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from smiledet.errors import UsageError
+from smiledet.system.messages import UNREDACTED
+
+if TYPE_CHECKING:
+    from smiledet.config import Config
+    from smiledet.pipeline import Pipeline
+    from smiledet.sources.base import Source
+    from smiledet.web.live.sink import PageSink
+
+log = logging.getLogger(__name__)
+
+PORT = 8500
+
+
+def add_serve(group: argparse._ActionsContainer) -> None:
+    """Declare `--serve`."""
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const=f"127.0.0.1:{PORT}",
+        metavar="HOST:PORT",
+        help=f"show the run on a page in the browser (default: 127.0.0.1:{PORT}; needs the extra `web`); on another "
+        "address than loopback it asks for the token that is printed",
+    )
+
+
+def page_sink(arguments: argparse.Namespace, config: Config) -> PageSink | None:
+    """What takes the frames; None where no page is wanted.
+
+    Raises:
+        UsageError: The address is none, or the extra is not installed.
+    """
+    if arguments.serve is None:
+        return None
+    from smiledet.tasks.base import get_task
+    from smiledet.web.address import split_address
+
+    split_address(arguments.serve, PORT)
+    try:
+        import smiledet.web.live.serve  # noqa: F401 - said before anything is opened
+    except ModuleNotFoundError as problem:
+        raise UsageError(f"--serve needs {problem.name}: pip install 'smiledet[web]'") from problem
+    from smiledet.web.live.hub import Hub
+    from smiledet.web.live.sink import PageSink
+
+    return PageSink(Hub(), [get_task(task) for task in config.tasks])
+
+
+@contextmanager
+def served_page(
+    arguments: argparse.Namespace,
+    page: PageSink,
+    pipeline: Pipeline,
+    source: Source,
+    machine: Callable[[], dict[str, Any]] | None,
+) -> Iterator[None]:
+    """Serve the page while the block runs, and say where.
+
+    Raises:
+        UsageError: The address cannot be had.
+    """
+    from smiledet.system.redaction import redact
+    from smiledet.web.address import split_address
+    from smiledet.web.live.app import Live
+    from smiledet.web.live.serve import serve_live
+    from smiledet.web.live.status import Status
+
+    host, port = split_address(arguments.serve, PORT)
+    live = Live(
+        page.hub,
+        page.history,
+        Status(pipeline.buffer),
+        pipeline.tasks,
+        redact(source.description),
+        pipeline.device,
+        pipeline.detector,
+        machine or dict,
+    )
+    with serve_live(live, host, port) as address:
+        log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
+        yield

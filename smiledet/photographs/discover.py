@@ -1,0 +1,45 @@
+"""Finding the files to index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from smiledet.sources.images import SUFFIXES, ImageFiles, list_images
+
+PHOTOGRAPHS = (*SUFFIXES, ".gif")
+"""Files that are indexed; of an animated GIF the first picture."""
+
+VIDEOS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".3gp", ".mpg", ".mpeg", ".wmv")
+"""Files whose frames are indexed where that is asked for."""
+
+
+def discover(paths: Sequence[str | Path], leave_out: Path | None = None, videos: bool = False) -> ImageFiles:
+    """The photographs, and videos where they are wanted, that paths name: files, folders and patterns.
+
+    Folders are searched with the folders in them, and links to folders once. Hidden files are left out.
+
+    Args:
+        paths: See `smiledet.sources.images.list_images`.
+        leave_out: A folder in those folders that is not searched.
+        videos: Whether videos are taken, too.
+
+    Raises:
+        SourceError: There is nothing of one of the names, or no photograph at all.
+    """
+    return list_images(paths, leave_out, (*PHOTOGRAPHS, *VIDEOS) if videos else PHOTOGRAPHS)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file's name says that it is a video.
+
+    >>> is_video(Path("clip.MP4"))
+    True
+    """
+    return path.suffix.lower() in VIDEOS
+
+
+def absolute(path: Path) -> Path:
+    """The path by which the store knows a file: absolute, links left as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path has none that leaves links as they are

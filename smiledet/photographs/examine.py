@@ -1,0 +1,197 @@
+"""From a file to what the store takes: its content's hash, its faces, and what they are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from smiledet.config import Config
+from smiledet.detection.photographs import detector_name
+from smiledet.errors import SourceError
+from smiledet.frame import FaceReading, GreyImage
+from smiledet.model_index import sha256
+from smiledet.model_plan import ModelPlan
+from smiledet.photographs.discover import is_video
+from smiledet.photographs.exif import taken
+from smiledet.photographs.memory_budget import MemoryBudget
+from smiledet.photographs.quality import face_sharpness, perceptual_hash, picture_sharpness
+from smiledet.photographs.reading import PhotographStages
+from smiledet.photographs.records import Edition, NewFace, NewPhotograph, NewReading, StoredFile
+from smiledet.photographs.store import Store
+from smiledet.sources.decoding import Decoded, decode, read_bytes, read_header
+from smiledet.sources.video import VideoSource
+from smiledet.tasks.base import Task
+
+VERSION = 1
+"""Of what is read besides the models' answers: sharpness, hash, pose. It grows where one of them changes."""
+
+HASH_BYTES = 16
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of a file.
+
+    Attributes:
+        photographs: What was read: one photograph, or a video's frames.
+        file: The file where its content is in the store already, or where it is a video; else None.
+        unread: Why it could not even be opened; None if it could.
+    """
+
+    photographs: tuple[NewPhotograph, ...] = ()
+    file: StoredFile | None = None
+    unread: str | None = None
+
+
+def edition_of(plan: ModelPlan, config: Config) -> Edition:
+    """What photographs are read with under a plan and a configuration."""
+    models = {task.name: f"{plan.models[task.name].name} {sha256(plan.files[task.name])}" for task in plan.tasks}
+    detector = config.photographs.detector
+    _, equals, file = detector.partition("=")
+    settings = {
+        **models,
+        "landmarks": json.dumps(sorted(each.sha256 for each in plan.landmarks.files.values())),
+        "detector": detector_name(config.photographs) + (f" {sha256(Path(file).expanduser())}" if equals else ""),
+        "faces": config.photographs.faces,
+        "max_distortion": str(config.aligner.max_distortion),
+        "version": str(VERSION),
+    }
+    return Edition({task.name: task.labels for task in plan.tasks}, settings)
+
+
+class Examiner:
+    """Examines files; any number of threads may share it.
+
+    Args:
+        store: Asked whether a content is known.
+        tasks: What is read.
+        smallest_face: See `smiledet.sources.decoding.decode`.
+        budget: What photographs may take.
+        every: Seconds between the frames of a video.
+        cancelled: Asked between the frames of a video.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tasks: tuple[Task, ...],
+        smallest_face: float,
+        budget: MemoryBudget,
+        every: float,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._store, self._tasks = store, tasks
+        self._smallest_face = smallest_face
+        self._budget = budget
+        self._every = every
+        self._cancelled = cancelled
+
+    def examine(self, stages: PhotographStages, path: Path) -> Examined:
+        """Read a file, unless the store knows its content.
+
+        Args:
+            stages: The calling thread's.
+            path: Absolute.
+        """
+        try:
+            return self._video(stages, path) if is_video(path) else self._photograph(stages, path)
+        except OSError as problem:
+            return Examined(unread=problem.strerror or str(problem))
+        except ValueError as problem:
+            return Examined(unread=str(problem))
+
+    def _photograph(self, stages: PhotographStages, path: Path) -> Examined:
+        state = path.stat()  # before it is read: a file that is written meanwhile is another one next time
+        data = read_bytes(path)
+        file = StoredFile(path, blake2b(data, digest_size=HASH_BYTES).hexdigest(), state.st_mtime_ns, state.st_size)
+        if self._store.has(file.hash):
+            return Examined(file=file)
+        try:
+            width, height = read_header(data).size if data else (0, 0)
+            with self._budget.hold(width * height):
+                decoded = decode(data, self._smallest_face)
+                return Examined((self._read(stages, decoded, file, taken(data)),))
+        except ValueError as problem:
+            return Examined((NewPhotograph(file, failed=str(problem)),))
+
+    def _video(self, stages: PhotographStages, path: Path) -> Examined:
+        state = path.stat()
+        video = StoredFile(path, "", state.st_mtime_ns, state.st_size)
+        if self._store.has_video(video, self._every):
+            return Examined(file=video)
+        content, frames = _hash_of(path), []
+        for position, image in _frames(path, self._every):
+            if self._cancelled():
+                return Examined(unread="cancelled")
+            file = StoredFile(path, f"{content}@{position:.3f}", video.mtime_ns, video.bytes, position)
+            with self._budget.hold(image.shape[0] * image.shape[1]):
+                frames.append(self._read(stages, Decoded(image), file, None))
+        return Examined(tuple(frames), video)
+
+    def _read(self, stages: PhotographStages, decoded: Decoded, file: StoredFile, time: str | None) -> NewPhotograph:
+        reading = stages.read(decoded, str(file.path))
+        grey = cv2.cvtColor(decoded.image, cv2.COLOR_BGR2GRAY)
+        return NewPhotograph(
+            file,
+            *reading.size,
+            faces=tuple(self._face(face, grey, decoded.scale) for face in reading.faces),
+            taken=time,
+            sharpness=picture_sharpness(grey),
+            phash=perceptual_hash(grey),
+            detector=reading.detector,
+            turned=reading.turned,
+        )
+
+    def _face(self, face: FaceReading, grey: GreyImage, scale: int) -> NewFace:
+        smile = face.predictions.get("smile")
+        readings = {}
+        for task in self._tasks:
+            answer = face.predictions[task.name]
+            number = None if task.numbers is None else float(answer.label)
+            scores = [answer.scores[label] for label in task.labels]
+            readings[task.name] = NewReading(answer.label, answer.score, scores, number)
+        return NewFace(
+            face.box,
+            face.score,
+            readings,
+            face.pose,
+            face.eyes_open,
+            smile.scores["smiling"] if smile else None,
+            face_sharpness(grey, face.box.times(1 / scale)),
+        )
+
+
+def _hash_of(path: Path) -> str:
+    digest = blake2b(digest_size=HASH_BYTES)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _frames(path: Path, every: float) -> Iterator[tuple[float, Any]]:
+    """A video's pictures that many seconds apart, the first included, each with its position.
+
+    Raises:
+        ValueError: It is no video that can be read.
+    """
+    source = VideoSource(path)
+    try:
+        source.open()
+        due = 0.0
+        while (picture := source.read()) is not None:
+            if picture.timestamp >= due:
+                yield round(picture.timestamp, 3), picture.image
+                due = every * (picture.timestamp // every + 1)
+    except SourceError as problem:
+        raise ValueError(str(problem)) from problem
+    finally:
+        source.close()

@@ -1,0 +1,255 @@
+"""The indexer: from files to the store of photographs. The command line and the gallery share it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from typing_extensions import Self
+
+from smiledet.config import Config
+from smiledet.model_plan import plan_models
+from smiledet.photographs.discover import absolute, is_video
+from smiledet.photographs.examine import Examined, Examiner, edition_of
+from smiledet.photographs.memory_budget import MemoryBudget
+from smiledet.photographs.reading import StagePool, usual_workers
+from smiledet.photographs.records import NewPhotograph
+from smiledet.photographs.store import Store
+from smiledet.tasks.base import Task
+
+MEMORY = 400
+"""Megabytes that indexing is to stay under where nobody says another number."""
+
+EVERY = 1.0
+"""Seconds between the frames of a video where nobody says another number."""
+
+BATCH = 64
+"""Files that are stored at once at most."""
+
+LONGEST = 1.0
+"""Seconds after which what has been read is stored, however little it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A file that was dealt with.
+
+    Attributes:
+        path: As it was given.
+        known: Whether it had been read before.
+        photographs: What is in the store of it: 1, or the frames of a video; 0 where it could not be opened.
+        faces: Faces that were read in it just now.
+        unread: Why it could not be read; None if it could.
+    """
+
+    path: Path
+    known: bool = False
+    photographs: int = 1
+    faces: int = 0
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far indexing is.
+
+    Attributes:
+        total: Files that were asked for.
+        done: Files dealt with, of either kind below as well.
+        known: Files that had been read before.
+        unread: Files that could not be read.
+        faces: Faces that were read.
+        seconds: Since it began.
+    """
+
+    total: int
+    done: int = 0
+    known: int = 0
+    unread: int = 0
+    faces: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Files a second that had not been read before; 0 at the beginning."""
+        return (self.done - self.known) / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate; None while there is none."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+    def plus(self, file: Indexed, seconds: float) -> Progress:
+        """With one file more."""
+        return replace(
+            self,
+            done=self.done + 1,
+            known=self.known + file.known,
+            unread=self.unread + (file.unread is not None),
+            faces=self.faces + file.faces,
+            seconds=seconds,
+        )
+
+
+class Indexer:
+    """Reads photographs into a store. One run at a time.
+
+    Each worker is a thread with models of its own; what takes the time, decoding and the networks, leaves Python's lock
+    alone. Originals are only ever read.
+
+    Args:
+        config: What is read, and with what.
+        store: The store's file; None for `smiledet.photographs.store.default_store`.
+        workers: Photographs that are read at once at most; None for one a processor.
+        memory: Megabytes that the process is to stay under: fewer large photographs are then read at once.
+        every: Seconds between the frames of a video.
+        clock: Seconds; tests bring their own.
+
+    Raises:
+        UsageError: A model, engine or detector cannot be had, or the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Path | None = None,
+        *,
+        workers: int | None = None,
+        memory: float = MEMORY,
+        every: float = EVERY,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        plan = plan_models(config)
+        self.tasks: tuple[Task, ...] = plan.tasks
+        self.store = Store(store, edition_of(plan, config))
+        self._every = every
+        self._clock = clock
+        self._cancelled: Callable[[], bool] = lambda: False
+        self._pool = StagePool(plan, config, workers or usual_workers())
+        budget = MemoryBudget(round(memory * 1e6), self._pool.workers)
+        smallest_face = config.photographs.smallest_face
+        self._examiner = Examiner(self.store, plan.tasks, smallest_face, budget, every, lambda: self._cancelled())
+
+    def run(
+        self,
+        files: Sequence[Path],
+        on_progress: Callable[[Progress], object] = lambda _: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        folders: Iterable[Path] = (),
+    ) -> Progress:
+        """Index files; see `each`.
+
+        Args:
+            files: What `discover` found.
+            on_progress: Called in the calling thread after each file.
+            cancelled: See `each`.
+            folders: Searched whole: files in them that were indexed once and are gone are dropped from the store.
+
+        Returns:
+            How far it got.
+        """
+        progress = Progress(len(files))
+        started = self._clock()
+        on_progress(progress)
+        for file in self.each(files, cancelled):
+            progress = progress.plus(file, self._clock() - started)
+            on_progress(progress)
+        if progress.done == progress.total:
+            self.forget_missing(folders, files)
+        return progress
+
+    def each(self, files: Sequence[Path], cancelled: Callable[[], bool] = lambda: False) -> Iterator[Indexed]:
+        """Index files, and hand each out in order once it is in the store.
+
+        What has been read is kept, whatever ends it: an interrupt, the caller's going away, or a fault.
+
+        Args:
+            files: Those that have not changed since they were read are not opened.
+            cancelled: Asked before each file; True ends it.
+        """
+        self._cancelled = cancelled
+        known = self.store.pending([absolute(path) for path in files if not is_video(path)]).known
+        ahead: deque[tuple[Path, Future[Examined] | None]] = deque()
+        batch: list[tuple[Path, Examined | Indexed]] = []
+        stored = self._clock()
+        waiting = iter(files)
+        try:
+            while not cancelled():
+                for path in waiting:
+                    place = absolute(path)
+                    ahead.append((path, None if place in known else self._submit(place)))
+                    if len(ahead) > 2 * self._pool.workers:
+                        break
+                if not ahead:
+                    break
+                path, future = ahead.popleft()
+                told = Indexed(path, known=True, unread=known.get(absolute(path)))
+                batch.append((path, future.result() if future else told))
+                if len(batch) >= BATCH or not ahead or self._clock() - stored > LONGEST:
+                    yield from self._store(batch)
+                    stored = self._clock()
+        finally:
+            for _, future in ahead:
+                if future is not None:
+                    future.cancel()
+            for _ in self._store(batch):
+                pass
+            self._cancelled = lambda: True  # what is left of a video
+
+    def forget_missing(self, folders: Iterable[Path], files: Iterable[Path]) -> None:
+        """Drop from the store what was found in folders once and is there no more.
+
+        Args:
+            folders: Folders that are there.
+            files: What is in them now.
+        """
+        there = set(map(absolute, files))
+        for folder in folders:
+            if folder.is_dir():
+                below = self.store.paths_below(absolute(folder))
+                self.store.forget(path for path in below if path not in there and not path.exists())
+
+    def close(self) -> None:
+        """Free the models and close the store; closing twice does no harm."""
+        self._pool.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self.close()
+
+    def _submit(self, path: Path) -> Future[Examined]:
+        return self._pool.submit(lambda stages: self._examiner.examine(stages, path))
+
+    def _store(self, batch: list[tuple[Path, Examined | Indexed]]) -> Iterator[Indexed]:
+        """Store a batch, emptying it, and tell of each of its files."""
+        done, batch[:] = list(batch), []
+        read = [each for _, each in done if isinstance(each, Examined) and each.file is None]
+        if read:
+            self.store.add(photograph for each in read for photograph in each.photographs)
+        for path, each in done:
+            yield self._told(path, each) if isinstance(each, Examined) else each
+
+    def _told(self, path: Path, examined: Examined) -> Indexed:
+        """What is told of a file, once what is left to store of it is stored, too."""
+        photographs, file = examined.photographs, examined.file
+        if examined.unread is not None:
+            return Indexed(path, photographs=0, unread=examined.unread)
+        if file is None:
+            return Indexed(path, faces=_faces(photographs), unread=photographs[0].failed)
+        if not photographs:
+            if not is_video(path):
+                self.store.adopt(file)
+            return Indexed(path, known=True)
+        self.store.add_video(file, self._every, photographs)
+        return Indexed(path, photographs=len(photographs), faces=_faces(photographs))
+
+
+def _faces(photographs: Sequence[NewPhotograph]) -> int:
+    return sum(len(photograph.faces) for photograph in photographs)

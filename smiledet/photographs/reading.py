@@ -1,0 +1,153 @@
+"""Reading one photograph: the stages one after the other, and threads that each have their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.alignment.aligner import align_faces
+from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
+from smiledet.alignment.head import describe_head
+from smiledet.config import Config
+from smiledet.detection.photographs import PhotographLocator
+from smiledet.engines.mirror_averaging import look
+from smiledet.exposure import even_out, measure, table_of
+from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
+from smiledet.model_plan import ModelPlan
+from smiledet.results import Reading
+from smiledet.shipped_models import make_aligner
+from smiledet.sources.decoding import Decoded
+from smiledet.system.processes import usable_processors
+
+T = TypeVar("T")
+
+MOST_WORKERS = 8
+"""Threads at most where nobody says how many: each holds models of its own, some 30 MB."""
+
+
+def usual_workers() -> int:
+    """Photographs that are read at once where nobody says how many: one a processor."""
+    return min(MOST_WORKERS, usable_processors())
+
+
+class PhotographStages:
+    """What one thread reads photographs with: the models of a plan, loaded.
+
+    Args:
+        plan: The models.
+        config: Every other setting.
+    """
+
+    def __init__(self, plan: ModelPlan, config: Config) -> None:
+        self._plan = plan
+        self._locator = PhotographLocator(config.photographs)
+        self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
+        self._networks = [(network, plan.load(network)) for network in plan.networks]
+
+    def read(self, decoded: Decoded, file: str | None) -> Reading:
+        """Find and read the faces of a photograph; boxes and landmarks are in pixels of the whole file."""
+        image = decoded.image
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        evened, grey = even_out(image, table), even_out(grey, table)
+        found = self._locator.find(grey)
+        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
+        faces = tuple(face.times(decoded.scale) for face in self._faces(evened, grey, largest_first, found.turned))
+        size = decoded.full_size or (image.shape[1], image.shape[0])
+        kept = None if decoded.full_size else image
+        return Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
+
+    def close(self) -> None:
+        """Free the models."""
+        for _, engine in self._networks:
+            engine.close()
+
+    def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        """What some tasks say of faces that are cut out already."""
+        specs = self._plan.chips
+        aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
+        return self._predict(aligned, tasks)
+
+    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
+        aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
+        answers = self._predict(aligned, [task.name for task in self._plan.tasks])
+        return [
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
+            for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
+        ]
+
+    def _predict(self, faces: Sequence[AlignedFace], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
+        answers: list[dict[str, Prediction]] = [{} for _ in faces]
+        if not faces:
+            return answers
+        for network, engine in self._networks:
+            if not any(task.name in tasks for task in network.tasks):
+                continue
+            spec = network.spec
+            shape = (len(faces), spec.size, spec.size, spec.channels)
+            chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
+            rows = look(engine, chips, network.mirror_averaging)
+            for answer, said in zip(answers, network.answers(rows), strict=True):
+                answer.update(said)
+        order = [task.name for task in self._plan.tasks if task.name in tasks]
+        return [{name: answer[name] for name in order} for answer in answers]
+
+
+class StagePool:
+    """Threads with `PhotographStages` of their own: engines and detectors belong to the thread that made them.
+
+    The models are loaded when a thread's first photograph comes. After a fork the threads start anew.
+
+    Args:
+        plan: The models.
+        config: Every other setting.
+        workers: Threads at most.
+    """
+
+    def __init__(self, plan: ModelPlan, config: Config, workers: int) -> None:
+        self._plan, self._config = plan, config
+        self.workers = workers
+        self._start()
+
+    def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
+        """Call a function in one of the threads, with its stages and the arguments.
+
+        Raises:
+            RuntimeError: The pool was closed.
+        """
+        if self._process != os.getpid():  # a fork has no threads but the one that forked
+            self._start()
+        return self._threads.submit(self._call, function, arguments)
+
+    def close(self) -> None:
+        """Let what was asked for end, and free the models; closing twice does no harm."""
+        self._threads.shutdown()
+        while self._made:  # their threads are gone
+            self._made.pop().close()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._own = threading.local()
+        self._made: list[PhotographStages] = []
+        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="smiledet-read")
+
+    def _call(self, function: Callable[..., T], arguments: Sequence[Any]) -> T:
+        stages: PhotographStages | None = getattr(self._own, "stages", None)
+        if stages is None:
+            stages = self._own.stages = PhotographStages(self._plan, self._config)
+            self._made.append(stages)
+        return function(stages, *arguments)
+
+
+def _whole(crop: Image, specs: Sequence[Any]) -> dict[Any, npt.NDArray[np.uint8]]:
+    """The chips of a crop that is a face's box."""
+    box = Box(0, 0, crop.shape[1], crop.shape[0])
+    planes = {1: ImagePyramid(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), box), 3: ImagePyramid(crop, box)}
+    return {spec: cut_chip(planes[spec.channels], box_map(box), spec) for spec in specs}

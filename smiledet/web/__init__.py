@@ -1,0 +1,1 @@
+"""The pages that smiledet serves: the photo gallery, and what guards them."""

@@ -1,0 +1,201 @@
+"""Who may ask the pages what: token, Host, Origin, headers and the size of a request.
+
+Every page is behind one `Guard`. It follows the OWASP cheat sheets on session management, cross-site request forgery
+and HTTP headers. A page on the loopback address needs no token, since only programs of this machine reach it; the
+checks of Host and Origin keep web sites in the user's own browser out (DNS rebinding, cross-site requests).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COOKIE = "smiledet"
+TOKEN = "token"
+"""Of the query of the first address, and nowhere after it."""
+
+LARGEST_BODY = 1 << 20
+"""Bytes of a request. The largest is a list of selected photographs: eight bytes each, a hundred thousand of them."""
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+"""Sent with every answer. Nothing is loaded from elsewhere, nothing inline is run, and no page may frame this one."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone.
+
+    >>> is_loopback("localhost"), is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_of(header: str) -> str:
+    """The host of a Host header, without its port and brackets.
+
+    >>> host_of("localhost:8000"), host_of("[::1]:8000"), host_of("192.168.0.7")
+    ('localhost', '::1', '192.168.0.7')
+    """
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()
+
+
+class Guard:
+    """An ASGI application in front of another: it lets in only whom it should.
+
+    Args:
+        app: The application behind it.
+        host: The address that is listened on. On loopback no token is asked for.
+        token: The token; None makes one, 192 bits from the operating system.
+        names: Further names by which the machine is addressed, such as its host name.
+
+    A request passes if its Host header names the machine (an IP address, `localhost`, `host` or one of `names`): a web
+    site's own name that was made to point here (DNS rebinding) is refused. One that changes something, and a WebSocket,
+    must come from the page itself (Origin, Sec-Fetch-Site). Beyond loopback it brings the token: in the query of the
+    first address, which is answered by a cookie and a redirect to the address without it; then the cookie, or
+    `Authorization: Bearer`.
+    """
+
+    def __init__(self, app: App, host: str, token: str | None = None, names: tuple[str, ...] = ()) -> None:
+        self._app = app
+        self._names = {"localhost", host.lower(), *(name.lower() for name in names)}
+        self.token = None if is_loopback(host) else token or secrets.token_urlsafe(24)
+        self._session = secrets.token_urlsafe(24)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        problem = self._problem(scope, headers)
+        if problem is not None:
+            await _refuse(scope, send, *problem)
+            return
+        if self.token is not None and not self._knows(headers):
+            await self._ask_for_token(scope, send)
+            return
+        await self._app(scope, _limited(receive), _with_headers(send))
+
+    def _problem(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+        host = headers.get("host", "")
+        if not self._is_ours(host_of(host)):
+            return 421, "this name is not one of this machine's"
+        changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
+        origin = headers.get("origin")
+        scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+        if changes and origin is not None and origin != f"{scheme}://{host}":
+            return 403, "asked for by another web site"
+        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and (
+            changes or headers.get("sec-fetch-mode") != "navigate"
+        ):
+            return 403, "asked for by another web site"
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > LARGEST_BODY:
+            return 413, f"at most {LARGEST_BODY} bytes"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        if host in self._names:
+            return True
+        try:
+            ip_address(host)
+        except ValueError:
+            return False
+        return True
+
+    def _knows(self, headers: dict[str, str]) -> bool:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and _same(given.strip(), self.token):
+            return True
+        try:
+            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            return False
+        return cookie is not None and _same(cookie.value, self._session)
+
+    async def _ask_for_token(self, scope: Scope, send: Send) -> None:
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(query).get(TOKEN)
+        if scope["type"] == "http" and scope["method"] == "GET" and given and _same(given, self.token):
+            rest = urlencode([(name, value) for name, value in query if name != TOKEN])
+            cookie = f"{COOKIE}={self._session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"
+            # A path that begins with two slashes would be another machine's address.
+            address = "/" + quote(scope["path"].lstrip("/")) + (f"?{rest}" if rest else "")
+            await _answer(send, 303, "", {"location": address, "set-cookie": cookie, "cache-control": "no-store"})
+            return
+        await _refuse(scope, send, 401, "open the address with the token that smiledet printed when it started")
+
+
+def _same(given: str, secret: str | None) -> bool:
+    """Compared in a time that does not tell how much of it is right."""
+    return secret is not None and hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
+
+async def _refuse(scope: Scope, send: Send, status: int, why: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": why})
+    else:
+        await _answer(send, status, why, {"cache-control": "no-store"})
+
+
+async def _answer(send: Send, status: int, text: str, headers: dict[str, str]) -> None:
+    body = f"{text}\n".encode()
+    every = HEADERS | {"content-type": "text/plain; charset=utf-8", "content-length": str(len(body))} | headers
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in every.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _with_headers(send: Send) -> Send:
+    """The same, with `HEADERS` in every answer; what an answer says itself stays."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name.lower() for name, _ in message.get("headers", ())}
+            added = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there]
+            message["headers"] = [*message.get("headers", ()), *added]
+        await send(message)
+
+    return sent
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same, which ends where a body without a length grows beyond `LARGEST_BODY`."""
+    taken = 0
+
+    async def received() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b"") or message.get("bytes") or b"")
+        if message["type"] == "http.request" and taken > LARGEST_BODY:
+            return {"type": "http.disconnect"}
+        return message
+
+    return received

@@ -1,0 +1,112 @@
+"""A page's server: uvicorn on a socket that was opened first, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from smiledet.errors import UsageError
+from smiledet.web.security import TOKEN, Guard
+
+MOST_REQUESTS = 64
+"""At the same time; more are answered with 503."""
+
+PATIENCE = 3
+"""Seconds for answers that are under way when the server ends."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: An address or name of this machine; `0.0.0.0` or `::` for all.
+        port: 0 for any that is free.
+
+    Raises:
+        UsageError: No such address, or the port is taken or not permitted.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(128)
+        except OSError:
+            listening.close()
+            raise
+    except (OSError, UnicodeError, OverflowError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise UsageError(f"cannot listen on {host} port {port}: {reason}") from problem
+    return listening
+
+
+def address_of(listening: socket.socket, host: str, guard: Guard) -> str:
+    """What to open in a browser, with the token where one is asked for."""
+    port = listening.getsockname()[1]
+    name = {"0.0.0.0": _own_address(), "::": _own_address()}.get(host, host)
+    shown = f"[{name}]" if ":" in name else name
+    return f"http://{shown}:{port}/" + (f"?{TOKEN}={guard.token}" if guard.token else "")
+
+
+def _own_address() -> str:
+    """The address by which other machines reach this one; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # RFC 5737: of no machine
+            return str(asking.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+@contextmanager
+def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
+    """Serve an application while the block runs.
+
+    Yields:
+        An event that is set when the server has ended by itself.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves signals alone: whoever runs it hears them."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,  # addresses of the first request hold the token
+        server_header=False,
+        date_header=False,
+        limit_concurrency=MOST_REQUESTS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=PATIENCE,
+        h11_max_incomplete_event_size=64 << 10,
+        ws="none",
+        http="h11",
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    server = Server(config)
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listening])
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=run, name="smiledet-web", daemon=True)
+    thread.start()
+    try:
+        yield ended
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE + 2)
+        listening.close()

@@ -1,0 +1,40 @@
+// Smiles over time, by folder, and how emotions share the faces.
+
+import { html, useState, useEffect, useRef, useMemo } from "/static/vendor/preact-htm.js";
+import { TimePlot } from "/static/plot.js";
+import { get } from "./api.js";
+import { emoji, percent } from "/static/labels.js";
+
+export function Summary({ query, onClose, onFilter, t }) {
+  const [summary, setSummary] = useState(null);
+  const [problem, setProblem] = useState("");
+  const dialog = useRef(null);
+  useEffect(() => { if (!dialog.current.open) dialog.current.showModal(); }, []);
+  useEffect(() => { get(`/api/summary?${query}`).then(setSummary).catch((error) => setProblem(error.message)); }, [query]);
+  return html`<dialog class="summary" ref=${dialog} onClose=${onClose} aria-label=${t("summary")}>
+    <header><button onClick=${() => dialog.current.close()}>← ${t("back")}</button><h2>${t("summary")}</h2></header>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${summary && html`<div class="cards">
+      ${[["photographs", summary.photographs], ["faces", summary.faces], ["smiles", summary.smiling]].map(
+        ([name, value]) => html`<div class="card" key=${name}><b>${value}</b><span>${t(name)}</span></div>`)}
+    </div>
+    ${summary.months.length > 1 && html`<h3>${t("overTime")}</h3><${Plot} months=${summary.months} t=${t}/>`}
+    ${Object.entries(summary.shares).map(([task, labels]) => html`<section key=${task}><h3>${t.task(task)}</h3><${Bars} rows=${labels.map(([label, count]) =>
+      ({ name: `${emoji(label)} ${t.label(label)}`, count, filter: { labels: { [task]: [label] } } }))} onFilter=${onFilter}/></section>`)}
+    ${summary.folders.length > 0 && html`<h3>${t("byFolder")}</h3><${Bars} rows=${summary.folders.map((each) =>
+      ({ name: each.name, count: each.smile || 0, shown: `${percent(each.smile || 0)} · ${each.photographs}`, filter: { labels: {}, folder: each.name } }))} onFilter=${onFilter}/>`}`}
+  </dialog>`;
+}
+
+function Bars({ rows, onFilter }) {
+  const most = Math.max(...rows.map((row) => row.count), 1e-9);
+  return html`<div class="bars">${rows.map((row) => html`<button class="bar" key=${row.name} onClick=${() => onFilter(row.filter)}>
+    <span>${row.name}</span><meter min="0" max=${most} value=${row.count} aria-label=${row.name}></meter><span>${row.shown || row.count}</span></button>`)}</div>`;
+}
+
+function Plot({ months, t }) {
+  const data = useMemo(() => [months.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1) / 1000),
+    months.map((each) => (each.smile === null ? null : 100 * each.smile)), months.map((each) => each.photographs)], [months]);
+  const series = [{ label: t("smileShare"), colour: "--accent", percent: true, points: true }, { label: t("photographs"), colour: "--muted", scale: "count", points: true }];
+  return html`<${TimePlot} data=${data} series=${series} label=${t("overTime")} utc=${true}/>`;
+}

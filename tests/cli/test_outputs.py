@@ -1,0 +1,219 @@
+"""What commands write, from the outside: nothing that is read is overwritten, nothing half done is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smiledet
+from smiledet.cli import main
+from smiledet.sources.demo import scene
+
+cv2 = pytest.importorskip("cv2")
+
+ROOT = Path(smiledet.__file__).parents[1]
+COMMAND = f"{shlex.quote(sys.executable)} -m smiledet"
+
+
+def in_shell(command, folder, **environment):
+    """A command line of the shell, `smiledet` in it, in a folder."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    text = command.replace("smiledet", COMMAND)
+    return subprocess.run(["bash", "-c", text], cwd=folder, env=env, capture_output=True, text=True, timeout=120)
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Photographs, a configuration, a labelled data set, a models folder with a network of one's own."""
+    for name in ("photos/one.png", "photos/deep/two.png", "data/none/a.png", "data/some/b.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), scene(0))
+    os.link(tmp_path / "photos/deep/two.png", tmp_path / "hard.png")
+    (tmp_path / "soft.png").symlink_to("photos/one.png")
+    (tmp_path / "mine.toml").write_text("stats = true\n")
+    (tmp_path / "net.tflite").write_bytes(b"no network")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run photos/one.png --no-show --report photos/one.png",
+        "run photos --no-show --sheet photos/deep/two.png",
+        "run photos --no-show --sheet hard.png",
+        "run photos --no-show --sheet soft.png",
+        "run photos/*.png --no-show --trace photos/one.png",
+        "run demo --no-show --config mine.toml --report mine.toml",
+        "run demo --no-show --model smile=net.tflite --trace net.tflite",
+        "run demo --no-show --events out.jsonl --report out.jsonl",
+        "run demo --no-show --sheet a.png --record ./a.png",
+        "images photos --output photos/one.png",
+        "explain photos/one.png --output photos/one.png",
+        "explain photos/one.png --output soft.png",
+        "datasets folders:data --sheet data/some/b.png",
+        "evaluate smile --data folders:data --report data/some",
+        "train presents --data folders:data --models data/models",
+        "train presents --data folders:data --output data/runs",
+        "bench pipeline --clip photos/one.png --output photos/one.png",
+        "bench pipeline --clip photos/one.png --trace photos/one.png",
+    ],
+)
+def test_nothing_that_is_read_is_overwritten(album, monkeypatch, capfd, words):
+    monkeypatch.chdir(album)
+    before = contents(album)
+    assert main(words.split()) == 2
+    complaint = capfd.readouterr().err
+    assert len(complaint.splitlines()) == 1, complaint
+    assert "cannot write" in complaint or "lies in" in complaint
+    assert contents(album) == before
+
+
+@pytest.mark.parametrize("wrong", [["--model", "smile=huge"], ["--engine", "tensorrt"], ["--detector", "yunet=none"]])
+def test_a_run_that_never_began_leaves_what_was_there(album, monkeypatch, capfd, wrong):
+    monkeypatch.chdir(album)
+    outputs = {"--events": "e.csv", "--record": "v.mp4", "--sheet": "s.png", "--report": "r.json", "--trace": "t.json"}
+    for name in outputs.values():
+        (album / name).write_text("yesterday's")
+    before = contents(album)
+    assert main(["run", "demo", "--no-show", *wrong, *(word for pair in outputs.items() for word in pair)]) == 2
+    assert "wrote" not in capfd.readouterr().err
+    assert contents(album) == before
+
+
+def test_two_runs_do_not_share_an_output(start_smiledet, run_smiledet, tmp_path):
+    first = start_smiledet("run", "demo", "--no-show", "--realtime", "--loop", "--events", "-", "--trace", "t.json")
+    assert first.stdout.readline()  # it runs
+    second = run_smiledet("run", "demo", "--no-show", "--max-frames", "2", "--trace", "t.json")
+    assert (second.returncode, second.stderr) == (2, "smiledet: cannot write t.json: another run is writing it\n")
+    first.send_signal(signal.SIGINT)
+    first.communicate()
+    assert first.returncode == 130
+    assert json.loads((tmp_path / "t.json").read_text())
+
+
+def test_a_killed_run_leaves_whole_rows_and_the_next_one_is_not_locked_out(start_smiledet, run_smiledet, tmp_path):
+    first = start_smiledet("run", "demo", "--no-show", "--realtime", "--loop", "--events", "e.jsonl", "--report", "-")
+    path = tmp_path / "e.jsonl"
+    for line in first.stderr:
+        if "platform" in line:
+            break
+    while not path.exists() or path.read_bytes().count(b"\n") < 3:
+        assert first.poll() is None
+    first.kill()
+    first.communicate()
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+    assert path.read_text().endswith("\n")
+    second = run_smiledet("run", "demo", "--no-show", "--max-frames", "2", "--events", "e.jsonl")
+    assert second.returncode == 0, second.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [
+        ("--events", "e.jsonl"),
+        ("--events", "e.csv"),
+        ("--trace", "t.json"),
+        ("--sheet", "s.png"),
+        ("--report", "r.json"),
+    ],
+)
+def test_a_limit_of_files_sizes_ends_in_one_line(tmp_path, flag, name):
+    limit = 0 if flag == "--report" else 4
+    done = in_shell(f"ulimit -f {limit}; smiledet run demo --no-show --max-frames 100 {flag} {name}", tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"smiledet: cannot write {name}: File too large")
+    left = (tmp_path / name).read_text() if (tmp_path / name).exists() else ""
+    if flag == "--events":
+        assert left.endswith("\n")
+    elif flag != "--trace":
+        assert not left
+    assert f"wrote {name}" not in done.stderr
+
+
+class TestClosedStreams:
+    RUN = "smiledet run demo --no-show --max-frames 5 --events e.jsonl --stats"
+
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+    def test_a_good_run_stays_good(self, tmp_path, closed):
+        done = in_shell(f"{self.RUN} {closed}", tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
+        assert all(json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines())
+
+    @pytest.mark.parametrize(
+        ("words", "closed"),
+        [
+            ("models", ">&- 2>&-"),
+            ("platform", ">&-"),
+            ("--version", ">&-"),
+            ("run --help", ">&- 2>&-"),
+            ("datasets", "2>&-"),
+            ("nonsense", ">&-"),
+            ("nonsense", "2>&-"),
+        ],
+    )
+    def test_other_commands(self, tmp_path, words, closed):
+        done = in_shell(f"smiledet {words} {closed}", tmp_path)
+        assert done.returncode == (2 if words == "nonsense" else 0), done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
+        assert len(done.stderr.splitlines()) == (words == "nonsense" and closed == ">&-")
+
+    def test_rows_need_a_standard_output(self, tmp_path):
+        done = in_shell("smiledet run demo --no-show --max-frames 5 --events - >&-", tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == "smiledet: cannot write to standard output: it is closed"
+
+    def test_a_full_standard_output(self, tmp_path):
+        done = in_shell("smiledet run demo --no-show --max-frames 5 --events - >/dev/full", tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("smiledet: cannot write -: No space left on device")
+
+
+@pytest.mark.parametrize("command", ["--events >(cat > out)", "--events /dev/stdout > out", "--report >(cat > out)"])
+def test_pipes_and_standard_streams_take_what_is_written(tmp_path, command):
+    done = in_shell(f"smiledet -q run demo --no-show --max-frames 5 {command}; wait", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for _ in range(1000):
+        if (tmp_path / "out").exists() and (tmp_path / "out").read_text().endswith("\n"):
+            break
+    lines = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert lines and all("frame" in line or "frames" in line for line in lines)
+
+
+@pytest.mark.parametrize("flag", ["--record", "--events", "--report", "--trace"])
+def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path, monkeypatch, capfd, flag):
+    monkeypatch.chdir(tmp_path)
+    name = {"--record": "v.mp4", "--events": "e.jsonl"}.get(flag, "r.json")
+    os.mkfifo(tmp_path / name)
+    assert main(["run", "demo", "--no-show", "--max-frames", "3", flag, name]) == 2
+    assert capfd.readouterr().err.splitlines()[-1].startswith(f"smiledet: cannot write {name}: ")
+
+
+def test_without_a_folder_for_temporary_files_it_runs_all_the_same(tmp_path):
+    """With files of no size at all, there is none."""
+    done = in_shell("ulimit -f 0; smiledet run demo --no-show --max-frames 5 --events -", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])
+
+
+def test_what_needs_a_folder_for_temporary_files_says_so_in_one_line(monkeypatch, capfd):
+    def refuse(_):
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")  # as tempfile says it
+
+    monkeypatch.setattr("smiledet.cli.platform.run", refuse)
+    assert main(["platform"]) == 1
+    said = "smiledet: No usable temporary directory found in ['/tmp']: let TMPDIR name a folder that can be written\n"
+    assert capfd.readouterr().err == said

@@ -1,0 +1,207 @@
+"""The live page: `smiledet run --serve` as a process, and what no process can show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from smiledet.errors import UsageError
+from smiledet.frame import Box, Face, FaceReading, Prediction
+from smiledet.web.address import split_address
+from smiledet.web.live.hub import Hub, Newest, Shown
+from smiledet.web.live.sink import History
+
+httpx = pytest.importorskip("httpx")
+
+LABELS = ("not smiling", "smiling")
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`smiledet run … --serve` on a free port: its address, and the process."""
+    command = [sys.executable, "-m", "smiledet", "run", *arguments, "--no-show"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    try:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if found := re.search(r"the page is at (\S+)", line):
+                yield found[1], process
+                break
+        else:
+            raise AssertionError("".join(said))
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Any]:
+    with (
+        running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0") as (address, _),
+        httpx.Client(base_url=address, timeout=30) as client,
+    ):
+        with client.stream("GET", "/api/faces") as events:  # there is a frame by then
+            next(line for line in events.iter_lines() if line.startswith("data:"))
+        yield client
+
+
+class TestPage:
+    def test_the_page_and_its_files_are_there(self, live: Any) -> None:
+        page = live.get("/")
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        for name in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
+            assert live.get(name).status_code == 200, name
+
+    def test_the_video_is_jpegs_of_frames(self, live: Any) -> None:
+        for kind in ("annotated", "clean"):
+            data = b""
+            with live.stream("GET", f"/video/{kind}.mjpeg") as video:
+                boundary = video.headers["content-type"].partition("boundary=")[2].encode()
+                for piece in video.iter_bytes():
+                    data += piece
+                    if data.count(b"--" + boundary) > 2:
+                        break
+            head, _, rest = data.partition(b"\r\n\r\n")
+            length = int(re.findall(rb"Content-Length: (\d+)", head)[0])
+            image = cv2.imdecode(np.frombuffer(rest[:length], np.uint8), cv2.IMREAD_COLOR)
+            assert image.shape == (480, 640, 3)
+
+    def test_faces_come_as_events(self, live: Any) -> None:
+        numbers = []
+        with live.stream("GET", "/api/faces") as events:
+            for line in events.iter_lines():
+                if line.startswith("data:"):
+                    told = json.loads(line.removeprefix("data:"))
+                    numbers.append(told["frame"])
+                    if len(numbers) > 2 and told["faces"]:
+                        break
+        assert numbers == sorted(set(numbers))
+        assert (told["width"], told["height"]) == (640, 480)
+        face = told["faces"][0]
+        assert {"track", "x", "y", "width", "height", "smile", "smile_scores", "emotion"} <= set(face)
+
+    def test_a_snapshot_is_the_newest_frame(self, live: Any) -> None:
+        annotated, clean = (live.get(f"/snapshot.jpg?kind={kind}").content for kind in ("annotated", "clean"))
+        assert all(data.startswith(b"\xff\xd8") for data in (annotated, clean))
+
+    def test_stages_are_healthy_and_counted(self, live: Any) -> None:
+        health = live.get("/healthz")
+        assert (health.status_code, health.json()["healthy"]) == (200, True)
+        assert set(health.json()["stages"]) > {"locate", "align", "smile", "emotion", "draw"}
+        metrics = dict(line.rsplit(" ", 1) for line in live.get("/metrics").text.splitlines() if line[0] != "#")
+        assert float(metrics['smiledet_stage_frames_total{stage="draw"}']) > 0
+        assert live.get("/api/openapi.json").json()["info"]["title"] == "smiledet live"
+        state = live.get("/api/state").json()
+        assert [task["name"] for task in state["tasks"]] == ["smile", "emotion"]
+        assert state["source"].startswith("the built-in demo")
+
+    def test_no_other_file_is_served(self, live: Any) -> None:
+        for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fapp.py", "/static//etc/passwd"):
+            assert live.get(path).status_code == 404, path
+
+
+def test_a_signal_ends_a_run_that_is_watched() -> None:
+    """Viewers are told, and nobody waits for them."""
+    with running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0") as (address, process):
+        with httpx.stream("GET", f"{address}api/faces", timeout=30) as events:
+            lines = events.iter_lines()
+            next(line for line in lines if line.startswith("data:"))
+            process.send_signal(signal.SIGINT)
+            assert "event: end" in list(lines)
+        assert process.wait(20) == 130
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("1.2.3.4:80", ("1.2.3.4", 80)), (":80", ("127.0.0.1", 80)), ("::1", ("::1", 5)), ("box.local", ("box.local", 5))],
+)
+def test_addresses(given: str, expected: tuple[str, int]) -> None:
+    assert split_address(given, 5) == expected
+
+
+@pytest.mark.parametrize("given", ["a:b", "a:99999", "1.2.3.4:-1", "[::1]x"])
+def test_bad_addresses_are_refused_in_a_line(given: str) -> None:
+    with pytest.raises(UsageError, match="HOST:PORT"):
+        split_address(given, 5)
+
+
+def _shown(number: int) -> Shown:
+    image = np.full((8, 8, 3), number % 256, np.uint8)
+    return Shown(number, image, image, [], 0)
+
+
+class TestViewers:
+    def test_a_slow_viewer_gets_the_newest_and_delays_nobody(self) -> None:
+        newest: Newest[int] = Newest()
+
+        async def watch() -> list[int]:
+            seen = []
+            async for value in newest.follow():
+                seen.append(value)
+                if value == 0:  # a hundred come while it is busy
+                    thread = threading.Thread(target=lambda: [newest.put(each) for each in range(1, 101)])
+                    thread.start()
+                    thread.join()
+                    newest.close()
+            return seen
+
+        newest.put(0)
+        assert asyncio.run(watch()) == [0, 100]
+        assert not newest.wanted
+
+    def test_nothing_is_encoded_where_nobody_looks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoded: list[int] = []
+        monkeypatch.setattr("smiledet.web.live.hub.jpeg", lambda image: encoded.append(int(image[0, 0, 0])) or b"x")
+        hub = Hub()
+
+        async def watch() -> bytes:
+            pictures = hub.videos["clean"].follow()
+            waiting = asyncio.ensure_future(anext(pictures))
+            while not hub.videos["clean"]._newest.wanted:
+                await asyncio.sleep(0)
+            hub.put(_shown(7))
+            return await waiting
+
+        hub.put(_shown(3))
+        assert asyncio.run(watch()) == b"x"
+        hub.close()
+        assert encoded == [7]
+
+
+class TestHistory:
+    def face(self, track: int, smiling: float) -> FaceReading:
+        prediction = Prediction.of(LABELS, [1 - smiling, smiling])
+        box = Box(0, 0, 9, 9)
+        return FaceReading(Face(box, 1.0, track, box), {"smile": prediction})
+
+    def test_seconds_hold_means_and_smiles_are_counted_once(self) -> None:
+        now = [100.0]
+        history = History(lambda: now[0])
+        for second, faces in [
+            (100.0, [(1, 0.2)]),
+            (100.5, [(1, 0.9), (2, 0.7)]),
+            (101.2, [(1, 0.9), (2, 0.1)]),
+            (102.0, []),
+            (103.0, [(1, 0.9)]),
+        ]:
+            now[0] = second
+            history.add([self.face(*each) for each in faces])
+        seconds = history.seconds()
+        assert [each["time"] for each in seconds] == [100, 101, 102]
+        assert [each["people"] for each in seconds] == [1.5, 2, 0]
+        assert seconds[0]["scores"]["smile"]["smiling"] == pytest.approx(0.6)
+        assert history.smiles == 3
