@@ -66,8 +66,8 @@ def test_without_smoothing_the_shown_score_is_what_was_read_from_this_frame(conf
     compared = 0
     for frame, annotation in frames_of(replace(config, task={"smile": settings})):
         read = {
-            face.track: prediction
-            for (face, _), prediction in zip(frame.results["align"], frame.results["smile"], strict=True)
+            face.track: predictions["smile"]
+            for (face, _), predictions in zip(frame.results["align"], frame.results["smile"], strict=True)
         }
         for reading in annotation.readings:
             assert reading.smile.scores == read[reading.track].scores
@@ -80,7 +80,7 @@ def test_with_smoothing_it_is_not(config: Config) -> None:
     shown, read = [], []
     for frame, annotation in frames_of(replace(config, task={"smile": settings})):
         shown += [reading.smile.scores["smiling"] for reading in annotation.readings]
-        read += [prediction.scores["smiling"] for prediction in frame.results["smile"]]
+        read += [predictions["smile"].scores["smiling"] for predictions in frame.results["smile"]]
     assert np.ptp(np.diff(shown[::2])) < np.ptp(np.diff(read[::2]))
 
 
