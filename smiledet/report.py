@@ -24,7 +24,7 @@ class RunReport:
         seconds: From the first thread's start to the end.
         published: Frames taken from the source.
         stages: What became of them, by stage.
-        ready: Processor time up to the first frame, with everything set up; None where nobody looked.
+        ready: Processor time up to the first frame, with everything set up; None where it was not measured.
         over: The same at the end.
     """
 

@@ -17,7 +17,7 @@ ENGINES = "litert", "onnx"
 
 
 def refiner_engine(model: Model) -> Engine | None:
-    """The network that looks again where the trees have placed a face; see `smiledet.alignment.landmark_refiner`.
+    """The network that refines the points that the trees have placed; see `smiledet.alignment.landmark_refiner`.
 
     It runs on the processor whatever the classifiers run on. Where neither engine is installed, as on boards whose
     system is too old for their wheels, faces are aligned by the trees alone.

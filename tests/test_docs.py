@@ -197,6 +197,17 @@ def test_what_the_readme_prints_is_what_is_read(users_files):
     )
 
 
+def test_the_table_of_lines_needed_is_counted():
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    header, _, *rows = re.findall(r"^\| (.*) \|$", page, re.MULTILINE)
+    packages = [cell.strip() for cell in header.split("|")][1:]
+    counted = {tuple(block.heading.split(": ")): block.lines for block in blocks(page)}
+    for row in rows:
+        job, *lines = [cell.strip() for cell in row.split("|")]
+        assert [int(each) for each in lines] == [counted.pop((job, package)) for package in packages]
+    assert counted == {}
+
+
 def test_the_readme_is_short():
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 220

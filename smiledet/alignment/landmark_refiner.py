@@ -71,7 +71,7 @@ class LandmarkRefiner:
     """Places points that trees have found, more exactly.
 
     Args:
-        network: What looks.
+        network: The network.
         template: (68, 2), face boxes.
     """
 

@@ -1,4 +1,4 @@
-"""Where the 68 points of a face lie: an ensemble of regression trees, and a network that looks again.
+"""Where the 68 points of a face lie: an ensemble of regression trees, refined by a network.
 
 V. Kazemi, J. Sullivan: One millisecond face alignment with an ensemble of regression trees, CVPR 2014, as dlib has it;
 the seed thesis' choice (section 3.2). The shipped trees were trained here (`smiledet train landmarks`).
@@ -18,13 +18,13 @@ from smiledet.errors import ModelError
 from smiledet.frame import Box, GreyImage, Matrix, Points
 
 WINDOW_SIDE = 192
-"""Side of the picture that the trees look at, in pixels."""
+"""Side of the picture that the trees are given, in pixels."""
 
 FACE_SIDE = 128
 """Side of the face box inside that picture, centred."""
 
 REACH = 1.25
-"""How much of a picture the trees look at, in sides of the face box: hardly more than the points' bounds."""
+"""How much of a picture the trees see, in sides of the face box: hardly more than the points' bounds."""
 
 
 def window_map(box: Box) -> Matrix:

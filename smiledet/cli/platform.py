@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look, and print what was found."""
+    """Ask the system, and print what it is."""
     from smiledet.system.opencv import import_opencv
 
     import_opencv()

@@ -32,7 +32,7 @@ def annotate(
         stats: The line of figures; none by default.
         seats: Where each track's plates stood on the picture before, which is where they stay if that will do. Taken
             over by where they stand now. None for a picture of its own.
-        cache: How they looked there; the same goes for them.
+        cache: Their sprites of then; updated in the same way.
 
     Returns:
         The annotated copy, contiguous, of the same shape.

@@ -17,7 +17,7 @@ Shown = tuple[Task, Prediction]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TextLine:
     """A line of text and where it starts: left edge and baseline, in pixels."""
 
     text: str
@@ -29,8 +29,8 @@ class Word:
 class Row:
     """One task on a card; `score` is None where there is no room for the number."""
 
-    label: Word
-    score: Word | None
+    label: TextLine
+    score: TextLine | None
     bar: Rect
     share: float
     colour: Colour
@@ -50,7 +50,7 @@ class Card:
 
     area: Rect
     badge: Rect
-    number: Word
+    number: TextLine
     plate: Rect | None
     rows: tuple[Row, ...]
 
@@ -86,7 +86,7 @@ def fill_card(area: Rect, number: str, rows: Sequence[Shown], detail: Detail, st
     badge = Rect(area.x, area.y, min(_badge_width(number, style), area.width), area.height)
     number = shorten(number, style.cap, badge.width - 2) if badge.height >= style.cap else ""
     middle = badge.x + (badge.width - text_width(number, style.cap)) // 2
-    at = Word(number, middle, badge.y + (badge.height + style.cap) // 2)
+    at = TextLine(number, middle, badge.y + (badge.height + style.cap) // 2)
     start = badge.right + _seam(style)
     if not rows or area.right - start < 2 * style.pad + style.cap:
         return Card(area, badge, at, None, ())
@@ -103,8 +103,8 @@ def fill_card(area: Rect, number: str, rows: Sequence[Shown], detail: Detail, st
         x = plate.x + style.pad
         filled.append(
             Row(
-                label=Word(label, x, line),
-                score=Word(score, x + room - score_width, line) if score else None,
+                label=TextLine(label, x, line),
+                score=TextLine(score, x + room - score_width, line) if score else None,
                 bar=Rect(x, line + style.descent, room, style.bar),
                 share=prediction.score,
                 colour=task.colours.get(prediction.label, UNKNOWN),

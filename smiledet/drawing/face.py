@@ -30,28 +30,28 @@ def draw_plates(image: Image, layout: FaceLayout, cache: SpriteCache | None = No
         cache: What was drawn on the picture before; None for a picture of its own.
     """
     style, colour, card, strip = layout.style, layout.colour, layout.card, layout.strip
-    look: Hashable
+    key: Hashable
     if strip is not None:
-        look = strip.classes, strip.plate.width, strip.plate.height, style
+        key = strip.classes, strip.plate.width, strip.plate.height, style
         _draw_cached(
-            cache, image, (layout.track, "strip"), look, strip.plate, lambda on: _draw_strip_base(on, strip, style)
+            cache, image, (layout.track, "strip"), key, strip.plate, lambda on: _draw_strip_base(on, strip, style)
         )
         _draw_bars(image, strip)
-    words = card.number.text, *(row.label.text for row in card.rows)
-    look = words, card.area.width, card.area.height, card.badge.width, colour, style, bool(card.plate)
+    texts = card.number.text, *(row.label.text for row in card.rows)
+    key = texts, card.area.width, card.area.height, card.badge.width, colour, style, bool(card.plate)
     _draw_cached(
-        cache, image, (layout.track, "card"), look, card.area, lambda on: _draw_card_base(on, card, colour, style)
+        cache, image, (layout.track, "card"), key, card.area, lambda on: _draw_card_base(on, card, colour, style)
     )
     _draw_figures(image, card, style)
 
 
 def _draw_cached(
-    cache: SpriteCache | None, image: Image, part: tuple[int, str], look: Hashable, area: Rect, draw: Draw
+    cache: SpriteCache | None, image: Image, part: tuple[int, str], key: Hashable, area: Rect, draw: Draw
 ) -> None:
     if cache is None:
         draw(image)
     else:
-        cache.draw(image, part, look, area, draw)
+        cache.draw(image, part, key, area, draw)
 
 
 def _draw_card_base(image: Image, card: Card, colour: Colour, style: Style) -> None:

@@ -148,7 +148,7 @@ def _place_card(
     hindrances: Sequence[Hindrance],
     seat: Seat | None,
 ) -> tuple[Detail, int, Card]:
-    """The card where it hinders least, how much it says and which place that is; a worse place before fewer words."""
+    """The card where it hinders least, how much it says and which place that is; a worse place before less text."""
     number = f"#{track}"
     best, best_cost, found = Rect(0, 0, 0, 0), float("inf"), (Detail.FULL, 0)
     details = (*Detail,) if shown else (Detail.FULL,)

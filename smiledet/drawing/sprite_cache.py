@@ -1,9 +1,9 @@
-"""The plates under a face's figures, drawn once as long as they look the same.
+"""The plates under a face's figures, drawn once as long as they stay the same.
 
 Most of a card and of a strip is the same from picture to picture: the plate, names, labels, the empty bars. It takes
 some forty calls of OpenCV on a few pixels each, and every one of them lets go of Python's lock and wakes a thread that
-waits for it. As one sprite it takes two. A sprite is made where a plate is to look as it did on the picture before: of
-a face whose plates grow with it each picture has its own, and they are drawn as they are.
+waits for it. As one sprite it takes two. A sprite is made where a plate is the same as in the picture before:
+plates that grow with their face differ in each picture, and are drawn directly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from smiledet.drawing.sprites import blit
 from smiledet.frame import Image
 
 Draw = Callable[[Image], None]
-"""Draws a ground at its place in a picture."""
+"""Draws a plate at its place in a picture."""
 
 Part = tuple[int, str]
 """A face's track, and which of its plates."""
@@ -29,24 +29,24 @@ class SpriteCache:
     def __init__(self) -> None:
         self._known: dict[Part, tuple[Hashable, tuple[Image, Image] | None]] = {}
 
-    def draw(self, image: Image, part: Part, look: Hashable, area: Rect, draw: Draw) -> None:
-        """Draw a ground.
+    def draw(self, image: Image, part: Part, key: Hashable, area: Rect, draw: Draw) -> None:
+        """Draw a plate.
 
         Args:
             image: BGR (height, width, 3), C-contiguous, written to.
             part: Which one.
-            look: All that it depends on but its place.
+            key: All that its pixels depend on but its place.
             area: All that it covers, inside the picture.
             draw: Draws it where it is not known.
         """
         before, sprite = self._known.get(part, (None, None))
-        if before != look:
-            self._known[part] = look, None
+        if before != key:
+            self._known[part] = key, None
             draw(image)
             return
         if sprite is None:
             sprite = _as_sprite(area, draw)
-            self._known[part] = look, sprite
+            self._known[part] = key, sprite
         blit(image, *sprite, area.x, area.y)
 
     def keep_only(self, tracks: Collection[int]) -> None:

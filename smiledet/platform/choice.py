@@ -67,7 +67,7 @@ class PlatformChoice:
 
 
 def read_machine(files: SystemFiles | None = None, nvml: Callable[[], Any] = import_nvml) -> Machine:
-    """Look at the machine.
+    """Ask the system what machine this is.
 
     Args:
         files: The system's files; tests bring their own.
@@ -86,7 +86,7 @@ def pick_platform(wanted: str = AUTO, machine: Machine | None = None) -> Platfor
 
     Args:
         wanted: `auto`, or one of `platform_names()`.
-        machine: What it is chosen for; None looks at this one, where that matters.
+        machine: What it is chosen for; None for this one, asked where that matters.
 
     Raises:
         UsageError: No such platform.

@@ -42,7 +42,7 @@ class Survey:
 
 
 def survey(machine: Machine, platform: PlatformChoice, loaded: LoadedConfig, files: SystemFiles) -> Survey:
-    """Look at everything.
+    """Ask for everything.
 
     Raises:
         UsageError: The configuration names a model that there is not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -88,6 +89,12 @@ class Source(ABC):
 
     length: int | None = None
     """Number of pictures, known once open; None where there is no end or it is not known."""
+
+    repeatable: bool = True
+    """Whether it can be opened again after its end, as a pipe cannot."""
+
+    until: float = math.inf
+    """Seconds on the source's own time line from which on nobody wants a picture: a lost camera is not waited for."""
 
     smallest_face: float = 0.0
     """Side of the smallest wanted face as a share of a photograph's longer side: a larger photograph may be handed over

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from abc import abstractmethod
@@ -12,13 +13,20 @@ import cv2
 from typing_extensions import override
 
 from smiledet.errors import SourceError, SourceLostError, UsageError
+from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = 0.25, 2.0
+FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0
 """Seconds between attempts to get a lost source back: the first, doubled until the longest."""
+
+SPREAD = 0.5
+"""Share of a pause by which chance makes it longer or shorter: many who lost a server do not come back at once."""
+
+FLOWING = 30
+"""Pictures in a row after which a source counts as back, and the next pause is short again."""
 
 BAD_PICTURES = 10
 """Pictures in a row that cannot be decoded, as webcams now and then send, before the source counts as lost."""
@@ -36,6 +44,7 @@ class LiveSource(NamedSource):
         clock: Monotonic seconds; tests bring their own, as below.
         now: Unix seconds.
         wait: Waits so many seconds unless the source is closed; True if it was closed.
+        chance: A random number, 0 to 1.
     """
 
     live = True
@@ -47,6 +56,7 @@ class LiveSource(NamedSource):
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         wait: Callable[[float], bool] | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.name = self.description = name
         self._settings = settings
@@ -54,7 +64,11 @@ class LiveSource(NamedSource):
         self._clock = clock
         self._now = now
         self._wait = wait or self._closing.wait
+        self._chance = chance
         self._unix_offset = 0.0
+        self._pause = FIRST_WAIT
+        self._flow = 0  # pictures since the last loss
+        self._pending: Picture | None = None
         self._capture: GuardedCapture | None = None
 
     @abstractmethod
@@ -64,6 +78,13 @@ class LiveSource(NamedSource):
         Raises:
             SourceError: It cannot be opened; the message says why.
         """
+
+    def _prove(self, capture: GuardedCapture) -> Image | None:
+        """The first picture: drivers hand out what cannot send (a device in use, a metadata node).
+
+        It is old when the run begins, and not handed out.
+        """
+        return capture.retrieve() if capture.grab() else None
 
     def _describe(self, capture: GuardedCapture) -> None:
         """Add to `description` what is known once the first picture is there."""
@@ -77,8 +98,7 @@ class LiveSource(NamedSource):
         self._closing.clear()
         self._unix_offset = self._now() - self._clock()
         capture = self._connect(self._settings.open_timeout)
-        # Drivers hand out what cannot send (a device in use, a metadata node); only a picture proves a camera.
-        image = capture.retrieve() if capture.grab() else None
+        image = self._prove(capture)
         if image is None:
             capture.release()
             raise SourceError(f"{self.name} opens but gives no picture; is another program using it?")
@@ -93,9 +113,12 @@ class LiveSource(NamedSource):
 
     @override
     def read(self) -> Picture | None:
-        while not self._closing.is_set():
-            picture = self._next_picture()
+        while not self._closing.is_set() and self._time() < self.until:
+            picture, self._pending = self._pending or self._next_picture(), None
             if picture is not None:
+                self._flow += 1
+                if self._flow == FLOWING:
+                    self._pause = FIRST_WAIT
                 return picture
             if self._closing.is_set() or self._is_over():
                 return None
@@ -108,6 +131,10 @@ class LiveSource(NamedSource):
         if self._capture is not None:
             self._capture.release()
 
+    def _time(self) -> float:
+        """Now, on the source's time line."""
+        return self._clock() + self._unix_offset
+
     def _next_picture(self) -> Picture | None:
         """One picture; None if the source no longer gives any."""
         if self._capture is None:
@@ -115,7 +142,7 @@ class LiveSource(NamedSource):
         for _ in range(BAD_PICTURES):
             if not self._capture.grab():
                 return None
-            timestamp = self._clock() + self._unix_offset
+            timestamp = self._time()
             image = self._capture.retrieve()
             if image is not None:
                 return Picture(image, timestamp)
@@ -131,27 +158,27 @@ class LiveSource(NamedSource):
             self._capture.release()
         patience = self._settings.reconnect
         log.warning("%s was lost; trying to get it back for %g s", self.name, patience)
+        self._flow = 0
         deadline = self._clock() + patience
-        pause = FIRST_WAIT
-        while (left := deadline - self._clock()) > 0:
-            if self._wait(min(pause, left)):
+        end = min(deadline, self.until - self._unix_offset)
+        while (left := end - self._clock()) > 0:
+            if self._wait(min(self._pause * (1 + SPREAD * (2 * self._chance() - 1)), left)):
                 return
-            pause = min(2 * pause, LONGEST_WAIT)
-            if self._try_again(max(0.1, min(self._settings.open_timeout, deadline - self._clock()))):
+            self._pause = min(2 * self._pause, LONGEST_WAIT)
+            if self._try_again(max(0.1, min(self._settings.open_timeout, end - self._clock()))):
                 log.info("%s is back", self.name)
                 return
-        raise SourceLostError(f"{self.name} was lost and did not come back within {patience:g} s")
+        if end == deadline:
+            raise SourceLostError(f"{self.name} was lost and did not come back within {patience:g} s")
 
     def _try_again(self, timeout: float) -> bool:
+        """Connect again; it is back once there is a picture, which is the next that is handed out."""
         try:
-            capture = self._connect(timeout)
+            self._capture = self._connect(timeout)
         except UsageError as problem:
             log.debug("not yet: %s", problem)
             return False
-        if not capture.grab():
-            capture.release()
-            return False
-        self._capture = capture
-        if self._closing.is_set():  # closed while connecting, when there was nothing yet to release
-            capture.release()
-        return True
+        self._pending = self._next_picture()
+        if self._pending is None or self._closing.is_set():  # closed while connecting: there was nothing yet to release
+            self._capture.release()
+        return self._pending is not None

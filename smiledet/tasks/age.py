@@ -9,7 +9,7 @@ TASK = Task(
     name="age",
     labels=tuple(str(age) for age in range(OLDEST + 1)),
     colours={},
-    # It does not change while one looks.
+    # It does not change during a video.
     smoothing=1.5,
     hysteresis=1.5,
     numbers=tuple(float(age) for age in range(OLDEST + 1)),

@@ -14,10 +14,10 @@ from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.text import unwrapped
-from smiledet.telemetry.reading import Reading
+from smiledet.telemetry.machine_state import MachineState
 
 INTERVAL = 1.0
-"""Seconds between the service's own looks, if nobody else has asked it for another rhythm."""
+"""Seconds between the service's own readings, unless another program has asked it for another interval."""
 
 
 def import_jtop() -> Any:
@@ -52,7 +52,7 @@ class JetsonStatsReader:
         except Exception as problem:  # JtopException, and what the connection underneath raises
             raise UsageError(f"jetson-stats: {unwrapped(problem)}") from problem
 
-    def read(self) -> Reading:
+    def read(self) -> MachineState:
         """See `Reader.read`.
 
         Raises:
@@ -66,7 +66,7 @@ class JetsonStatsReader:
         if not alive:
             raise SmiledetError("jetson-stats: its service has gone")
         used, total = (_kilobytes(jetson, name) for name in ("used", "tot"))
-        return Reading(
+        return MachineState(
             by="jetson-stats",
             cpu=_field(lambda: fmean(_load(core) for core in jetson.cpu["cpu"] if core["online"] and _counted(core))),
             gpu=_field(lambda: next(iter(jetson.gpu.values()))["status"]["load"]),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from smiledet.platform.files import SystemFiles
 from smiledet.platform.power import read_power
-from smiledet.telemetry.reading import Reading
+from smiledet.telemetry.machine_state import MachineState
 
 GPU_LOADS = ("sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load")
 OTHER_GPU_LOADS = "sys/class/devfreq/*/device/load"
@@ -38,13 +38,13 @@ class KernelReader:
         self._busy = self._whole = 0
         self._cpu()
 
-    def read(self) -> Reading:
+    def read(self) -> MachineState:
         """See `Reader.read`; never fails."""
         used, total = self._memory()
         mode = read_power(self._files).mode
         temperatures, rails = list(self._temperatures()), dict(self._rails())
         whole = next((rails[name] for name in MODULES if name in rails), None)
-        return Reading(
+        return MachineState(
             by="kernel",
             cpu=self._cpu(),
             gpu=self._gpu(),

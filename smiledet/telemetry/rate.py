@@ -11,7 +11,7 @@ class RateMeter:
     """Counts events over a sliding window, so that the rate falls when they stop coming.
 
     Args:
-        window: Seconds looked back.
+        window: Seconds up to now over which events are counted.
         clock: Monotonic seconds; tests bring their own.
     """
 

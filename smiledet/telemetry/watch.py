@@ -1,4 +1,4 @@
-"""The thread that looks at the machine once a second."""
+"""The thread that asks for the machine's state once a second."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.telemetry.jetson_stats import JetsonStatsReader
 from smiledet.telemetry.kernel import KernelReader
-from smiledet.telemetry.reading import Reader, Reading, event_columns, summarise
+from smiledet.telemetry.machine_state import MachineState, Reader, event_columns, summarise
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two readings."""
 
 MOST = 24 * 3600
 """Readings kept for the report: a day of them; after that the oldest half is let go."""
 
 
 class Telemetry:
-    """Looks at the machine in a thread of its own, for as long as the context lasts.
+    """Asks for the machine's state in a thread of its own, for as long as the context lasts.
 
     jetson-stats is asked first; where it is not to be had, or goes away, the kernel's files.
 
     Args:
         first: Makes the preferred reader; tests bring their own, as below.
         second: Makes the one that is always there.
-        interval: Seconds between two looks.
+        interval: Seconds between two readings.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class Telemetry:
         self._first, self._second = first, second
         self._interval = interval
         self._lock = threading.Lock()
-        self._readings: list[Reading] = []
+        self._readings: list[MachineState] = []
         self._stop = threading.Event()
-        self._looked = threading.Event()
+        self._has_one = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
     def __enter__(self) -> Telemetry:
@@ -55,7 +55,7 @@ class Telemetry:
         self._thread.join(1.0)  # a service that hangs is left behind: the thread is a daemon
 
     @property
-    def latest(self) -> Reading | None:
+    def latest(self) -> MachineState | None:
         """The newest reading; None before the first."""
         with self._lock:
             return self._readings[-1] if self._readings else None
@@ -84,7 +84,7 @@ class Telemetry:
         Returns:
             Whether there is one.
         """
-        return self._looked.wait(timeout)
+        return self._has_one.wait(timeout)
 
     def _run(self) -> None:
         reader = self._open()
@@ -108,9 +108,9 @@ class Telemetry:
             log.info("telemetry from the kernel's files: %s", problem)
             return self._second()
 
-    def _keep(self, reading: Reading) -> None:
+    def _keep(self, reading: MachineState) -> None:
         with self._lock:
             self._readings.append(reading)
             if len(self._readings) > MOST:
                 del self._readings[: MOST // 2]
-        self._looked.set()
+        self._has_one.set()

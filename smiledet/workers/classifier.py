@@ -14,7 +14,7 @@ from smiledet.frame import ChipSpec, Frame, Prediction
 from smiledet.tasks.base import Task
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
-from smiledet.workers.track_labels import Reading, TrackLabels
+from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 
 class ClassifierWorker(Worker):
@@ -67,7 +67,7 @@ class ClassifierWorker(Worker):
         batch = chips[0] if len(chips) == 1 else np.concatenate(chips)
         predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, batch))
         self._track_labels.post(
-            Reading(frame.id, face.track, self._task.name, frame.timestamp, prediction)
+            PostedPrediction(frame.id, face.track, self._task.name, frame.timestamp, prediction)
             for (face, _), prediction in zip(faces, predictions, strict=True)
         )
         return predictions

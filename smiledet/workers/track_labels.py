@@ -66,7 +66,7 @@ class LabelSmoother:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Reading:
+class PostedPrediction:
     """What a classifier read from one face of one frame."""
 
     frame: int
@@ -85,11 +85,11 @@ class TrackLabels:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self._tasks = {task.name: task for task in tasks}
-        self._posted: list[Reading] = []
+        self._posted: list[PostedPrediction] = []
         self._lock = threading.Lock()
         self._smoothers: dict[int, dict[str, LabelSmoother]] = {}
 
-    def post(self, readings: Iterable[Reading]) -> None:
+    def post(self, readings: Iterable[PostedPrediction]) -> None:
         """Hand in what was read; any thread."""
         with self._lock:
             self._posted.extend(readings)

@@ -8,7 +8,7 @@ from math import sin
 
 import pytest
 
-from smiledet.drawing.card import Word
+from smiledet.drawing.card import TextLine
 from smiledet.drawing.geometry import Rect
 from smiledet.drawing.layout import FaceLayout, Seat, arrange, expression_zone, lay_out_face
 from smiledet.drawing.style import Style
@@ -40,7 +40,7 @@ def inside(rect: Rect, outer: Rect) -> bool:
     return outer.x <= rect.x and outer.y <= rect.y and rect.right <= outer.right and rect.bottom <= outer.bottom
 
 
-def word_area(word: Word, cap: int) -> Rect:
+def word_area(word: TextLine, cap: int) -> Rect:
     return Rect(word.x, word.baseline - cap, text_width(word.text, cap), cap)
 
 
@@ -63,7 +63,7 @@ def test_everything_lies_inside_the_picture(size, place, reading, tasks) -> None
         assert inside(layout.strip.plate, picture)
         for column in layout.strip.columns:
             assert inside(column.bar, column.track) and inside(column.track, layout.strip.plate)
-            name = Word(column.name, column.name_x, column.baseline)
+            name = TextLine(column.name, column.name_x, column.baseline)
             assert not name.text or inside(word_area(name, layout.style.small_cap), layout.strip.plate)
 
 

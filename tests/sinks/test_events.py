@@ -14,7 +14,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Box, Prediction
 from smiledet.sinks.events import SCHEMA, EventsSink
 from smiledet.tasks.base import Task, get_task
-from smiledet.telemetry.reading import Reading, event_columns
+from smiledet.telemetry.machine_state import MachineState, event_columns
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -276,7 +276,7 @@ def test_rows_to_standard_output_are_json_lines(capsys, frame_of, reading_of):
     print("still open")
 
 
-SEEN = Reading("x", cpu=40.004, gpu=63.5, memory_used=2_500_000, power=4.7, mode="15W")
+SEEN = MachineState("x", cpu=40.004, gpu=63.5, memory_used=2_500_000, power=4.7, mode="15W")
 
 
 @pytest.mark.parametrize("reading", [None, SEEN])

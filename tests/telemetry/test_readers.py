@@ -13,7 +13,7 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.telemetry import jetson_stats
 from smiledet.telemetry.jetson_stats import JetsonStatsReader, import_jtop
 from smiledet.telemetry.kernel import KernelReader
-from smiledet.telemetry.reading import Reading, summarise
+from smiledet.telemetry.machine_state import MachineState, summarise
 
 
 def reader_of(jtop) -> JetsonStatsReader:
@@ -23,7 +23,7 @@ def reader_of(jtop) -> JetsonStatsReader:
 class TestJetsonStats:
     def test_an_orin(self, jtop_of):
         reading = reader_of(jtop_of()).read()
-        assert reading == Reading(
+        assert reading == MachineState(
             by="jetson-stats",
             cpu=30.0,  # of the two cores that are on
             gpu=63.5,
@@ -46,7 +46,7 @@ class TestJetsonStats:
     )
     def test_a_field_that_is_off_is_none_and_no_more(self, missing, fields, jtop_of):
         reading = reader_of(jtop_of(but=(missing,))).read()
-        assert [name for name in Reading.__dataclass_fields__ if getattr(reading, name) is None] == fields
+        assert [name for name in MachineState.__dataclass_fields__ if getattr(reading, name) is None] == fields
 
     def test_a_board_without_nvpmodel(self, jtop_of):
         assert reader_of(jtop_of(but=("nvpmodel",))).read().mode == ""
@@ -190,18 +190,21 @@ class TestKernel:
 
 class TestReadings:
     def test_the_parts_that_there_are(self):
-        assert Reading("x", cpu=41.4, gpu=63.5, temperature=48.2, power=4.21, mode="MAXN").parts == (
+        assert MachineState("x", cpu=41.4, gpu=63.5, temperature=48.2, power=4.21, mode="MAXN").parts == (
             "GPU 64 %",
             "4.2 W",
             "48 C",
             "CPU 41 %",
             "MAXN",
         )
-        assert Reading("x", power=0.0).parts == ("0.0 W",)
-        assert Reading("x").parts == ()
+        assert MachineState("x", power=0.0).parts == ("0.0 W",)
+        assert MachineState("x").parts == ()
 
     def test_a_summary(self):
-        readings = [Reading("x", gpu=10, power=4.0, temperature=40), Reading("x", gpu=30, power=6.0, temperature=39)]
+        readings = [
+            MachineState("x", gpu=10, power=4.0, temperature=40),
+            MachineState("x", gpu=30, power=6.0, temperature=39),
+        ]
         assert summarise(readings, fps=25) == {
             "by": "x",
             "readings": 2,

@@ -8,7 +8,7 @@ import pytest
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.telemetry import watch
-from smiledet.telemetry.reading import Reading
+from smiledet.telemetry.machine_state import MachineState
 from smiledet.telemetry.watch import Telemetry
 
 SHORT = 0.001
@@ -25,7 +25,7 @@ class FakeReader:
         if self.left == 0:
             raise SmiledetError(f"{self.by} has gone")
         self.left = None if self.left is None else self.left - 1
-        return Reading(self.by, cpu=50.0, power=2.0)
+        return MachineState(self.by, cpu=50.0, power=2.0)
 
     def close(self):
         self.closed = True
@@ -49,7 +49,7 @@ def test_the_preferred_reader_is_used_and_closed():
     reader = FakeReader("first")
     with Telemetry(lambda: reader, refuse, SHORT) as telemetry:
         assert telemetry.wait(5)
-        assert telemetry.latest == Reading("first", cpu=50.0, power=2.0)
+        assert telemetry.latest == MachineState("first", cpu=50.0, power=2.0)
         assert telemetry.parts() == ("2.0 W", "CPU 50 %")
     assert reader.closed
     assert telemetry.summary(fps=10)["fps_per_watt"] == 5.0
@@ -85,7 +85,7 @@ def test_readings_do_not_grow_for_ever(monkeypatch):
     monkeypatch.setattr(watch, "MOST", 10)
     telemetry = Telemetry(refuse, refuse)
     for _ in range(100):
-        telemetry._keep(Reading("x"))
+        telemetry._keep(MachineState("x"))
     assert telemetry.summary()["readings"] <= 10
 
 

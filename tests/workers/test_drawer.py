@@ -15,7 +15,7 @@ from smiledet.tasks.smile import TASK
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import drawer as drawer_module
 from smiledet.workers.drawer import STAGE, DrawerWorker, annotation_of
-from smiledet.workers.track_labels import Reading, TrackLabels
+from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 LIMIT = 20.0
 
@@ -41,8 +41,8 @@ class Drawn:
         assert self.worker.join(LIMIT)
 
 
-def smiling(frame: int, track: int) -> Reading:
-    return Reading(frame, track, TASK.name, frame / 30, Prediction.of(TASK.labels, [0.1, 0.9]))
+def smiling(frame: int, track: int) -> PostedPrediction:
+    return PostedPrediction(frame, track, TASK.name, frame / 30, Prediction.of(TASK.labels, [0.1, 0.9]))
 
 
 def test_faces_are_labelled_and_drawn_on_a_copy(aligned_frame: AlignedFrames, ends: Any) -> None:

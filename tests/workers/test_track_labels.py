@@ -11,7 +11,7 @@ import pytest
 
 from smiledet.frame import Box, Face, Prediction
 from smiledet.tasks.base import Task
-from smiledet.workers.track_labels import LabelSmoother, Reading, TrackLabels
+from smiledet.workers.track_labels import LabelSmoother, PostedPrediction, TrackLabels
 
 SMOOTHING, HYSTERESIS = 0.5, 0.1
 
@@ -31,9 +31,9 @@ def face(track: int) -> Face:
     return Face(BOX, 1.0, track, BOX)
 
 
-def reading(frame: int, track: int, yes: float, time: float | None = None) -> Reading:
+def reading(frame: int, track: int, yes: float, time: float | None = None) -> PostedPrediction:
     prediction = Prediction.of(SMILE.labels, [1 - yes, yes])
-    return Reading(frame, track, SMILE.name, frame / 30 if time is None else time, prediction)
+    return PostedPrediction(frame, track, SMILE.name, frame / 30 if time is None else time, prediction)
 
 
 def shown(smoother: LabelSmoother) -> Prediction:
@@ -194,7 +194,7 @@ class TestLabelBoard:
     def test_labels_stand_in_the_order_of_the_tasks(self) -> None:
         track_labels = TrackLabels([MOOD, SMILE])
         track_labels.post([reading(0, 1, 0.9)])
-        track_labels.post([Reading(0, 1, "mood", 0.0, Prediction.of(MOOD.labels, [0.2, 0.3, 0.5]))])
+        track_labels.post([PostedPrediction(0, 1, "mood", 0.0, Prediction.of(MOOD.labels, [0.2, 0.3, 0.5]))])
         (only,) = track_labels.read([face(1)], frame=0)
         assert list(only.predictions) == ["mood", "smile"]
 

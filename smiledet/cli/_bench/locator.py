@@ -17,9 +17,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 STRONG = ("hog", "mtcnn", "mmod")
 """The detectors that are asked for a stronger opinion."""
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be measured before anything is: minutes of work would be lost over the last source."""
     from smiledet.lab.benchmark.locator.measure import references
-    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.runs import clip_pictures, photograph_pictures
 
     for flag in ("frames", "photos", "every"):
         value = getattr(arguments, flag)
@@ -58,9 +61,9 @@ def check(arguments: argparse.Namespace) -> None:
     references(_named(arguments))
     _config(arguments)
     for clip in arguments.clip:
-        next(clip_looks(clip, 1), None)
+        next(clip_pictures(clip, 1), None)
     if arguments.data is not None:
-        next(photograph_looks(arguments.data, 1), None)
+        next(photograph_pictures(arguments.data, 1), None)
 
 
 def _named(arguments: argparse.Namespace) -> list[str]:
@@ -93,18 +96,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from smiledet.lab.benchmark.locator.alarms import alarms_in_all
     from smiledet.lab.benchmark.locator.measure import compare, references
-    from smiledet.lab.benchmark.locator.runs import clip_looks, photograph_looks
+    from smiledet.lab.benchmark.locator.runs import clip_pictures, photograph_pictures
     from smiledet.lab.benchmark.locator.scores import in_all
 
     config = _config(arguments)
     cv2.setNumThreads(1)  # times are of one thread
     strong = references(_named(arguments))
-    sources = [(clip, clip_looks(clip, arguments.frames)) for clip in arguments.clip]
+    sources = [(clip, clip_pictures(clip, arguments.frames)) for clip in arguments.clip]
     if arguments.data is not None:
-        sources.append((arguments.data, photograph_looks(arguments.data, arguments.photos)))
+        sources.append((arguments.data, photograph_pictures(arguments.data, arguments.photos)))
     if not sources:
-        sources.append(("demo", clip_looks("demo", arguments.frames)))
-    compared = [compare(source, looks, strong, arguments.every, config) for source, looks in sources]
+        sources.append(("demo", clip_pictures("demo", arguments.frames)))
+    compared = [compare(source, pictures, strong, arguments.every, config) for source, pictures in sources]
     clips = [each for each in compared if each.source in arguments.clip]
     return {
         "every": arguments.every,
@@ -114,23 +117,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
-    """Tables a source: what was found, what for nothing, and what it cost; and the first two of all clips together."""
-    from smiledet.report import table
-
+def sections(result: dict[str, Any]) -> Iterator[Section]:
+    """Tables a source: faces found, false alarms, and cost; and the first two of all clips together."""
     every = result["every"]
     for each in result["locator"]:
         cuts = f", {each['cuts']} cuts" if each["cuts"] else ""
         asked = "stronger detectors asked on " + ("all" if every == 1 else f"every {_ordinal(every)}")
         title = f"{each['source']}: {each['frames']} pictures{cuts}; {asked}; a face is found at IoU 0.5"
-        yield f"{title}\n{table(HEADER, [_row(row) for row in each['scores']])}"
+        yield title, HEADER, [_row(row) for row in each["scores"]]
         if each["alarms"]:
-            yield table(ALARMS, [_alarms(row) for row in each["alarms"]])
-        yield table(COSTS, [_cost(row) for row in each["costs"]])
+            yield "", ALARMS, [_alarms(row) for row in each["alarms"]]
+        yield "", COSTS, [_cost(row) for row in each["costs"]]
     if len(result["locator"]) > 1 and result["clips"]:
-        yield f"all clips together\n{table(HEADER, [_row(row) for row in result['clips']])}"
+        yield "all clips together", HEADER, [_row(row) for row in result["clips"]]
         if result["clips_alarms"]:
-            yield table(ALARMS, [_alarms(row) for row in result["clips_alarms"]])
+            yield "", ALARMS, [_alarms(row) for row in result["clips_alarms"]]
 
 
 def _ordinal(number: int) -> str:

@@ -6,9 +6,9 @@ first picture.
 
 Nobody has drawn boxes on GENKI-4K or on a clip, so the detectors are each other's reference: a face is there where at
 least two of them agree. Of a photograph that is known to show one face only the best supported counts; where fewer than
-two agree on it, all are asked once more with their credulous settings for labelled photographs. Every such photograph
-counts as one face to be found, agreed on or not. On clips the agreed faces are those to be found, which says something
-only if three detectors or more are compared.
+two agree on it, all are asked once more with their settings for labelled photographs, which report fainter faces. Each
+such photograph counts as one face to be found, agreed on or not. On clips the agreed faces are those to be found, which
+says something only if three detectors or more are compared.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Comparison:
     """Every detector on one set of pictures.
 
     Attributes:
-        source: What was looked at.
+        source: What was searched.
         pictures: How many pictures of it.
         agreed: Faces that at least two detectors agree on.
         reference: What counts as a face, in words.
@@ -171,7 +171,7 @@ def compare(
     if not pictures:
         raise UsageError(f"{source}: no pictures to measure detectors on")
     detectors = {name: detector_kind(name).scanning(None) for name in names}
-    credulous = _Credulous(names)
+    labelled = _LabelledSettings(names)
     for detector in detectors.values():
         search(detector, pictures[0])  # the first search sets buffers up
     taken: dict[str, list[float]] = {name: [] for name in names}
@@ -184,14 +184,14 @@ def compare(
             taken[name].append(1000 * (time.perf_counter() - start))
         faces = agreed_faces({name: [each.box for each in some] for name, some in found.items()})
         if one_face:
-            faces = (faces or agreed_faces(credulous.ask(grey)))[:1]
+            faces = (faces or agreed_faces(labelled.ask(grey)))[:1]
         seen.append(Seen(grey, found, tuple(faces), 1 if one_face else len(faces)))
     telling = one_face or len(names) >= ENOUGH
     rows = tuple(judge(name, seen, statistics.median(taken[name]), telling) for name in names)
     return Comparison(source, len(seen), sum(len(each.faces) for each in seen), _words(one_face), rows), seen
 
 
-class _Credulous:
+class _LabelledSettings:
     """The detectors' settings for labelled photographs, made when they are first asked for."""
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ from smiledet.frame import Box, GreyImage
 from smiledet.lab.benchmark.detectors.measure import search
 from smiledet.lab.benchmark.locator.alarms import Alarms, AlarmTally
 from smiledet.lab.benchmark.locator.reference_detectors import ReferenceDetectors
-from smiledet.lab.benchmark.locator.runs import EVERY_FRAME, LIVE, SCAN, Cost, Look, Runner, cost
+from smiledet.lab.benchmark.locator.runs import EVERY_FRAME, LIVE, SCAN, Cost, Runner, TimedPicture, cost
 from smiledet.lab.benchmark.locator.scores import Score, Tally, matched, without_doubles
 from smiledet.lab.progress import progress
 
@@ -46,7 +46,7 @@ class Comparison:
     """The locator on one clip, or one set of photographs.
 
     Attributes:
-        source: What was looked at.
+        source: What faces were located in.
         frames: How many pictures of it.
         cuts: Hard cuts between them that the locator's own watch saw; 0 for photographs.
         scores: A row a searcher and reference.
@@ -72,13 +72,13 @@ def references(names: Sequence[str]) -> dict[str, FaceDetector]:
 
 
 def compare(
-    source: str, looks: Iterable[Look], strong: Mapping[str, FaceDetector], every: int, config: Config
+    source: str, pictures: Iterable[TimedPicture], strong: Mapping[str, FaceDetector], every: int, config: Config
 ) -> Comparison:
     """Run the locator, the full scan and the references over the same pictures, in turn on each.
 
     Args:
         source: What the pictures are of, for the progress bar and the report.
-        looks: The pictures.
+        pictures: The pictures.
         strong: The stronger references, by name.
         every: They are asked on every so-many-th picture.
         config: The detector, and the settings of locator and tracker.
@@ -93,38 +93,38 @@ def compare(
         Runner(name, create_locator(kind, tuning, FaceTracker(config.tracker), config.locator))
         for name in (EVERY_FRAME, LIVE)
     ]
-    board, watch, cuts, spent = _Board(tuple(strong)), CutDetector(), 0, []
+    rows, cut_detector, cuts, spent = _Scores(tuple(strong)), CutDetector(), 0, []
     quick = ReferenceDetectors([strong[name] for name in strong if name not in SLOW])
     everybody = ReferenceDetectors(list(strong.values()))
     tallies = {name: AlarmTally(name, quick) for name in (EVERY_FRAME, LIVE, SCAN)}
     share = config.locator.min_face * scanner.needs.min_face
-    for number, look in enumerate(progress(looks, f"locating in {source}")):
-        cut = look.cut or watch.is_cut(look.grey)
-        cuts += cut and not look.cut
+    for number, picture in enumerate(progress(pictures, f"locating in {source}")):
+        cut = picture.cut or cut_detector.is_cut(picture.grey)
+        cuts += cut and not picture.cut
         for runner in runners:
-            runner.look(look)
+            runner.locate(picture)
         start = time.thread_time()
-        scanned = distinct(scan(scanner, look.grey, smallest_face(look.grey, share, scanner.needs)))
+        scanned = distinct(scan(scanner, picture.grey, smallest_face(picture.grey, share, scanner.needs)))
         spent.append(time.thread_time() - start)
         faces = {SCAN: [each.box for each in scanned]}
         if number % every == 0:
-            seen_by = {name: search(detector, look.grey, at_leisure=True) for name, detector in strong.items()}
+            seen_by = {name: search(detector, picture.grey, at_leisure=True) for name, detector in strong.items()}
             faces |= {name: [each.box for each in found] for name, found in seen_by.items()}
             if any(name in SLOW for name in strong):
                 seen = [box for name in strong for box in faces[name]]
-                faces[JUDGED_BY_ALL] = _judged(everybody, look.grey, faces[SCAN], runners, seen)
+                faces[JUDGED_BY_ALL] = _judged(everybody, picture.grey, faces[SCAN], runners, seen)
         if quick.available:
-            faces[FACES] = judged = _judged(quick, look.grey, faces[SCAN], runners)
+            faces[FACES] = judged = _judged(quick, picture.grey, faces[SCAN], runners)
             faces[SCANNED_FACES] = [box for box in judged if box in set(faces[SCAN])]
             for runner in runners:
-                tallies[runner.searcher].add(look.grey, [(each.track, each.box) for each in runner.faces or ()])
-            tallies[SCAN].add_untracked(look.grey, faces[SCAN], look.time, cut)
-        board.add(runners, faces, look.time, cut)
+                tallies[runner.searcher].add(picture.grey, [(each.track, each.box) for each in runner.faces or ()])
+            tallies[SCAN].add_untracked(picture.grey, faces[SCAN], picture.time, cut)
+        rows.add(runners, faces, picture.time, cut)
     if not spent:
         raise UsageError(f"{source}: no pictures to locate faces in")
     costs = [cost(runner.searcher, runner.taken, spent) for runner in runners]
     alarms = tuple(tally.alarms for tally in tallies.values()) if quick.available else ()
-    return Comparison(source, len(spent), cuts, board.scores, (*costs, cost(SCAN, spent, spent)), alarms)
+    return Comparison(source, len(spent), cuts, rows.scores, (*costs, cost(SCAN, spent, spent)), alarms)
 
 
 def _judged(
@@ -141,7 +141,7 @@ def _judged(
     return references.faces(grey, without_doubles(agreed), (*scanned, *located))
 
 
-class _Board:
+class _Scores:
     """Every searcher's score against every reference.
 
     The stronger references are taken together too, and with the full scan: what any of them sees is no false alarm.

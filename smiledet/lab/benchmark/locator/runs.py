@@ -24,7 +24,7 @@ EVERY_FRAME, LIVE = "every frame", "live"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TimedPicture:
     """One picture to locate faces in.
 
     Attributes:
@@ -44,7 +44,7 @@ class Cost:
 
     Attributes:
         searcher: `every frame`, `live`, or `full scan`.
-        frames: Frames that it looked at.
+        frames: Frames that it located faces in.
         milliseconds: Median a frame.
         mean_ms: Mean a frame.
         slow_ms: The 95th percentile.
@@ -61,7 +61,7 @@ class Cost:
     scans: float
 
 
-def clip_looks(spec: str, max_frames: int | None) -> Iterator[Look]:
+def clip_pictures(spec: str, max_frames: int | None) -> Iterator[TimedPicture]:
     """A clip's pictures, one after the other.
 
     Args:
@@ -76,18 +76,18 @@ def clip_looks(spec: str, max_frames: int | None) -> Iterator[Look]:
             raise UsageError(f"--clip {spec}: a live source shows nothing twice; expected a clip, a folder or demo")
         number = 0
         while (max_frames is None or number < max_frames) and (picture := source.read()) is not None:
-            yield Look(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), picture.timestamp, picture.independent)
+            yield TimedPicture(cv2.cvtColor(picture.image, cv2.COLOR_BGR2GRAY), picture.timestamp, picture.independent)
             number += 1
 
 
-def photograph_looks(data: str, count: int) -> Iterator[Look]:
+def photograph_pictures(data: str, count: int) -> Iterator[TimedPicture]:
     """Photographs of a data set, evenly spread over it, each on its own.
 
     Raises:
         UsageError: See `smiledet.lab.benchmark.detectors.measure.read_photographs`.
     """
     for number, grey in enumerate(read_photographs(data, count)):
-        yield Look(grey, float(number), True)
+        yield TimedPicture(grey, float(number), True)
 
 
 class Runner:
@@ -100,17 +100,17 @@ class Runner:
         self._locator = locator
         self._free = float("-inf")
 
-    def look(self, look: Look) -> None:
+    def locate(self, picture: TimedPicture) -> None:
         """Locate, unless it runs live and is still busy when the picture comes; `faces` is None then."""
-        live = self.searcher == LIVE and not look.cut
+        live = self.searcher == LIVE and not picture.cut
         self.faces = None
-        if live and look.time < self._free:
+        if live and picture.time < self._free:
             return
         start = time.thread_time()
-        self.faces = self._locator.locate(look.grey, look.time, look.cut)
+        self.faces = self._locator.locate(picture.grey, picture.time, picture.cut)
         spent = time.thread_time() - start
         self.taken.append(spent)
-        self._free = look.time + spent
+        self._free = picture.time + spent
 
 
 def cost(searcher: str, taken: Sequence[float], scans: Sequence[float]) -> Cost:
@@ -118,7 +118,7 @@ def cost(searcher: str, taken: Sequence[float], scans: Sequence[float]) -> Cost:
 
     Args:
         searcher: See `Cost`.
-        taken: Its seconds on each frame that it looked at.
+        taken: Its seconds on each frame that it located faces in.
         scans: The full scan's seconds on each frame.
     """
     median, mean = statistics.median(taken), statistics.fmean(taken)

@@ -34,7 +34,7 @@ class PipelineRun:
         core_percent: Processor time from the first frame to the end, in percent of one core.
         start_up_cpu_s: Processor time before the first frame.
         memory_mb: Peak resident set.
-        telemetry: Load, temperature and power meanwhile, where they were watched; see `smiledet.telemetry.reading`.
+        telemetry: Load, temperature and power meanwhile, where they were watched: what `summarise` makes of them.
     """
 
     source: str

@@ -21,11 +21,11 @@ from smiledet.lab.benchmark.locator.runs import (
     EVERY_FRAME,
     LIVE,
     SCAN,
-    Look,
     Runner,
-    clip_looks,
+    TimedPicture,
+    clip_pictures,
     cost,
-    photograph_looks,
+    photograph_pictures,
 )
 from smiledet.lab.benchmark.locator.scores import Score, Tally, in_all, matched, without_doubles
 from smiledet.sources.demo import face_box, poses, scene
@@ -147,7 +147,7 @@ def test_live_drops_what_comes_while_it_is_busy(searcher: str, expected: int, mo
     runner = Runner(searcher, Slow(clock, 0.09))  # type: ignore[arg-type]
     seen = []
     for number in range(6):
-        runner.look(Look(np.zeros((9, 9), np.uint8), number / 30, cut=False))
+        runner.locate(TimedPicture(np.zeros((9, 9), np.uint8), number / 30, cut=False))
         seen.append(runner.faces is not None)
     assert sum(seen) == len(runner.taken) == expected
     assert seen[0]
@@ -184,13 +184,13 @@ def test_hog_is_shown_a_face_as_it_likes_it(side: int) -> None:
     assert not hog.is_face(np.asarray(grey), replace(face, x=face.x + 1.2 * side, y=0))
 
 
-def demo_looks(count: int) -> Iterator[Look]:
+def demo_pictures(count: int) -> Iterator[TimedPicture]:
     for number in range(count):
-        yield Look(np.asarray(cv2.cvtColor(scene(number), cv2.COLOR_BGR2GRAY)), number / 30, cut=False)
+        yield TimedPicture(np.asarray(cv2.cvtColor(scene(number), cv2.COLOR_BGR2GRAY)), number / 30, cut=False)
 
 
 def test_the_demo_from_end_to_end() -> None:
-    comparison = compare("demo", demo_looks(6), references(["hog"]), 3, Config())
+    comparison = compare("demo", demo_pictures(6), references(["hog"]), 3, Config())
     rows = {(row.searcher, row.reference): row for row in comparison.scores}
     assert set(rows) == {
         *((searcher, name) for searcher in (EVERY_FRAME, LIVE) for name in (SCAN, SCANNED_FACES, FACES, "hog")),
@@ -225,29 +225,29 @@ class Patient(FaceDetector):
 
 def test_a_reference_is_shown_the_picture_as_large_as_the_smallest_wanted_face_asks_for() -> None:
     patient = Patient()
-    compare("demo", demo_looks(1), {"patient": patient}, 1, Config())
+    compare("demo", demo_pictures(1), {"patient": patient}, 1, Config())
     assert max(patient.heights) == pytest.approx(480 * 80 / (480 * 0.11), abs=5)
 
 
 def test_without_stronger_detectors_the_scan_is_the_only_reference() -> None:
-    comparison = compare("demo", demo_looks(2), {}, 1, Config())
+    comparison = compare("demo", demo_pictures(2), {}, 1, Config())
     assert {row.reference for row in comparison.scores} == {SCAN}
     assert comparison.alarms == ()
 
 
 def test_a_slow_judge_is_asked_on_every_so_many_th_picture_only() -> None:
     blind = {"hog": Stubborn(0), "mmod": Stubborn(0)}
-    rows = {(row.searcher, row.reference): row for row in compare("demo", demo_looks(4), blind, 2, Config()).scores}
+    rows = {(row.searcher, row.reference): row for row in compare("demo", demo_pictures(4), blind, 2, Config()).scores}
     assert rows[EVERY_FRAME, FACES].frames == 4 and rows[EVERY_FRAME, JUDGED_BY_ALL].frames == 2
     assert rows[EVERY_FRAME, JUDGED_BY_ALL].recall == 1.0  # the scan agrees
-    alone = compare("demo", demo_looks(4), {"mmod": Stubborn(0)}, 2, Config())
+    alone = compare("demo", demo_pictures(4), {"mmod": Stubborn(0)}, 2, Config())
     assert {row.reference for row in alone.scores if row.frames == 4} == {SCAN}
 
 
 def test_photographs_are_scenes_of_their_own() -> None:
     """The same face, in pictures that have nothing to do with each other, each judged at once."""
-    looks = [replace(look, cut=True) for look in demo_looks(2)]
-    comparison = compare("photographs", looks, {}, 1, Config())
+    pictures = [replace(picture, cut=True) for picture in demo_pictures(2)]
+    comparison = compare("photographs", pictures, {}, 1, Config())
     (row,) = [row for row in comparison.scores if row.searcher == EVERY_FRAME]
     assert (row.recall, row.breaks, comparison.cuts) == (1.0, 0, 0)
 
@@ -256,10 +256,10 @@ def test_what_cannot_be_compared() -> None:
     with pytest.raises(UsageError, match="nothing: no pictures"):
         compare("nothing", [], {}, 1, Config())
     with pytest.raises(UsageError, match=r"'nowhere\.mp4'"):
-        list(clip_looks("nowhere.mp4", None))
+        list(clip_pictures("nowhere.mp4", None))
     with pytest.raises(UsageError, match="LAYOUT:PATH"):
-        list(photograph_looks("nowhere", 5))
+        list(photograph_pictures("nowhere", 5))
 
 
 def test_as_many_frames_as_asked_for() -> None:
-    assert [round(look.time, 3) for look in clip_looks("demo", 2)] == [0.0, 0.033]
+    assert [round(picture.time, 3) for picture in clip_pictures("demo", 2)] == [0.0, 0.033]

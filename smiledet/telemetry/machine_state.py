@@ -1,4 +1,4 @@
-"""What one look at the machine gives, and what many of them come to."""
+"""Load, memory, temperature and power of the machine at one moment, and what many of them come to."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One look at the machine; None is what could not be read.
+class MachineState:
+    """The machine at one moment; None is what could not be read.
 
     Attributes:
         by: Who told it: 'jetson-stats' or 'kernel'.
@@ -45,13 +45,13 @@ class Reading:
         return tuple(part for part in parts if part)
 
 
-def event_columns(reading: Reading | None) -> dict[str, float | str | None]:
+def event_columns(reading: MachineState | None) -> dict[str, float | str | None]:
     """What a line of events says of the machine: the names are those of `summarise`, None is what is not known.
 
-    >>> event_columns(Reading("kernel", power=4.706))["power_w"], event_columns(None)["cpu_percent"]
+    >>> event_columns(MachineState("kernel", power=4.706))["power_w"], event_columns(None)["cpu_percent"]
     (4.71, None)
     """
-    seen = reading or Reading("")
+    seen = reading or MachineState("")
     used = None if seen.memory_used is None else seen.memory_used / 1e6
     figures = {
         "cpu_percent": seen.cpu,
@@ -67,8 +67,8 @@ def event_columns(reading: Reading | None) -> dict[str, float | str | None]:
 class Reader(Protocol):
     """Something that can be asked for readings; used by one thread."""
 
-    def read(self) -> Reading:
-        """Look.
+    def read(self) -> MachineState:
+        """The machine now.
 
         Raises:
             SmiledetError: It can no longer be asked.
@@ -78,7 +78,7 @@ class Reader(Protocol):
         """Let go of what it is asked through."""
 
 
-def summarise(readings: Sequence[Reading], fps: float = 0.0) -> dict[str, Any]:
+def summarise(readings: Sequence[MachineState], fps: float = 0.0) -> dict[str, Any]:
     """A run's readings as figures for its report.
 
     Args:
@@ -110,6 +110,6 @@ def _part(form: str, value: float | None) -> str:
     return "" if value is None else form.format(value)
 
 
-def _over(readings: Sequence[Reading], name: str, function: Callable[[list[float]], float]) -> float | None:
+def _over(readings: Sequence[MachineState], name: str, function: Callable[[list[float]], float]) -> float | None:
     values = [value for reading in readings if (value := getattr(reading, name)) is not None]
     return round(function(values), 2) if values else None
