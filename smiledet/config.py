@@ -21,7 +21,11 @@ from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_index import bring_tasks, bring_tasks_beside
+<<<<<<< HEAD
 from smiledet.photographs.best_shot import ShotWeights
+=======
+from smiledet.rules.settings import RuleSettings
+>>>>>>> main
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
@@ -117,6 +121,7 @@ class Config:
         engine: What runs the networks.
         task: Model and smoothing by task.
         worker: Number of threads, priority and maximum rate by stage.
+        rule: What is done when something is seen; `--on` takes the place of those of the files.
         faults: What happens when a stage fails.
         buffer: The shared ring.
         why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
@@ -137,6 +142,7 @@ class Config:
     engine: EngineSettings = field(default_factory=EngineSettings)
     task: Mapping[str, TaskSettings] = field(default_factory=dict)
     worker: Mapping[str, WorkerSettings] = field(default_factory=dict)
+    rule: tuple[RuleSettings, ...] = ()
     faults: FaultPolicy = field(default_factory=FaultPolicy)
     buffer: BufferSettings = field(default_factory=BufferSettings)
     why: Mapping[str, str] = field(default_factory=dict)
