@@ -60,6 +60,8 @@ class TaskSettings:
         smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
         hysteresis: Lead that another label needs before it is shown, 0 to 1, or of a number how far it must have moved;
             None for the task's own.
+        unsure_below: Lead of the first label over the next, 0 to 1, below which the answer is `unsure`; 0 never says
+            so, None is the task's own.
     """
 
     model: str = ""
@@ -67,6 +69,7 @@ class TaskSettings:
     colours: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     smoothing: float | None = field(default=None, metadata=between(0, 60))
     hysteresis: float | None = field(default=None, metadata=between(0, 100))
+    unsure_below: float | None = field(default=None, metadata=between(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
