@@ -21,11 +21,8 @@ from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_index import bring_tasks, bring_tasks_beside
-<<<<<<< HEAD
 from smiledet.photographs.best_shot import ShotWeights
-=======
 from smiledet.rules.settings import RuleSettings
->>>>>>> main
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
