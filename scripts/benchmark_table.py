@@ -33,13 +33,9 @@ def as_markdown(name: str, kept: Mapping[str, Any], path: Path, brief: bool) -> 
 
 
 def _parts(module: ModuleType, kept: Mapping[str, Any], brief: bool) -> Iterator[str]:
-    """As Markdown where the target gives its cells, else as the terminal shows them."""
-    if not hasattr(module, "sections"):
-        yield from (f"```\n{text}\n```" for text in module.tables(kept))
-        return
     sections = module.brief if brief and hasattr(module, "brief") else module.sections
     for title, header, rows in sections(kept):
-        yield f"**{title}**\n\n{markdown(header, rows)}"
+        yield f"**{title}**\n\n{markdown(header, rows)}" if title else markdown(header, rows)
     if hasattr(module, "remarks"):
         yield from module.remarks(kept)
 

@@ -2,9 +2,9 @@
 
     python scripts/train_all.py [--quick] [options of smiledet train]
 
-Landmarks first, since the classifiers learn from chips that they align, and the network that proposes faces; teachers
-before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few photographs, into
-folders that are thrown away.
+Landmarks first, since the classifiers learn from chips that they align, and the networks that propose and find faces;
+teachers before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few
+photographs, into folders that are thrown away.
 """
 
 import sys
@@ -46,7 +46,7 @@ def task_of(recipe: Path) -> str:
 def train_all(arguments: list[str]) -> int:
     """Run `smiledet train` for each recipe; stops at the first that fails."""
     folder = configs_folder() / "train"
-    commands = [[task, "--recipe", str(folder / f"{task}.toml")] for task in ("landmarks", "proposals")]
+    commands = [[task, "--recipe", str(folder / f"{task}.toml")] for task in ("landmarks", "proposals", "detector")]
     commands += [[task_of(recipe), "--recipe", str(recipe)] for recipe in in_order(list(folder.glob("*-*.toml")))]
     with tempfile.TemporaryDirectory() as thrown_away:
         for number, command in enumerate(commands):

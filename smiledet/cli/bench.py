@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -112,12 +113,22 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     print(about["machine"])
     for name, module in modules.items():
-        for text in module.tables(measured[name]):
+        for text in as_text(module, measured[name]):
             print()
             print(text)
     if drawn:
         print(f"\nplots: {', '.join(map(str, drawn))}")
     return 0
+
+
+def as_text(module: ModuleType, result: dict[str, Any]) -> Iterator[str]:
+    """A target's tables for the terminal, then the sentences that belong to them."""
+    from smiledet.report import table
+
+    for title, header, rows in module.sections(result):
+        yield f"{title}\n{table(header, rows)}".lstrip("\n")
+    if hasattr(module, "remarks") and (remarks := "\n".join(module.remarks(result))):
+        yield remarks
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:

@@ -1,8 +1,8 @@
 """Train a model from its recipe and put it into a models folder.
 
 TASK is one of the classification tasks (smile, emotion, gender, age), a task of your own,
-landmarks, or proposals (the network that tells the locator where to look). A task of your own
-needs photographs in a folder a label.
+landmarks, detector (the network that finds faces), or proposals (the network that tells the
+locator where to look). A task of your own needs photographs in a folder a label.
 
 The model is written to ./smiledet-models unless --models names another folder; give that folder
 to `smiledet run`, `images`, `evaluate` and the others with --models. A run that was interrupted
@@ -37,7 +37,9 @@ OWN_MODELS = Path("smiledet-models")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("task", metavar="TASK", help="smile, emotion, a name of your own …, landmarks, proposals")
+    parser.add_argument(
+        "task", metavar="TASK", help="smile, emotion, a name of your own …, landmarks, detector, proposals"
+    )
     parser.add_argument(
         "--recipe",
         metavar="NAME|FILE",
@@ -84,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         _train_landmarks(arguments, models)
     elif arguments.task == "proposals":
         _train_proposals(arguments, models)
+    elif arguments.task == "detector":
+        _train_detector(arguments, models)
     else:
         _train_classifier(arguments, models)
     return 0
@@ -137,6 +141,34 @@ def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
 
     models.mkdir(parents=True, exist_ok=True)
     model = ship_proposals(pictures, held_out, recipe, models)
+    print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
+
+
+def _train_detector(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.lab.backend import prepare
+    from smiledet.lab.training.detector.store import kept_pictures
+    from smiledet.lab.training.fingerprint import check_run, take_fingerprint
+    from smiledet.lab.training.recipe import DetectorRecipe, quick_detector
+    from smiledet.schema import read_dataclass
+    from smiledet.system.resources import configs_folder
+
+    path = Path(arguments.recipe) if arguments.recipe else configs_folder() / "train" / "detector.toml"
+    recipe = read_dataclass(DetectorRecipe, path)
+    if arguments.quick:
+        recipe = quick_detector(recipe)
+    if arguments.epochs is not None:
+        recipe = replace(recipe, epochs=arguments.epochs)
+    prepare()
+    from smiledet.lab.training.detector.ship import ship_detector
+    from smiledet.lab.training.detector.train import train_detector
+
+    output = arguments.output or Path("runs") / f"detector-{recipe.name}"
+    check_run(output, take_fingerprint(recipe, (), ()), arguments.fresh)
+    learnt, held_out = kept_pictures(output, arguments.data_folder, recipe)
+    network = train_detector(learnt, recipe, output)
+    models.mkdir(parents=True, exist_ok=True)
+    model = ship_detector(network, recipe, held_out, models)
+    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 

@@ -66,6 +66,8 @@ def create_source(
             if source.live and (rate or loop):
                 flag = "loop" if loop else "rate"
                 raise SourceError(f"--{flag} is for files and the demo; {redact_address(chosen)} comes as it comes")
+            if loop and not source.repeatable:
+                raise SourceError(f"--loop: {source.description} can be read only once")
             source = Looped(source) if loop else source
             return Paced(source, rate=rate) if realtime and not source.live else source
     raise SourceError(

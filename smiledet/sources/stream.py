@@ -1,35 +1,51 @@
-"""Network streams through FFmpeg: RTSP, RTMP, and HTTP, MJPEG cameras among them."""
+"""Network streams through FFmpeg: RTSP, RTMP, and HTTP, MJPEG cameras, clips and snapshots among them."""
 
 from __future__ import annotations
 
+import logging
+import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
 from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
-from smiledet.sources.base import LONGEST_CLIP, Picture, SourceSettings
-from smiledet.sources.capture import Capture, GuardedCapture
+from smiledet.frame import Image
+from smiledet.sources.base import Picture, SourceSettings
+from smiledet.sources.capture import GuardedCapture
+from smiledet.sources.decoder import Decoder
 from smiledet.sources.live import LiveSource
-from smiledet.system.redaction import redact_address
+from smiledet.sources.timeline import USUAL_STEP, Timeline
+from smiledet.system.redaction import redact
 
+log = logging.getLogger(__name__)
 
-def open_ffmpeg(address: str, options: Sequence[int]) -> Capture:
-    """A capture of a file or address with OpenCV's open parameters, open or not."""
-    capture: Capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, list(options))
-    return capture
+SNAPSHOTS = 5.0
+"""Times a second that a snapshot address is asked where nobody says."""
+
+TOLERANCE = 0.05
+"""Share of a clip that may be missing at its end, and at least a second, for it to count as played to the end."""
+
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "rtsp": {"rtsp_transport": "tcp"},
+    "rtsps": {"rtsp_transport": "tcp"},
+}
+"""FFmpeg's options by protocol. Over UDP a lost packet is half a grey picture."""
 
 
 class StreamSource(LiveSource):
-    """A stream; a finite clip at an HTTP address is played at its own pace and ends.
+    """A stream. A clip at an HTTP address is played at its own pace and ends; a snapshot address is asked repeatedly.
+
+    What a clip is, its container tells: one that knows its length in seconds or bytes, or is of a kind that cameras do
+    not send. It ends where it says itself, not at a number of pictures; where the connection broke it is opened again,
+    and what was shown already is passed over.
 
     Args:
         address: rtsp://, rtsps://, rtmp://, http:// or https://.
-        settings: Time limits.
-        open_capture: Opens an address with OpenCV's open parameters; tests bring their own.
+        settings: Time limits; `fps` is how often a snapshot address is asked.
+        open_decoder: Opens an address; the arguments are those of `Decoder`. Tests bring their own.
         others: The clocks of `LiveSource`.
     """
 
@@ -39,13 +55,17 @@ class StreamSource(LiveSource):
         self,
         address: str,
         settings: SourceSettings,
-        open_capture: Callable[[str, Sequence[int]], Capture] = open_ffmpeg,
+        open_decoder: Callable[..., Decoder] = Decoder,
         **others: Any,
     ) -> None:
-        super().__init__(f"stream {redact_address(address)}", settings, **others)
+        super().__init__(f"stream {redact(address)}", settings, **others)
         self._address = address
-        self._open_capture = open_capture
-        self._taken = 0
+        self._open_decoder = open_decoder
+        self._decoder: Decoder | None = None
+        self._first: tuple[Image, float] | None = None
+        self._timeline = Timeline()
+        self._asked = -math.inf
+        self._shown = self._reached = -math.inf  # of a clip, in seconds: before this connection, and until now
         self._began: float | None = None
 
     @classmethod
@@ -58,44 +78,101 @@ class StreamSource(LiveSource):
     def from_spec(cls, spec: str, settings: SourceSettings) -> Self:
         return cls(spec, settings)
 
+    @override
+    def open(self) -> None:
+        self._reached, self._began, self._first = -math.inf, None, None
+        super().open()
+
     def _connect(self, timeout: float) -> GuardedCapture:
-        options = [
-            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(timeout * 1000)),
-            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._settings.read_timeout * 1000)),
-            # Each further decoding thread holds back one more picture: half a second at 16.
-            *(cv2.CAP_PROP_N_THREADS, 1),
-        ]
-        capture = GuardedCapture(self._open_capture(self._address, options))
-        if not capture.is_open():
-            capture.release()
+        self._asked = self._clock()
+        options = OPTIONS.get(self._address.partition(":")[0].lower(), {})
+        try:
+            decoder = self._open_decoder(self._address, options, (timeout, self._settings.read_timeout), live=True)
+        except SourceError as problem:
             raise SourceError(
-                f"{self.name} does not open within {timeout:g} s; is the address right, and does it send video?"
-            )
-        self._taken = 0
+                f"{self.name} does not open within {timeout:g} s: {problem}; "
+                "is the address right, and does it send video?"
+            ) from problem
+        self._decoder = decoder
+        self._shown = self._reached
         self._began = None
-        count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.length = round(count) if 0 < count < LONGEST_CLIP else None
-        return capture
+        rate, count = (decoder.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
+        self._timeline = Timeline(1 / rate if rate > 0 else USUAL_STEP)
+        self.length = round(count) if decoder.finite and not decoder.still and count >= 1 else None
+        return GuardedCapture(decoder)
 
+    @override
+    def _prove(self, capture: GuardedCapture) -> Image | None:
+        image = super()._prove(capture)
+        if image is not None and self._plays_clip:
+            self._first = image, capture.get(cv2.CAP_PROP_POS_MSEC) / 1000  # nothing of a clip is passed over
+        return image
+
+    @override
+    def _describe(self, capture: GuardedCapture) -> None:
+        if self._decoder is not None and self._decoder.still:
+            self.fps = self._settings.fps or SNAPSHOTS
+            self.description += " snapshots"
+
+    @property
+    def _plays_clip(self) -> bool:
+        return self._decoder is not None and self._decoder.finite and not self._decoder.still
+
+    @override
     def _next_picture(self) -> Picture | None:
+        if self._plays_clip:
+            return self._next_of_clip()
         picture = super()._next_picture()
-        if picture is None or self._capture is None:
-            return picture
-        self._taken += 1
-        return picture if self.length is None else self._at_its_time(picture, self._capture)
+        if picture is None and self._decoder is not None and self._decoder.still and self._decoder.ended:
+            return self._next_snapshot()
+        return picture
 
-    def _at_its_time(self, picture: Picture, capture: GuardedCapture) -> Picture:
-        """Hold back a picture of a clip, which arrives as fast as the network carries it, until it is due."""
-        position = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    def _next_snapshot(self) -> Picture | None:
+        """Ask the address once more, when it is time."""
+        early = self._asked + 1 / self.fps - self._clock()
+        if (early > 0 and self._wait(early)) or self._capture is None:
+            return None
+        self._capture.release()
+        try:
+            self._capture = self._connect(self._settings.open_timeout)
+        except SourceError as problem:
+            log.debug("%s", problem)
+            return None
+        return super()._next_picture()
+
+    def _next_of_clip(self) -> Picture | None:
+        """The next picture that was not shown yet, when it is due: a clip arrives as fast as the network carries it."""
+        while True:
+            found, self._first = self._first, None
+            if found is None:
+                picture = super()._next_picture()
+                if picture is None or self._capture is None:
+                    return None
+                found = picture.image, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            image, position = found
+            position = self._timeline.place(position)
+            if position > self._shown:
+                break
+        self._reached = position
         if self._began is None:
             self._began = self._clock() - position
         early = self._began + position - self._clock()
         if early > 0:
             self._wait(early)
-        return replace(picture, timestamp=self._clock() + self._unix_offset)
+        return Picture(image, self._time())
 
+    @override
     def _is_over(self) -> bool:
-        return self.length is not None and self._taken >= 0.95 * self.length - 2
+        decoder = self._decoder
+        if decoder is None or not self._plays_clip:
+            return False
+        if decoder.duration is not None:
+            if decoder.duration - decoder.reached <= max(1.0, TOLERANCE * decoder.duration):
+                return True
+        elif decoder.ended or not (decoder.measured or decoder.silent):
+            return True  # of unknown length a closed connection is the only end that there is
+        # Cut short, unless a further connection brought nothing new: then there is no more.
+        return decoder.ended and self._reached == self._shown
 
 
 SOURCE = StreamSource

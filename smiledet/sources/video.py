@@ -1,9 +1,11 @@
-"""Video files through FFmpeg."""
+"""Video files, and clips that come through a pipe."""
 
 from __future__ import annotations
 
 import logging
 import os
+import stat
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,44 +13,52 @@ from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
-from smiledet.sources.base import LONGEST_CLIP, USUAL_FPS, NamedSource, Picture, SourceSettings
+from smiledet.sources.base import NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
+from smiledet.sources.decoder import Decoder
 from smiledet.sources.images import is_image_name
-from smiledet.system.opencv import file_name
+from smiledet.sources.timeline import Timeline
+from smiledet.system.text import printable
 
 log = logging.getLogger(__name__)
 
-SMALL = 600_000
-"""Pixels of pictures up to which one thread decodes. It reads them several times faster than the stages do; each thread
-more holds back pictures of its own, 5 MB of 854x480, and hands every one over, which costs an eighth more."""
+STANDARD_INPUT = "-"
+
+USUAL_FPS = 25.0
+"""Pictures a second where a file does not say."""
+
+TOLERANCE = 0.05
+"""Share of a clip, and at least half a second, by which it may end before its container says: many only estimate."""
 
 
 class VideoSource(NamedSource):
-    """A video file, turned upright as its metadata ask.
+    """A video file, a named pipe or standard input; pictures are shown as they are meant to be seen, see `Decoder`.
 
-    `length` is what the file promises; a damaged one ends before that.
+    `length` is an estimate where pictures come at a variable rate. A clip that breaks off ends there, with a warning.
 
     Args:
-        path: The file.
+        path: The file; `-` is standard input.
     """
 
-    forms = "a video file"
+    forms = "a video file, or - for a clip on standard input"
     rank = 100  # whatever file nobody else wants
     live = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.description = f"video {path}"
+        self._name = "standard input" if str(path) == STANDARD_INPUT else printable(path)
+        self.description = f"video {self._name}"
+        self.repeatable = not _is_pipe(str(path))
+        self._decoder: Decoder | None = None
         self._capture: GuardedCapture | None = None
         self._pending: Picture | None = None
-        self._taken = 0
-        self._timestamp = 0.0
         self._ended = False
 
     @classmethod
     @override
     def accepts(cls, spec: str) -> bool:
-        return os.path.isfile(spec) and not is_image_name(spec)  # noqa: PTH113 - Path's raises at what is too long
+        # Path's own raise at what is too long for a name.
+        return _is_pipe(spec) or (os.path.isfile(spec) and not is_image_name(spec))  # noqa: PTH113
 
     @classmethod
     @override
@@ -57,30 +67,28 @@ class VideoSource(NamedSource):
 
     @override
     def open(self) -> None:
-        try:
-            self._path.open("rb").close()
-        except OSError as problem:
-            raise SourceError(f"cannot read {self._path}: {problem.strerror}") from problem
-        capture = _capture(file_name(self._path))
-        rate, count = (capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
+        self._decoder = decoder = self._open_decoder()
+        self._capture = GuardedCapture(decoder)
+        self._taken, self._ended = 0, False
+        rate, count = (self._capture.get(key) for key in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
         self.fps = rate if 0 < rate <= 1000 else USUAL_FPS
-        self.length = round(count) if 0 < count < LONGEST_CLIP else None
-        self._capture, self._taken, self._ended = capture, 0, False
-        self._pending = None if _is_text(capture) else self._decode()
+        self.length = round(count) if count >= 1 else None
+        self._timeline = Timeline(1 / self.fps)
+        self._pending = self._decode()
         if self._pending is None:
             self.close()
-            raise SourceError(f"{self._path} is no video that OpenCV can read")
+            raise SourceError(f"no picture of {self._name} can be decoded: {decoder.problem or 'there is none'}")
         self.size = (self._pending.image.shape[1], self._pending.image.shape[0])
-        self.description = f"video {self._path}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
+        self.description = f"video {self._name}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
 
     @override
     def read(self) -> Picture | None:
         picture, self._pending = self._pending, None
         if picture is None and not self._ended:
             picture = self._decode()
-            if picture is None:
+            if picture is None and not self._ended:
                 self._ended = True
-                self._complain_if_short()
+                self._say_how_it_ended()
         return picture
 
     @override
@@ -90,42 +98,64 @@ class VideoSource(NamedSource):
         if self._capture is not None:
             self._capture.release()
 
-    def _decode(self) -> Picture | None:
-        if self._capture is None or not self._capture.grab():
-            return None
-        position = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-        image: Image | None = self._capture.retrieve()
-        if image is None:
-            return None
-        # Some containers say nothing, or the same of two pictures: time then goes on by one picture.
-        if self._taken == 0:
-            self._timestamp = max(0.0, position)
-        elif position > self._timestamp:
-            self._timestamp = position
+    def _open_decoder(self) -> Decoder:
+        if str(self._path) == STANDARD_INPUT:
+            if sys.stdin is None or sys.stdin.closed:
+                raise SourceError("there is no standard input to read a clip from")
+            if sys.stdin.isatty():
+                raise SourceError("standard input is a terminal: send it a clip, as in cat clip.mkv | smiledet run -")
+            address = "pipe:0"
         else:
-            self._timestamp += 1 / self.fps
-        self._taken += 1
-        return Picture(image, self._timestamp)
+            address = str(self._path.absolute())  # what stands before a colon would be taken for a protocol
+            if self.repeatable:
+                try:
+                    self._path.open("rb").close()
+                except OSError as problem:
+                    raise SourceError(f"cannot read {self._name}: {problem.strerror}") from problem
+        try:
+            return Decoder(address)
+        except SourceError as problem:
+            hint = "" if self.repeatable else "; of a pipe it must be readable from front to back, as .mkv and .ts are"
+            raise SourceError(f"{self._name} is no video that can be read: {problem}{hint}") from problem
 
-    def _complain_if_short(self) -> None:
-        # Containers that only estimate their length are off by a picture or two.
-        if self.length is not None and self.length - self._taken > max(2, 0.05 * self.length):
-            log.warning("%s ends after %d of %d frames", self._path, self._taken, self.length)
+    def _decode(self) -> Picture | None:
+        """The next picture that can be decoded."""
+        capture = self._capture
+        while capture is not None and capture.grab():
+            position = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            image: Image | None = capture.retrieve()
+            if image is not None:
+                timestamp = self._timeline.place(max(0.0, position) if self._taken == 0 else position)
+                self._taken += 1
+                return Picture(image, timestamp)
+        return None
+
+    def _say_how_it_ended(self) -> None:
+        decoder = self._decoder
+        if decoder is None:
+            return
+        promised = decoder.duration or 0.0
+        if decoder.form == "avi" and self.length:  # it says so of the pictures that are there
+            promised = self.length / self.fps
+        if not decoder.ended:
+            how = decoder.problem
+            log.warning("%s breaks off after %d frames, at %.1f s: %s", self._name, self._taken, decoder.reached, how)
+        elif promised - decoder.reached > max(0.5, TOLERANCE * promised):
+            log.warning(
+                "%s ends after %d frames, at %.1f s of %.1f s", self._name, self._taken, decoder.reached, promised
+            )
+        elif decoder.damaged:  # of one that is cut off the last picture is damaged
+            log.warning("%s: %d of its pictures could not be decoded: %s", self._name, decoder.damaged, decoder.problem)
 
 
-def _capture(name: str) -> GuardedCapture:
-    """A file opened for decoding by one thread, or by as many as FFmpeg likes where its pictures are large."""
-    capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
-    if capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > SMALL:
-        capture.release()
-        capture = GuardedCapture(cv2.VideoCapture(name, cv2.CAP_FFMPEG))
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default of every version but 4.11
-    return capture
-
-
-def _is_text(capture: GuardedCapture) -> bool:
-    """Whether FFmpeg took the file for terminal art, as it does with any .txt."""
-    return int(capture.get(cv2.CAP_PROP_FOURCC)) == int.from_bytes(b"ansi", "little")
+def _is_pipe(spec: str) -> bool:
+    """Whether it can be read only once, from front to back."""
+    if spec == STANDARD_INPUT:
+        return True
+    try:
+        return stat.S_ISFIFO(os.stat(spec).st_mode)  # noqa: PTH116 - Path's raises at what is no name at all
+    except (OSError, ValueError):
+        return False
 
 
 SOURCE = VideoSource

@@ -164,7 +164,7 @@ def register_task(
     return task
 
 
-STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals"})
+STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "detector"})
 COLUMNS = frozenset(
     {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
 )

@@ -47,6 +47,7 @@ class Grabber(StageThread):
         """Read and publish."""
         number = 0
         first: float | None = None
+        shape: tuple[int, ...] = ()
         timeline = Timeline(1 / self._source.fps if self._source.fps > 0 else USUAL_STEP)
         while not self.stopping and number != self._max_frames:
             started, busy = (self._clock(), time.thread_time_ns()) if self._trace is not None else (0, 0)
@@ -56,11 +57,17 @@ class Grabber(StageThread):
             captured = self._clock()
             busy = time.thread_time_ns() - busy if self._trace is not None else 0
             timestamp = timeline.place(picture.timestamp)
-            first = timestamp if first is None else first
+            if first is None:
+                first = timestamp
+                if self._duration is not None:
+                    self._source.until = picture.timestamp + self._duration
             if self._duration is not None and timestamp - first >= self._duration:
                 return
+            # What was followed in pixels of another size cannot be followed on.
+            independent = picture.independent or picture.image.shape != shape != ()
+            shape = picture.image.shape
             frame = Frame(
-                *(number, captured, timestamp, picture.image, picture.independent, picture.file),
+                *(number, captured, timestamp, picture.image, independent, picture.file),
                 *(picture.scale, picture.full_size),
             )
             if not self._buffer.publish(frame):
@@ -71,10 +78,9 @@ class Grabber(StageThread):
             if self._settings.max_rate > 0:
                 self.pause(1 / self._settings.max_rate - (self._clock() - captured) / 1e9)
 
-    def stop(self) -> None:
-        """Ask the thread to end; closing the source ends a read that is under way."""
-        super().stop()
-        self._source.close()
+    def interrupt(self) -> None:
+        """End a read that is under way."""
+        self._source.interrupt()
 
     def teardown(self) -> None:
         """Say that no more frames will come, and let go of the source."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -40,6 +42,64 @@ def write_clip() -> Callable[..., Path]:
         return path
 
     return write
+
+
+def encode(
+    path: Path,
+    images: Iterable[np.ndarray],
+    codec: str = "libx264",
+    fps: int = 10,
+    times: Iterable[float] | None = None,
+    aspect: Fraction | None = None,
+    sound: float = 0.0,
+    form: str = "yuv420p",
+    options: dict[str, str] | None = None,
+    container: dict[str, str] | None = None,
+) -> Path:
+    """Writes a clip by PyAV.
+
+    Args:
+        path: The file.
+        images: BGR.
+        codec: FFmpeg's name of the encoder; where it is missing the test is skipped.
+        fps: Pictures a second.
+        times: Seconds of each picture; None for a constant rate.
+        aspect: Sample aspect ratio.
+        sound: Seconds of silence beside it, in Opus.
+        form: Pixel format.
+        options: Of the encoder.
+        container: Options of the container.
+    """
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV cannot encode {codec}")
+    pictures = list(images)
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w", options=container or {}) as output:
+        stream = output.add_stream(codec, rate=fps)
+        stream.width, stream.height, stream.pix_fmt, stream.options = width, height, form, options or {}
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        audio = output.add_stream("libopus", rate=48000) if sound else None
+        for place, image in zip(times or range(len(pictures)), pictures, strict=True):
+            frame = av.VideoFrame.from_ndarray(image, "bgr24")
+            frame.pts = round(1000 * place) if times is not None else place
+            frame.time_base = Fraction(1, 1000 if times is not None else fps)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        for place in range(round(sound * 50) if audio else 0):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 960), np.int16), format="s16", layout="stereo")
+            silence.sample_rate, silence.pts = 48000, 960 * place
+            output.mux(audio.encode(silence))
+        if audio:
+            output.mux(audio.encode(None))
+    return path
+
+
+@pytest.fixture
+def encode_clip() -> Callable[..., Path]:
+    return encode
 
 
 class FakeTime:

@@ -31,7 +31,13 @@ def make_camera(device, fake_time):
             assert path == str(device)
             return waiting.pop(0)
 
-        times = {"clock": fake_time.clock, "now": lambda: 1.7e9, "wait": fake_time.wait, **others}
+        times = {
+            "clock": fake_time.clock,
+            "now": lambda: 1.7e9,
+            "wait": fake_time.wait,
+            "chance": lambda: 0.5,
+            **others,
+        }
         return CameraSource(
             str(device), settings or SourceSettings(), open_capture=open_capture, folder=device.parent, **times
         )
@@ -134,8 +140,7 @@ def test_unplugged_and_back(make_camera, fake_capture, make_picture, fake_time, 
     camera = make_camera(captures)
     camera.open()
     with caplog.at_level(logging.INFO):
-        assert number_of(camera.read().image) == 1
-        assert number_of(camera.read().image) == 5
+        assert [number_of(camera.read().image) for _ in range(3)] == [1, 4, 5]
     assert caplog.messages == [
         f"camera {device} was lost; trying to get it back for 10 s",
         f"camera {device} is back",
@@ -154,7 +159,39 @@ def test_unplugged_for_good(make_camera, fake_capture, make_picture, fake_time, 
     assert str(problem.value) == f"camera {device} was lost and did not come back within 10 s"
     assert problem.value.exit_code == 1
     assert sum(fake_time.waits) == pytest.approx(10)
-    assert max(fake_time.waits) == 2.0
+    assert fake_time.waits == pytest.approx([0.25, 0.5, 1.0, 2.0, 4.0, 2.25])
+
+
+def test_pauses_grow_to_half_a_minute_and_by_chance(make_camera, fake_capture, make_picture, fake_time):
+    captures = [fake_capture([make_picture(0)]), *(fake_capture(opened=False) for _ in range(50))]
+    chances = count()
+    camera = make_camera(captures, SourceSettings(reconnect=300), chance=lambda: next(chances) % 3 / 2)
+    camera.open()
+    with pytest.raises(SmiledetError, match="did not come back within 300 s"):
+        camera.read()
+    usual = [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30]
+    factors = [0.5, 1.0, 1.5] * 4
+    expected = [pause * factor for pause, factor in zip(usual, factors, strict=False)]
+    assert fake_time.waits[: len(expected)] == pytest.approx(expected)
+
+
+def test_pauses_are_short_again_only_once_pictures_flow(make_camera, fake_capture, make_picture, fake_time):
+    """A camera that gives one picture and is gone again is not asked four times a second."""
+    captures = [fake_capture([make_picture(1)] * many) for many in (1, 1, 1, 1, 40, 1, 1)]
+    camera = make_camera(captures, SourceSettings(reconnect=60))
+    camera.open()
+    for _ in range(45):
+        assert camera.read() is not None
+    assert fake_time.waits == pytest.approx([0.25, 0.5, 1.0, 2.0, 0.25, 0.5])
+
+
+def test_nobody_waits_for_a_lost_camera_beyond_the_end(make_camera, fake_capture, make_picture, fake_time):
+    captures = [fake_capture([make_picture(0)] * 3), *(fake_capture(opened=False) for _ in range(50))]
+    camera = make_camera(captures, SourceSettings(reconnect=3600))
+    camera.open()
+    camera.until = camera.read().timestamp + 7
+    assert camera.read() is not None and camera.read() is None
+    assert sum(fake_time.waits) == pytest.approx(7)
 
 
 def test_the_device_itself_vanishes(make_camera, fake_capture, make_picture, device):
@@ -173,9 +210,7 @@ def test_without_patience_a_loss_is_the_end_at_once(make_camera, fake_capture, m
     assert fake_time.waits == []
 
 
-def test_closing_from_another_thread_ends_the_wait_for_a_lost_camera(
-    make_camera, fake_capture, make_picture, fake_time
-):
+def test_the_end_of_the_run_ends_the_wait_for_a_lost_camera(make_camera, fake_capture, make_picture, fake_time):
     ticks = count()
     waiting = threading.Event()
 
@@ -187,13 +222,13 @@ def test_closing_from_another_thread_ends_the_wait_for_a_lost_camera(
 
     camera = make_camera([], SourceSettings(reconnect=3600))
     camera._open_capture = open_capture
-    camera._wait = camera._closing.wait  # real waiting, as outside the tests
+    camera._wait = camera.cancel.wait  # real waiting, as outside the tests
     camera.open()
     results = []
     reader = threading.Thread(target=lambda: results.append(camera.read()))
     reader.start()
     assert waiting.wait(10)
-    camera.close()
+    camera.cancel.set()
     reader.join(10)
     assert results == [None]
 

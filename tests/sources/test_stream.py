@@ -153,37 +153,129 @@ def test_a_stream_that_falls_silent_counts_as_lost_after_the_read_timeout(make_p
             stop.set()
 
 
-def test_a_clip_over_http_plays_at_its_own_pace_and_ends(tmp_path, write_clip, fake_time, number_of):
-    data = write_clip(tmp_path / "clip.avi", count=6, fps=10).read_bytes()
-
-    def answer(handler, _):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "video/x-msvideo")
+def send_file(handler, data, length=True, most=None):
+    """A file's answer, as a web server gives it; broken off after `most` bytes."""
+    handler.protocol_version = "HTTP/1.0"
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/octet-stream")
+    if length:
         handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
+    handler.end_headers()
+    handler.wfile.write(data[:most])
 
-    with serving(answer) as address:
-        times = {"clock": fake_time.clock, "now": lambda: 2e9, "wait": fake_time.wait}
-        with StreamSource(address, SHORT, **times) as source:
-            assert source.length == 6
-            pictures = list(iter(source.read, None))
-    assert [number_of(picture.image) for picture in pictures] == [1, 2, 3, 4, 5]  # opening took the first
-    assert fake_time.waits == pytest.approx([0.1] * 4)
-    assert [picture.timestamp - 2e9 for picture in pictures] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-5)
+
+@pytest.fixture
+def times(fake_time):
+    return {"clock": fake_time.clock, "now": lambda: 2e9, "wait": fake_time.wait, "chance": lambda: 0.5}
+
+
+def test_a_clip_over_http_plays_at_its_own_pace_and_ends(tmp_path, write_clip, times, fake_time, number_of):
+    data = write_clip(tmp_path / "clip.avi", count=6, fps=10).read_bytes()
+    with (
+        serving(lambda handler, _: send_file(handler, data)) as address,
+        StreamSource(address, SHORT, **times) as source,
+    ):
+        assert source.length == 6
+        pictures = list(iter(source.read, None))
+    assert [number_of(picture.image) for picture in pictures] == [0, 1, 2, 3, 4, 5]
+    assert fake_time.waits == pytest.approx([0.1] * 5)
+    expected = [0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    assert [picture.timestamp - 2e9 for picture in pictures] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_webm_with_sound_is_played_once(
+    tmp_path, encode_clip, times, fake_time, make_picture, number_of, length, streaming
+):
+    """Of a container that tells no number of frames, and where it is made for streaming no duration, either."""
+    images = [make_picture(index % 6) for index in range(15)]
+    container = {"live": "1"} if streaming else None
+    path = encode_clip(tmp_path / "a.webm", images, "libvpx", sound=1.5, container=container)
+    data = path.read_bytes()
+    requests = []
+
+    def answer(handler, number):
+        requests.append(number)
+        send_file(handler, data, length)
+
+    with serving(answer) as address, StreamSource(address, SHORT, **times) as source:
+        numbers = [number_of(picture.image) for picture in iter(source.read, None)]
+    assert numbers == [index % 6 for index in range(15)]
+    assert sum(fake_time.waits) == pytest.approx(1.4, abs=0.01)
+    assert requests == [0]
+
+
+def test_a_clip_of_a_variable_rate_is_played_to_its_end(
+    tmp_path, encode_clip, times, fake_time, make_picture, number_of
+):
+    path = encode_clip(
+        tmp_path / "a.mkv", [make_picture(index) for index in range(5)], fps=50, times=[0, 0.02, 2, 2.02, 9]
+    )
+    data = path.read_bytes()
+    with (
+        serving(lambda handler, _: send_file(handler, data)) as address,
+        StreamSource(address, SHORT, **times) as source,
+    ):
+        assert [number_of(picture.image) for picture in iter(source.read, None)] == [0, 1, 2, 3, 4]
+    assert sum(fake_time.waits) == pytest.approx(9, abs=0.01)
+
+
+def test_a_clip_whose_connection_breaks_goes_on_where_it_was(
+    tmp_path, encode_clip, times, make_picture, number_of, caplog
+):
+    numbers = [index % 6 for index in range(60)]
+    data = encode_clip(tmp_path / "a.mkv", [make_picture(number) for number in numbers], "mpeg4").read_bytes()
+
+    def answer(handler, number):
+        send_file(handler, data, most=len(data) // 2 if number == 0 else None)
+
+    settings = SourceSettings(open_timeout=3, read_timeout=1, reconnect=5)
+    with serving(answer) as address, StreamSource(address, settings, **times) as source:
+        assert [number_of(picture.image) for picture in iter(source.read, None)] == numbers
+    assert [message.partition(" was ")[2] for message in caplog.messages] == ["lost; trying to get it back for 5 s"]
+
+
+def test_a_clip_that_never_comes_whole_ends_where_it_breaks(tmp_path, encode_clip, times, make_picture):
+    data = encode_clip(tmp_path / "a.mkv", [make_picture(index % 6) for index in range(60)], "mpeg4").read_bytes()
+    settings = SourceSettings(open_timeout=3, read_timeout=1, reconnect=5)
+    with (
+        serving(lambda handler, _: send_file(handler, data, most=len(data) // 2)) as address,
+        StreamSource(address, settings, **times) as source,
+        pytest.raises(SmiledetError, match="was lost and did not come back within 5 s"),
+    ):
+        assert 10 < len(list(iter(source.read, None))) < 50
+
+
+def test_a_snapshot_address_is_asked_over_and_over(times, fake_time, make_picture, number_of, caplog):
+    def answer(handler, number):
+        if number == 4:
+            handler.send_error(503)
+            return
+        send_file(handler, cv2.imencode(".jpg", make_picture(number % 6))[1].tobytes())
+
+    settings = SourceSettings(open_timeout=3, read_timeout=1, fps=2)
+    with serving(answer) as address, StreamSource(address, settings, **times) as source:
+        assert (source.length, source.fps) == (None, 2.0)
+        assert source.description == f"stream {address}, 64x48 snapshots at 2 FPS"
+        pictures = [source.read() for _ in range(6)]
+    assert [number_of(picture.image) for picture in pictures] == [1, 2, 3, 5, 0, 1]
+    assert fake_time.waits == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.25, 0.5, 0.5])
+    assert [picture.timestamp - 2e9 for picture in pictures] == pytest.approx([0.5, 1, 1.5, 2.25, 2.75, 3.25])
+    assert caplog.messages == [f"stream {address} was lost; trying to get it back for 10 s"]
 
 
 def test_time_limits_and_low_latency_are_asked_for(fake_capture, make_picture):
     asked = []
 
-    def open_capture(address, options):
-        asked.append((address, dict(zip(options[::2], options[1::2], strict=True))))
-        return fake_capture([make_picture(0)])
+    def open_decoder(address, options, timeout, live):
+        asked.append((address, options, timeout, live))
+        decoder = fake_capture([make_picture(0)])
+        decoder.finite = decoder.still = False
+        return decoder
 
-    StreamSource("rtsp://host/live", SourceSettings(open_timeout=2, read_timeout=3), open_capture=open_capture).open()
-    ((address, options),) = asked
-    assert address == "rtsp://host/live"
-    assert options[cv2.CAP_PROP_OPEN_TIMEOUT_MSEC] == 2000 and options[cv2.CAP_PROP_READ_TIMEOUT_MSEC] == 3000
+    StreamSource("rtsp://host/live", SourceSettings(open_timeout=2, read_timeout=3), open_decoder=open_decoder).open()
+    assert asked == [("rtsp://host/live", {"rtsp_transport": "tcp"}, (2, 3), True)]
 
 
 @pytest.mark.parametrize(

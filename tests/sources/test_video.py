@@ -1,13 +1,10 @@
 import logging
-import struct
 import threading
 
-import cv2
 import numpy as np
 import pytest
 
 from smiledet.errors import UsageError
-from smiledet.sources import video
 from smiledet.sources.video import VideoSource
 
 
@@ -45,43 +42,6 @@ def test_one_source_can_be_opened_again(tmp_path, write_clip, number_of):
             assert number_of(source.read().image) == 0
 
 
-@pytest.mark.parametrize(("size", "alone"), [((64, 48), True), ((854, 480), True), ((1280, 720), False)], ids=str)
-def test_small_pictures_are_decoded_by_one_thread(tmp_path, size, alone):
-    path = tmp_path / "clip.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, size)
-    for shade in range(3):
-        writer.write(np.full((size[1], size[0], 3), 80 * shade, np.uint8))
-    writer.release()
-    capture = video._capture(str(path))
-    threads = capture.get(cv2.CAP_PROP_N_THREADS)
-    capture.release()
-    usual = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-    assert threads == (1 if alone else usual.get(cv2.CAP_PROP_N_THREADS))
-    usual.release()
-    with VideoSource(path) as source:
-        assert [int(picture.image.mean() + 0.5) // 70 for picture in read_all(source)] == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("positions", "expected"),
-    [
-        ([0, 100, 250, 300], [0.0, 0.1, 0.25, 0.3]),  # a variable frame rate is taken as it is
-        ([0, 0, 0, 0], [0.0, 0.1, 0.2, 0.3]),  # the container says nothing
-        ([0, 100, 50, 400], [0.0, 0.1, 0.2, 0.4]),  # time must not go back
-        ([-40, 100, 200, 300], [0.0, 0.1, 0.2, 0.3]),
-    ],
-)
-def test_timestamps_always_increase(tmp_path, monkeypatch, fake_capture, make_picture, positions, expected):
-    capture = fake_capture([make_picture(index) for index in range(4)], real={cv2.CAP_PROP_FPS: 10.0}, count=4)
-    left = list(positions)
-    capture.get = lambda key: left.pop(0) if key == cv2.CAP_PROP_POS_MSEC else capture.properties.get(key, 0.0)
-    monkeypatch.setattr(video.cv2, "VideoCapture", lambda *_: capture)
-    path = tmp_path / "clip.mp4"
-    path.touch()
-    with VideoSource(path) as source:
-        assert [picture.timestamp for picture in read_all(source)] == pytest.approx(expected)
-
-
 @pytest.mark.parametrize(
     "content",
     [b"", b"hello\n" * 200, b"\0\0\0\x18ftypmp42" + b"junk" * 100],
@@ -93,7 +53,7 @@ def test_what_is_no_video(tmp_path, content, name):
     path.write_bytes(content)
     with pytest.raises(UsageError) as problem:
         VideoSource(path).open()
-    assert str(problem.value) == f"{path} is no video that OpenCV can read"
+    assert str(problem.value).startswith(f"{path} is no video that can be read: ")
 
 
 def test_a_file_that_is_gone(tmp_path):
@@ -104,7 +64,7 @@ def test_a_file_that_is_gone(tmp_path):
 def test_a_clip_without_its_beginning(tmp_path, write_clip):
     path = write_clip(tmp_path / "clip.mp4", count=20)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])  # the index was at the end
-    with pytest.raises(UsageError, match="is no video that OpenCV can read"):
+    with pytest.raises(UsageError, match="is no video that can be read"):
         VideoSource(path).open()
 
 
@@ -116,7 +76,9 @@ def test_a_clip_cut_off_midway_ends_early_with_one_warning(tmp_path, write_clip,
         assert source.read() is None
     assert 5 < len(pictures) < 35
     assert [number_of(picture.image) for picture in pictures] == [index % 7 for index in range(len(pictures))]
-    assert caplog.messages == [f"{path} ends after {len(pictures)} of 40 frames"]
+    assert caplog.messages == [
+        f"{path} ends after {len(pictures)} frames, at {len(pictures) / 10 + 0.1:.1f} s of 4.0 s"
+    ]
 
 
 def test_a_whole_clip_warns_of_nothing(tmp_path, write_clip, caplog):
@@ -151,22 +113,3 @@ def test_closing_from_another_thread_while_reading(tmp_path, write_clip):
     source.close()
     reader.join(10)
     assert not reader.is_alive() and counted
-
-
-def test_rotation_in_the_metadata_is_honoured(tmp_path):
-    path = tmp_path / "portrait.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[:, 32:] = 255  # the right half is bright
-    for _ in range(3):
-        writer.write(image)
-    writer.release()
-    data = bytearray(path.read_bytes())
-    matrix = data.index(b"tkhd") + 44
-    # A phone held upright: turn a quarter clockwise, so that the right half ends up below.
-    data[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 48 * 65536, 0, 1 << 30)
-    path.write_bytes(data)
-    with VideoSource(path) as source:
-        assert source.size == (48, 64)
-        upright = source.read().image
-    assert upright[:24].mean() < 15 and upright[40:].mean() > 240

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,8 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
             problems.append(problem)
             buffer.close()
 
-    common: dict[str, Any] = {"buffer": buffer, "on_end": on_end}
+    ready = threading.Semaphore(0)
+    common: dict[str, Any] = {"buffer": buffer, "on_end": on_end, "on_ready": lambda _: ready.release()}
 
     def create_locator() -> FaceLocator:
         return FaceLocator(HaarDetector(), HaarDetector(FOLLOWING), FaceTracker())
@@ -141,7 +143,7 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
     ]
     for thread in threads:
         thread.start()
-        assert thread.wait_ready(LIMIT)
+        assert ready.acquire(timeout=LIMIT)
         if fails and isinstance(thread, ClassifierWorker):
             assert isinstance(thread._engine, Contrast)
             thread._engine._fails = True

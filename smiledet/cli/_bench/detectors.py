@@ -14,9 +14,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 HEADER = ("detector", "found", "recall", "false alarms", "ms")
 FRAMING_HEADER = ("detector", "faces", "right", "down", "side", "spread of the three")
@@ -98,17 +101,14 @@ def _draw(arguments: argparse.Namespace, compared: list[Any]) -> None:
         plot_curves([comparison for comparison, _ in compared], arguments.plot)
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def sections(result: dict[str, Any]) -> Iterator[Section]:
     """One table a source, a row a detector."""
-    from smiledet.report import table
-
     if "framing" in result:
-        yield table(FRAMING_HEADER, [_framing_row(row) for row in result["framing"]])
+        yield "", FRAMING_HEADER, [_framing_row(row) for row in result["framing"]]
         return
     for comparison in result["detectors"]:
         about = f"{comparison['source']}: {comparison['pictures']} pictures, {comparison['agreed']} faces agreed on"
-        rows = [_row(row) for row in comparison["detectors"]]
-        yield f"{about}\nreference: {comparison['reference']}\n{table(HEADER, rows)}"
+        yield f"{about}; reference: {comparison['reference']}", HEADER, [_row(row) for row in comparison["detectors"]]
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

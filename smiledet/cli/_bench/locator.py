@@ -17,9 +17,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 STRONG = ("hog", "mtcnn", "mmod")
 """The detectors that are asked for a stronger opinion."""
@@ -114,23 +117,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
-    """Tables a source: what was found, what for nothing, and what it cost; and the first two of all clips together."""
-    from smiledet.report import table
-
+def sections(result: dict[str, Any]) -> Iterator[Section]:
+    """Tables a source: faces found, false alarms, and cost; and the first two of all clips together."""
     every = result["every"]
     for each in result["locator"]:
         cuts = f", {each['cuts']} cuts" if each["cuts"] else ""
         asked = "stronger detectors asked on " + ("all" if every == 1 else f"every {_ordinal(every)}")
         title = f"{each['source']}: {each['frames']} pictures{cuts}; {asked}; a face is found at IoU 0.5"
-        yield f"{title}\n{table(HEADER, [_row(row) for row in each['scores']])}"
+        yield title, HEADER, [_row(row) for row in each["scores"]]
         if each["alarms"]:
-            yield table(ALARMS, [_alarms(row) for row in each["alarms"]])
-        yield table(COSTS, [_cost(row) for row in each["costs"]])
+            yield "", ALARMS, [_alarms(row) for row in each["alarms"]]
+        yield "", COSTS, [_cost(row) for row in each["costs"]]
     if len(result["locator"]) > 1 and result["clips"]:
-        yield f"all clips together\n{table(HEADER, [_row(row) for row in result['clips']])}"
+        yield "all clips together", HEADER, [_row(row) for row in result["clips"]]
         if result["clips_alarms"]:
-            yield table(ALARMS, [_alarms(row) for row in result["clips_alarms"]])
+            yield "", ALARMS, [_alarms(row) for row in result["clips_alarms"]]
 
 
 def _ordinal(number: int) -> str:

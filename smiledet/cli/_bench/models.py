@@ -179,15 +179,6 @@ def remarks(result: dict[str, Any]) -> Iterator[str]:
     yield from (f"Not measured: {why}" for why in result["not_measured"])
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
-    """One row a network and engine, the verdict, and what was not measured."""
-    from smiledet.report import table
-
-    for title, header, rows in sections(result):
-        yield f"{title}\n{table(header, rows)}"
-    yield "\n".join(remarks(result))
-
-
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """FPS by engine, and accuracy or parameters against time."""
     from smiledet.lab.benchmark.plots import plot_models

@@ -1,8 +1,9 @@
 """Compare smiledet with what one would pick instead, on the same pictures, in turn.
 
-The peers are the package fer, the plain loop of the papers' public programs, and deepface. They are installed into a
-virtual environment of their own when they are first needed (TensorFlow: 2.5 GB on disk). Decoding is measured for
-nobody: all hold the same decoded pictures, draw as their own demos do, and show nothing.
+The peers are the package fer, the plain loop of the papers' public programs, deepface, and MediaPipe's face mesh and
+face landmarker. They are installed into virtual environments of their own when they are first needed (TensorFlow: 2.5
+GB on disk, MediaPipe: 1 GB). Decoding is measured for nobody: all hold the same decoded pictures, draw as their own
+demos do, and show nothing.
 
 Example:
   smiledet bench peers --clip clip.mp4 --size 512x480 --size 640x480
@@ -21,8 +22,21 @@ from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.lab.benchmark.peers.programs import Peer
+    from smiledet.report import Section
 
-HEADER = ("peer", "FPS", "slowest/fastest", "smiledet is", "faces/picture", "true", "false", "CPU ms", "memory MB")
+HEADER = (
+    "peer",
+    "FPS",
+    "slowest/fastest",
+    "smiledet is",
+    "faces/picture",
+    "true",
+    "false",
+    "CPU ms",
+    "to smiledet's",
+    "memory MB",
+    "start s",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,10 +74,10 @@ def check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--limit {arguments.limit:g}: expected 1 to 86400 seconds")
     for size in arguments.size:
         parse_size(size)
-    peers_named(arguments.peers)
+    for peer in peers_named(arguments.peers):
+        PeerEnvironment(peer.environment_in(_folder(arguments)))
     for name in _references(arguments):
         detector_kind(name)
-    PeerEnvironment(_folder(arguments))
     if arguments.sheet is not None:
         check_suffix(arguments.sheet, (".png",))
         check_writable(arguments.sheet)
@@ -97,14 +111,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for spec in arguments.clip or ["demo"]
         for size in arguments.size or [None]
     ]
-    environment = PeerEnvironment(_folder(arguments))
-    failures = {peer.name: environment.problem_with(peer.name, peer.packages) for peer in peers}
+    environments = {peer.name: PeerEnvironment(peer.environment_in(_folder(arguments))) for peer in peers}
+    failures = {peer.name: environments[peer.name].problem_with(peer.name, peer.packages) for peer in peers}
 
     def python(peer: Peer) -> Path:
         failure = failures.get(peer.name)
         if failure is not None:
             raise failure
-        return environment.python if peer.packages else own_python()
+        return environments[peer.name].python if peer.packages else own_python()
 
     compared, seen = [], []
     for clip in taken:
@@ -118,25 +132,29 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rounds": arguments.rounds, "peers": compared, "not_measured": not_measured}
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
-    """One table a clip and size, a row a peer; then who is missing, and what each ran on."""
-    from smiledet.report import table
-
+def sections(result: dict[str, Any]) -> Iterator[Section]:
+    """One table a clip and size, a row a peer."""
     for compared in result["peers"]:
         title = f"{compared['source']}, {compared['size']}: {compared['frames']} pictures, {result['rounds']} rounds"
-        rows = [_row(row) for row in compared["peers"] if row["problem"] is None]
-        missing = [f"{row['peer']}: {row['problem']}" for row in compared["peers"] if row["problem"] is not None]
-        yield "\n".join([title, f"faces: {compared['reference']}", table(HEADER, rows), *missing])
-    notes = [f"{name}: not measured: {why}" for name, why in result["not_measured"].items()]
+        yield title, HEADER, [_row(row) for row in compared["peers"] if row["problem"] is None]
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """What counts as a face, who is missing, and what each peer is and ran on."""
+    yield f"faces: {result['peers'][0]['reference']}"
+    rows = [row for compared in result["peers"] for row in compared["peers"]]
+    yield from dict.fromkeys(f"{row['peer']}: {row['problem']}" for row in rows if row["problem"] is not None)
+    yield from (f"{name}: not measured: {why}" for name, why in result["not_measured"].items())
     for row in result["peers"][0]["peers"]:
         versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
-        notes.append(f"{row['peer']}: {row['about']}" + (f" ({versions})" if versions else ""))
-    yield "\n".join(notes)
+        yield f"{row['peer']}: {row['about']}" + (f" ({versions})" if versions else "")
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     slower = "-" if row["slower"] is None else f"{row['slower']:.1f} x as fast"
-    figures = [f"{row[name]:.1f}" for name in ("cpu_ms", "memory_mb")]
     found = f"{row['found']} of {row['reference_faces']}"
-    start = (row["peer"], f"{row['fps']:.1f}", f"{row['spread']:.2f}", slower, f"{row['faces']:.2f}")
-    return (*start, found, str(row["false_alarms"]), *figures)
+    speed = (row["peer"], f"{row['fps']:.1f}", f"{row['spread']:.2f}", slower, f"{row['faces']:.2f}")
+    # Files from before MediaPipe was measured lack two of these.
+    ratio, start = ("-" if value is None else f"{value:.2f}" for value in (row.get("cpu_ratio"), row.get("start_s")))
+    cost = (f"{row['cpu_ms']:.1f}", ratio, f"{row['memory_mb']:.1f}", start)
+    return (*speed, found, str(row["false_alarms"]), *cost)

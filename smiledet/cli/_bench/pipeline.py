@@ -13,7 +13,7 @@ Example:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,36 +22,34 @@ from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
     from smiledet.lab.benchmark.pipeline.measure import PipelineRun
+    from smiledet.report import Section
 
-SCALE_HEADER = (
-    "size",
-    "faces",
-    "found",
-    "FPS",
-    "CPU ms",
-    "live FPS",
-    "latency ms",
-    "95 %",
-    "99 %",
-    "% of a core",
-    "dropped",
-    "MB",
-)
+FIGURES = {
+    "FPS": "fps",
+    "CPU ms": "cpu_ms",
+    "latency ms": "latency_ms",
+    "95 %": "latency_95_ms",
+    "99 %": "latency_99_ms",
+    "dropped": "dropped",
+    "% of a core": "core_percent",
+    "MB": "memory_mb",
+}
+"""Columns that the runs of a clip and those of --scale share, and where they come from."""
 
-
+RUNS = {"source": "source", "mode": "mode", "frames": "frames", "faces": "faces", **FIGURES, "start s": "start_up_s"}
+SCALE = {"size": "size", "faces": "faces", "found": "found", "live FPS": "live_fps", **FIGURES}
 SOAK = {
     "source": "source",
     "mode": "mode",
     "minutes": "minutes",
     "frames": "frames",
     "own MB after warm-up": "warm_mb",
-    "at the end": "end_mb",
+    "own MB at the end": "end_mb",
     "growth MB": "growth_mb",
     "files MB after warm-up": "warm_files_mb",
-    "at the end ": "end_files_mb",
+    "files MB at the end": "end_files_mb",
     "peak MB": "peak_mb",
 }
-"""Columns of a soak, and where they come from."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,28 +120,35 @@ def _measure_scale(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rounds": arguments.rounds, "scale": [asdict(row) for row in rows], "growth": grown and asdict(grown)}
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def sections(result: dict[str, Any]) -> Iterator[Section]:
     """One row a source and mode, a clip of --scale, or a looped clip."""
-    from smiledet.report import table
-
     if "scale" in result:
-        yield table(SCALE_HEADER, [_scale_row(row) for row in result["scale"]])
-        if grown := result["growth"]:
-            yield (
-                f"CPU of a frame: {grown['base_ms']:.2f} ms + {grown['face_ms']:.2f} ms a face "
-                f"+ {grown['megapixel_ms']:.2f} ms a million pixels (off by {grown['error_ms']:.2f} ms)"
-            )
+        yield "", *_table(SCALE, [{**row, "size": f"{row['width']}x{row['height']}"} for row in result["scale"]])
     if "soak" in result:
-        yield table(list(SOAK), [[_cell(row.get(name, "-")) for name in SOAK.values()] for row in result["soak"]])
-        if any("warm_files_mb" in row for row in result["soak"]):  # earlier figures are of both together
-            yield "own: memory that the run wrote to; files: pages of libraries and models, as many as the kernel keeps"
+        yield "", *_table(SOAK, result["soak"])
     if rows := result.get("pipeline", []):
+        yield "", *_table({name: key for name, key in RUNS.items() if key in rows[0]}, rows)
         watched = [
             {"source": row["source"], "mode": row["mode"], **row["telemetry"]} for row in rows if "telemetry" in row
         ]
-        for each in ([{name: row[name] for name in row if name != "telemetry"} for row in rows], watched):
-            if each:
-                yield table(list(each[0]), [[_cell(row.get(name, "-")) for name in each[0]] for row in each])
+        if watched:
+            yield "", *_table({name: name for name in watched[0]}, watched)
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """What a face and a million pixels cost; what the columns of a soak mean."""
+    if grown := result.get("growth"):
+        yield (
+            f"CPU of a frame: {grown['base_ms']:.2f} ms + {grown['face_ms']:.2f} ms a face "
+            f"+ {grown['megapixel_ms']:.2f} ms a million pixels (off by {grown['error_ms']:.2f} ms)"
+        )
+    if any("warm_files_mb" in row for row in result.get("soak", [])):  # earlier figures are of both together
+        yield "own: memory that the run wrote to; files: pages of libraries and models, as many as the kernel keeps"
+
+
+def _table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str], list[list[str]]]:
+    """Header and cells."""
+    return list(columns), [[_cell(row.get(key, "-")) for key in columns.values()] for row in rows]
 
 
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
@@ -159,14 +164,6 @@ def _row(run: PipelineRun) -> dict[str, Any]:
     if not values["telemetry"]:
         del values["telemetry"]
     return values
-
-
-def _scale_row(row: dict[str, Any]) -> tuple[str, ...]:
-    size = f"{row['width']}x{row['height']}"
-    latency = (f"{row[name]:.1f}" for name in ("latency_ms", "latency_95_ms", "latency_99_ms"))
-    rest = (f"{row['core_percent']:.0f}", f"{row['dropped']:.0f}", f"{row['memory_mb']:.0f}")
-    through = (f"{row['found']:.1f}", f"{row['fps']:.1f}", f"{row['cpu_ms']:.2f}", f"{row['live_fps']:.1f}")
-    return size, str(row["faces"]), *through, *latency, *rest
 
 
 def _cell(value: object) -> str:

@@ -12,9 +12,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,14 +41,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"reader": asdict(measure_reader(arguments.calls))}
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def sections(result: dict[str, Any]) -> Iterator[Section]:
     """One row a stage, their sum and the call."""
-    from smiledet.report import table
-
     figures = result["reader"]
     rows = [(stage, f"{taken:.2f}") for stage, taken in figures["stages"].items()]
     rows += [("together", f"{figures['together']:.2f}"), ("FaceReader.read", f"{figures['call']:.2f}")]
-    yield (
-        f"640x480, {figures['faces']} face, {figures['rounds']} rounds\n{table(('stage', 'median ms'), rows)}\n"
-        f"a call takes {figures['ratio']:.2f} times what its stages take"
-    )
+    yield f"640x480, {figures['faces']} face, {figures['rounds']} rounds", ("stage", "median ms"), rows
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """The call beside its stages."""
+    yield f"a call takes {result['reader']['ratio']:.2f} times what its stages take"

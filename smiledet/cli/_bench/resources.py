@@ -142,15 +142,6 @@ def remarks(result: dict[str, Any]) -> Iterator[str]:
     yield f"The paper's figures: its Tables 4 and 5, on an {result['paper_machine']}; at what rate it does not say."
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
-    """A table a stage, a row a network."""
-    from smiledet.report import table
-
-    for title, header, rows in sections(result):
-        yield f"{title}\n{table(header, rows)}"
-    yield "\n".join(remarks(result))
-
-
 def plots(result: dict[str, Any], folder: Path) -> Iterator[Path]:
     """Processor and memory of each network."""
     from smiledet.lab.benchmark.resources.plots import plot_resources

@@ -13,9 +13,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.report import Section
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +49,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rounds": arguments.rounds, "stages": [asdict(middle_run(runs)) for runs in taken.values()]}
 
 
-def tables(result: dict[str, Any]) -> Iterator[str]:
+def sections(result: dict[str, Any]) -> Iterator[Section]:
     """One table a source, a row a stage."""
-    from smiledet.report import table
-
     header = ("stage", "frames", "median ms", "95 % ms", "CPU ms", "share")
     for run in result["stages"]:
         rows = [
@@ -63,8 +64,11 @@ def tables(result: dict[str, Any]) -> Iterator[str]:
             )
             for stage in run["stages"]
         ]
-        about = f"{run['source']}: {run['mode']}, {run['frames']} frames in {run['seconds']:.2f} s"
-        yield (
-            f"{about}\n{table(header, rows)}\n"
-            f"{run['overlap']:.2f} stages busy at once, {run['cpu_share']:.2f} cores used by them"
-        )
+        yield f"{run['source']}: {run['mode']}, {run['frames']} frames in {run['seconds']:.2f} s", header, rows
+
+
+def remarks(result: dict[str, Any]) -> Iterator[str]:
+    """How many stages were busy at once, a source each."""
+    for run in result["stages"]:
+        busy = f"{run['overlap']:.2f} stages busy at once, {run['cpu_share']:.2f} cores used by them"
+        yield f"{run['source']}, {run['mode']}: {busy}"

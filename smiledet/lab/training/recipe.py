@@ -94,6 +94,51 @@ class LandmarkRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorRecipe:
+    """How the face detector is trained; see `smiledet.lab.training.detector.train`. Paths are under the data folder.
+
+    Attributes:
+        name: What the trained model will be called.
+        channels: Of the network's maps at a half and a quarter of the side, and of the smaller ones.
+        blocks: Separable convolutions at a quarter, an eighth, a sixteenth and a thirty-second.
+        teacher: YuNet's file.
+        photographs: Sets of whole photographs, each LAYOUT:PATH; the test splits are measured on.
+        annotated: Photographs with 68 points, of which each third is measured on; empty for none.
+        crops: Archives or folders of crops of one face each.
+        clips: Videos, of which frames are taken.
+        frames: Of each at most.
+        faceless: Archives or folders of pictures that show nobody.
+        count: Pictures taken of each set at most, evenly spread over it; 0 for all.
+        sides: Sides in pixels of the scenes, one a step in turn.
+        pixels: Pixels a step, about: it tells how many scenes of a side a step takes.
+        epochs: How often so many steps are taken.
+        steps: Steps an epoch.
+        learning_rate: Peak of the cosine.
+        weight_average: Decay of the running mean of the weights that is kept.
+        seed: Of every random draw.
+    """
+
+    name: str = "fcos"
+    channels: tuple[int, ...] = (16, 24, 64)
+    blocks: tuple[int, ...] = (1, 2, 3, 3)
+    teacher: str = "teachers/face_detection_yunet_2026may.onnx"
+    photographs: tuple[str, ...] = ("genki4k:genki4k.tar.gz",)
+    annotated: str = "landmarks68.tar.gz"
+    crops: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    frames: int = field(default=12, metadata=between(1, 100_000))
+    faceless: tuple[str, ...] = ()
+    count: int = field(default=0, metadata=between(0, 1_000_000_000))
+    sides: tuple[int, ...] = (192, 256, 192, 320)
+    pixels: int = field(default=600_000, metadata=between(1024, 1_000_000_000))
+    epochs: int = field(default=80, metadata=between(1, 100_000))
+    steps: int = field(default=200, metadata=between(1, 1_000_000))
+    learning_rate: float = field(default=2e-3, metadata=between(0, 1))
+    weight_average: float = field(default=0.998, metadata=between(0, 0.99999))
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalRecipe:
     """How the network is trained that proposes where faces may be; see `smiledet.lab.training.proposals.train`.
 
@@ -288,6 +333,11 @@ def _few(network: LandmarkNetworkRecipe) -> LandmarkNetworkRecipe:
 def quick_proposals(recipe: ProposalRecipe) -> ProposalRecipe:
     """The recipe as a trial: a few steps on a few photographs, to see that it still works."""
     return replace(recipe, count=40, epochs=1, steps=4, batch=16)
+
+
+def quick_detector(recipe: DetectorRecipe) -> DetectorRecipe:
+    """The recipe as a trial: a few steps on a few pictures, to see that it still works."""
+    return replace(recipe, count=40, frames=2, epochs=1, steps=4, pixels=4 * min(recipe.sides) ** 2)
 
 
 def quick_classifier(recipe: ClassifierRecipe) -> ClassifierRecipe:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -47,7 +48,9 @@ class PeerFigures:
         reference_faces: Those there were.
         false_alarms: Its boxes there that are none of them.
         cpu_ms: Processor time a picture, all threads, median of the rounds.
+        cpu_ratio: Its processor time over smiledet's in the same round, median of the rounds.
         memory_mb: Peak resident set, the pictures themselves included.
+        start_s: Seconds from its process's start until it has read its first pictures, `WARM_UP` of them.
         versions: What it ran on.
     """
 
@@ -62,7 +65,9 @@ class PeerFigures:
     reference_faces: int = 0
     false_alarms: int = 0
     cpu_ms: float = 0.0
+    cpu_ratio: float | None = None
     memory_mb: float = 0.0
+    start_s: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -94,6 +99,7 @@ class _Entrant:
         self.peer = peer
         self.worker = worker
         self.versions: Mapping[str, str] = {}
+        self.start_s = 0.0
         self.rounds: list[dict[str, Any]] = []
         self.problem: str | None = None
 
@@ -134,6 +140,8 @@ def compare_peers(
                 np.save(file, frame)
         entrants: list[_Entrant] = []
         for peer in peers:
+            log.info("%s, %s: starting %s", Path(clip.source).name, clip.size, peer.name)
+            began = time.perf_counter()
             try:
                 worker = PeerWorker(python(peer), peer.loop, limit, peer.variables)
             except PeerError as failure:
@@ -141,8 +149,8 @@ def compare_peers(
                 continue
             stack.callback(worker.close)
             entrants.append(entrant := _Entrant(peer, worker))
-            log.info("%s, %s: starting %s", Path(clip.source).name, clip.size, peer.name)
             entrant.versions = entrant.ask({**job, "options": peer.options(clip.fps)}).get("versions", {})
+            entrant.start_s = time.perf_counter() - began
         for number in range(rounds):
             log.info("%s, %s: round %d of %d", Path(clip.source).name, clip.size, number + 1, rounds)
             for entrant in entrants:
@@ -186,10 +194,9 @@ def _seen(clip: Clip, finished: Mapping[str, _Entrant]) -> list[Seen]:
 def _row(entrant: _Entrant, first: _Entrant | None, clip: Clip, seen: Sequence[Seen]) -> PeerFigures:
     count = len(clip.frames)
     seconds = [each["seconds"] for each in entrant.rounds]
-    slower = None
+    slower = cpu_ratio = None
     if first is not None and first is not entrant:
-        theirs = [each["seconds"] for each in first.rounds]
-        slower = statistics.median(own / its for own, its in zip(seconds, theirs, strict=True))
+        slower, cpu_ratio = (_ratio(entrant, first, each) for each in ("seconds", "cpu_seconds"))
     judged = judge(entrant.peer.name, seen, 1000 * statistics.median(seconds) / count)
     return PeerFigures(
         peer=entrant.peer.name,
@@ -202,8 +209,17 @@ def _row(entrant: _Entrant, first: _Entrant | None, clip: Clip, seen: Sequence[S
         reference_faces=judged.faces,
         false_alarms=judged.false_alarms,
         cpu_ms=1000 * statistics.median(each["cpu_seconds"] for each in entrant.rounds) / count,
+        cpu_ratio=cpu_ratio,
+        start_s=entrant.start_s,
         memory_mb=max(each["peak_bytes"] for each in entrant.rounds) / 1e6,
         versions=entrant.versions,
+    )
+
+
+def _ratio(entrant: _Entrant, first: _Entrant, figure: str) -> float:
+    """A figure of a peer over that of the first in the same round, median of the rounds."""
+    return statistics.median(
+        float(own[figure]) / float(its[figure]) for own, its in zip(entrant.rounds, first.rounds, strict=True)
     )
 
 

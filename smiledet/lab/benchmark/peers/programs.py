@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ DEEPFACE = (
     (*KERAS, OPENCV[1], "tf-keras", "retina-face", "mtcnn", "gdown", "flask", "onnxruntime", "pandas", "requests"),
 )
 
+MEDIAPIPE = (("mediapipe==0.10.14", "numpy<3", "opencv-contrib-python>=4.10,<5"),)
+"""The last release with face_mesh; it needs protobuf 4, TensorFlow a later one."""
+
 TORCH = (*FER, ("--no-deps", "facenet-pytorch==2.5.3"), ("torch", "torchvision"))
 
 
@@ -45,6 +49,7 @@ class Peer:
         loop: Its file; see `smiledet.lab.benchmark.peers.loops.serve`.
         options: Makes what is handed to the loop, from the clip's pictures a second.
         packages: What pip is asked to install, one call after the other; empty for smiledet itself.
+        apart: Whether it has an environment of its own, because it needs older packages than the others.
         large: Whether that is so much that it is left out unless it is asked for by name.
         variables: Set in its process's environment.
     """
@@ -54,13 +59,23 @@ class Peer:
     loop: Path
     options: Callable[[float], Mapping[str, Any]] = lambda _fps: {}
     packages: tuple[tuple[str, ...], ...] = ()
+    apart: bool = False
     large: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    def environment_in(self, folder: Path) -> Path:
+        """The folder of its virtual environment, where `folder` is that of the peers which share one."""
+        return folder.with_name(f"{folder.name}-{self.packages[0][0].partition('=')[0]}") if self.apart else folder
 
 
 def _networks(*tasks: str) -> Mapping[str, Any]:
     models = [find_model(task, "mini-xception") for task in tasks]
     return {"networks": [(str(model.file("keras").resolve()), model.labels) for model in models]}
+
+
+def _landmarker(fps: float) -> Mapping[str, Any]:
+    folder = Path(os.environ.get("SMILEDET_DATA") or "../shared/data")
+    return {"landmarker": str((folder / "teachers" / "face_landmarker.task").resolve()), "fps": fps}
 
 
 SMILEDET = Peer(
@@ -93,6 +108,21 @@ PEERS = (
         SCRIPTS / "loop_papers.py",
         lambda _fps: _networks("emotion", "gender"),
         packages=(KERAS,),
+    ),
+    Peer(
+        "mediapipe-mesh",
+        "MediaPipe's face mesh of up to four faces; no expression, nothing drawn",
+        SCRIPTS / "loop_mediapipe.py",
+        packages=MEDIAPIPE,
+        apart=True,
+    ),
+    Peer(
+        "mediapipe-smile",
+        "MediaPipe's face landmarker, up to four faces, smile from its blendshapes, drawn",
+        SCRIPTS / "loop_mediapipe.py",
+        _landmarker,
+        packages=MEDIAPIPE,
+        apart=True,
     ),
     Peer("deepface", "deepface, emotion alone, its OpenCV detector", SCRIPTS / "loop_deepface.py", packages=DEEPFACE),
     Peer(

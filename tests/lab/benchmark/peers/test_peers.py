@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -121,6 +122,8 @@ class TestComparing:
         quick, slow = rows["quick"], rows["slow"]
         assert quick.problem is None and slow.problem is None
         assert quick.slower is None and slow.slower > 2
+        assert quick.cpu_ratio is None and slow.cpu_ratio > 2
+        assert quick.start_s > 0
         assert 15 < slow.fps < 20.001 and slow.fps < quick.fps
         assert (quick.faces, slow.faces) == (1.0, 0.0)
         assert (quick.found, quick.reference_faces, quick.false_alarms) == (2, 3, 0)
@@ -276,8 +279,64 @@ class TestPeerList:
         assert not SMILEDET.packages and all(peer.packages for peer in PEERS)
 
     def test_no_script_hides_a_package(self):
-        hidden = {"fer", "deepface", "keras", "tensorflow", "torch", "cv2", "numpy", "smiledet", "queue", "json"}
+        hidden = {
+            "fer",
+            "mediapipe",
+            "deepface",
+            "keras",
+            "tensorflow",
+            "torch",
+            "cv2",
+            "numpy",
+            "smiledet",
+            "queue",
+            "json",
+        }
         assert not hidden & {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+MESH = """
+from types import SimpleNamespace as Of
+class FaceMesh:
+    def __init__(self, max_num_faces):
+        self.faces = max_num_faces
+    def process(self, picture):
+        if not picture.any():
+            return Of(multi_face_landmarks=None)
+        points = [Of(x=0.25, y=0.5), Of(x=0.75, y=0.625)]
+        return Of(multi_face_landmarks=[Of(landmark=points)] * self.faces)
+"""
+"""In the place of MediaPipe's: on every picture that is not black four faces."""
+
+
+class TestMediapipe:
+    MESH, SMILE = (peer for peer in PEERS if peer.name.startswith("mediapipe"))
+
+    def test_a_box_holds_all_landmarks(self, clip, tmp_path):
+        package = tmp_path / "mediapipe" / "python" / "solutions"
+        package.mkdir(parents=True)
+        (package / "face_mesh.py").write_text(MESH)
+        peer = replace(self.MESH, variables={"PYTHONPATH": str(tmp_path)})
+        comparison, seen = compare_peers(clip, [peer], lambda peer: PYTHON, 1, LIMIT)
+        (row,) = comparison.peers
+        assert row.problem is None and row.start_s > 0
+        assert row.faces == 4 * 11 / 12  # the first picture is black
+        assert seen[0].found["mediapipe-mesh"][0].box == Box(16, 24, 32, 6)
+
+    def test_without_its_file_the_landmarker_says_which(self, clip, tmp_path, monkeypatch):
+        monkeypatch.setenv("SMILEDET_DATA", str(tmp_path))
+        for name in ("mediapipe", "mediapipe/tasks", "mediapipe/tasks/python"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "__init__.py").touch()
+        (tmp_path / "mediapipe/tasks/python/vision.py").touch()
+        peer = replace(self.SMILE, variables={"PYTHONPATH": str(tmp_path)})
+        (row,) = compare_peers(clip, [peer], lambda peer: PYTHON, 1, LIMIT)[0].peers
+        assert "teachers/face_landmarker.task" in row.problem and "SMILEDET_DATA" in row.problem
+
+    def test_they_share_an_environment_with_nobody_else(self):
+        folder = Path("cache/peers")
+        assert self.MESH.environment_in(folder) == self.SMILE.environment_in(folder) == Path("cache/peers-mediapipe")
+        assert {peer.environment_in(folder) for peer in PEERS if not peer.apart} == {folder}
 
 
 class TestFrames:

@@ -28,7 +28,7 @@ import numpy as np
 Loop = Callable[[Sequence[Any]], Sequence[Sequence[Sequence[float]]]]
 """Pictures in, for each of them its boxes out."""
 
-PACKAGES = ("fer", "deepface", "tensorflow", "keras", "torch", "numpy", "ai-edge-litert")
+PACKAGES = ("fer", "deepface", "mediapipe", "tensorflow", "keras", "torch", "numpy", "ai-edge-litert")
 """Whose versions are reported, where they were imported; OpenCV goes by several names and is asked itself."""
 
 
