@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags
 from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "- for JSON lines on standard output",
     )
     add_serve(out)
+    add_rules(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -167,7 +169,8 @@ def _run_open(
         tally = Tally(_progress(arguments, source, supervisor))
         telemetry = _telemetry(arguments, platform, supervisor)
         page = page_sink(arguments, config)
-        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *([page] if page is not None else [])]
+        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *rule_sinks(config, source)]
+        sinks += [page] if page is not None else []
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, supervisor)
         limits = Limits(arguments.max_frames, duration)
@@ -235,7 +238,7 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | Non
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    return reading_flags(arguments) | ({"stats": True} if arguments.stats else {})
+    return reading_flags(arguments) | rule_flags(arguments) | ({"stats": True} if arguments.stats else {})
 
 
 def _window(arguments: argparse.Namespace) -> Window | None:

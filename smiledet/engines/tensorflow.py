@@ -126,10 +126,13 @@ def load_keras(path: Path) -> Any:
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as problem:  # whatever Keras, h5py and the layers say of it
         what = (str(problem).strip() or repr(problem)).splitlines()[0]
         raise ModelError(f"{path} is no network that Keras can load: {what}") from problem
+    if not isinstance(network.input_shape, tuple) or not isinstance(network.output_shape, tuple):
+        raise ModelError(f"{path} has several inputs or outputs, expected one of each")
+    return network
 
 
 def _imported(threads: int) -> Any:
