@@ -265,24 +265,6 @@ def test_a_snapshot_address_is_asked_over_and_over(times, fake_time, make_pictur
     assert caplog.messages == [f"stream {address} was lost; trying to get it back for 10 s"]
 
 
-def test_a_stream_that_is_closed_while_it_connects_again_is_let_go_of(fake_capture, make_picture, fake_time):
-    """Another thread closes it just when there is nothing yet that could be released."""
-    captures = [fake_capture([make_picture(1)]), fake_capture([make_picture(index) for index in range(5)])]
-    opened = []
-
-    def open_capture(address, options):
-        opened.append(captures[len(opened)])
-        if len(opened) == 2:
-            source.close()
-        return opened[-1]
-
-    times = {"clock": fake_time.clock, "now": lambda: 2e9, "wait": fake_time.wait}
-    source = StreamSource("rtsp://host/live", SourceSettings(), open_capture=open_capture, **times)
-    source.open()
-    assert source.read() is None
-    assert len(opened) == 2 and all(capture.released for capture in opened)
-
-
 def test_time_limits_and_low_latency_are_asked_for(fake_capture, make_picture):
     asked = []
 
