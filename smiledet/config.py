@@ -22,6 +22,7 @@ from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import bring_tasks
+from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
@@ -110,6 +111,7 @@ class Config:
         models: A folder with models of your own, searched before those that ship; empty for none.
         detector: Which face detector runs on video; YuNet as `yunet=FILE`.
         photographs: How photographs are searched for faces.
+        best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
@@ -130,6 +132,7 @@ class Config:
     models: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS, with_file=WITH_FILE))
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
+    best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
