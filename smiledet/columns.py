@@ -31,6 +31,10 @@ BOX_COLUMNS = ("x", "y", "width", "height", "detection_score")
 
 LATENCY_COLUMN = "latency_ms"
 
+TEXT_COLUMNS = ("source", "file", "time")
+WHOLE_COLUMNS = ("frame", "track", "x", "y", "width", "height")
+"""Columns that hold text and whole numbers, where that matters; of tasks, the label is text, and the rest numbers."""
+
 
 def number(value: float, digits: int) -> float | None:
     """A plain rounded number; None for what JSON has no number for.
