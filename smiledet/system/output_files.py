@@ -49,6 +49,7 @@ class OutputFile:
         self._private = private
         self._descriptor: int | None = None
         self._size = 0  # of what was written whole
+        self._is_stream = is_stream(path)
         self._beside = False  # whether it still stands beside its place
         self._in_place = False  # whether it is a file of that name that cannot be replaced
         self.wrote: Path | None = None
@@ -68,7 +69,7 @@ class OutputFile:
     @property
     def seekable(self) -> bool:
         """Whether it can be written at any place: a file, not a pipe or device."""
-        return self._descriptor is not None and stat.S_ISREG(os.fstat(self._descriptor).st_mode)
+        return not self._is_stream
 
     def write(self, data: bytes, at: int | None = None) -> None:
         """Write all of it, or nothing: where it does not fit, the file is cut back to what was there before.
@@ -147,7 +148,8 @@ class OutputFile:
         self.close()
 
     def _opened(self) -> int:
-        if is_stream(self.path):
+        self._is_stream = is_stream(self.path)
+        if self._is_stream:
             return _open_stream(self.path)
         target = self._target
         if target.is_dir():
