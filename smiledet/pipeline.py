@@ -94,6 +94,7 @@ class Pipeline:
         self._supervisor = supervisor or Supervisor()
         source.heed(self._supervisor.cancel)
         self._draw = draw
+        self._heads = any(sink.reads_heads for sink in sinks)
         self._load = load
         self._trace = trace
         self._window = window
@@ -210,7 +211,7 @@ class Pipeline:
                 **self._supervisor.common,
             }
 
-        workers = make_stages(config, self._plan, self._track_labels, self._still, common)
+        workers = make_stages(config, self._plan, self._track_labels, self._still, common, self._heads)
         stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
         workers.append(
             DrawerWorker(self._tasks, self._track_labels, self._drawn, stats, self._draw, **common(drawer.STAGE))
