@@ -62,8 +62,8 @@ class Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
         Examples:
-            >>> Box(10, 10, 20, 20).scaled(2)
-            Box(x=0.0, y=0.0, width=40, height=40)
+            >>> Box(10, 30, 20, 40).scaled(2)
+            Box(x=0.0, y=10.0, width=40, height=80)
         """
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre
@@ -107,14 +107,16 @@ class Prediction:
     """What a classifier reads from one face.
 
     Attributes:
-        label: The most probable class.
-        score: Its probability, 0 to 1.
+        label: The most probable class, or `unsure` where no class leads clearly (`smiledet.tasks.base.Task`).
+        score: Its probability, 0 to 1; of `unsure` that of the most probable class.
         scores: The probability of every class, in the task's order; sums to 1.
+        intensity: How much there is of what the task measures the strength of (a smile), 0 to 1; None for other tasks.
     """
 
     label: str
     score: float
     scores: Mapping[str, float]
+    intensity: float | None = None
 
     @classmethod
     def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
@@ -211,9 +213,8 @@ class FaceReading:
         landmarks: The 68 iBUG points, (68, 2) float64, pixels of the full frame; None where none were sought in this
             picture, and in what a pipeline's sinks are handed.
         pose: Which way the head faces, estimated from the landmarks; None without them.
-        eyes_open: How far the eyes are open, from the landmarks: 0 closed, 1 open; None without them. It is the ratio
-            of the eyes' height to their width on a fixed scale, and rough: narrow eyes, laughing ones and a lowered
-            head come out lower, and closed eyes seldom as 0.
+        eyes_open: How far the eyes are open: 0 closed, 1 open; None without landmarks. From the picture around them,
+            and rough: laughing or shaded eyes and blurred ones come out lower.
     """
 
     face: Face
@@ -243,6 +244,12 @@ class FaceReading:
     def track(self) -> int:
         """In a video the identity that lasts while the face is followed; in a photograph the face's rank by size."""
         return self.face.track
+
+    @property
+    def smile_intensity(self) -> float | None:
+        """How much of a smile there is, 0 to 1: it rises with a slow smile. None where `smile` was not read."""
+        smile = self.predictions.get("smile")
+        return smile.intensity if smile is not None else None
 
     def __getattr__(self, name: str) -> Prediction:
         # Called for what is no attribute. Copying and pickling ask before the fields are there.

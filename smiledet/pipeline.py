@@ -19,7 +19,7 @@ from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.stages import make_stages
+from smiledet.stages import make_stages, worker_settings
 from smiledet.supervisor import Ended, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
@@ -176,7 +176,7 @@ class Pipeline:
 
     def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:
         """Who needs what. In every-frame mode the drawer waits for the classifiers; live it takes their latest."""
-        names = [task.name for task in self._tasks]
+        names = [network.stage for network in self._plan.networks]
         waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
         watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
         if self._window is not None:
@@ -190,7 +190,7 @@ class Pipeline:
         ]
 
     def _settings(self, stage: str) -> WorkerSettings:
-        return self._config.worker.get(stage, WorkerSettings())
+        return worker_settings(self._config, stage)
 
     def _make_workers(self) -> list[Worker]:
         config = self._config

@@ -103,12 +103,15 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         raise UsageError(f"--output {arguments.output}: no such folder")
     name = file_name(model, arguments.to, precision, free)
     if arguments.output is not None:
+        from smiledet.model_files import card_path
         from smiledet.system.output_checks import check_outputs
 
         data = [data_path(arguments.data)] if arguments.data else []
-        check_outputs({"--output": arguments.output / name}, [*data, *files_read(arguments)])
+        path = arguments.output / name
+        check_outputs({"--output": path, "its card": card_path(path)}, [*data, *files_read(arguments)])
     network, calibration = _network(arguments, model, precision)
     from smiledet.lab.training.export.export import export, ship_file
+    from smiledet.model_files import write_card
 
     with TemporaryDirectory(prefix="smiledet-export-") as elsewhere:
         if arguments.ship:
@@ -119,6 +122,8 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
             path = exported_file(model, arguments.to, precision, free)
         export(network, path, arguments.to, precision, calibration, None if free else 1)
         print(f"wrote {name if arguments.ship else path}, {size_of(path) / 1000:.0f} kB")
+        if arguments.output is not None and path.is_file():
+            print(f"wrote {write_card(model, path)}, what `--model {model.task}={name}` needs to know of it")
         if arguments.check:
             kind = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
             _check(arguments, model, kind.load(path, 1, precision), precision)

@@ -19,6 +19,8 @@ from smiledet.detection.locator import FaceLocator
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, ChipSpec, Frame, Image
+from smiledet.model_index import Model
+from smiledet.shared_network import SharedNetwork
 from smiledet.shipped_models import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
@@ -39,6 +41,7 @@ from smiledet.workers.track_labels import TrackLabels
 LIMIT = 60.0
 
 SPEC = ChipSpec(64)
+ROW = Model(TASK.name, "any", "any", TASK.labels, SPEC, "", {})
 
 SINK = "sink"
 
@@ -137,7 +140,7 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
     threads: list[Worker] = [
         LocatorWorker(create_locator, **common),
         *(AlignerWorker(shipped_aligner, [SPEC], **common) for _ in range(workers)),
-        *(ClassifierWorker(TASK, SPEC, load, track_labels, **common) for _ in range(workers)),
+        *(ClassifierWorker(SharedNetwork((TASK,), (ROW,)), load, track_labels, **common) for _ in range(workers)),
         DrawerWorker([TASK], track_labels, RateMeter(), **common),
         SinkWorker(SINK, memory, **common),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -172,7 +173,7 @@ class TestLateReadings:
         assert shown(smoother).scores["yes"] == pytest.approx(1 - math.exp(-0.1 / SMOOTHING))
 
 
-class TestLabelBoard:
+class TestTrackLabels:
     def test_a_face_is_shown_with_what_was_read_from_it(self) -> None:
         track_labels = TrackLabels([SMILE])
         track_labels.post([reading(0, 1, 0.9), reading(0, 2, 0.1)])
@@ -246,6 +247,28 @@ class TestLabelBoard:
             track_labels.read([face(number)], frame=number)
         assert len(track_labels._smoothers) == 1
         assert track_labels._posted == []
+
+    def test_what_is_posted_while_the_drawer_reads_is_not_lost(self) -> None:
+        """A classifier is held up in the middle of its post; the drawer either waits for it, or takes it up later."""
+        labels = TrackLabels([SMILE])
+        begun, go_on = threading.Event(), threading.Event()
+
+        def readings() -> Iterator[PostedPrediction]:
+            begun.set()
+            assert go_on.wait(LIMIT)
+            yield reading(0, 1, 0.75)
+
+        posting = threading.Thread(target=lambda: labels.post(readings()))
+        posting.start()
+        assert begun.wait(LIMIT)
+        drawing = threading.Thread(target=lambda: labels.read([face(1)], 0))
+        drawing.start()
+        drawing.join(0.1)  # it waits, unless it need not
+        go_on.set()
+        posting.join(LIMIT)
+        drawing.join(LIMIT)
+        (found,) = labels.read([face(1)], 1)
+        assert found.smile.label == "yes"
 
     def test_threads_post_while_the_drawer_reads(self) -> None:
         track_labels = TrackLabels([SMILE])

@@ -186,6 +186,7 @@ class Augmentation:
         blur: Probability of a slight Gaussian blur.
         occlusion: Probability that a random rectangle is covered.
         glasses: Probability that a face is given glasses; see `smiledet.lab.training.faces.glasses`.
+        hard: Probability that a view is made one of the hard pictures of `smiledet.lab.training.faces.hard`.
         box_jitter: Further cuts of each face, from boxes spread as Viola-Jones' are; a view shows one of the cuts.
     """
 
@@ -199,6 +200,7 @@ class Augmentation:
     blur: float = field(default=0.15, metadata=between(0, 1))
     occlusion: float = field(default=0.1, metadata=between(0, 1))
     glasses: float = field(default=0.0, metadata=between(0, 1))
+    hard: float = field(default=0.0, metadata=between(0, 1))
     box_jitter: int = field(default=0, metadata=between(0, 8))
 
 
@@ -220,6 +222,8 @@ class Schedule:
         class_weight_power: How far rare classes count for more: 0 not at all, 1 so that all classes weigh the same.
         patience: Epochs without a lower loss on the watched samples after which a phase ends; 0 for never.
         faces: Photographs taken of each data set at most, evenly spread over it; 0 for all.
+        frozen_layers: Layers at the front that stay as `initial` has them, the statistics of their normalisations too:
+            an epoch costs less, and what they have learnt on other faces is kept.
         seed: Of initial weights, order and augmentation.
     """
 
@@ -235,6 +239,7 @@ class Schedule:
     class_weight_power: float = field(default=0.0, metadata=between(0, 1))
     patience: int = field(default=0, metadata=between(0, 1000))
     faces: int = field(default=0, metadata=between(0, 1_000_000_000))
+    frozen_layers: int = field(default=0, metadata=between(0, 1000))
     seed: int = 1
 
 
@@ -243,7 +248,7 @@ class Finish:
     """A further phase at the full size of the chips, on the best-labelled of the sets alone, say.
 
     Attributes:
-        data: Training sets, as in `ClassifierRecipe`.
+        data: Training sets, as in `ClassifierRecipe`; empty for the same, and so with heads.
         epochs: Passes over them.
         learning_rate: Peak of its cosine.
         weight_average: As in `Schedule`; the phase is short, so the mean has to be as well.
@@ -275,14 +280,35 @@ class TeacherRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """One of several tasks that a network reads at once, each with the last layers of its own.
+
+    Attributes:
+        task: What it reads.
+        data: Training sets, as in `ClassifierRecipe`. A photograph that several heads name is shown once, with all
+            answers.
+        name: What the trained model will be called for this task; the recipe's name by default.
+        also: Further tasks that the head answers, whose labels are some of its own: `emotion` by a head of `emotion8`.
+        weight: Of its loss among those of the heads.
+    """
+
+    task: str
+    data: tuple[str, ...]
+    name: str = ""
+    also: tuple[str, ...] = ()
+    weight: float = field(default=1.0, metadata=between(0, 1000))
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifierRecipe:
     """How one network of the zoo is trained.
 
     Attributes:
         name: What the trained model will be called; `--model TASK=NAME` names it so.
         architecture: One of `smiledet.lab.networks`.
-        data: Training sets, each LAYOUT:PATH with the path under the data folder.
+        data: Training sets, each LAYOUT:PATH with the path under the data folder; with `heads` those of the first.
         input: Geometry of the chips.
+        heads: What the network reads, where it reads several tasks; empty for one.
         augmentation: See `Augmentation`.
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
@@ -304,6 +330,7 @@ class ClassifierRecipe:
     architecture: str
     data: tuple[str, ...]
     input: ChipSpec
+    heads: tuple[Head, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=Schedule)
     finish: tuple[Finish, ...] = ()
@@ -312,6 +339,18 @@ class ClassifierRecipe:
     teacher: TeacherRecipe | None = None
     mirror_averaging: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
+
+
+def makes(recipe: ClassifierRecipe, task: str) -> list[str]:
+    """The models that a recipe makes, each TASK/NAME.
+
+    Args:
+        recipe: The recipe.
+        task: What it is trained for, where it has no heads.
+    """
+    if not recipe.heads:
+        return [f"{task}/{recipe.name}"]
+    return [f"{name}/{head.name or recipe.name}" for head in recipe.heads for name in (head.task, *head.also)]
 
 
 QUICK_FACES = 320
