@@ -105,7 +105,7 @@ def parse_broker(address: str) -> Broker:
     except (ValueError, KeyError) as problem:
         raise OutputError(f"{shown} is no address of a broker: {problem}") from problem
     topic = unquote(parts.path).strip("/")
-    if not parts.hostname or not topic or re.search(r"[#+\0]", topic):
+    if not parts.hostname or not topic or "#" in address or re.search(r"[#+\0]", topic):
         raise OutputError(f"{shown} is no address of a broker: expected mqtt://HOST/TOPIC, without # and +")
     if others := sorted(set(settings) - set(SETTINGS)):
         raise OutputError(f"{shown}: unknown setting {others[0]}; allowed are {', '.join(SETTINGS)}")
@@ -151,9 +151,8 @@ class Changes:
                 told.append({"event": "appeared", **row})
             elif changed := [task for task, label in labels.items() if before[0].get(task) != label]:
                 told.append({"event": "changed", "tasks": changed, **row})
-        for track in [track for track, (_, seen, _) in self._known.items() if now - seen > GONE or now < seen]:
-            told.append({"event": "left", **self._known.pop(track)[2]})
-        return told
+        gone = [track for track, (_, seen, _) in self._known.items() if now - seen > GONE or now < seen]
+        return told + [{"event": "left", **self._known.pop(track)[2]} for track in gone]
 
     def finish(self) -> list[dict[str, Any]]:
         """The run is over: everybody has left."""
@@ -189,6 +188,7 @@ class MqttSink(Sink):
     def __init__(self, address: str, source: str, tasks: Sequence[Task]) -> None:
         try:
             import paho.mqtt.client as paho
+            from paho.mqtt.enums import CallbackAPIVersion
         except ImportError as problem:
             raise OutputError("--events mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
         self.description = f"events {shown_source(address)}"
@@ -198,7 +198,7 @@ class MqttSink(Sink):
         self._changes = Changes(tasks)
         self._state: dict[str, Any] | None = None
         self._pictured = float("-inf")
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.max_queued_messages_set(MOST_WAITING)
         self._client.reconnect_delay_set(1, 30)
         self._client.will_set(f"{self._broker.topic}/status", "offline", qos=1, retain=True)

@@ -123,7 +123,14 @@ def test_a_broker_that_is_away_ends_no_run() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["mqtt://host", "mqtt:///topic", "mqtt://host/a/#", "mqtt://host:x/t", "mqtt://host/t?speed=1", "mqtt://h/t?snapshot=x"],
+    [
+        "mqtt://host",
+        "mqtt:///topic",
+        "mqtt://host/a/#",
+        "mqtt://host:x/t",
+        "mqtt://host/t?speed=1",
+        "mqtt://h/t?snapshot=x",
+    ],
 )
 def test_a_wrong_address_is_told_in_a_line(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "demo", "--no-show", "--events", address]) == 2
