@@ -315,7 +315,7 @@ def _file_sinks(
 
     sinks: list[Sink] = []
     if arguments.record is not None:
-        sinks.append(VideoSink(arguments.record, source.fps, real_time=source.live))
+        sinks.append(VideoSink(arguments.record, source.fps, timed=not source.still))
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
         machine = telemetry.columns if telemetry is not None else None
