@@ -1,4 +1,4 @@
-"""Read the faces of photographs, into a table, a file of rows, and onto copies; the best of each burst.
+"""Read the faces of photographs into a table, a file or onto copies; pick the best of each burst.
 
 PATH is a photograph, a folder (searched with the folders in it) or a pattern ('photos/**/*.jpg').
 Without --output a table is printed: a line a face, and one for a photograph without a face.
