@@ -18,7 +18,7 @@ QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources t
 	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-wheel docs lint bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-oldest test-wheel test-browser docs lint bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -41,6 +41,9 @@ test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencie
 
 test-wheel: $(DEV_SETUP)  ## the examples of README and docs, from a wheel in an empty environment
 	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/wheel)
+
+test-browser: $(DEV_SETUP)  ## the pages, clicked through in a real Chromium
+	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/browser)
 
 lint: $(DEV_SETUP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.template import load_template
+from smiledet.engines.answers import read
 from smiledet.engines.base import Engine, load_engine
 from smiledet.engines.files import model_file
-from smiledet.engines.mirror_averaging import read
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.datasets.base import Sample, read_samples
 from smiledet.lab.training.evaluation.held_out import HELD_OUT
@@ -62,7 +62,7 @@ def smilers(model: Model, network: Engine, samples: Sequence[Sample]) -> dict[st
     row = {"model": f"{model.task}/{model.name}"}
     for label in reversed(smile.labels):
         chosen = chips.chips[chips.classes == smile.labels.index(label)]
-        said = shares(read(network, chosen, model.mirror_averaging), model.labels)
+        said = shares(read(network, chosen, model), model.labels)
         others = sorted((name for name in said if name != "happy"), key=lambda name: -said[name])
         row[label] = str(len(chosen))
         row[f"{label}: happy"] = percent(said["happy"])
@@ -82,7 +82,7 @@ def glasses(model: Model, network: Engine, samples: Sequence[Sample], sheet: Pat
         pairs = [np.vstack([plain[place], worn[place]]) for place in range(0, len(plain), max(1, len(plain) // 16))]
         if not cv2.imwrite(str(sheet), np.hstack(pairs[:16])):
             raise UsageError(f"cannot write {sheet}")
-    before, after = (read(network, faces, model.mirror_averaging) for faces in (plain, worn))
+    before, after = (read(network, faces, model) for faces in (plain, worn))
     return {
         "model": f"{model.task}/{model.name}",
         "faces": str(len(plain)),

@@ -17,9 +17,9 @@ from typing import Any
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.models.size_and_speed import parameters_of
 from smiledet.lab.training.evaluation.evaluate import evaluate_models
-from smiledet.lab.training.evaluation.held_out import HELD_OUT, HeldOut
+from smiledet.lab.training.evaluation.held_out import HELD_OUT, HeldOut, held_out_of
 from smiledet.lab.training.evaluation.tables import group_table, headline, markdown, percent
-from smiledet.lab.training.recipe import ClassifierRecipe
+from smiledet.lab.training.recipe import ClassifierRecipe, makes
 from smiledet.model_index import Model, read_index, write_row
 from smiledet.schema import read_dataclass
 from smiledet.system.resources import configs_folder
@@ -27,6 +27,8 @@ from smiledet.tasks.base import get_task
 
 DATA = {
     "fer2013": "FER-2013 (Goodfellow et al., 2013); research use. People agree with its labels on about 65 % of the images.",
+    "ferplus": "FER+ (Barsoum et al., 2016): ten people's votes on FER-2013's images; MIT, the images research use.",
+    "fairface": "FairFace (Kärkkäinen and Joo, 2021); CC BY 4.0.",
     "genki4k": "GENKI-4K (MPLab, UC San Diego); research use.",
     "smiles": "SMILEs (hromi/SMILEsmileD), crops of LFW photographs; LFW allows research use. Some labels are wrong.",
     "utkface": "UTKFace (Zhang et al., 2017); research use. Ages are estimates, and some labels are wrong.",
@@ -41,6 +43,7 @@ LIMITS = {
     "the training data and the least reliable; fear and sadness are often confused with each other and with neutral; "
     "low brows lean towards anger, and dark-rimmed glasses cost some points (scripts/emotion_checks.py). "
     "Not for decisions about people.",
+    "emotion8": "As emotion, with contempt, which is rarer still in the training data than disgust and seldom read right.",
     "gender": "Reads how a stranger would label a face, as man or woman; it says nothing about who somebody is, and knows "
     "no others. The tables say for whom it errs most. Not for decisions about people.",
     "age": "Reads how old a face looks, trained on adults' labels that are partly estimates; the tables say at which ages "
@@ -95,6 +98,8 @@ def group_rows(figures: dict[str, Any]) -> str:
 
 def used(recipe: ClassifierRecipe) -> list[str]:
     """Every data set that a recipe names."""
+    if recipe.heads:
+        return [source for head in recipe.heads for source in head.data]
     finishes = [source for finish in recipe.finish for source in finish.data]
     return [*recipe.data, *finishes, *(recipe.teacher.unlabelled if recipe.teacher else ())]
 
@@ -128,11 +133,14 @@ def opening_comment(recipe: Path) -> str:
 
 def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words: str) -> str:
     """The model's card, Markdown."""
-    held_out, figures, spec = HELD_OUT[model.task], model.figures, recipe.input
+    held_out, figures, spec = held_out_of(model), model.figures, recipe.input
     sources = [DATA.get(name, name) for name in dict.fromkeys(source.partition(":")[0] for source in used(recipe))]
     # What earlier editions learnt from is in no setting any more, but in the recipe's words.
     named = [source for source in [*DATA.values(), IMAGENET] if source.partition(" (")[0] in recipe_words]
     sources += [source for source in named if source not in sources]
+    doubt = (
+        f" Its probabilities are calibrated by the temperature {model.temperature:g}." if model.temperature != 1 else ""
+    )
     views = " It is shown each face and its mirror image." if model.mirror_averaging else ""
     classes = "" if "mean_error" in figures else f" ({', '.join(model.labels)})"
     parameters = f" {figures['parameters']:,} parameters." if "parameters" in figures else ""
@@ -144,7 +152,7 @@ def card(model: Model, recipe: ClassifierRecipe, recipe_path: str, recipe_words:
     return f"""# {model.task}: {model.name}
 
 {recipe.architecture} reading {len(model.labels)} classes{classes} from a {spec.size}x{spec.size} {"grey" if spec.channels == 1 else "colour"}
-chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark models.{views}{parameters} Preprocessing: {model.preprocessing}.
+chip that shows {spec.margin:g} face boxes, aligned by the shipped landmark models.{views}{doubt}{parameters} Preprocessing: {model.preprocessing}.
 
 {files}
 
@@ -179,6 +187,16 @@ themselves whether that is allowed.
 """
 
 
+def recipes_by_model() -> dict[str, Path]:
+    """The recipe of every shipped classifier, by TASK/NAME."""
+    paths = sorted((configs_folder() / "train").glob("*-*.toml"))
+    return {
+        model: path
+        for path in paths
+        for model in makes(read_dataclass(ClassifierRecipe, path), path.stem.partition("-")[0])
+    }
+
+
 def main() -> int:
     """Measure and write; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -188,10 +206,11 @@ def main() -> int:
     models = [model for model in read_index() if model.task in HELD_OUT and arguments.task in (None, model.task)]
     if not models:
         raise UsageError("no model to measure")
-    for task in dict.fromkeys(model.task for model in models):
-        ours = [model for model in models if model.task == task]
-        for measured in measure(ours, HELD_OUT[task], arguments.data_folder):
-            recipe_path = configs_folder() / "train" / f"{task}-{measured.name}.toml"
+    recipes = recipes_by_model()
+    for task, held_out in dict.fromkeys((model.task, held_out_of(model)) for model in models):
+        ours = [model for model in models if (model.task, held_out_of(model)) == (task, held_out)]
+        for measured in measure(ours, held_out, arguments.data_folder):
+            recipe_path = recipes[f"{task}/{measured.name}"]
             recipe = read_dataclass(ClassifierRecipe, recipe_path)
             write_row(measured)
             text = card(measured, recipe, f"configs/train/{recipe_path.name}", opening_comment(recipe_path))

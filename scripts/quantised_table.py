@@ -15,7 +15,7 @@ from pathlib import Path
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.machine import describe_machine
-from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.held_out import HELD_OUT, held_out_of
 from smiledet.lab.training.evaluation.tables import markdown
 from smiledet.model_index import Model, read_index
 
@@ -48,7 +48,7 @@ def main() -> int:
     rows = []
     for model in models:
         print(f"{model.task}/{model.name} …", file=sys.stderr, flush=True)
-        found = measure_precisions(model, HELD_OUT[model.task], arguments.data_folder, arguments.limit)
+        found = measure_precisions(model, held_out_of(model), arguments.data_folder, arguments.limit)
         rows += [cells(each, found[0]) for each in found]
     print(f"{describe_machine()}\n\n{markdown(HEADER, rows)}")
     return 0

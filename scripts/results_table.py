@@ -23,7 +23,7 @@ from typing import Any
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.benchmark.records import read_kept
-from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.held_out import HELD_OUT, LABELLED_AS, held_out_of
 from smiledet.lab.training.evaluation.tables import markdown, percent
 from smiledet.model_index import read_index
 
@@ -106,8 +106,8 @@ def shipped_reports() -> list[dict[str, Any]]:
             **model.figures,
             "task": model.task,
             "model": model.name,
-            "data": HELD_OUT[model.task].layout,
-            "split": HELD_OUT[model.task].split,
+            "data": held_out_of(model).layout,
+            "split": held_out_of(model).split,
             "milliseconds": times.get(f"{model.task}/{model.name}"),
         }
         for model in read_index()
@@ -136,21 +136,25 @@ def measure(data_folder: Path, folder: Path) -> None:
     Raises:
         SmiledetError: An evaluation failed; it has said why.
     """
-    for task in dict.fromkeys(model.task for model in read_index() if model.task in HELD_OUT):
-        held_out = HELD_OUT[task]
-        words = ["evaluate", task, "--all-models", "--data", held_out.data(data_folder), "--split", held_out.split]
+    for model in read_index():
+        if model.task not in HELD_OUT:
+            continue
+        held_out = held_out_of(model)
+        words = ["evaluate", model.task, "--model", model.name, "--split", held_out.split]
+        words += ["--data", held_out.data(data_folder)]
         with redirect_stdout(io.StringIO()):
-            code = smiledet([*words, "--report", str(folder / task)])
+            code = smiledet([*words, "--report", str(folder / model.task / model.name)])
         if code:
             raise SmiledetError(f"`smiledet {' '.join(words)}` ended with {code}")
 
 
 def what_it_was(report: Mapping[str, Any]) -> str:
     """The photographs that a report is about, in words."""
-    held_out = HELD_OUT.get(report["task"])
     layout = report["data"].partition(":")[0]
-    known = held_out is not None and (held_out.layout, held_out.split) == (layout, report["split"])
-    return held_out.words if held_out is not None and known else f"{layout}, {report['split']}"
+    known = [HELD_OUT[report["task"]]] if report["task"] in HELD_OUT else []
+    known += [LABELLED_AS[layout]] if layout in LABELLED_AS else []
+    words = [each.words for each in known if (each.layout, each.split) == (layout, report["split"])]
+    return words[0] if words else f"{layout}, {report['split']}"
 
 
 def our_row(report: Mapping[str, Any]) -> list[str]:

@@ -2,9 +2,9 @@
 
     python scripts/train_all.py [--quick] [options of smiledet train]
 
-Landmarks first, since the classifiers learn from chips that they align, and the network that proposes faces; teachers
-before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few photographs, into
-folders that are thrown away.
+Landmarks first, since the classifiers learn from chips that they align, and the networks that propose and find faces;
+teachers before their students. Takes hours on two cores. `--quick` tries every recipe for an epoch on a few
+photographs, into folders that are thrown away.
 """
 
 import sys
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from smiledet.cli import main
-from smiledet.lab.training.recipe import ClassifierRecipe
+from smiledet.lab.training.recipe import ClassifierRecipe, makes
 from smiledet.schema import read_dataclass
 from smiledet.system.resources import configs_folder, models_folder
 
@@ -20,13 +20,13 @@ from smiledet.system.resources import configs_folder, models_folder
 def in_order(recipes: list[Path]) -> list[Path]:
     """The classifiers' recipes, each after those whose models it learns from or starts from."""
     named = {path: read_dataclass(ClassifierRecipe, path) for path in sorted(recipes)}
-    makes = {f"{task_of(path)}/{recipe.name}": path for path, recipe in named.items()}
+    maker = {model: path for path, recipe in named.items() for model in makes(recipe, task_of(path))}
     ordered: list[Path] = []
 
     def place(path: Path, above: tuple[Path, ...] = ()) -> None:
         recipe = named[path]
         for needed in (recipe.initial, *(recipe.teacher.models if recipe.teacher else ())):
-            before = makes.get(needed)
+            before = maker.get(needed)
             # A model may go on from its own last edition.
             if before is not None and before not in (path, *above):
                 place(before, (*above, path))
@@ -46,7 +46,7 @@ def task_of(recipe: Path) -> str:
 def train_all(arguments: list[str]) -> int:
     """Run `smiledet train` for each recipe; stops at the first that fails."""
     folder = configs_folder() / "train"
-    commands = [[task, "--recipe", str(folder / f"{task}.toml")] for task in ("landmarks", "proposals")]
+    commands = [[task, "--recipe", str(folder / f"{task}.toml")] for task in ("landmarks", "proposals", "detector")]
     commands += [[task_of(recipe), "--recipe", str(recipe)] for recipe in in_order(list(folder.glob("*-*.toml")))]
     with tempfile.TemporaryDirectory() as thrown_away:
         for number, command in enumerate(commands):

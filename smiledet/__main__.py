@@ -1,8 +1,6 @@
 """`python -m smiledet`."""
 
-import sys
-
-from smiledet.cli import main
+from smiledet.cli import as_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    as_process()

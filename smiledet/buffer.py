@@ -59,7 +59,7 @@ class Drop(Enum):
     EVICTED = "evicted"
     """The frame left the ring before its prerequisites were met, or before the stage asked."""
     CLOSED = "closed"
-    """The run was stopped while the frame was waiting."""
+    """The run was stopped while the frame was waiting, or in the hands of a worker that was left behind."""
 
 
 Dropped = Callable[[Frame, str, Drop], None]
@@ -196,6 +196,8 @@ class FrameBuffer:
         self._ring: dict[int, _Slot] = {}
         self._newest_had = dict.fromkeys(self._stages, -1)
         self._counts = {name: StageCount() for name in self._stages}
+        # The frames that a stage has claimed and not handed back, by number.
+        self._in_hand: dict[str, dict[int, Frame]] = {name: {} for name in self._stages}
         self._published = 0
         self._ended = False
         self._closed = False
@@ -311,6 +313,18 @@ class FrameBuffer:
             chosen = self._take_chosen()
         _wake(chosen)
 
+    def settle(self) -> None:
+        """Count what was claimed and will not be handed back, since its worker was left behind, as dropped.
+
+        To be called after `close`, once nobody waits for the workers any more. At each stage the frames published are
+        then those processed, failed and dropped, and what a worker hands back later changes nothing.
+        """
+        with self._lock:
+            for name, frames in self._in_hand.items():
+                for frame in frames.values():
+                    self._drop(frame, name, Drop.CLOSED)
+                frames.clear()
+
     def finished(self, by: str) -> bool:
         """Whether a stage will never be handed another frame."""
         with self._lock:
@@ -363,6 +377,7 @@ class FrameBuffer:
         if self._at_once is not None and not stage.uncounted:
             self._working.add(thread)
         slot.claimed.add(stage.name)
+        self._in_hand[stage.name][slot.frame.id] = slot.frame
         self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
 
     def _tell(self, name: str) -> None:
@@ -433,6 +448,8 @@ class FrameBuffer:
 
     def _finish(self, frame: Frame, by: str, result: Any, failed: bool) -> None:
         with self._lock:
+            if self._in_hand[by].pop(frame.id, None) is None:
+                return  # given up meanwhile: see `settle`
             frame.results[by] = result
             count = self._counts[by]
             if failed:
@@ -503,10 +520,12 @@ class FrameBuffer:
         for name, stage in self._stages.items():
             if name not in slot.claimed:
                 overtaken = not self._goes_in_order(stage) and slot.frame.id <= self._newest_had[name]
-                why = Drop.OVERTAKEN if overtaken else cause
-                self._counts[name].dropped[why] += 1
-                if self._on_drop is not None:
-                    self._on_drop(slot.frame, name, why)
+                self._drop(slot.frame, name, Drop.OVERTAKEN if overtaken else cause)
+
+    def _drop(self, frame: Frame, stage: str, cause: Drop) -> None:
+        self._counts[stage].dropped[cause] += 1
+        if self._on_drop is not None:
+            self._on_drop(frame, stage, cause)
 
 
 def _wake(chosen: list[_Waiter]) -> None:

@@ -1,8 +1,9 @@
 """What a face is called in tables: the columns of events, photographs and data frames.
 
 `<task>` is the label that is shown, `<task>_score` always that label's probability, and the probabilities of all labels
-stand in `<task>_scores` (an object, in JSON) or in one column a label (in CSV and data frames). A task that was not
-asked for has no column.
+stand in `<task>_scores` (an object, in JSON) or in one column a label (in CSV and data frames). `<task>_intensity` is
+how much of a smile there is. The label may be `unsure`; the score is then that of the most probable label. A task that
+was not asked for has no column.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def label_columns(task: Task) -> dict[str, str]:
     if task.numbers is not None:
         return {}
     columns: dict[str, str] = {}
-    taken = {f"{task.name}_score", f"{task.name}_scores"}
+    taken = {f"{task.name}_score", f"{task.name}_scores", f"{task.name}_intensity"}
     for label in task.labels:
         column = f"{task.name}_" + re.sub(r"\W+", "_", label)
         while column in taken:  # 'no hat' beside 'no-hat', or a label that is called 'score'
@@ -85,6 +86,9 @@ def task_columns(task: Task, prediction: Prediction | None, flat: bool = False) 
     if task.numbers is not None and label is not None:
         label = float(label)
     row: dict[str, Any] = {task.name: label, f"{task.name}_score": number(prediction.score, 4) if prediction else None}
+    if task.strength:
+        intensity = prediction.intensity if prediction else None
+        row[f"{task.name}_intensity"] = None if intensity is None else number(intensity, 4)
     if task.numbers is not None:
         return row
     scores = {each: number(prediction.scores[each], 4) if prediction else None for each in task.labels}

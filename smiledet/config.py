@@ -21,6 +21,7 @@ from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_index import bring_tasks, bring_tasks_beside
+from smiledet.rules.settings import RuleSettings
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
@@ -55,6 +56,8 @@ class TaskSettings:
         smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
         hysteresis: Lead that another label needs before it is shown, 0 to 1, or of a number how far it must have moved;
             None for the task's own.
+        unsure_below: Lead of the first label over the next, 0 to 1, below which the answer is `unsure`; 0 never says
+            so, None is the task's own.
     """
 
     model: str = ""
@@ -62,6 +65,7 @@ class TaskSettings:
     colours: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     smoothing: float | None = field(default=None, metadata=between(0, 60))
     hysteresis: float | None = field(default=None, metadata=between(0, 100))
+    unsure_below: float | None = field(default=None, metadata=between(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Config:
         engine: What runs the networks.
         task: Model and smoothing by task.
         worker: Number of threads, priority and maximum rate by stage.
+        rule: What is done when something is seen; `--on` takes the place of those of the files.
         faults: What happens when a stage fails.
         buffer: The shared ring.
         why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
@@ -134,6 +139,7 @@ class Config:
     engine: EngineSettings = field(default_factory=EngineSettings)
     task: Mapping[str, TaskSettings] = field(default_factory=dict)
     worker: Mapping[str, WorkerSettings] = field(default_factory=dict)
+    rule: tuple[RuleSettings, ...] = ()
     faults: FaultPolicy = field(default_factory=FaultPolicy)
     buffer: BufferSettings = field(default_factory=BufferSettings)
     why: Mapping[str, str] = field(default_factory=dict)

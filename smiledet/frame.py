@@ -107,14 +107,16 @@ class Prediction:
     """What a classifier reads from one face.
 
     Attributes:
-        label: The most probable class.
-        score: Its probability, 0 to 1.
+        label: The most probable class, or `unsure` where no class leads clearly (`smiledet.tasks.base.Task`).
+        score: Its probability, 0 to 1; of `unsure` that of the most probable class.
         scores: The probability of every class, in the task's order; sums to 1.
+        intensity: How much there is of what the task measures the strength of (a smile), 0 to 1; None for other tasks.
     """
 
     label: str
     score: float
     scores: Mapping[str, float]
+    intensity: float | None = None
 
     @classmethod
     def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
@@ -243,6 +245,12 @@ class FaceReading:
     def track(self) -> int:
         """In a video the identity that lasts while the face is followed; in a photograph the face's rank by size."""
         return self.face.track
+
+    @property
+    def smile_intensity(self) -> float | None:
+        """How much of a smile there is, 0 to 1: it rises with a slow smile. None where `smile` was not read."""
+        smile = self.predictions.get("smile")
+        return smile.intensity if smile is not None else None
 
     def __getattr__(self, name: str) -> Prediction:
         # Called for what is no attribute. Copying and pickling ask before the fields are there.

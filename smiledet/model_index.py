@@ -53,6 +53,9 @@ class Model:
         card: The model card, relative to the index.
         default: Whether it is the one that is taken where nobody names another.
         mirror_averaging: Whether it is shown a face's mirror image as well; see `smiledet.engines.mirror_averaging`.
+        outputs: Which of the network's outputs are the labels', in their order; empty for all. Several models may name
+            the same files, each with outputs of its own.
+        temperature: By which its probabilities are calibrated; see `smiledet.engines.answers`.
         folder: The folder of the index that it was read from; not written to it.
     """
 
@@ -67,6 +70,8 @@ class Model:
     card: str = ""
     default: bool = False
     mirror_averaging: bool = False
+    outputs: tuple[int, ...] = ()
+    temperature: float = 1.0
     folder: Path = field(default_factory=models_folder, compare=False)
 
     def file(self, engine: str) -> Path:
@@ -331,6 +336,7 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
 def _model(row: Mapping[str, Any], folder: Path) -> Model:
     values = dict(row)
     values["labels"] = tuple(row["labels"])
+    values["outputs"] = tuple(row.get("outputs", ()))
     values["input"] = ChipSpec(**row["input"]) if row["input"] else None
     values["files"] = {engine: ModelFile(**entry) for engine, entry in row["files"].items()}
     return Model(**values, folder=folder)
@@ -339,4 +345,8 @@ def _model(row: Mapping[str, Any], folder: Path) -> Model:
 def _row(model: Model) -> dict[str, Any]:
     row = asdict(model)
     del row["folder"]
+    # Only where they say something: most networks read one task, in order.
+    for name, usual in (("outputs", ()), ("temperature", 1.0)):
+        if row[name] == usual:
+            del row[name]
     return row

@@ -14,6 +14,7 @@ from smiledet.engines.files import model_file
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.model_index import UNKNOWN, Model, bring_tasks, find_model
+from smiledet.shared_network import SharedNetwork, share_networks
 from smiledet.tasks.base import Task, get_task
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ class ModelPlan:
     """The models of a run.
 
     Attributes:
-        tasks: What is read, with the configuration's smoothing and hysteresis.
+        tasks: What is read, with the configuration's smoothing, hysteresis and doubt.
         models: The model of each task, by the task's name.
         files: The file of each model that the engine loads.
         landmarks: The model that aligns faces.
@@ -41,20 +42,20 @@ class ModelPlan:
     device: str
     settings: EngineSettings
 
-    def chip_of(self, task: str) -> ChipSpec:
-        """The geometry of the chip that a task's network takes."""
-        spec = self.models[task].input
-        assert spec is not None  # plan_models has refused others
-        return spec
-
     @property
     def chips(self) -> list[ChipSpec]:
         """The geometry of every chip that is needed, each once."""
-        return list(dict.fromkeys(self.chip_of(task.name) for task in self.tasks))
+        return list(dict.fromkeys(network.spec for network in self.networks))
 
-    def load(self, task: str) -> Engine:
-        """Load a task's network; it belongs to the calling thread."""
-        return load_engine(self.engine, self.files[task], self.settings.threads, self.settings.precision)
+    @property
+    def networks(self) -> tuple[SharedNetwork, ...]:
+        """What reads the tasks: a network each, or one for several."""
+        return share_networks(self.tasks, self.models, self.files)
+
+    def load(self, network: SharedNetwork) -> Engine:
+        """Load a network; it belongs to the calling thread."""
+        file = self.files[network.tasks[0].name]
+        return load_engine(self.engine, file, self.settings.threads, self.settings.precision)
 
 
 def plan_models(config: Config) -> ModelPlan:
@@ -84,7 +85,7 @@ def plan_models(config: Config) -> ModelPlan:
 
     def prepare(engine: str) -> None:
         files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
-        prepared[engine] = files, _device_of(engine, list(files.values()), config.engine)
+        prepared[engine] = files, _device_of(engine, list(dict.fromkeys(files.values())), config.engine)
 
     # A file that the user names may be of another engine's format than the platform's first choice reads.
     formats = [file for model in models.values() for file in model.files if model.architecture == UNKNOWN]
@@ -101,12 +102,13 @@ def _settings(task: str, config: Config) -> TaskSettings:
 
 
 def _configured(task: Task, config: Config) -> Task:
-    """The task with the configuration's smoothing and hysteresis."""
+    """The task with the configuration's smoothing, hysteresis and doubt."""
     settings = _settings(task.name, config)
     return replace(
         task,
         smoothing=task.smoothing if settings.smoothing is None else settings.smoothing,
         hysteresis=task.hysteresis if settings.hysteresis is None else settings.hysteresis,
+        unsure_below=task.unsure_below if settings.unsure_below is None else settings.unsure_below,
     )
 
 

@@ -1,15 +1,13 @@
-"""The main thread's part: build the stages, own the buffer, watch the threads, show the window."""
+"""The main thread's part: build the stages, own the buffer, hear how the threads fare, show the window."""
 
 from __future__ import annotations
 
 import logging
-import queue
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from enum import Enum
 
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
@@ -21,7 +19,8 @@ from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.stages import make_stages
+from smiledet.stages import make_stages, worker_settings
+from smiledet.supervisor import Ended, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
 from smiledet.tasks.base import Task
@@ -39,22 +38,11 @@ log = logging.getLogger(__name__)
 
 WINDOW = "window"
 
-STOP_WITHIN = 1.5
-"""Seconds that the threads get to end after a stop; the promise is 2 for everything."""
-
 TIDY_EVERY = 60.0
 """Seconds after which memory that is free goes back to the system."""
 
 LATENCIES_SHOWN = 64
 """Frames over which the stats line takes the median latency."""
-
-
-class Stop(Enum):
-    """Why a run ended."""
-
-    END = "end of input"
-    KEY = "q or Esc in the window"
-    SIGNAL = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +66,13 @@ class Pipeline:
     Args:
         config: Every setting.
         source: Open already; closed at the end of the run.
-        sinks: Open already; closed at the end of the run.
+        sinks: Not yet open: each is opened, written and closed by a thread of its own.
         window: Shown on the calling thread; None for none.
         limits: Where to end early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
         trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
         draw: Whether to draw on the frames; without it sinks are handed the bare picture as the annotated one.
+        supervisor: What owns the run; one of its own by default.
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
@@ -99,8 +88,11 @@ class Pipeline:
         load: Callable[[], tuple[str, ...]] | None = None,
         trace: Trace | None = None,
         draw: bool = True,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._config = config
+        self._supervisor = supervisor or Supervisor()
+        source.heed(self._supervisor.cancel)
         self._draw = draw
         self._load = load
         self._trace = trace
@@ -110,8 +102,8 @@ class Pipeline:
         self._tasks = self._plan.tasks
         self._track_labels = TrackLabels(self._tasks)
         self._drawn = RateMeter()
-        self._mailbox: queue.SimpleQueue[Stop | tuple[StageThread, SmiledetError | None]] = queue.SimpleQueue()
         self._late: list[SmiledetError] = []
+        self._ready: ProcessorTimes | None = None
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
         sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
         on_drop = _mark_drops(trace) if trace is not None else None
@@ -127,12 +119,12 @@ class Pipeline:
             self.buffer,
             *((limits.max_frames, limits.duration) if limits else ()),
             settings=self._settings(grabber.STAGE),
-            on_end=self._on_end,
             trace=trace,
+            **self._supervisor.common,
         )
         self._workers: list[Worker] = self._make_workers()
         self._workers += [
-            SinkWorker(stage, sink, buffer=self.buffer, on_end=self._on_end, trace=trace)
+            SinkWorker(stage, sink, buffer=self.buffer, trace=trace, **self._supervisor.common)
             for stage, sink in zip(sink_stages, sinks, strict=True)
         ]
         if trace is not None:
@@ -155,7 +147,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
-        self._mailbox.put(Stop.SIGNAL)
+        self._supervisor.stop()
 
     def run(self) -> tuple[Stop, RunReport]:
         """Run until the input ends, the user or a signal stops it, or a stage gives up.
@@ -165,24 +157,26 @@ class Pipeline:
 
         Raises:
             SmiledetError: A stage gave up; outputs are closed and readable.
+            UsageError: An output cannot be written; it is as it was before.
         """
         started = time.monotonic()
-        for worker in self._workers:
-            worker.start()
-        for worker in self._workers:  # pictures are not taken before there is somebody to look at them
-            worker.wait_ready()
-        ready = processor_times()
-        self._grabber.start()
+        self._ready = None
         try:
             why = self._watch()
         finally:
-            report = self._shut_down(started, ready)
-        self._raise_late_problem()
-        return why, report
+            over = processor_times()
+            self.buffer.close()
+            self._late += self._supervisor.end([self._grabber, *self._workers])
+            self.buffer.settle()
+            if self._window is not None:
+                self._window.close()
+        if self._late:
+            raise self._late[0]
+        return why, summarise(self.buffer, over.clock - started, self._ready, over)
 
     def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:
         """Who needs what. In every-frame mode the drawer waits for the classifiers; live it takes their latest."""
-        names = [task.name for task in self._tasks]
+        names = [network.stage for network in self._plan.networks]
         waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
         watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
         if self._window is not None:
@@ -196,7 +190,7 @@ class Pipeline:
         ]
 
     def _settings(self, stage: str) -> WorkerSettings:
-        return self._config.worker.get(stage, WorkerSettings())
+        return worker_settings(self._config, stage)
 
     def _make_workers(self) -> list[Worker]:
         config = self._config
@@ -206,8 +200,8 @@ class Pipeline:
                 "buffer": self.buffer,
                 "settings": self._settings(stage),
                 "faults": config.faults,
-                "on_end": self._on_end,
                 "trace": self._trace,
+                **self._supervisor.common,
             }
 
         workers = make_stages(config, self._plan, self._track_labels, self._still, common)
@@ -230,61 +224,50 @@ class Pipeline:
             load=self._load() if self._load else (),
         )
 
-    def _on_end(self, thread: StageThread, problem: SmiledetError | None) -> None:
-        self._mailbox.put((thread, problem))
-
     def _watch(self) -> Stop:
-        """Wait for what ends the run, and show frames meanwhile."""
+        """Start the threads, wait for what ends the run, and show frames meanwhile."""
+        setting_up: set[StageThread] = set(self._workers)
         running: set[StageThread] = {self._grabber, *self._workers}
+        self._supervisor.start(self._workers)
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
-            message = self._next_message()
+            # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
+            message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
             if time.monotonic() - tidied >= TIDY_EVERY:
                 hand_back_memory()
                 tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
-            if message is not None:
-                thread, problem = message
-                running.discard(thread)
-                if problem is not None:
-                    self._note(thread, problem)
+            if isinstance(message, Ended):
+                running.discard(message.thread)
+                self._note(message)
+            elif message is not None:
+                setting_up.discard(message.thread)
+                if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
+                    self._ready = processor_times()
+                    self._supervisor.start([self._grabber])
         return self._hold(self._window) if self._window is not None and self._still else Stop.END
 
-    def _note(self, thread: StageThread, problem: SmiledetError) -> None:
+    def _note(self, end: Ended) -> None:
         """End the run at once where a stage gave up; where an output could not be finished, let the others finish.
 
         Raises:
             SmiledetError: The problem, if frames would have to do without the stage.
         """
-        if thread is self._grabber or not self.buffer.finished(thread.stage):
-            raise problem
-        self._late.append(problem)
+        if end.problem is None:
+            return
+        if end.thread is self._grabber or not self.buffer.finished(end.thread.stage):
+            raise end.problem
+        self._late.append(end.problem)
 
     def _hold(self, window: Window) -> Stop:
         """Keep the last photograph on show until a key or a signal."""
         while not window.poll(wait_ms=20):
-            if isinstance(message := self._next_message(), Stop):
+            if isinstance(message := self._supervisor.next_message(0), Stop):
                 return message
         return Stop.KEY
-
-    def _raise_late_problem(self) -> None:
-        """Raise what went wrong while the threads were ending: an output that could not be finished."""
-        while not self._mailbox.empty():
-            message = self._mailbox.get()
-            if not isinstance(message, Stop) and message[1] is not None:
-                self._late.append(message[1])
-        if self._late:
-            raise self._late[0]
-
-    def _next_message(self) -> Stop | tuple[StageThread, SmiledetError | None] | None:
-        try:
-            # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
-            return self._mailbox.get(block=self._window is None, timeout=TIDY_EVERY)
-        except queue.Empty:
-            return None
 
     def _show_newest(self, window: Window) -> bool:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
@@ -293,21 +276,6 @@ class Pipeline:
                 window.show(annotation_of(frame).image)
             self.buffer.done(frame, WINDOW, None)
         return window.poll()
-
-    def _shut_down(self, started: float, ready: ProcessorTimes) -> RunReport:
-        """Stop every thread and wait for it, within `STOP_WITHIN`; outputs are closed by their threads."""
-        report = summarise(self.buffer, time.monotonic() - started, ready, processor_times())
-        self.buffer.close()
-        threads = [self._grabber, *self._workers]
-        for thread in threads:
-            thread.stop()
-        deadline = time.monotonic() + STOP_WITHIN
-        for thread in threads:
-            if not thread.join(max(0.0, deadline - time.monotonic())):
-                log.warning("stage %s did not stop in time; it is left behind", thread.name)
-        if self._window is not None:
-            self._window.close()
-        return report
 
 
 def _mark_drops(trace: Trace) -> Dropped:

@@ -16,6 +16,7 @@ from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
 from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import ModelPlan
+from smiledet.shared_network import BETWEEN
 from smiledet.shipped_models import make_aligner
 from smiledet.workers import aligner, locator
 from smiledet.workers.aligner import AlignerWorker
@@ -54,7 +55,7 @@ def make_stages(
         return make_aligner(plan.landmarks, config.aligner.max_distortion)
 
     def names(stage: str) -> list[str]:
-        count = config.worker.get(stage, WorkerSettings()).workers
+        count = worker_settings(config, stage).workers
         return [f"{stage} {number}" for number in range(1, count + 1)]
 
     stages: list[Worker] = [
@@ -65,11 +66,16 @@ def make_stages(
     for name in names(aligner.STAGE):
         at_once = config.aligner.at_once
         stages.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))
-    for task in plan.tasks:
-        spec, create = plan.chip_of(task.name), partial(plan.load, task.name)
-        both = plan.models[task.name].mirror_averaging
+    for network in plan.networks:
+        create = partial(plan.load, network)
         stages += (
-            ClassifierWorker(task, spec, create, track_labels, both, name=name, **common(task.name))
-            for name in names(task.name)
+            ClassifierWorker(network, create, track_labels, name=name, **common(network.stage))
+            for name in names(network.stage)
         )
     return stages
+
+
+def worker_settings(config: Config, stage: str) -> WorkerSettings:
+    """The settings of a stage's threads; of one that reads several tasks those of the first that has any."""
+    named = (config.worker[name] for name in stage.split(BETWEEN) if name in config.worker)
+    return next(named, WorkerSettings())

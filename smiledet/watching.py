@@ -23,8 +23,8 @@ from smiledet.results import Reading, video_reading
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Source
 from smiledet.sources.choose import create_source
-from smiledet.sources.opening import opened
 from smiledet.sources.pacing import Paced
+from smiledet.supervisor import Supervisor
 
 AHEAD = 2
 """Frames that may wait for the caller where every frame is handed out."""
@@ -112,9 +112,10 @@ class Watch(Iterator[Reading]):
         self.source = source
         self._detector = detector_name(config.photographs) if source.still else name_of(config.detector)
         self._handover = _Handover(1 if live else AHEAD, waits=not live)
+        supervisor = Supervisor()
         with ExitStack() as stack:
-            stack.enter_context(opened(source))
-            pipeline = Pipeline(config, source, [self._handover], limits=limits, draw=False)
+            stack.enter_context(supervisor.opened(source))
+            pipeline = Pipeline(config, source, [self._handover], limits=limits, draw=False, supervisor=supervisor)
             self.device, self._tasks = pipeline.device, pipeline.tasks
             whole = stack.pop_all()
         # What the thread holds must not lead back here: who drops the iterator ends the run.

@@ -846,6 +846,21 @@ class TestCounting:
         assert counts["a"].processed == 1
         assert [total(count) for count in counts.values()] == [3, 3]
 
+    @BOTH
+    def test_what_a_worker_that_was_left_behind_has_counts_as_dropped(self, policy: Policy) -> None:
+        buffer = FrameBuffer([stage("a"), stage("b", "a")], policy)
+        for number in range(3):
+            buffer.publish(frame(number))
+        working = claim(buffer, "a")
+        buffer.close()
+        assert total(buffer.counts()["a"]) == 2
+        buffer.settle()
+        assert [total(count) for count in buffer.counts().values()] == [3, 3]
+        buffer.done(working, "a", "too late")
+        buffer.failed(working, "a")
+        count = buffer.counts()["a"]
+        assert (count.processed, count.failed, total(count)) == (0, 0, 3)
+
 
 class TestStress:
     """Threads of every stage against each other, on a seeded schedule of work and failures."""

@@ -66,11 +66,12 @@ def test_a_source_of_ones_own_is_watched():
 
 
 def test_a_source_and_a_sink_of_ones_own_in_a_pipeline(capsys):
-    with ListSource([scene(number) for number in range(12)]) as source, SmileCounter() as counter:
+    counter = SmileCounter()
+    with ListSource([scene(number) for number in range(12)]) as source:
         why, report = smiledet.Pipeline(smiledet.Config(tasks=("smile",)), source, [counter]).run()
     assert why.value == "end of input" and report.published == 12
     assert 0 < counter.smiles <= 12
-    assert f"{counter.smiles} frames with a smile" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"{counter.smiles} frames with a smile\n"
 
 
 def test_a_sink_may_keep_what_it_is_handed():
@@ -78,7 +79,8 @@ def test_a_sink_may_keep_what_it_is_handed():
         def write(self, frame, annotation):
             self.kept = (frame.image.copy(), annotation.image.copy())
 
-    with ListSource([scene(number) for number in range(9)]) as source, Keeper() as keeper:
+    keeper = Keeper()
+    with ListSource([scene(number) for number in range(9)]) as source:
         smiledet.Pipeline(smiledet.Config(tasks=("smile",)), source, [keeper]).run()
     assert np.array_equal(keeper.kept[0], scene(8)) and not np.array_equal(*keeper.kept)
 

@@ -12,13 +12,14 @@ from smiledet.config import BufferSettings, TaskSettings, load_config
 from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.engines.base import load_engine
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.pipeline import Limits, Pipeline, Stop
+from smiledet.pipeline import Limits, Pipeline
 from smiledet.sinks.base import Sink
 from smiledet.sinks.events import EventsSink
 from smiledet.sinks.video import VideoSink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
 from smiledet.sources.pacing import Paced
+from smiledet.supervisor import Stop
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.classifier import ClassifierWorker
@@ -262,10 +263,10 @@ def test_a_camera_that_is_unplugged(config, tmp_path, count_frames, live):
 
     before = threading.enumerate()
     source = ScriptedSource(10, live)
-    with ToldVideo(tmp_path / "out.mp4", 30) as video, EventsSink(tmp_path / "out.jsonl", "fake") as events:
-        with pytest.raises(SmiledetError, match=r"^the camera was unplugged$"):
-            Pipeline(config, source, [video, events]).run()
-        assert count_frames(tmp_path / "out.mp4") == video.written > 0  # closed by its thread already
+    video, events = ToldVideo(tmp_path / "out.mp4", 30), EventsSink(tmp_path / "out.jsonl", "fake")
+    with pytest.raises(SmiledetError, match=r"^the camera was unplugged$"):
+        Pipeline(config, source, [video, events]).run()
+    assert count_frames(tmp_path / "out.mp4") == video.written > 0
     for line in (tmp_path / "out.jsonl").read_text().splitlines():
         assert json.loads(line)["source"] == "fake"
     assert source.closed
@@ -288,9 +289,10 @@ def test_a_sink_that_cannot_be_finished(config):
     pipeline = Pipeline(config, demo(), [unfinished, other])
     note = pipeline._note
 
-    def noted(thread, problem):
-        told.set()
-        note(thread, problem)
+    def noted(end):
+        if end.problem is not None:
+            told.set()
+        note(end)
 
     pipeline._note = noted
     with pytest.raises(SmiledetError, match=r"^cannot finish out\.xyz$"):
@@ -349,10 +351,10 @@ def test_a_stage_that_keeps_failing_ends_the_run(config, monkeypatch, tmp_path, 
 
     monkeypatch.setattr(HaarDetector, "detect", detect)
     collector = Collector()
-    with VideoSink(tmp_path / "out.mp4", 30) as video:
-        pipeline = Pipeline(replace(config, faults=policy), demo(3000), [collector, video])
-        with pytest.raises(SmiledetError, match=r"^stage 'locate' keeps failing: .* see the log above$") as caught:
-            pipeline.run()
+    video = VideoSink(tmp_path / "out.mp4", 30)
+    pipeline = Pipeline(replace(config, faults=policy), demo(3000), [collector, video])
+    with pytest.raises(SmiledetError, match=r"^stage 'locate' keeps failing: .* see the log above$") as caught:
+        pipeline.run()
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
     assert pipeline.buffer.counts()["locate"].failed == policy.failures * (policy.restarts + 1)

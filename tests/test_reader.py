@@ -321,7 +321,8 @@ class TestManyInLittleMemory:
         with FaceReader(tasks=("smile",), workers=1) as opened:
             opened.read(scene(0))
             (stages,) = opened._pool._made
-            stages._networks["smile"].close = lambda: closed.append(True)
+            ((_, engine),) = stages._networks
+            engine.close = lambda: closed.append(True)
         opened.close()
         assert closed == [True]
 

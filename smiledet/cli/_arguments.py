@@ -59,7 +59,7 @@ def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     Returns:
         The group of what runs it, for a command's own arguments.
     """
-    from smiledet.detection.detectors.choose import DETECTORS
+    from smiledet.detection.detectors.choose import ALLOWED
     from smiledet.engines.choice import ENGINES
     from smiledet.engines.files import PRECISIONS
     from smiledet.tasks.base import shipped_tasks
@@ -77,7 +77,7 @@ def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     add_models(what)
     what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")
-    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(DETECTORS)} or yunet=FILE")
+    what.add_argument("--detector", metavar="NAME", help=f"the face detector: {', '.join(ALLOWED)}")
     what.add_argument("--faces", metavar="SIZE", help="faces sought in photographs: small, normal or large")
     how = parser.add_argument_group("what runs it")
     how.add_argument("--engine", metavar="NAME", help=f"what runs the networks: auto, {', '.join(ENGINES)}")

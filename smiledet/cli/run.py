@@ -21,12 +21,13 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags
 from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from smiledet.sinks.base import Sink
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
+    from smiledet.supervisor import Supervisor
     from smiledet.system.output_files import OutputFile
     from smiledet.telemetry.trace import Trace
     from smiledet.telemetry.watch import Telemetry
@@ -63,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "- for JSON lines on standard output",
     )
     add_serve(out)
+    add_rules(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.config import load_config
     from smiledet.platform.choice import pick_platform
     from smiledet.sources.choose import create_source
-    from smiledet.sources.opening import opened
+    from smiledet.supervisor import Supervisor
     from smiledet.system.own_process import settle_process
 
     platform = pick_platform(arguments.platform)
@@ -120,9 +123,10 @@ def run(arguments: argparse.Namespace) -> int:
         *(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop),
         smallest_face=config.photographs.smallest_face,
     )
-    with _report(arguments) as report, opened(source):
+    supervisor = Supervisor()
+    with _report(arguments) as report, supervisor.opened(source):
         log.info("source: %s", source.description)
-        return _run_open(arguments, config, platform, source, window, report)
+        return _run_open(arguments, config, platform, source, window, supervisor, report)
 
 
 def _report(arguments: argparse.Namespace) -> AbstractContextManager[OutputFile | None]:
@@ -147,31 +151,36 @@ def _run_open(
     platform: PlatformChoice,
     source: Source,
     window: Window | None,
+    supervisor: Supervisor,
     report_file: OutputFile | None,
 ) -> int:
     from smiledet.cli._answer import answer
     from smiledet.cli._figures import figures, print_tables, write_report
-    from smiledet.pipeline import Limits, Pipeline, Stop
+    from smiledet.pipeline import Limits, Pipeline
     from smiledet.report import summary_line
     from smiledet.sinks.tally import Tally
+    from smiledet.supervisor import Stop
     from smiledet.system.signals import on_signals
 
     duration = arguments.duration
     if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
         duration = UNWATCHED_SECONDS
-    with ExitStack() as stack:
-        tally = Tally(_progress(arguments, source, stack))
-        telemetry = _telemetry(arguments, platform, stack)
+    with supervisor:
+        tally = Tally(_progress(arguments, source, supervisor))
+        telemetry = _telemetry(arguments, platform, supervisor)
         page = page_sink(arguments, config)
-        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *([page] if page is not None else [])]
+        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *rule_sinks(config, source)]
+        sinks += [page] if page is not None else []
         load = telemetry.parts if telemetry is not None else None
-        trace = _trace(arguments, stack)
-        pipeline = Pipeline(config, source, sinks, window, Limits(arguments.max_frames, duration), load, trace)
+        trace = _trace(arguments, supervisor)
+        limits = Limits(arguments.max_frames, duration)
+        # In a thread: loading the networks may take long.
+        pipeline = supervisor.call(
+            lambda: Pipeline(config, source, sinks, window, limits, load, trace, supervisor=supervisor), "load"
+        )
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
-            stack.enter_context(served_page(arguments, page, pipeline, source, machine))
-        for sink in sinks:
-            stack.enter_context(sink)
+            supervisor.enter(served_page(arguments, page, pipeline, source, machine))
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
@@ -189,7 +198,7 @@ def _run_open(
     return 130 if why is Stop.SIGNAL else 0
 
 
-def _progress(arguments: argparse.Namespace, source: Source, stack: ExitStack) -> Callable[[], object] | None:
+def _progress(arguments: argparse.Namespace, source: Source, supervisor: Supervisor) -> Callable[[], object] | None:
     """What moves the progress bar on by a frame; None for no bar: a live run has no end, and a terminal is needed.
 
     The bar appears after two seconds.
@@ -200,22 +209,22 @@ def _progress(arguments: argparse.Namespace, source: Source, stack: ExitStack) -
     from tqdm.contrib.logging import logging_redirect_tqdm
 
     total = min((count for count in (source.length, arguments.max_frames) if count is not None), default=None)
-    bar = stack.enter_context(tqdm(total=total, unit="frame", delay=2, leave=False))
-    stack.enter_context(logging_redirect_tqdm())
+    bar = supervisor.enter(tqdm(total=total, unit="frame", delay=2, leave=False))
+    supervisor.enter(logging_redirect_tqdm())
     return lambda: bar.update()
 
 
-def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, stack: ExitStack) -> Telemetry | None:
+def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, supervisor: Supervisor) -> Telemetry | None:
     """The thread that looks at the machine, started; none where nobody wants it."""
     wanted = platform.name.startswith("jetson-") if arguments.telemetry is None else arguments.telemetry
     if not wanted:
         return None
     from smiledet.telemetry.watch import Telemetry
 
-    return stack.enter_context(Telemetry())
+    return supervisor.enter(Telemetry(cancel=supervisor.cancel))
 
 
-def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
+def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | None:
     """The trace file, open; none where nobody wants it."""
     if arguments.trace is None:
         return None
@@ -224,12 +233,12 @@ def _trace(arguments: argparse.Namespace, stack: ExitStack) -> Trace | None:
     from smiledet.workers.locator import faces_of
 
     private = _is_private(arguments)
-    return stack.enter_context(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
+    return supervisor.enter(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    return reading_flags(arguments) | ({"stats": True} if arguments.stats else {})
+    return reading_flags(arguments) | rule_flags(arguments) | ({"stats": True} if arguments.stats else {})
 
 
 def _window(arguments: argparse.Namespace) -> Window | None:

@@ -1,8 +1,8 @@
 """Train a model from its recipe and put it into a models folder.
 
 TASK is one of the classification tasks (smile, emotion, gender, age), a task of your own,
-landmarks, or proposals (the network that tells the locator where to look). A task of your own
-needs photographs in a folder a label.
+landmarks, detector (the network that finds faces), or proposals (the network that tells the
+locator where to look). A task of your own needs photographs in a folder a label.
 
 The model is written to ./smiledet-models unless --models names another folder; give that folder
 to `smiledet run`, `images`, `evaluate` and the others with --models. A run that was interrupted
@@ -37,7 +37,9 @@ OWN_MODELS = Path("smiledet-models")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("task", metavar="TASK", help="smile, emotion, a name of your own …, landmarks, proposals")
+    parser.add_argument(
+        "task", metavar="TASK", help="smile, emotion, a name of your own …, landmarks, detector, proposals"
+    )
     parser.add_argument(
         "--recipe",
         metavar="NAME|FILE",
@@ -84,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         _train_landmarks(arguments, models)
     elif arguments.task == "proposals":
         _train_proposals(arguments, models)
+    elif arguments.task == "detector":
+        _train_detector(arguments, models)
     else:
         _train_classifier(arguments, models)
     return 0
@@ -140,6 +144,34 @@ def _train_proposals(arguments: argparse.Namespace, models: Path) -> None:
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 
+def _train_detector(arguments: argparse.Namespace, models: Path) -> None:
+    from smiledet.lab.backend import prepare
+    from smiledet.lab.training.detector.store import kept_pictures
+    from smiledet.lab.training.fingerprint import check_run, take_fingerprint
+    from smiledet.lab.training.recipe import DetectorRecipe, quick_detector
+    from smiledet.schema import read_dataclass
+    from smiledet.system.resources import configs_folder
+
+    path = Path(arguments.recipe) if arguments.recipe else configs_folder() / "train" / "detector.toml"
+    recipe = read_dataclass(DetectorRecipe, path)
+    if arguments.quick:
+        recipe = quick_detector(recipe)
+    if arguments.epochs is not None:
+        recipe = replace(recipe, epochs=arguments.epochs)
+    prepare()
+    from smiledet.lab.training.detector.ship import ship_detector
+    from smiledet.lab.training.detector.train import train_detector
+
+    output = arguments.output or Path("runs") / f"detector-{recipe.name}"
+    check_run(output, take_fingerprint(recipe, (), ()), arguments.fresh)
+    learnt, held_out = kept_pictures(output, arguments.data_folder, recipe)
+    network = train_detector(learnt, recipe, output)
+    models.mkdir(parents=True, exist_ok=True)
+    model = ship_detector(network, recipe, held_out, models)
+    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
+    print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
+
+
 def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.lab.backend import prepare
     from smiledet.lab.training.own_data import find_recipe, recipe_values, task_of
@@ -151,9 +183,11 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
         search_first(models)
     path = find_recipe(arguments.recipe or "mini-xception", arguments.task)
     recipe = build(ClassifierRecipe, recipe_values(path), str(path))
+    if arguments.data and recipe.heads:
+        raise UsageError(f"{path} trains several tasks, each on data of its own: --data is for recipes of one task")
     if arguments.data:
         recipe = replace(recipe, data=tuple(_absolute(data) for data in arguments.data))
-    if not recipe.data:
+    if not recipe.data and not recipe.heads:
         raise UsageError(f"{path} names no data: give --data folders:FOLDER, a folder of photographs a label")
     labels = [label.strip() for label in arguments.labels.split(",")] if arguments.labels else None
     task = task_of(arguments.task, recipe.data, labels)
@@ -166,6 +200,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     if arguments.study:
         _run_study(arguments, task, recipe)
         return
+    from smiledet.lab.training.classifiers.heads import heads_of
     from smiledet.lab.training.classifiers.train import train_classifier
     from smiledet.lab.training.classifiers.training_set import read_training
     from smiledet.lab.training.export.export import calibration_chips, ship
@@ -174,16 +209,24 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.tasks.base import is_shipped
 
     output = arguments.output or Path("runs") / f"{task.name}-{recipe.name}"
-    samples = read_training(task, recipe.data, arguments.data_folder, recipe.schedule.faces)
+    samples = [
+        sample
+        for head in heads_of(recipe, task)
+        for sample in read_training(head.task, head.data, arguments.data_folder, recipe.schedule.faces)
+    ]
     check_run(output, take_fingerprint(recipe, task.labels, samples), arguments.fresh)
     calibration = calibration_chips(task, recipe, arguments.data_folder)
-    network, _ = train_classifier(task, recipe, arguments.data_folder, output)
+    network, seen = train_classifier(task, recipe, arguments.data_folder, output)
     models.mkdir(parents=True, exist_ok=True)
-    model = ship(task, recipe, network, models, calibration)
+    rows = ship(task, recipe, network, models, calibration, seen["temperatures"])
     if not is_shipped(task.name):
         write_task(task, models)
-    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
-    _print_test_figure(arguments, task, recipe, model)
+    print(f"wrote {', '.join(entry.path for entry in rows[0].files.values())} to {models}")
+    for head in heads_of(recipe, task):
+        for each in (head.task, *head.also):
+            model = next(row for row in rows if (row.task, row.name) == (each.name, head.name))
+            _print_test_figure(arguments, each, head.data[-1], model)
+    model = next(row for row in rows if row.task == task.name)
     print(f"to run it: smiledet run SOURCE --tasks {task.name} --model {task.name}={model.name} --models {models}")
 
 
@@ -193,14 +236,14 @@ def _absolute(data: str) -> str:
     return f"{layout}:{Path(path).expanduser().absolute()}" if colon and path else data
 
 
-def _print_test_figure(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe, model: Model) -> None:
+def _print_test_figure(arguments: argparse.Namespace, task: Task, data: str, model: Model) -> None:
     """What the model reads right of the photographs that it was not trained on."""
     from smiledet.lab.datasets.base import read_samples
     from smiledet.lab.training.evaluation.evaluate import measured
     from smiledet.lab.training.evaluation.readings import read_faces
     from smiledet.lab.training.own_data import held_out_split
 
-    layout, _, path = recipe.data[-1].partition(":")
+    layout, _, path = data.partition(":")
     held_out = held_out_split(layout, read_samples(f"{layout}:{arguments.data_folder / path}", task.name)[1])
     if not held_out:
         print("no photographs are held out: nothing was measured")
@@ -210,14 +253,14 @@ def _print_test_figure(arguments: argparse.Namespace, task: Task, recipe: Classi
     value = figures.get(share)
     said = f"{share.replace('_', ' ')} {value:.2f}" if task.numbers is not None else f"{100 * (value or 0):.1f} % right"
     left_out = f"; in {figures['missed']} no face was found" if figures["missed"] else ""
-    print(f"test: {said} of {figures['found']} held-out faces{left_out}")
+    print(f"test: {model.task}/{model.name} {said} of {figures['found']} held-out faces{left_out}")
 
 
 def _run_study(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:
     from smiledet.lab.training.classifiers.study import run_study, shortened
 
     output = arguments.output or Path("runs") / f"study-{arguments.study}-{task.name}-{recipe.name}"
-    recipe = shortened(recipe, arguments.epochs)
+    recipe = shortened(recipe, arguments.epochs, task)
     print(f"{arguments.study} for {task.name}, {recipe.architecture}, {recipe.schedule.epochs} epochs", flush=True)
     print(f"{'':26}accuracy     AUC  faces")
     for row in run_study(arguments.study, task, recipe, arguments.data_folder, output):

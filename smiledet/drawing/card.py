@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from smiledet.drawing.geometry import Rect, Size
-from smiledet.drawing.style import UNKNOWN, Style
+from smiledet.drawing.style import Style, colour_of
 from smiledet.drawing.text import shorten, text_width
 from smiledet.frame import Prediction
-from smiledet.tasks.base import Colour, Task
+from smiledet.tasks.base import UNSURE, Colour, Task
 
 Shown = tuple[Task, Prediction]
 """A task with what was read for it."""
@@ -27,13 +27,14 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One task on a card; `score` is None where there is no room for the number."""
+    """One task on a card; `score` is None where there is no room for it, and an answer that is unsure is `faint`."""
 
     label: TextLine
     score: TextLine | None
     bar: Rect
     share: float
     colour: Colour
+    faint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,8 @@ def fill_card(area: Rect, number: str, rows: Sequence[Shown], detail: Detail, st
                 score=TextLine(score, x + room - score_width, line) if score else None,
                 bar=Rect(x, line + style.descent, room, style.bar),
                 share=prediction.score,
-                colour=task.colours.get(prediction.label, UNKNOWN),
+                colour=colour_of(task, prediction.label),
+                faint=prediction.label == UNSURE,
             )
         )
         line += _row_height(style) + style.row_gap

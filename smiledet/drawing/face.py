@@ -62,7 +62,7 @@ def _draw_card_base(image: Image, card: Card, colour: Colour, style: Style) -> N
         return
     fill_plate(image, card.plate, style.radius)
     for row in card.rows:
-        draw_text(image, row.label.text, row.label.x, row.label.baseline, style.cap, INK)
+        draw_text(image, row.label.text, row.label.x, row.label.baseline, style.cap, FAINT_INK if row.faint else INK)
         draw_track(image, row.bar)
 
 

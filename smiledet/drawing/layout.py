@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from smiledet.drawing.card import Card, Detail, Shown, card_size, fill_card, rows_of
 from smiledet.drawing.geometry import Rect, Size
 from smiledet.drawing.strip import Strip, fill_strip, strip_size
-from smiledet.drawing.style import UNKNOWN, Style
+from smiledet.drawing.style import UNKNOWN, Style, colour_of
 from smiledet.frame import Box, FaceReading
 from smiledet.tasks.base import Colour, Task
 
@@ -114,7 +114,7 @@ def lay_out_face(
     own = expression_zone(reading.face.box, size)
     style = style.beside(reading.face.box.width)
     shown = [(task, reading.predictions[task.name]) for task in tasks if task.name in reading.predictions]
-    colour = shown[0][0].colours.get(shown[0][1].label, UNKNOWN) if shown else UNKNOWN
+    colour = colour_of(shown[0][0], shown[0][1].label) if shown else UNKNOWN
     hindrances = [
         # A part of the face, however large that is: a face that fills the picture must bear some plates.
         (box, 20 * style.cap**2 / box.area),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smiledet.tasks.base import Colour
+from smiledet.tasks.base import UNSURE, Colour, Task
 
 INK: Colour = (244, 244, 244)
 """Text on a plate."""
@@ -21,6 +21,8 @@ SLOT: Colour = (58, 54, 51)
 """The same, of the upright bars: there are many, so it is fainter."""
 UNKNOWN: Colour = (214, 212, 208)
 """A face of which nothing is known yet, and labels without a colour of their own."""
+DOUBT: Colour = (136, 132, 128)
+"""A face whose first task is unsure: less than any answer."""
 ALERT: Colour = (80, 180, 255)
 """A count that ought to be zero."""
 
@@ -111,3 +113,8 @@ def muted(colour: Colour) -> Colour:
     """A colour drawn back towards the plate, for classes that were not chosen."""
     blue, green, red = (round(0.55 * part + 0.45 * ground) for part, ground in zip(colour, PLATE, strict=True))
     return blue, green, red
+
+
+def colour_of(task: Task, label: str) -> Colour:
+    """How a task's answer is drawn."""
+    return DOUBT if label == UNSURE else task.colours.get(label, UNKNOWN)

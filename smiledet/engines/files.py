@@ -56,9 +56,13 @@ def file_key(file_format: str, precision: str = FLOAT32) -> str:
 
 
 def file_name(model: Model, file_format: str, precision: str = FLOAT32, free_batch: bool = False) -> str:
-    """What an exported file is called: `mini-xception.tflite`, `mini-xception-int8.onnx`, `…-any-batch.onnx`."""
+    """What an exported file is called: `mini-xception.tflite`, `mini-xception-int8.onnx`, `…-any-batch.onnx`.
+
+    Models that share a network share its files, which have the name of its Keras file.
+    """
     ending = "" if precision == FLOAT32 else f"-{precision}"
-    return f"{model.name}{'-any-batch' * free_batch}{ending}{FORMATS[file_format].suffix}"
+    stem = Path(model.files["keras"].path).stem if "keras" in model.files else model.name
+    return f"{stem}{'-any-batch' * free_batch}{ending}{FORMATS[file_format].suffix}"
 
 
 def exported_file(model: Model, file_format: str, precision: str = FLOAT32, free_batch: bool = False) -> Path:

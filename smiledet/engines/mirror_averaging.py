@@ -48,7 +48,7 @@ def group_of_frame(frame: int, groups: int) -> int:
     return int(frame * SILVER % 1 * groups)
 
 
-def read(network: Engine, chips: Chips, mirror_averaging: bool) -> npt.NDArray[np.float32]:
+def look(network: Engine, chips: Chips, mirror_averaging: bool) -> npt.NDArray[np.float32]:
     """What a network says of photographs' chips, or the mean of that and of what it says of their mirror images.
 
     Args:

@@ -17,7 +17,7 @@ from smiledet.alignment.chips import ImagePyramid, box_map, cut_chip
 from smiledet.alignment.head import describe_head
 from smiledet.config import Config
 from smiledet.detection.photographs import PhotographLocator
-from smiledet.engines.mirror_averaging import read as read_chips
+from smiledet.engines.mirror_averaging import look
 from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyImage, Image, Prediction
 from smiledet.model_plan import ModelPlan
@@ -49,7 +49,7 @@ class PhotographStages:
         self._plan = plan
         self._locator = PhotographLocator(config.photographs)
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
-        self._networks = {task.name: plan.load(task.name) for task in plan.tasks}
+        self._networks = [(network, plan.load(network)) for network in plan.networks]
 
     def read(self, decoded: Decoded, file: str | None) -> Reading:
         """Find and read the faces of a photograph; boxes and landmarks are in pixels of the whole file."""
@@ -66,8 +66,8 @@ class PhotographStages:
 
     def close(self) -> None:
         """Free the models."""
-        for network in self._networks.values():
-            network.close()
+        for _, engine in self._networks:
+            engine.close()
 
     def read_crops(self, crops: Sequence[Image], tasks: Sequence[str]) -> list[dict[str, Prediction]]:
         """What some tasks say of faces that are cut out already."""
@@ -87,16 +87,17 @@ class PhotographStages:
         answers: list[dict[str, Prediction]] = [{} for _ in faces]
         if not faces:
             return answers
-        for task in self._plan.tasks:
-            if task.name not in tasks:
+        for network, engine in self._networks:
+            if not any(task.name in tasks for task in network.tasks):
                 continue
-            spec = self._plan.chip_of(task.name)
+            spec = network.spec
             shape = (len(faces), spec.size, spec.size, spec.channels)
             chips: npt.NDArray[np.uint8] = np.stack([face.chips[spec] for face in faces]).reshape(shape)
-            rows = read_chips(self._networks[task.name], chips, self._plan.models[task.name].mirror_averaging)
-            for answer, row in zip(answers, rows, strict=True):
-                answer[task.name] = task.predict(row)
-        return answers
+            rows = look(engine, chips, network.mirror_averaging)
+            for answer, said in zip(answers, network.answers(rows), strict=True):
+                answer.update(said)
+        order = [task.name for task in self._plan.tasks if task.name in tasks]
+        return [{name: answer[name] for name in order} for answer in answers]
 
 
 class StagePool:

@@ -12,7 +12,7 @@ from smiledet.frame import Annotation, Frame
 
 
 class Sink(ABC):
-    """Somewhere that annotated frames go; used by one thread at a time.
+    """Somewhere that annotated frames go; opened, written and closed by one thread, which is its own.
 
     A context manager: entering opens, leaving closes. Whatever was written before a fault stays readable.
     """

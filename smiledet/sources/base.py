@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import TracebackType
 from typing import ClassVar
 
-from typing_extensions import Self
+from typing_extensions import Self, override
 
 from smiledet.frame import Image
 from smiledet.schema import between, one_of
+from smiledet.system.cancel import CancelToken
 
 USUAL_FPS = 25.0
 """Pictures a second where nothing says how many."""
@@ -118,7 +120,23 @@ class Source(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the device or file; twice does no harm. May be called from another thread to end a `read`."""
+        """Let go of the device or file; twice does no harm."""
+
+    @cached_property
+    def cancel(self) -> CancelToken:
+        """Set when the run is over: whatever waits in `open` or `read` waits through it, and `read` then gives None."""
+        return CancelToken()
+
+    def heed(self, cancel: CancelToken) -> None:
+        """Take the run's token for `cancel`; called before anything else."""
+        self.cancel = cancel
+
+    def interrupt(self) -> None:
+        """End a `read` that waits for something else than `cancel`: the run is over. Called from another thread.
+
+        Closes the source, unless it is made to heed `cancel`.
+        """
+        self.close()
 
     def __enter__(self) -> Self:
         self.open()
@@ -141,6 +159,10 @@ class NamedSource(Source):
 
     rank: ClassVar[int] = 0
     """Kinds of lower rank are asked first; equal ranks by module name."""
+
+    @override
+    def interrupt(self) -> None:
+        """Nothing: what waits here heeds `cancel`."""
 
     @classmethod
     @abstractmethod

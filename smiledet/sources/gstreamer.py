@@ -124,9 +124,7 @@ class GStreamerSource(LiveSource):
                 f"has it), and {missing}"
             ) from missing
         try:
-            self._appsink = self._open_appsink(
-                self._pipeline, timeout, self._settings.read_timeout, self._closing.is_set
-            )
+            self._appsink = self._open_appsink(self._pipeline, timeout, self._settings.read_timeout, self.cancel.is_set)
         except UsageError as problem:
             raise SourceError(f"{self.name} cannot be started: {problem}; {self._by_hand}") from problem
         self._began = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -43,7 +42,7 @@ class LiveSource(NamedSource):
         settings: Time limits, and what to ask of a camera.
         clock: Monotonic seconds; tests bring their own, as below.
         now: Unix seconds.
-        wait: Waits so many seconds unless the source is closed; True if it was closed.
+        wait: Waits so many seconds unless the run is over; True if it is.
         chance: A random number, 0 to 1.
     """
 
@@ -60,10 +59,9 @@ class LiveSource(NamedSource):
     ) -> None:
         self.name = self.description = name
         self._settings = settings
-        self._closing = threading.Event()
         self._clock = clock
         self._now = now
-        self._wait = wait or self._closing.wait
+        self._wait = wait or (lambda seconds: self.cancel.wait(seconds))
         self._chance = chance
         self._unix_offset = 0.0
         self._pause = FIRST_WAIT
@@ -95,7 +93,6 @@ class LiveSource(NamedSource):
 
     @override
     def open(self) -> None:
-        self._closing.clear()
         self._unix_offset = self._now() - self._clock()
         capture = self._connect(self._settings.open_timeout)
         image = self._prove(capture)
@@ -113,23 +110,23 @@ class LiveSource(NamedSource):
 
     @override
     def read(self) -> Picture | None:
-        while not self._closing.is_set() and self._time() < self.until:
+        while self._capture is not None and not self.cancel.is_set() and self._time() < self.until:
             picture, self._pending = self._pending or self._next_picture(), None
             if picture is not None:
                 self._flow += 1
                 if self._flow == FLOWING:
                     self._pause = FIRST_WAIT
                 return picture
-            if self._closing.is_set() or self._is_over():
+            if self.cancel.is_set() or self._is_over():
                 return None
             self._get_back()
         return None
 
     @override
     def close(self) -> None:
-        self._closing.set()
-        if self._capture is not None:
-            self._capture.release()
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
 
     def _time(self) -> float:
         """Now, on the source's time line."""
@@ -149,7 +146,7 @@ class LiveSource(NamedSource):
         return None
 
     def _get_back(self) -> None:
-        """Connect again, waiting longer and longer between attempts; returns early when closed meanwhile.
+        """Connect again, waiting longer and longer between attempts; returns early when the run is over.
 
         Raises:
             SmiledetError: It did not come back in time.
@@ -179,6 +176,6 @@ class LiveSource(NamedSource):
             log.debug("not yet: %s", problem)
             return False
         self._pending = self._next_picture()
-        if self._pending is None or self._closing.is_set():  # closed while connecting: there was nothing yet to release
+        if self._pending is None:
             self._capture.release()
         return self._pending is not None

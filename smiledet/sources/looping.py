@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 
 from typing_extensions import override
 
-from smiledet.errors import SmiledetError
 from smiledet.sources.base import Picture, Source
+from smiledet.system.cancel import CancelToken
 
 
 class Looped(Source):
@@ -22,14 +21,12 @@ class Looped(Source):
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._ending = threading.Event()
         self._offset = 0.0
         self._last = 0.0
         self.description = source.description
 
     @override
     def open(self) -> None:
-        self._ending.clear()
         self._offset = self._last = 0.0
         self._source.open()
         self.description = f"{self._source.description}, over and over"
@@ -39,16 +36,9 @@ class Looped(Source):
     def read(self) -> Picture | None:
         picture = self._source.read()
         independent = False
-        if picture is None and not self._ending.is_set():
+        if picture is None and not self.cancel.is_set():
             self._source.close()
-            try:
-                self._source.open()
-            except SmiledetError:
-                if self._ending.is_set():  # what was being opened was closed by another thread, and looks broken
-                    return None
-                raise
-            if self._ending.is_set():  # meanwhile, by another thread
-                self._source.close()
+            self._source.open()
             picture, independent = self._source.read(), True
             self._offset = self._last + (1 / self.fps if self.fps > 0 else 1.0)
         if picture is None:
@@ -58,5 +48,13 @@ class Looped(Source):
 
     @override
     def close(self) -> None:
-        self._ending.set()
         self._source.close()
+
+    @override
+    def heed(self, cancel: CancelToken) -> None:
+        super().heed(cancel)
+        self._source.heed(cancel)
+
+    @override
+    def interrupt(self) -> None:
+        self._source.interrupt()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +9,7 @@ from dataclasses import replace
 from typing_extensions import override
 
 from smiledet.sources.base import Picture, Source
+from smiledet.system.cancel import CancelToken
 
 
 class Paced(Source):
@@ -20,7 +20,7 @@ class Paced(Source):
     Args:
         source: What is played; opened and closed with this.
         clock: Monotonic seconds; tests bring their own.
-        wait: Waits so many seconds unless closed; True if it was closed.
+        wait: Waits so many seconds unless the run is over; True if it is.
         rate: Pictures a second, as if a camera of that rate had taken them; 0 for the source's own.
     """
 
@@ -34,9 +34,8 @@ class Paced(Source):
         rate: float = 0.0,
     ) -> None:
         self._source = source
-        self._closing = threading.Event()
         self._clock = clock
-        self._wait = wait or self._closing.wait
+        self._wait = wait or (lambda seconds: self.cancel.wait(seconds))
         self._start: float | None = None
         self._rate = rate
         self._stretch = 1.0  # of the time line
@@ -45,7 +44,6 @@ class Paced(Source):
 
     @override
     def open(self) -> None:
-        self._closing.clear()
         self._start = None
         self._source.open()
         self.description = f"{self._source.description}, in real time"
@@ -57,7 +55,7 @@ class Paced(Source):
     @override
     def read(self) -> Picture | None:
         picture = self._source.read()
-        if picture is None or self._closing.is_set():
+        if picture is None or self.cancel.is_set():
             return None
         if self._stretch != 1:
             picture = replace(picture, timestamp=picture.timestamp * self._stretch)
@@ -70,5 +68,13 @@ class Paced(Source):
 
     @override
     def close(self) -> None:
-        self._closing.set()
         self._source.close()
+
+    @override
+    def heed(self, cancel: CancelToken) -> None:
+        super().heed(cancel)
+        self._source.heed(cancel)
+
+    @override
+    def interrupt(self) -> None:
+        self._source.interrupt()

@@ -138,8 +138,6 @@ class StreamSource(LiveSource):
         except SourceError as problem:
             log.debug("%s", problem)
             return None
-        if self._closing.is_set():
-            self._capture.release()
         return super()._next_picture()
 
     def _next_of_clip(self) -> Picture | None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import sys
+import threading
+from contextlib import suppress
+from typing import NoReturn
 
 from smiledet.system.memory import share_heaps
 
@@ -31,3 +36,18 @@ def settle_process(opencv_threads: int, camera_timeout: float) -> None:
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, math.ceil(camera_timeout))))
     cv2.setNumThreads(opencv_threads)
     share_heaps()
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process as `sys.exit` does; where a daemon thread still runs, at once, without Python's own end.
+
+    That would take the libraries down under a thread that is left inside them, and OpenCV's then end the process with
+    "terminate called without an active exception". Nothing is lost: what was to be closed has been, or hangs.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or its reader has gone
+            stream.flush()
+    if any(thread.daemon for thread in threading.enumerate()):
+        logging.shutdown()
+        os._exit(code)
+    sys.exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,15 @@ from smiledet.frame import Prediction
 
 Colour = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""
+
+UNSURE = "unsure"
+"""The answer where no label leads clearly enough; see `Task.unsure_below`."""
+
+FULL_ODDS = 4.0
+"""Logarithm of the odds from which on a label's intensity is 1: a probability of 0.982."""
+
+SMALLEST = 1e-6
+"""Probability that the logarithm of the odds is taken of at least."""
 
 SMOOTHING, HYSTERESIS = 0.35, 0.1
 """A task's own where it says nothing else; see `Task`."""
@@ -41,6 +51,8 @@ class Task:
             of numbers, how far the mean must have moved from the shown one.
         numbers: What each label stands for where the answer is a number; None for classes.
         unit: Of the numbers.
+        unsure_below: Lead of the first label over the next, 0 to 1, below which the answer is `UNSURE`; 0 for never.
+        strength: A label of which the answer says how much of it there is (`Prediction.intensity`); empty for none.
     """
 
     name: str
@@ -50,6 +62,8 @@ class Task:
     hysteresis: float = HYSTERESIS
     numbers: tuple[float, ...] | None = None
     unit: str = ""
+    unsure_below: float = 0.0
+    strength: str = ""
 
     def predict(self, scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
         """What a row of a network's output stands for.
@@ -71,10 +85,9 @@ class Task:
             shown: What is shown now; it stays unless another leads by the hysteresis. None for nothing yet.
         """
         if self.numbers is None:
-            best = max(scores, key=scores.__getitem__)
-            keep = shown is not None and scores[best] <= scores[shown] + self.hysteresis
-            label = shown if keep and shown is not None else best
-            return Prediction(label, scores[label], scores)
+            label = self._label(scores, shown)
+            score = scores[label] if label in scores else max(scores.values())
+            return Prediction(label, score, scores, self._intensity(scores))
         total = sum(scores.values())
         mean = sum(number * score for number, score in zip(self.numbers, scores.values(), strict=True)) / (total or 1)
         if shown is None or abs(mean - float(shown)) > self.hysteresis:
@@ -84,9 +97,30 @@ class Task:
         )
         return Prediction(shown, min(1.0, sum(near)), scores)
 
+    def _label(self, scores: Mapping[str, float], shown: str | None) -> str:
+        """The class to show: the first one, the one that is shown while its lead lasts, or none that is sure."""
+        best = max(scores, key=scores.__getitem__)
+        if shown is not None and shown in scores and _lead(scores, shown) >= self.unsure_below - self.hysteresis:
+            return shown
+        # What was unsure has to be sure by as much more as keeps a label from flickering.
+        wanted = self.unsure_below + (self.hysteresis if shown == UNSURE else 0)
+        return best if _lead(scores, best) >= min(wanted, 1.0) else UNSURE
+
+    def _intensity(self, scores: Mapping[str, float]) -> float | None:
+        """How much of `strength` there is, 0 to 1: the logarithm of its odds, on a straight scale."""
+        if not self.strength:
+            return None
+        share = min(max(scores[self.strength], SMALLEST), 1 - SMALLEST)
+        return min(1.0, max(0.0, 0.5 + math.log(share / (1 - share)) / (2 * FULL_ODDS)))
+
     def text(self, label: str) -> str:
         """A label as a person reads it: a number with its unit."""
         return f"{label} {self.unit}" if self.unit else label
+
+
+def _lead(scores: Mapping[str, float], label: str) -> float:
+    """By how much a label is more probable than the next best; negative where another one leads."""
+    return scores[label] - max((score for other, score in scores.items() if other != label), default=0.0)
 
 
 PALETTE: tuple[Colour, ...] = (
@@ -164,11 +198,13 @@ def register_task(
     return task
 
 
-STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals"})
+STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "detector"})
 COLUMNS = frozenset(
     {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
 )
-ATTRIBUTES = frozenset({"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open"})
+ATTRIBUTES = frozenset(
+    {"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open", "smile_intensity"}
+)
 RESERVED = STAGES | COLUMNS | ATTRIBUTES
 """Names that mean something else where a task's name stands."""
 

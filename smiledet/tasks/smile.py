@@ -9,4 +9,5 @@ TASK = Task(
     # On at 0.6, off at 0.4: half-smiles hover about the middle. At a lead of 0.1 the labels of a table of eleven faces
     # changed 13 times in twenty seconds, at 0.2 nine times; of the other clips none changed more or less often.
     hysteresis=0.2,
+    strength="smiling",
 )

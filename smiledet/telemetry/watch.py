@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smiledet.errors import SmiledetError, UsageError
+from smiledet.system.cancel import CancelToken
 from smiledet.telemetry.jetson_stats import JetsonStatsReader
 from smiledet.telemetry.kernel import KernelReader
 from smiledet.telemetry.machine_state import MachineState, Reader, event_columns, summarise
@@ -16,6 +17,9 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 1.0
 """Seconds between two readings."""
+
+CLOSE_WITHIN = 0.2
+"""Seconds that the thread gets to end."""
 
 MOST = 24 * 3600
 """Readings kept for the report: a day of them; after that the oldest half is let go."""
@@ -30,6 +34,7 @@ class Telemetry:
         first: Makes the preferred reader; tests bring their own, as below.
         second: Makes the one that is always there.
         interval: Seconds between two readings.
+        cancel: Set when the run is over; a token of its own by default.
     """
 
     def __init__(
@@ -37,12 +42,13 @@ class Telemetry:
         first: Callable[[], Reader] = JetsonStatsReader,
         second: Callable[[], Reader] = KernelReader,
         interval: float = INTERVAL,
+        cancel: CancelToken | None = None,
     ) -> None:
         self._first, self._second = first, second
         self._interval = interval
         self._lock = threading.Lock()
         self._readings: list[MachineState] = []
-        self._stop = threading.Event()
+        self._cancel = cancel or CancelToken()
         self._has_one = threading.Event()
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
@@ -51,8 +57,8 @@ class Telemetry:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(1.0)  # a service that hangs is left behind: the thread is a daemon
+        self._cancel.set()
+        self._thread.join(CLOSE_WITHIN)  # a service that hangs is left behind: the thread is a daemon
 
     @property
     def latest(self) -> MachineState | None:
@@ -89,7 +95,7 @@ class Telemetry:
     def _run(self) -> None:
         reader = self._open()
         try:
-            while not self._stop.wait(self._interval):
+            while not self._cancel.wait(self._interval):
                 try:
                     reading = reader.read()
                 except SmiledetError as problem:

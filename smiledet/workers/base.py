@@ -48,7 +48,7 @@ class Worker(StageThread):
         on_end: See `StageThread`.
         name: The thread's name; the stage's by default.
         clock: Monotonic seconds; tests bring their own.
-        trace: See `StageThread`.
+        common: The rest of `StageThread`.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class Worker(StageThread):
         on_end: Ended | None = None,
         name: str | None = None,
         clock: Callable[[], float] = time.monotonic,
-        trace: Trace | None = None,
+        **common: Any,
     ) -> None:
-        super().__init__(stage, settings, on_end, name, trace)
+        super().__init__(stage, settings, on_end, name, **common)
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock

@@ -1,49 +1,42 @@
-"""The threads that read the faces: one class, a task each."""
+"""The threads that read the faces: one class, a network each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine
-from smiledet.engines.mirror_averaging import is_mirrored_frame, mirrored, read
-from smiledet.frame import ChipSpec, Frame, Prediction
-from smiledet.tasks.base import Task
+from smiledet.engines.mirror_averaging import is_mirrored_frame, look, mirrored
+from smiledet.frame import Frame, Prediction
+from smiledet.shared_network import SharedNetwork
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
 from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 
 class ClassifierWorker(Worker):
-    """Runs a task's network on every face of a frame.
+    """Runs a network on every face of a frame.
+
+    Where it takes mirror images as well, it is shown both views of a photograph, and those of a video in turn.
 
     Args:
-        task: What it reads; also the stage's name.
-        spec: Geometry of the chips that the network takes.
+        network: The tasks that it reads, and its chips; its name is the stage's.
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
         track_labels: Where the readings go.
-        mirror_averaging: Whether the network is shown mirror images as well: of a photograph both, of a video in turn.
         common: See `Worker`.
     """
 
     def __init__(
-        self,
-        task: Task,
-        spec: ChipSpec,
-        create: Callable[[], Engine],
-        track_labels: TrackLabels,
-        mirror_averaging: bool = False,
-        **common: Any,
+        self, network: SharedNetwork, create: Callable[[], Engine], track_labels: TrackLabels, **common: Any
     ) -> None:
-        super().__init__(task.name, **common)
-        self._task = task
-        self._spec = spec
+        super().__init__(network.stage, **common)
+        self._network = network
+        self._spec = network.spec
         self._create = create
         self._track_labels = track_labels
-        self._mirror_averaging = mirror_averaging
         self._engine: Engine | None = None
 
     def setup(self) -> None:
@@ -57,23 +50,25 @@ class ClassifierWorker(Worker):
             self._engine.close()
             self._engine = None
 
-    def process(self, frame: Frame) -> tuple[Prediction, ...]:
-        """Read every face; the predictions stand in the order of the faces."""
+    def process(self, frame: Frame) -> tuple[Mapping[str, Prediction], ...]:
+        """Read every face; the predictions of each, by task, stand in the order of the faces."""
         faces = aligned_faces_of(frame)
         if not faces or self._engine is None:
             return ()
         shape = (self._spec.size, self._spec.size, self._spec.channels)
         chips = [aligned.chips[self._spec].reshape((1, *shape)) for _, aligned in faces]
         batch = chips[0] if len(chips) == 1 else np.concatenate(chips)
-        predictions = tuple(self._task.predict(row) for row in self._scores(self._engine, frame, batch))
+        answers = tuple(self._network.answers(self._rows(self._engine, frame, batch)))
         self._track_labels.post(
-            PostedPrediction(frame.id, face.track, self._task.name, frame.timestamp, prediction)
-            for (face, _), prediction in zip(faces, predictions, strict=True)
+            PostedPrediction(frame.id, face.track, task, frame.timestamp, prediction)
+            for (face, _), predictions in zip(faces, answers, strict=True)
+            for task, prediction in predictions.items()
         )
-        return predictions
+        return answers
 
-    def _scores(self, network: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Probability by label of each chip (n, height, width, channels) of a frame."""
-        if frame.independent or not self._mirror_averaging:
-            return read(network, chips, self._mirror_averaging)
-        return network.predict(mirrored(chips) if is_mirrored_frame(frame.id) else chips)
+    def _rows(self, engine: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """What the network says of each chip (n, height, width, channels) of a frame."""
+        both = self._network.mirror_averaging
+        if frame.independent or not both:
+            return look(engine, chips, both)
+        return engine.predict(mirrored(chips) if is_mirrored_frame(frame.id) else chips)

@@ -78,10 +78,9 @@ class Grabber(StageThread):
             if self._settings.max_rate > 0:
                 self.pause(1 / self._settings.max_rate - (self._clock() - captured) / 1e9)
 
-    def stop(self) -> None:
-        """Ask the thread to end; closing the source ends a read that is under way."""
-        super().stop()
-        self._source.close()
+    def interrupt(self) -> None:
+        """End a read that is under way."""
+        self._source.interrupt()
 
     def teardown(self) -> None:
         """Say that no more frames will come, and let go of the source."""

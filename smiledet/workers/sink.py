@@ -18,23 +18,30 @@ class SinkWorker(Worker):
 
     Args:
         stage: Its name in the buffer.
-        sink: Open already; closed at the thread's end.
+        sink: Not yet open: it is opened, written and closed by this thread alone.
         common: See `Worker`.
     """
 
     def __init__(self, stage: str, sink: Sink, **common: Any) -> None:
         super().__init__(stage, faults=FAULTS, **common)
         self._sink = sink
+        self._open = False
+
+    def setup(self) -> None:
+        """Make sure that the output can be written."""
+        self._sink.open()
+        self._open = True
 
     def process(self, frame: Frame) -> None:
         """Write one frame."""
         self._sink.write(frame, annotation_of(frame))
 
-    def stop(self) -> None:
-        """Ask the thread to end, even out of a `write` that waits."""
-        super().stop()
+    def interrupt(self) -> None:
+        """End a `write` that waits."""
         self._sink.interrupt()
 
     def teardown(self) -> None:
         """Finish the output."""
-        self._sink.close()
+        if self._open:
+            self._open = False
+            self._sink.close()

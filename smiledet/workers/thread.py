@@ -14,6 +14,7 @@ from pathlib import Path
 
 from smiledet.errors import SmiledetError
 from smiledet.schema import between
+from smiledet.system.cancel import CancelToken
 from smiledet.telemetry.trace import Trace
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ LONGEST_NATIVE_NAME = 15
 
 Ended = Callable[["StageThread", "SmiledetError | None"], None]
 """Told once by every thread that it has ended, and why if that was a fault."""
+
+Ready = Callable[["StageThread"], None]
+"""Told by a thread that it is set up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class WorkerSettings:
 
 
 class StageThread(ABC):
-    """A thread with a start, a loop, a stop and a join.
+    """A thread with a start, a loop and an end.
 
     Subclasses give `loop`, and `setup` and `teardown` where they hold resources; all three run in the thread itself. A
     `SmiledetError` from any of them ends the run with its message; any other exception, `SystemExit` included, does so
@@ -52,6 +56,8 @@ class StageThread(ABC):
         settings: Priority and rate.
         on_end: See `Ended`.
         name: The thread's name; the stage's by default.
+        cancel: Set when the run is over; a token of its own by default.
+        on_ready: See `Ready`.
         trace: Where to write down what the thread does; None for nowhere.
     """
 
@@ -62,13 +68,14 @@ class StageThread(ABC):
         on_end: Ended | None = None,
         name: str | None = None,
         trace: Trace | None = None,
+        cancel: CancelToken | None = None,
+        on_ready: Ready | None = None,
     ) -> None:
         self.stage = stage
+        self.cancel = cancel or CancelToken()
         self._trace = trace
         self._settings = settings or WorkerSettings()
-        self._on_end = on_end
-        self._stopping = threading.Event()
-        self._ready = threading.Event()
+        self._on_end, self._on_ready = on_end, on_ready
         # A daemon, so that a driver that hangs in a read cannot keep the process alive; `join` is still tried.
         self._thread = threading.Thread(target=self._run, name=name or stage, daemon=True)
 
@@ -77,10 +84,13 @@ class StageThread(ABC):
 
     @abstractmethod
     def loop(self) -> None:
-        """Work until there is nothing left to do or `stopping` is set."""
+        """Work until there is nothing left to do or the run is over."""
 
     def teardown(self) -> None:  # noqa: B027
-        """Close what `setup` opened; also called after a failed one."""
+        """Close what `setup` opened; also called after a failed one, and without one if the run is over before it."""
+
+    def interrupt(self) -> None:  # noqa: B027
+        """End a wait for somebody who knows nothing of `cancel`: the run is over. Called from another thread."""
 
     @property
     def name(self) -> str:
@@ -94,20 +104,12 @@ class StageThread(ABC):
 
     @property
     def stopping(self) -> bool:
-        """Whether the thread was asked to end."""
-        return self._stopping.is_set()
+        """Whether the run is over."""
+        return self.cancel.is_set()
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
-
-    def wait_ready(self, timeout: float | None = None) -> bool:
-        """Wait until `setup` is over, well or badly; False if the time ran out."""
-        return self._ready.wait(timeout)
-
-    def stop(self) -> None:
-        """Ask the thread to end after the frame that it is working on."""
-        self._stopping.set()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the thread's end; False if the time ran out."""
@@ -116,13 +118,11 @@ class StageThread(ABC):
         return not self._thread.is_alive()
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless asked to stop."""
-        if seconds > 0:
-            self._stopping.wait(seconds)
+        """Wait, unless the run is over."""
+        self.cancel.wait(seconds)
 
     def _run(self) -> None:
-        problem = self._guarded(self._work, "failed")
-        self._ready.set()
+        problem = self._guarded(self._work, "failed") if not self.stopping else None
         closing = self._guarded(self.teardown, "cannot close")
         problem = problem or closing  # what went wrong first explains the rest
         if self._on_end is not None:
@@ -133,7 +133,8 @@ class StageThread(ABC):
         self._apply_priority()
         with self._trace.span("set up") if self._trace is not None else nullcontext():
             self.setup()
-        self._ready.set()
+        if self._on_ready is not None:
+            self._on_ready(self)
         self.loop()
 
     def _guarded(self, action: Callable[[], None], what: str) -> SmiledetError | None:

@@ -156,6 +156,12 @@ def test_train_proposals_refuses_a_missing_data_set(refused, tmp_path):
     assert "genki4k.tar.gz" in line
 
 
+def test_train_detector_refuses_a_missing_teacher(refused, tmp_path):
+    output = tmp_path / "run"
+    line = refused("train", "detector", "--data-folder", tmp_path, "--models", tmp_path / "models", "--output", output)
+    assert "face_detection_yunet" in line
+
+
 def test_train_landmarks_refuses_a_missing_data_set(refused, tmp_path):
     line = refused("train", "landmarks", "--data-folder", tmp_path, "--models", tmp_path / "models")
     assert "landmarks68.tar.gz" in line

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from smiledet.drawing import StatsLine, annotate
 from smiledet.drawing.layout import arrange, lay_out_face
-from smiledet.drawing.style import UNKNOWN, Style
+from smiledet.drawing.style import DOUBT, UNKNOWN, Style
 from smiledet.frame import FaceReading, Prediction
+from smiledet.tasks.base import UNSURE
 
 SIZES = [(320, 240), (640, 480), (1280, 720), (3840, 2160)]
 STATS = StatsLine(fps=29.97, latency_ms=41.3, device="litert, CPU", dropped=12, faces=3, extra="MobileNet 0.25")
@@ -69,6 +72,16 @@ def test_the_same_input_gives_the_same_picture(picture, reading, tasks) -> None:
     faces = [reading((60, 80, 90, 90)), reading((300, 100, 120, 120), track=2, smile="not smiling")]
     first = annotate(picture(640, 480), faces, tasks, STATS)
     np.testing.assert_array_equal(annotate(picture(640, 480), faces, tasks, STATS), first)
+
+
+def test_an_answer_that_is_unsure_is_drawn_muted(picture, reading, tasks) -> None:
+    face = reading((250, 200, 140, 140), smile="smiling")
+    unsure = replace(face.predictions["smile"], label=UNSURE)
+    doubtful = replace(face, predictions={**face.predictions, "smile": unsure})
+    layout = lay_out_face(doubtful, tasks, (640, 480), Style.of(640, 480))
+    assert layout.colour == DOUBT and layout.card.rows[0].faint and not layout.card.rows[1].faint
+    assert layout.card.rows[0].label.text == UNSURE
+    assert (annotate(picture(640, 480), [doubtful], tasks) != annotate(picture(640, 480), [face], tasks)).any()
 
 
 @pytest.mark.parametrize("smile", ["smiling", "not smiling"])

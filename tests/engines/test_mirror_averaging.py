@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import override
 
 from smiledet.engines.base import Engine
-from smiledet.engines.mirror_averaging import group_of_frame, is_mirrored_frame, mirrored, read
+from smiledet.engines.mirror_averaging import group_of_frame, is_mirrored_frame, look, mirrored
 
 
 class LeftEdge(Engine):
@@ -48,8 +48,8 @@ def test_a_mirror_turns_left_and_right_alone() -> None:
 
 
 def test_what_is_said_of_both_is_averaged() -> None:
-    assert read(LeftEdge(), chips(), mirror_averaging=True)[:, 1] == pytest.approx([0.6, 0.6])
-    assert read(LeftEdge(), chips(), mirror_averaging=False)[:, 1] == pytest.approx([1.0, 1.0])
+    assert look(LeftEdge(), chips(), mirror_averaging=True)[:, 1] == pytest.approx([0.6, 0.6])
+    assert look(LeftEdge(), chips(), mirror_averaging=False)[:, 1] == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4, 5, 6, 7, 8])

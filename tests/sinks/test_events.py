@@ -27,7 +27,7 @@ PLACE = [
 ]
 KEYS = [
     *PLACE,
-    *("smile", "smile_score", "smile_scores"),
+    *("smile", "smile_score", "smile_intensity", "smile_scores"),
     *("emotion", "emotion_score", "emotion_scores"),
     *("gender", "gender_score", "gender_scores"),
     "latency_ms",
@@ -38,7 +38,7 @@ KEYS = [
 def full_reading(reading_of):
     return reading_of(
         predictions={
-            "smile": Prediction.of(SMILE.labels, [0.7, 0.3]),
+            "smile": SMILE.predict([0.7, 0.3]),
             "emotion": Prediction.of(EMOTION.labels, [0.1, 0.0, 0.05, 0.6, 0.123456, 0.1, 0.026544]),
             "gender": Prediction.of(GENDER.labels, [0.875, 0.125]),
         }
@@ -91,6 +91,7 @@ def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
         "detection_score": 12.0,
         "smile": "not smiling",
         "smile_score": 0.7,  # of the label that is shown
+        "smile_intensity": 0.3941,
         "smile_scores": {"not smiling": 0.7, "smiling": 0.3},
         "emotion": "happy",
         "emotion_score": 0.6,
@@ -134,7 +135,7 @@ def test_a_face_not_yet_read_has_nulls(tmp_path, frame_of, reading_of):
     write(path, frame_of(readings=[reading_of()]))
     (event,) = json_lines(path)
     assert list(event) == KEYS
-    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 9
+    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 10
     validate(event)
 
 
@@ -252,6 +253,8 @@ def test_the_columns_are_those_of_the_tasks_that_ran(tmp_path, frame_of, reading
     write(tmp_path / "out.jsonl", *frames, tasks=chosen)
     events = json_lines(tmp_path / "out.jsonl")
     scores = {task: [f"{task}_scores"] if task != "age" else [] for task in tasks}
+    if "smile" in scores:
+        scores["smile"].insert(0, "smile_intensity")
     expected = [*PLACE, *(column for task in tasks for column in (task, f"{task}_score", *scores[task])), "latency_ms"]
     for event in events:
         assert list(event) == expected
@@ -294,7 +297,7 @@ def test_the_machine_s_load_and_power_come_last(tmp_path, frame_of, full_reading
                 sink.write(*frame_of(index, 0.1, readings=[full_reading]))
     _, event = json_lines(tmp_path / "out.jsonl")
     validate(event)
-    columns = [*PLACE, "smile", "smile_score", "smile_scores", "latency_ms"]
+    columns = [*PLACE, "smile", "smile_score", "smile_intensity", "smile_scores", "latency_ms"]
     assert list(event) == [*columns, *seen[0]]
     described = json.loads(SCHEMA.read_text())["properties"]
     assert set(seen[0]) <= set(described)

@@ -210,9 +210,7 @@ def test_without_patience_a_loss_is_the_end_at_once(make_camera, fake_capture, m
     assert fake_time.waits == []
 
 
-def test_closing_from_another_thread_ends_the_wait_for_a_lost_camera(
-    make_camera, fake_capture, make_picture, fake_time
-):
+def test_the_end_of_the_run_ends_the_wait_for_a_lost_camera(make_camera, fake_capture, make_picture, fake_time):
     ticks = count()
     waiting = threading.Event()
 
@@ -224,13 +222,13 @@ def test_closing_from_another_thread_ends_the_wait_for_a_lost_camera(
 
     camera = make_camera([], SourceSettings(reconnect=3600))
     camera._open_capture = open_capture
-    camera._wait = camera._closing.wait  # real waiting, as outside the tests
+    camera._wait = camera.cancel.wait  # real waiting, as outside the tests
     camera.open()
     results = []
     reader = threading.Thread(target=lambda: results.append(camera.read()))
     reader.start()
     assert waiting.wait(10)
-    camera.close()
+    camera.cancel.set()
     reader.join(10)
     assert results == [None]
 

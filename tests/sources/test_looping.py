@@ -10,6 +10,7 @@ from smiledet.sources.choose import create_source
 from smiledet.sources.demo import DemoSource
 from smiledet.sources.looping import Looped
 from smiledet.sources.pacing import Paced
+from smiledet.system.cancel import CancelToken
 
 
 def take(source, count):
@@ -24,37 +25,21 @@ def test_it_begins_again_on_one_time_line():
     assert np.array_equal(pictures[0].image, pictures[3].image)
 
 
-def test_it_ends_when_closed():
+def test_it_ends_with_the_run():
+    cancel = CancelToken()
     with Looped(DemoSource(2 / 30)) as source:
+        source.heed(cancel)
         take(source, 2)
-        source.close()
+        cancel.set()
         assert source.read() is None
         assert source.length is None
 
 
-def test_one_closed_while_it_opens_anew_stays_closed():
-    class Closing(DemoSource):
-        def open(self):
-            super().open()
-            if rounds:
-                source.close()
-            rounds.append(1)
-
-    rounds = []
-    source = Looped(Closing(1 / 30))
-    source.open()
-    assert source.read() is not None
-    assert source.read() is None
-
-
-@pytest.mark.parametrize("closed", [True, False])
-def test_one_closed_in_the_middle_of_opening_anew_has_ended_and_is_not_broken(closed):
+def test_one_that_cannot_be_opened_again_is_broken():
     class Broken(DemoSource):
         def open(self):
             super().open()
             if rounds:
-                if closed:
-                    source.close()  # what it reads next to see what it is comes from a released file
                 raise UsageError("no video")
             rounds.append(1)
 
@@ -62,11 +47,8 @@ def test_one_closed_in_the_middle_of_opening_anew_has_ended_and_is_not_broken(cl
     source = Looped(Broken(1 / 30))
     source.open()
     assert source.read() is not None
-    if closed:
-        assert source.read() is None
-    else:
-        with pytest.raises(UsageError, match="no video"):
-            source.read()
+    with pytest.raises(UsageError, match="no video"):
+        source.read()
 
 
 def test_another_rate_is_another_time_line():

@@ -57,7 +57,7 @@ def test_a_clip_whose_time_does_not_begin_at_nought_starts_at_once(fake_time):
     assert fake_time.waits == pytest.approx([0.1])
 
 
-def test_closing_from_another_thread_ends_the_wait():
+def test_the_end_of_the_run_ends_the_wait():
     source = Listed([0.0, 3600.0])
     reached = threading.Event()
     start = [0.0]
@@ -79,7 +79,7 @@ def test_closing_from_another_thread_ends_the_wait():
     reader = threading.Thread(target=lambda: results.append(paced.read()))
     reader.start()
     assert reached.wait(10)
-    paced.close()
+    paced.cancel.set()
     reader.join(10)
-    assert results == [None] and source.closed == 1
+    assert results == [None] and not reader.is_alive()
     assert paced.read() is None

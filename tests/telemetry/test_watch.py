@@ -95,7 +95,7 @@ def test_the_report_of_a_run(flag, tmp_path, monkeypatch):
 
     from smiledet.cli import main
 
-    monkeypatch.setattr(Telemetry.__init__, "__defaults__", (refuse, lambda: FakeReader("second"), SHORT))
+    monkeypatch.setattr(Telemetry.__init__, "__defaults__", (refuse, lambda: FakeReader("second"), SHORT, None))
     report = tmp_path / "report.json"
     events = tmp_path / "events.jsonl"
     outputs = ["--report", str(report), "--events", str(events)]

@@ -187,7 +187,7 @@ class TestRestart:
         worker = Waiting(buffer_of(3), {0}, faults=FaultPolicy(failures=1, back_off=60), on_end=ends)
         worker.start()
         assert waiting.wait(LIMIT)
-        worker.stop()
+        worker.cancel.set()
         assert worker.join(LIMIT)
         assert worker.processed == []
         assert worker.openings == 1  # nothing is loaded again only to be thrown away
@@ -225,7 +225,7 @@ class TestEnding:
         worker = Slow(buffer, on_end=ends)
         worker.start()
         assert at_work.wait(LIMIT)
-        worker.stop()
+        worker.cancel.set()
         go_on.set()
         assert worker.join(LIMIT)
         assert worker.processed == [0]

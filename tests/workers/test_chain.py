@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from smiledet.detection.locator import FaceLocator
 from smiledet.engines.base import Engine
 from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, ChipSpec, Frame, Image
+from smiledet.model_index import Model
+from smiledet.shared_network import SharedNetwork
 from smiledet.shipped_models import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
@@ -38,6 +41,7 @@ from smiledet.workers.track_labels import TrackLabels
 LIMIT = 60.0
 
 SPEC = ChipSpec(64)
+ROW = Model(TASK.name, "any", "any", TASK.labels, SPEC, "", {})
 
 SINK = "sink"
 
@@ -124,7 +128,8 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
             problems.append(problem)
             buffer.close()
 
-    common: dict[str, Any] = {"buffer": buffer, "on_end": on_end}
+    ready = threading.Semaphore(0)
+    common: dict[str, Any] = {"buffer": buffer, "on_end": on_end, "on_ready": lambda _: ready.release()}
 
     def create_locator() -> FaceLocator:
         return FaceLocator(HaarDetector(), HaarDetector(FOLLOWING), FaceTracker())
@@ -135,13 +140,13 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
     threads: list[Worker] = [
         LocatorWorker(create_locator, **common),
         *(AlignerWorker(shipped_aligner, [SPEC], **common) for _ in range(workers)),
-        *(ClassifierWorker(TASK, SPEC, load, track_labels, **common) for _ in range(workers)),
+        *(ClassifierWorker(SharedNetwork((TASK,), (ROW,)), load, track_labels, **common) for _ in range(workers)),
         DrawerWorker([TASK], track_labels, RateMeter(), **common),
         SinkWorker(SINK, memory, **common),
     ]
     for thread in threads:
         thread.start()
-        assert thread.wait_ready(LIMIT)
+        assert ready.acquire(timeout=LIMIT)
         if fails and isinstance(thread, ClassifierWorker):
             assert isinstance(thread._engine, Contrast)
             thread._engine._fails = True

@@ -16,6 +16,8 @@ from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.engines.base import Engine
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Face, Frame, Prediction
+from smiledet.model_index import Model
+from smiledet.shared_network import SharedNetwork
 from smiledet.tasks.base import Task
 from smiledet.workers import aligner
 from smiledet.workers.classifier import ClassifierWorker
@@ -55,6 +57,16 @@ class Brightness(Engine):
         self.closed += 1
 
 
+def network(spec: ChipSpec = SPEC, mirror_averaging: bool = False) -> SharedNetwork:
+    """One that reads the task alone."""
+    return SharedNetwork((TASK,), (row(TASK, spec, mirror_averaging=mirror_averaging),))
+
+
+def row(task: Task, spec: ChipSpec = SPEC, **more: Any) -> Model:
+    """A row of the index."""
+    return Model(task.name, "any", "any", task.labels, spec, "", {}, **more)
+
+
 class Crew:
     """Workers of one task on one buffer."""
 
@@ -69,11 +81,9 @@ class Crew:
         self.buffer.end()
         self.threads = [
             ClassifierWorker(
-                TASK,
-                spec,
+                network(spec, mirror_averaging),
                 self.load,
                 self.track_labels,
-                mirror_averaging,
                 buffer=self.buffer,
                 on_end=ends,
                 name=f"light {number}",
@@ -95,7 +105,7 @@ class Crew:
 def test_predictions_stand_in_the_order_of_the_faces(aligned_frame: AlignedFrames, ends: Any) -> None:
     frame = aligned_frame(0, [51, 204, 153], SPEC)
     Crew([frame], ends).run()
-    predictions: tuple[Prediction, ...] = frame.results[TASK.name]
+    predictions: list[Prediction] = [face[TASK.name] for face in frame.results[TASK.name]]
     assert [prediction.label for prediction in predictions] == ["dark", "bright", "bright"]
     assert [prediction.scores["bright"] for prediction in predictions] == pytest.approx([0.2, 0.8, 0.6], abs=1e-6)
     assert ends.problems == [None]
@@ -144,7 +154,7 @@ class TestBothViews:
         assert [chips.shape for chips in seen] == [(2, 8, 8, 1)] * 2
         assert np.array_equal(seen[0], seen[1][:, :, ::-1])
         (first, second) = frame.results[TASK.name]
-        assert first.scores["bright"] > second.scores["bright"]
+        assert first["light"].scores["bright"] > second["light"].scores["bright"]
 
     def test_another_model_sees_one(self, aligned_frame: AlignedFrames, ends: Any) -> None:
         crew = Crew([aligned_frame(number, [200], SPEC) for number in range(4)], ends)
@@ -170,7 +180,7 @@ def test_several_workers_read_every_frame_once(workers: int, aligned_frame: Alig
     assert len(crew.engines) == workers
     assert sum(len(engine.batches) - 1 for engine in crew.engines) == 60
     for number, frame in enumerate(frames):
-        scores = [prediction.scores["bright"] for prediction in frame.results[TASK.name]]
+        scores = [face["light"].scores["bright"] for face in frame.results[TASK.name]]
         assert scores == pytest.approx([number / 255, 1 - number / 255], abs=1e-6)
     # Whoever finished when: the track_labels reads as if one had done it all.
     box = Box(0, 0, 1, 1)
@@ -188,7 +198,7 @@ def test_a_network_of_other_labels_fails_frame_by_frame(
 
     frame = aligned_frame(0, [51], SPEC)
     crew = Crew([frame], ends)
-    crew.threads = [ClassifierWorker(TASK, SPEC, Three, crew.track_labels, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(network(), Three, crew.track_labels, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert frame.results[TASK.name] is None
     assert "stage light failed on frame 0: ValueError(" in caplog.text
@@ -199,6 +209,6 @@ def test_a_network_that_cannot_be_loaded_ends_the_run(aligned_frame: AlignedFram
         raise UsageError("model light/x: x.tflite is damaged")
 
     crew = Crew([aligned_frame(0, [51], SPEC)], ends)
-    crew.threads = [ClassifierWorker(TASK, SPEC, fail, crew.track_labels, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(network(), fail, crew.track_labels, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert ends.message == "model light/x: x.tflite is damaged"

@@ -151,12 +151,13 @@ def test_a_source_that_breaks_ends_the_run_but_not_the_frames_before(
     assert source.closings >= 1
 
 
-def test_stop_closes_the_source_and_so_ends_a_read(buffer: FrameBuffer, ends: Any) -> None:
+def test_an_interrupt_closes_a_source_that_knows_no_better_and_so_ends_a_read(buffer: FrameBuffer, ends: Any) -> None:
     source = Silent()
     grabber = Grabber(source, buffer, on_end=ends)
     grabber.start()
     assert source.reading.wait(LIMIT)
-    grabber.stop()
+    grabber.cancel.set()
+    grabber.interrupt()
     assert grabber.join(LIMIT)
     assert source.closings >= 1
     assert buffer.finished("a")

@@ -78,7 +78,7 @@ def test_every_drawn_frame_is_written_in_order(run: Callable[..., FrameBuffer], 
     run(sink, 20)
     assert sink.numbers == list(range(20))
     assert all((annotation.image == 255).all() for _, annotation in sink.written)
-    assert (sink.openings, sink.closings) == (0, 1)  # it came open
+    assert (sink.openings, sink.closings) == (1, 1)
     assert ends.problems == [None]
 
 
@@ -105,7 +105,7 @@ def test_a_sink_is_never_opened_again(run: Callable[..., FrameBuffer], ends: Any
     sink = Memory({number: ValueError("no") for number in range(2, 100)})
     run(sink, 20)
     assert sink.numbers == [0, 1]
-    assert (sink.openings, sink.closings) == (0, 1)
+    assert (sink.openings, sink.closings) == (1, 1)
     assert ends.message == (
         f"stage 'sink 1: memory' keeps failing: {FAULTS.failures} frames in a row after 0 restarts; see the log above"
     )

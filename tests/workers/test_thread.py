@@ -90,11 +90,12 @@ def test_ready_once_set_up() -> None:
         def setup(self) -> None:
             assert go_on.wait(LIMIT)
 
-    thread = Slow()
+    ready = threading.Semaphore(0)
+    thread = Slow(on_ready=lambda _: ready.release())
     thread.start()
-    assert not thread.wait_ready(0)
+    assert not ready.acquire(blocking=False)
     go_on.set()
-    assert thread.wait_ready(LIMIT)
+    assert ready.acquire(timeout=LIMIT)
     thread.may_end.set()
     assert thread.join(LIMIT)
 
@@ -128,7 +129,6 @@ def test_a_fault_ends_the_thread_with_one_line(
     run(thread)
     assert thread.calls == calls
     assert ends.message == message
-    assert thread.wait_ready(0)  # nobody waits for one that failed
 
 
 def test_bad_input_keeps_its_exit_code(ends: Any) -> None:
@@ -146,8 +146,16 @@ def test_stop_ends_a_pause() -> None:
     thread = Pausing()
     thread.start()
     assert thread.looping.wait(LIMIT)
-    thread.stop()
+    thread.cancel.set()
     assert thread.join(LIMIT)
+
+
+def test_where_the_run_is_over_before_it_begins_a_thread_only_closes(ends: Any) -> None:
+    thread = Recorder(on_end=ends)
+    thread.cancel.set()
+    run(thread)
+    assert thread.calls == ["teardown"]
+    assert ends.problems == [None]
 
 
 @pytest.mark.parametrize("seconds", [0, -1])

@@ -14,7 +14,7 @@ AUTO = "auto"
 DETECTORS = ("haar", "hog", "mmod", "mtcnn")
 """The detectors that come with the package or an extra of it, one a file in this folder."""
 
-WITH_FILE = ("yunet",)
+WITH_FILE = ("fcos", "yunet")
 """Those that need a file that the user brings, each chosen as NAME=FILE; a test holds that none is missing here."""
 
 ALLOWED = (*DETECTORS, *(f"{name}=FILE" for name in WITH_FILE))

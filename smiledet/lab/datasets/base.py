@@ -110,7 +110,7 @@ def read_samples(data: str, task: str | None = None) -> tuple[Layout, list[Sampl
 
     Args:
         data: As the command line has it, `genki4k:/data/genki4k` say. PATH may be the data set's folder, the folder
-            around it, or its `.tar.gz`.
+            around it, its `.tar.gz`, or a `.csv` in the folder.
         task: What the labels are to answer; None for the layout's usual task.
 
     Returns:
@@ -135,7 +135,7 @@ def read_samples(data: str, task: str | None = None) -> tuple[Layout, list[Sampl
 
 
 def unpacked(path: Path) -> Path:
-    """The folder that a path names: itself, or where its archive has been unpacked (once, in the user's cache).
+    """The folder that a path names: itself, a table's, or an archive's, unpacked once in the user's cache.
 
     Raises:
         UsageError: Nothing is there, or the archive is broken.
@@ -144,6 +144,8 @@ def unpacked(path: Path) -> Path:
         return path
     if not path.is_file():
         raise UsageError(f"no data set at {path}: expected a folder or a .tar.gz")
+    if path.suffix == ".csv":  # the table of a folder
+        return path.parent
 
     def unpack(folder: Path) -> None:
         with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as archive:

@@ -4,7 +4,7 @@
 Or `fer2013.csv` (or `icml_face_data.csv`) with a row a crop: emotion (0 to 6), its 2304 pixels, and Usage; its pictures
 are written once to the user's cache, in those folders and numbered by row.
 Splits: `train`, `test` (PublicTest) and `private` (PrivateTest), told by the file's name and, failing that, its folder.
-Training images that also stand, byte for byte, in another split are dropped.
+Training images that another split shows as well are dropped, see `smiledet.lab.datasets.twins`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import numpy as np
 from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.lab.datasets.answers import EMOTIONS
-from smiledet.lab.datasets.base import Layout, Sample, drop_known, images_in, kept_folder
+from smiledet.lab.datasets.base import Layout, Sample, images_in, kept_folder
 from smiledet.lab.datasets.tables import code_of, read_table
+from smiledet.lab.datasets.twins import drop_twins
 from smiledet.lab.progress import progress
 
 PREFIXES = {"training": "train", "publictest": "test", "privatetest": "private"}
@@ -107,7 +108,7 @@ class Fer2013(Layout):
             raise UsageError(f"no FER-2013 under {root}: expected {TABLES[0]}, or folders named {', '.join(EMOTIONS)}")
         train = [sample for sample in samples if sample.split == "train"]
         others = [sample for sample in samples if sample.split != "train"]
-        return drop_known(train, others) + others
+        return drop_twins(train, others, self.name) + others
 
 
 LAYOUT = Fer2013()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.alignment.aligner import FaceAligner
+from smiledet.engines.answers import answers_of
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Image
 from smiledet.lab.datasets.base import Sample
-from smiledet.lab.explain.gradients import grad_cam, guided_backpropagation, without_softmax
+from smiledet.lab.explain.gradients import grad_cam, guided_backpropagation, only_head, without_softmax
 from smiledet.lab.training.faces.chips import align_sample
 from smiledet.lab.training.faces.labelled_faces import LabelledFaceLocator
 from smiledet.model_index import Model
@@ -58,14 +59,18 @@ class Explainer:
         if model.input is None:
             raise UsageError(f"model {model.task}/{model.name} takes no chips")
         self.model, self.spec = model, model.input
-        self._network = keras.saving.load_model(model.file("keras"), compile=False)
+        whole = keras.saving.load_model(model.file("keras"), compile=False)
+        self._network, self._outputs = only_head(whole, model.outputs)
         self._plain = without_softmax(self._network)
         self._guided = without_softmax(self._network, guided=True)
 
     def probabilities(self, chip: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The probability of each class, float32 (classes,)."""
-        scores = np.asarray(self._network(self._batch(chip, 1), training=False), np.float32)[0]
-        return scores if len(scores) > 1 else np.array([1 - scores[0], scores[0]], np.float32)
+        rows = np.asarray(self._network(self._batch(chip, 1), training=False), np.float32)
+        if rows.shape[1] == 1:
+            return np.array([1 - rows[0, 0], rows[0, 0]], np.float32)
+        answers: npt.NDArray[np.float32] = answers_of(replace(self.model, outputs=self._outputs), rows)
+        return np.asarray(answers[0], np.float32)
 
     def explain(self, chip: npt.NDArray[np.uint8], labels: Sequence[str] | None = None) -> list[Explanation]:
         """Explain a chip.
@@ -83,8 +88,9 @@ class Explainer:
             raise UsageError(f"no class {unknown[0]!r} in {self.model.task}: {', '.join(self.model.labels)}")
         classes = np.array([self.model.labels.index(label) for label in wanted], np.int64)
         batch = self._batch(chip, len(classes))
-        guided = guided_backpropagation(self._guided, batch, classes)
-        cams = grad_cam(self._plain, batch, classes)
+        neurons = np.array(self._outputs, np.int64)[classes] if self._outputs else classes
+        guided = guided_backpropagation(self._guided, batch, neurons)
+        cams = grad_cam(self._plain, batch, neurons)
         return [
             Explanation(label, float(probabilities[index]), _strongest(signed), cam)
             for label, index, signed, cam in zip(wanted, classes, guided, cams, strict=True)

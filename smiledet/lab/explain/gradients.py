@@ -6,6 +6,7 @@ a sure answer vanish.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -63,6 +64,27 @@ def guided_relu(values: tf.Tensor, max_value: float | None = None) -> tf.Tensor:
         return tf.clip_by_value(inputs, 0.0, limit), gradient
 
     return guided(values)
+
+
+def only_head(network: keras.Model, outputs: Sequence[int]) -> tuple[keras.Model, tuple[int, ...]]:
+    """A network that reads several tasks without the heads of the others.
+
+    Args:
+        network: A classifier; one that reads a single task is returned as it is.
+        outputs: Which of its outputs are meant, of one head; empty for all.
+
+    Returns:
+        The network up to that head, and where the outputs stand there.
+    """
+    last = network.layers[-1]
+    if not outputs or not isinstance(last, keras.layers.Concatenate):
+        return network, tuple(outputs)
+    start = 0
+    for head in last.input:
+        if outputs[0] < start + head.shape[-1]:
+            return keras.Model(network.input, head), tuple(place - start for place in outputs)
+        start += head.shape[-1]
+    raise ValueError(f"no head has the outputs {outputs}")
 
 
 def without_softmax(network: keras.Model, guided: bool = False) -> keras.Model:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 
@@ -19,8 +19,9 @@ from smiledet.errors import UsageError
 InputShape: TypeAlias = "tuple[int | None, int | None, int]"
 """(height, width, channels); None for any height or width."""
 
-Builder = Callable[[InputShape, int], "keras.Model"]
-"""(input shape (height, width, channels), classes) -> a model from float32 pixels 0 … 255 to class probabilities."""
+Builder = Callable[[InputShape, Any], "keras.Model"]
+"""(input shape (height, width, channels), classes or the classes of each task, see `parts.Classes`) -> a model from
+float32 pixels 0 … 255 to class probabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Architecture:
         smallest: The smallest side that it takes.
         any_side: Whether it pools globally, so that one set of weights fits every side. Not so where a dense layer
             stands on a flattened map: those need a height and width when they are built.
+        several_tasks: Whether it takes a head a task on its trunk.
         published: The parameter count that the paper prints for `input_shape` and `classes`, where it pins the layout.
         pretrained: Its ImageNet weights, where there are any.
         note: What the paper's text leaves open, and how it was settled here.
@@ -63,6 +65,7 @@ class Architecture:
     classes: int = 7
     smallest: int = 32
     any_side: bool = True
+    several_tasks: bool = False
     published: int | None = None
     pretrained: Pretrained | None = None
     note: str = ""

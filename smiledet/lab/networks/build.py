@@ -9,11 +9,14 @@ import keras
 from smiledet.errors import UsageError
 from smiledet.lab.networks.base import Architecture, InputShape, find_architecture
 from smiledet.lab.networks.imagenet import load_imagenet
+from smiledet.lab.networks.parts import Classes, count_classes
 
 
-def _check(row: Architecture, input_shape: InputShape, classes: int) -> None:
+def _check(row: Architecture, input_shape: InputShape, classes: Classes) -> None:
     height, width, channels = input_shape
-    if classes < 1:
+    if not isinstance(classes, int) and (not row.several_tasks or min(classes, default=0) < 2):
+        raise UsageError(f"{row.name}: the heads {classes}, expected one, or an architecture that takes several")
+    if count_classes(classes) < 1:
         raise UsageError(f"{row.name}: {classes} classes, expected 1 (a sigmoid unit) or more (a softmax)")
     if channels not in (1, 3):
         raise UsageError(f"{row.name}: {channels} channels, expected 1 (grey) or 3 (blue, green, red)")
@@ -24,7 +27,7 @@ def _check(row: Architecture, input_shape: InputShape, classes: int) -> None:
 
 
 def build_network(
-    architecture: str, input_shape: InputShape, classes: int, initial_weights: str | Path | None = None
+    architecture: str, input_shape: InputShape, classes: Classes, initial_weights: str | Path | None = None
 ) -> keras.Model:
     """Build a network.
 
@@ -33,7 +36,8 @@ def build_network(
         input_shape: (height, width, channels) of a chip; None for any height or width, where the architecture pools
             globally (`Architecture.any_side`). One channel is grey, three are blue, green, red.
         classes: Number of outputs. One is a single sigmoid unit, the probability of the positive class, as the thesis
-            has it for smile; two or more are a softmax.
+            has it for smile; two or more are a softmax. Several numbers are a head each on one trunk (mini-Xception and
+            the MobileNets), their probabilities one after the other.
         initial_weights: None for random weights; "imagenet" for those that Keras downloads; or the path of an ImageNet
             file of the architecture without its classifier (`*_notop.h5`). See `smiledet.lab.networks.imagenet`.
 

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from smiledet.lab.networks.base import Architecture
-from smiledet.lab.networks.parts import probabilities, scaled
+from smiledet.lab.networks.parts import Classes, pooled_head, scaled
 
 MODULE_FILTERS = (16, 32, 64, 128)
 
@@ -46,7 +46,7 @@ def _residual_module(features: keras.KerasTensor, filters: int, decay: float) ->
 
 def mini_xception(
     input_shape: tuple[int | None, int | None, int],
-    classes: int,
+    classes: Classes,
     weight_decay: float = 1e-4,
     name: str = "mini-xception",
 ) -> keras.Model:
@@ -56,7 +56,7 @@ def mini_xception(
 
     Args:
         input_shape: (height, width, channels).
-        classes: Number of outputs.
+        classes: Number of outputs, or of each task's.
         weight_decay: L2 penalty on stem and separable kernels.
         name: Of the model.
     """
@@ -66,9 +66,7 @@ def mini_xception(
         features = _stem_convolution(features, weight_decay)
     for filters in MODULE_FILTERS:
         features = _residual_module(features, filters, weight_decay)
-    features = layers.Conv2D(classes, 3, padding="same")(features)
-    features = layers.GlobalAveragePooling2D()(features)
-    return keras.Model(pixels, probabilities(features), name=name)
+    return keras.Model(pixels, pooled_head(features, classes), name=name)
 
 
 ARCHITECTURES = (
@@ -78,6 +76,7 @@ ARCHITECTURES = (
         source="seeds 002, 3 and 004, III, figure 3",
         input_shape=(64, 64, 1),
         smallest=8,
+        several_tasks=True,
         published=58_423,
         note="the papers say about 60,000 parameters, seed 003 gives the count; decays weights by 1e-4",
     ),

@@ -11,18 +11,20 @@ import keras
 from keras import layers
 
 from smiledet.lab.networks.base import Architecture, Pretrained
-from smiledet.lab.networks.parts import dense_head, scaled
+from smiledet.lab.networks.parts import Classes, dense_head, scaled
 
 WIDTHS = {"025": 0.25, "050": 0.5, "075": 0.75, "100": 1.0}
 SIDES = (128, 224)
 
 
-def mobilenet(input_shape: tuple[int | None, int | None, int], classes: int, *, alpha: float, name: str) -> keras.Model:
+def mobilenet(
+    input_shape: tuple[int | None, int | None, int], classes: Classes, *, alpha: float, name: str
+) -> keras.Model:
     """Build MobileNet.
 
     Args:
         input_shape: (height, width, channels), a side of at least 32.
-        classes: Number of outputs.
+        classes: Number of outputs, or of each task's.
         alpha: Width multiplier.
         name: Of the model.
     """
@@ -46,6 +48,7 @@ def _row(width: str, side: int) -> Architecture:
         source="seed 000, 2.4.2 and 4.2 (Howard et al., 2017)",
         input_shape=(side, side, 3),
         classes=1,
+        several_tasks=True,
         pretrained=Pretrained(partial(_source, alpha=WIDTHS[width])),
         note="the thesis' table of its thirteen networks is lost: eight are left beside the other five, here four "
         "widths at two sides",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import layers
 
@@ -34,10 +36,38 @@ def convolution(
     )(features)
 
 
-def dense_head(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """Probabilities of feature vectors: a sigmoid unit for one class, else a softmax."""
+Classes: TypeAlias = "int | tuple[int, ...]"
+"""Outputs of a network: the number of classes, or of each of several tasks' classes, one after the other."""
+
+
+def count_classes(classes: Classes) -> int:
+    """All outputs of a network.
+
+    >>> count_classes(7), count_classes((8, 7, 2))
+    (7, 17)
+    """
+    return classes if isinstance(classes, int) else sum(classes)
+
+
+def dense_head(features: keras.KerasTensor, classes: Classes) -> keras.KerasTensor:
+    """Probabilities of feature vectors: a sigmoid unit for one class, else a softmax; for several tasks one of each."""
+    if not isinstance(classes, int):
+        heads = [layers.Dense(count, activation="softmax")(features) for count in classes]
+        return layers.Concatenate(name="probabilities")(heads)
     activation = "sigmoid" if classes == 1 else "softmax"
     return layers.Dense(classes, activation=activation, name="probabilities")(features)
+
+
+def pooled_head(features: keras.KerasTensor, classes: Classes) -> keras.KerasTensor:
+    """Probabilities of maps (batch, height, width, channels): a 3x3 convolution with a filter a class, and its mean."""
+    if not isinstance(classes, int):
+        heads = [layers.Softmax()(_pooled_scores(features, count)) for count in classes]
+        return layers.Concatenate(name="probabilities")(heads)
+    return probabilities(_pooled_scores(features, classes))
+
+
+def _pooled_scores(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    return layers.GlobalAveragePooling2D()(layers.Conv2D(classes, 3, padding="same")(features))
 
 
 def probabilities(scores: keras.KerasTensor) -> keras.KerasTensor:

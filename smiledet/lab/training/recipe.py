@@ -94,6 +94,51 @@ class LandmarkRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class DetectorRecipe:
+    """How the face detector is trained; see `smiledet.lab.training.detector.train`. Paths are under the data folder.
+
+    Attributes:
+        name: What the trained model will be called.
+        channels: Of the network's maps at a half and a quarter of the side, and of the smaller ones.
+        blocks: Separable convolutions at a quarter, an eighth, a sixteenth and a thirty-second.
+        teacher: YuNet's file.
+        photographs: Sets of whole photographs, each LAYOUT:PATH; the test splits are measured on.
+        annotated: Photographs with 68 points, of which each third is measured on; empty for none.
+        crops: Archives or folders of crops of one face each.
+        clips: Videos, of which frames are taken.
+        frames: Of each at most.
+        faceless: Archives or folders of pictures that show nobody.
+        count: Pictures taken of each set at most, evenly spread over it; 0 for all.
+        sides: Sides in pixels of the scenes, one a step in turn.
+        pixels: Pixels a step, about: it tells how many scenes of a side a step takes.
+        epochs: How often so many steps are taken.
+        steps: Steps an epoch.
+        learning_rate: Peak of the cosine.
+        weight_average: Decay of the running mean of the weights that is kept.
+        seed: Of every random draw.
+    """
+
+    name: str = "fcos"
+    channels: tuple[int, ...] = (16, 24, 64)
+    blocks: tuple[int, ...] = (1, 2, 3, 3)
+    teacher: str = "teachers/face_detection_yunet_2026may.onnx"
+    photographs: tuple[str, ...] = ("genki4k:genki4k.tar.gz",)
+    annotated: str = "landmarks68.tar.gz"
+    crops: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    frames: int = field(default=12, metadata=between(1, 100_000))
+    faceless: tuple[str, ...] = ()
+    count: int = field(default=0, metadata=between(0, 1_000_000_000))
+    sides: tuple[int, ...] = (192, 256, 192, 320)
+    pixels: int = field(default=600_000, metadata=between(1024, 1_000_000_000))
+    epochs: int = field(default=80, metadata=between(1, 100_000))
+    steps: int = field(default=200, metadata=between(1, 1_000_000))
+    learning_rate: float = field(default=2e-3, metadata=between(0, 1))
+    weight_average: float = field(default=0.998, metadata=between(0, 0.99999))
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalRecipe:
     """How the network is trained that proposes where faces may be; see `smiledet.lab.training.proposals.train`.
 
@@ -141,6 +186,7 @@ class Augmentation:
         blur: Probability of a slight Gaussian blur.
         occlusion: Probability that a random rectangle is covered.
         glasses: Probability that a face is given glasses; see `smiledet.lab.training.faces.glasses`.
+        hard: Probability that a view is made one of the hard pictures of `smiledet.lab.training.faces.hard`.
         box_jitter: Further cuts of each face, from boxes spread as Viola-Jones' are; a view shows one of the cuts.
     """
 
@@ -154,6 +200,7 @@ class Augmentation:
     blur: float = field(default=0.15, metadata=between(0, 1))
     occlusion: float = field(default=0.1, metadata=between(0, 1))
     glasses: float = field(default=0.0, metadata=between(0, 1))
+    hard: float = field(default=0.0, metadata=between(0, 1))
     box_jitter: int = field(default=0, metadata=between(0, 8))
 
 
@@ -175,6 +222,8 @@ class Schedule:
         class_weight_power: How far rare classes count for more: 0 not at all, 1 so that all classes weigh the same.
         patience: Epochs without a lower loss on the watched samples after which a phase ends; 0 for never.
         faces: Photographs taken of each data set at most, evenly spread over it; 0 for all.
+        frozen_layers: Layers at the front that stay as `initial` has them, the statistics of their normalisations too:
+            an epoch costs less, and what they have learnt on other faces is kept.
         seed: Of initial weights, order and augmentation.
     """
 
@@ -190,6 +239,7 @@ class Schedule:
     class_weight_power: float = field(default=0.0, metadata=between(0, 1))
     patience: int = field(default=0, metadata=between(0, 1000))
     faces: int = field(default=0, metadata=between(0, 1_000_000_000))
+    frozen_layers: int = field(default=0, metadata=between(0, 1000))
     seed: int = 1
 
 
@@ -198,7 +248,7 @@ class Finish:
     """A further phase at the full size of the chips, on the best-labelled of the sets alone, say.
 
     Attributes:
-        data: Training sets, as in `ClassifierRecipe`.
+        data: Training sets, as in `ClassifierRecipe`; empty for the same, and so with heads.
         epochs: Passes over them.
         learning_rate: Peak of its cosine.
         weight_average: As in `Schedule`; the phase is short, so the mean has to be as well.
@@ -230,14 +280,35 @@ class TeacherRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """One of several tasks that a network reads at once, each with the last layers of its own.
+
+    Attributes:
+        task: What it reads.
+        data: Training sets, as in `ClassifierRecipe`. A photograph that several heads name is shown once, with all
+            answers.
+        name: What the trained model will be called for this task; the recipe's name by default.
+        also: Further tasks that the head answers, whose labels are some of its own: `emotion` by a head of `emotion8`.
+        weight: Of its loss among those of the heads.
+    """
+
+    task: str
+    data: tuple[str, ...]
+    name: str = ""
+    also: tuple[str, ...] = ()
+    weight: float = field(default=1.0, metadata=between(0, 1000))
+
+
+@dataclass(frozen=True, slots=True)
 class ClassifierRecipe:
     """How one network of the zoo is trained.
 
     Attributes:
         name: What the trained model will be called; `--model TASK=NAME` names it so.
         architecture: One of `smiledet.lab.networks`.
-        data: Training sets, each LAYOUT:PATH with the path under the data folder.
+        data: Training sets, each LAYOUT:PATH with the path under the data folder; with `heads` those of the first.
         input: Geometry of the chips.
+        heads: What the network reads, where it reads several tasks; empty for one.
         augmentation: See `Augmentation`.
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
@@ -259,6 +330,7 @@ class ClassifierRecipe:
     architecture: str
     data: tuple[str, ...]
     input: ChipSpec
+    heads: tuple[Head, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=Schedule)
     finish: tuple[Finish, ...] = ()
@@ -267,6 +339,18 @@ class ClassifierRecipe:
     teacher: TeacherRecipe | None = None
     mirror_averaging: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
+
+
+def makes(recipe: ClassifierRecipe, task: str) -> list[str]:
+    """The models that a recipe makes, each TASK/NAME.
+
+    Args:
+        recipe: The recipe.
+        task: What it is trained for, where it has no heads.
+    """
+    if not recipe.heads:
+        return [f"{task}/{recipe.name}"]
+    return [f"{name}/{head.name or recipe.name}" for head in recipe.heads for name in (head.task, *head.also)]
 
 
 QUICK_FACES = 320
@@ -288,6 +372,11 @@ def _few(network: LandmarkNetworkRecipe) -> LandmarkNetworkRecipe:
 def quick_proposals(recipe: ProposalRecipe) -> ProposalRecipe:
     """The recipe as a trial: a few steps on a few photographs, to see that it still works."""
     return replace(recipe, count=40, epochs=1, steps=4, batch=16)
+
+
+def quick_detector(recipe: DetectorRecipe) -> DetectorRecipe:
+    """The recipe as a trial: a few steps on a few pictures, to see that it still works."""
+    return replace(recipe, count=40, frames=2, epochs=1, steps=4, pixels=4 * min(recipe.sides) ** 2)
 
 
 def quick_classifier(recipe: ClassifierRecipe) -> ClassifierRecipe:

@@ -24,7 +24,7 @@ from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import get_task
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
-from smiledet.web.gallery.library import Library, shown, told, unread
+from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, jpeg, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
@@ -41,7 +41,10 @@ SELECTIONS = 16
 KEPT = {"cache-control": "private, max-age=86400"}
 """A photograph keeps its id as long as its content."""
 
-Ids = Annotated[list[int], Field(max_length=MOST_SELECTED)]
+Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
+"""An id or rank: what JavaScript and SQLite hold."""
+
+Ids = Annotated[list[Number], Field(max_length=MOST_SELECTED)]
 
 
 class Marks(BaseModel):
@@ -54,8 +57,8 @@ class Marks(BaseModel):
 class Correction(BaseModel):
     """A label that a person gives a face; None takes it back."""
 
-    photograph: int
-    face: int
+    photograph: Number
+    face: Number
     task: str = Field(max_length=100)
     label: str | None = Field(max_length=200)
 
@@ -121,7 +124,7 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
             "version": __version__,
             "folders": _folders(library),
             "tasks": [_task(name, labels) for name, labels in store.tasks.items()],
-            "indexing": told(library.progress),
+            "indexing": library.progress(),
             "copies": copies,
             "reads": True,
         }
@@ -157,7 +160,7 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
         }
 
     @app.get("/api/photographs/{photograph}")
-    def photograph(photograph: int) -> dict[str, Any]:
+    def photograph(photograph: Number) -> dict[str, Any]:
         """All that is known of one photograph."""
         if photograph < 0:
             path = library.path(photograph)
@@ -171,19 +174,25 @@ def _add_pictures(app: FastAPI, library: Library, reader: FaceReader) -> None:
     thumbnails = Thumbnails(cache_folder() / "thumbnails")
 
     @app.get("/api/photographs/{photograph}/thumbnail")
-    def thumbnail(photograph: int) -> Response:
+    def thumbnail(photograph: Number) -> Response:
         """A photograph, small, JPEG."""
         path = readable(library.path(photograph), library.folders)
-        return Response(thumbnails.of(path), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
+        try:
+            data = thumbnails.of(path)
+        except ImageError:
+            return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
+        return Response(data, media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/picture")
-    def picture(photograph: int, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
+    def picture(photograph: Number, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
         """A photograph, upright, its longer side at most `side` pixels, JPEG."""
         image = decoded(readable(library.path(photograph), library.folders), side)
         return Response(jpeg(image), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/why")
-    def why(photograph: int, face: int, task: str, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
+    def why(
+        photograph: Number, face: Number, task: str, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600
+    ) -> Response:
         """The same with those parts of a face coloured that a label depends on."""
         image = to_image(readable(library.row(photograph).path, library.folders))
         found = next((each for each in library.store.faces([photograph])[photograph] if each.number == face), None)
@@ -200,20 +209,22 @@ def _add_changes(app: FastAPI, library: Library) -> None:
     @app.get("/api/indexing")
     def progress() -> dict[str, Any]:
         """How far reading is."""
-        return told(library.progress)
+        return library.progress()
 
     @app.post("/api/indexing")
     def start() -> dict[str, Any]:
         """Read what is still to be read."""
-        return told(library.start())
+        library.start()
+        return library.progress()
 
     @app.delete("/api/indexing")
     def cancel() -> dict[str, Any]:
         """End it; what was read is kept."""
-        return told(library.cancel())
+        library.cancel()
+        return library.progress()
 
     @app.post("/api/photographs/{photograph}/read")
-    def read(photograph: int) -> dict[str, Any]:
+    def read(photograph: Number) -> dict[str, Any]:
         """Read one photograph now."""
         return {"id": library.read_one(photograph)}
 

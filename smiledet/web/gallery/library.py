@@ -2,100 +2,71 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from smiledet.errors import SmiledetError, UsageError
+from smiledet.errors import SmiledetError, SourceError, UsageError
+from smiledet.photographs.discover import absolute, discover
+from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import EVERYTHING, Order, PhotographFilter, PhotographRow
-from smiledet.photographs.store import Store
+from smiledet.web.gallery.pictures import is_inside
 
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far reading in the background is.
-
-    Attributes:
-        running: Whether it goes on.
-        done: Photographs read.
-        total: Photographs to read.
-        failed: How many could not be read.
-        rate: Photographs a second.
-        seconds_left: None where it is not known yet.
-        problem: Why it ended before its end; empty if it did not.
-    """
-
-    running: bool = False
-    done: int = 0
-    total: int = 0
-    failed: int = 0
-    rate: float = 0.0
-    seconds_left: float | None = None
-    problem: str = ""
-
-
-class ReadsPhotographs(Protocol):
-    """What reads photographs into the store; `smiledet.photographs.index` makes one."""
-
-    def __call__(
-        self, paths: Sequence[Path], on_progress: Callable[[Progress], None], cancelled: threading.Event
-    ) -> None:
-        """Read some photographs.
-
-        Args:
-            paths: Which.
-            on_progress: Called now and then.
-            cancelled: Set by whoever wants no more; what was read is kept.
-        """
+log = logging.getLogger(__name__)
 
 
 class Library:
     """The photographs of some folders.
 
     Args:
-        store: Where they are read into.
+        indexer: Reads them into its store.
         folders: Absolute, with symbolic links followed.
-        discover: The photographs that there are in the folders.
-        read: Reads photographs into the store.
     """
 
-    def __init__(
-        self, store: Store, folders: Sequence[Path], discover: Callable[[], Sequence[Path]], read: ReadsPhotographs
-    ) -> None:
-        self.store, self.folders = store, tuple(folders)
-        self._discover, self._read = discover, read
+    def __init__(self, indexer: Indexer, folders: Sequence[Path]) -> None:
+        self.store, self.folders = indexer.store, tuple(folders)
+        self._indexer = indexer
         self._everything = replace(EVERYTHING, folders=self.folders, best_only=True)
         self._lock = threading.Lock()
         self._pending: tuple[Path, ...] = ()
-        self._progress = Progress()
+        self._progress = Progress(0)
+        self._running = False
+        self._problem = ""
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @property
-    def progress(self) -> Progress:
-        """How far reading is."""
-        return self._progress
+    def progress(self) -> dict[str, Any]:
+        """How far reading is, as the page takes it; `problem` says why it ended before its end."""
+        found = self._progress
+        return {
+            "running": self._running,
+            "done": found.done,
+            "total": found.total,
+            "failed": found.unread,
+            "rate": round(found.rate, 2),
+            "seconds_left": found.seconds_left,
+            "problem": self._problem,
+        }
 
     def look(self) -> None:
         """Find out which photographs are still to be read."""
-        self._pending = self.store.pending(self._discover()).unread
+        self._pending = tuple(self.store.pending(self._discover()).unread)
 
-    def start(self) -> Progress:
+    def start(self) -> None:
         """Read what is still to be read, in the background; nothing new starts while it goes on."""
         with self._lock:
-            if not self._progress.running:
+            if not self._running:
                 self._cancelled.clear()
-                self._progress = Progress(running=True)
+                self._running, self._problem, self._progress = True, "", Progress(0)
                 self._thread = threading.Thread(target=self._run, name="smiledet-index", daemon=True)
                 self._thread.start()
-            return self._progress
 
-    def cancel(self) -> Progress:
+    def cancel(self) -> None:
         """End it; what was read is kept."""
         self._cancelled.set()
-        return self._progress
 
     def close(self, patience: float = 10.0) -> None:
         """End reading and wait for it for some seconds."""
@@ -113,7 +84,10 @@ class Library:
             UsageError: There is none of that id, or it cannot be read.
         """
         path = self.path(photograph)
-        self._read((path,), lambda _: None, threading.Event())
+        with self._lock:
+            if self._running:
+                raise UsageError("photographs are being read: wait for the end, or cancel it")
+            self._indexer.run((path,))
         self.look()
         for failed in (False, True):
             found = self.store.ids(replace(EVERYTHING, folders=(path.parent,), text=path.name, failed=failed))
@@ -166,22 +140,31 @@ class Library:
         failed = self.store.count(replace(self._everything, failed=True))
         return {"labels": self.store.counts(wanted), "failed": failed}
 
+    def _discover(self) -> list[Path]:
+        """The photographs in the folders; none that a link leads to outside them."""
+        try:
+            files = discover(self.folders).files
+        except SourceError:  # none at all
+            return []
+        return [path for path in map(absolute, files) if is_inside(path, self.folders)]
+
     def _run(self) -> None:
         problem = ""
         try:
-            self.look()
-            self._read(self._pending, self._tell, self._cancelled)
+            files = self._discover()
+            self._indexer.run(files, self._tell, self._cancelled.is_set, self.folders)
         except SmiledetError as found:
             problem = str(found)
         except Exception as found:
             problem = f"reading ended: {type(found).__name__}: {found}"
-            raise
+            log.debug("reading ended", exc_info=True)
         finally:
             self.look()
-            self._progress = replace(self._progress, running=False, problem=problem)
+            with self._lock:
+                self._running, self._problem = False, problem
 
     def _tell(self, progress: Progress) -> None:
-        self._progress = replace(progress, running=True)
+        self._progress = progress
 
 
 def shown(row: PhotographRow) -> dict[str, Any]:
@@ -202,8 +185,3 @@ def unread(number: int, path: Path) -> dict[str, Any]:
     """A photograph that is still to be read as the page takes it."""
     empty: dict[str, Any] = {"failed": None, "faces": 0, "labels": {}, "mark": None, "stack": None}
     return {"id": number, "name": path.name, "pending": True, **empty}
-
-
-def told(progress: Progress) -> dict[str, Any]:
-    """The progress as the page takes it."""
-    return asdict(progress)

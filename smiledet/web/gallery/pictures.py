@@ -25,6 +25,15 @@ LARGEST = 4096
 QUALITY = 86
 
 
+def is_inside(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether a file lies in one of the folders, with every symbolic link followed."""
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError):
+        return False
+    return any(folder in real.parents for folder in folders)
+
+
 def readable(path: Path, folders: Sequence[Path]) -> Path:
     """A photograph's file, if it lies in one of the folders with every symbolic link followed.
 
@@ -35,7 +44,7 @@ def readable(path: Path, folders: Sequence[Path]) -> Path:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as problem:
         raise ImageError(f"{path.name} is gone") from problem
-    if not any(folder in real.parents for folder in folders):
+    if not is_inside(real, folders):
         raise ImageError(f"{path.name} lies outside the folders of this gallery")
     return real
 

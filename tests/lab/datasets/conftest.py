@@ -91,6 +91,18 @@ def utkface(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
     return folder
 
 
+@pytest.fixture
+def fairface(tmp_path: Path, picture: Callable[[Path, int], Path]) -> Path:
+    """Ten men of 20 to 29 and ten girls of 3 to 9, of one group each."""
+    folder = tmp_path / "around" / "fairface"
+    rows = ["file,age,gender,race"]
+    for number in range(20):
+        picture(folder / "train" / f"{number}.jpg", number)
+        rows.append(f"train/{number}.jpg," + ("3-9,Female,White" if number % 2 else "20-29,Male,East Asian"))
+    (folder / "fairface_label_train.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
 def _picture_bytes(seed: int) -> str:
     return " ".join(map(str, np.random.default_rng(seed).integers(0, 256, 48 * 48)))
 

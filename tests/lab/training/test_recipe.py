@@ -2,11 +2,13 @@ import pytest
 
 from smiledet.lab.training.recipe import (
     ClassifierRecipe,
+    DetectorRecipe,
     LandmarkNetworkRecipe,
     LandmarkRecipe,
     LandmarkTeacherRecipe,
     ProposalRecipe,
     quick_classifier,
+    quick_detector,
     quick_landmarks,
     quick_proposals,
 )
@@ -15,7 +17,7 @@ from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import task_names
 
 RECIPES = sorted((configs_folder() / "train").glob("*.toml"))
-CLASSIFIERS = [path for path in RECIPES if path.stem not in ("landmarks", "proposals")]
+CLASSIFIERS = [path for path in RECIPES if path.stem not in ("detector", "landmarks", "proposals")]
 MINIMAL = """
 name = "tiny"
 architecture = "mini-xception"
@@ -50,6 +52,22 @@ def test_a_wrong_proposals_recipe_is_one_line(line, tmp_path, complaint):
     path.write_text(line)
     with complaint("proposals.toml", line.split()[0]):
         read_dataclass(ProposalRecipe, path)
+
+
+def test_the_detector_recipe_reads():
+    recipe = read_dataclass(DetectorRecipe, configs_folder() / "train" / "detector.toml")
+    assert all(":" in source for source in recipe.photographs)
+    assert all(side % 32 == 0 for side in recipe.sides)
+    quick = quick_detector(recipe)
+    assert quick.epochs * quick.steps <= 4 and quick.count and quick.channels == recipe.channels
+
+
+@pytest.mark.parametrize("line", ["channels = 3", 'sides = ["a"]', "epochs = 0", "count = -1", "colour = 1"])
+def test_a_wrong_detector_recipe_is_one_line(line, tmp_path, complaint):
+    path = tmp_path / "detector.toml"
+    path.write_text(line)
+    with complaint("detector.toml", line.split()[0]):
+        read_dataclass(DetectorRecipe, path)
 
 
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)

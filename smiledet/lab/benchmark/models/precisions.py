@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.engines.answers import read
 from smiledet.engines.base import Engine, load_engine
 from smiledet.engines.files import FLOAT32, FORMATS, size_of
-from smiledet.engines.mirror_averaging import read
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.benchmark.models.timing_process import time_calls
@@ -162,7 +162,7 @@ def cut_faces(samples: Sequence[Sample], spec: ChipSpec) -> Faces:
 def score(engine: Engine, chips: Chips, model: Model) -> npt.NDArray[np.float32]:
     """What a file says of all faces, float32 (n, classes); of both views where its model is shown both."""
     parts = [
-        read(engine, chips[start : start + AT_ONCE], model.mirror_averaging)
+        read(engine, chips[start : start + AT_ONCE], model)
         for start in progress(range(0, len(chips), AT_ONCE), "reading faces")
     ]
     return np.concatenate(parts)

@@ -14,7 +14,7 @@ import numpy as np
 
 from smiledet.alignment.aligner import align_faces
 from smiledet.detection.photographs import PhotographLocator
-from smiledet.engines.mirror_averaging import read as read_chips
+from smiledet.engines.mirror_averaging import look
 from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import Image
 from smiledet.model_plan import plan_models
@@ -68,7 +68,7 @@ class BareStages:
         self._plan = plan_models(config)
         self._locator = PhotographLocator(config.photographs)
         self._aligner = make_aligner(self._plan.landmarks, config.aligner.max_distortion)
-        self._networks = {task: self._plan.load(task) for task in tasks}
+        self._networks = [(network, self._plan.load(network)) for network in self._plan.networks]
         self.seconds: dict[str, float] = {}
 
     def read(self, image: Image) -> int:
@@ -80,11 +80,11 @@ class BareStages:
         boxes = [face.box for face in found.detections]
         specs = self._plan.chips
         faces = self._timed("align", lambda: align_faces(self._aligner, image, grey, boxes, specs, found.turned))
-        for task, network in self._networks.items():
-            spec, both = self._plan.chip_of(task), self._plan.models[task].mirror_averaging
+        for network, engine in self._networks:
+            spec = network.spec
             shape = (len(faces), spec.size, spec.size, spec.channels)
             chips = np.stack([face.chips[spec] for face in faces]).reshape(shape)
-            self._timed(task, partial(read_chips, network, chips, both))
+            self._timed(network.stage, partial(look, engine, chips, network.mirror_averaging))
         return len(faces)
 
     def _timed(self, stage: str, action: Callable[[], Any]) -> Any:

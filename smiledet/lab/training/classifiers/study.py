@@ -105,21 +105,27 @@ STUDIES: Mapping[str, tuple[Preparation, ...]] = {
 }
 
 
-def shortened(recipe: ClassifierRecipe, epochs: int | None) -> ClassifierRecipe:
-    """The recipe as a study runs it: from random weights and the labels alone, in one phase of so many epochs.
+def shortened(recipe: ClassifierRecipe, epochs: int | None, task: Task) -> ClassifierRecipe:
+    """The recipe as a study runs it: one task, from random weights and the labels alone, in one phase.
 
     What was trained on chips of one preparation would favour it.
 
     Args:
         recipe: A shipped recipe.
-        epochs: None for the recipe's own.
+        epochs: Of that phase; None for the recipe's own.
+        task: What is studied; of a recipe with heads the one of that task counts.
 
     Raises:
-        UsageError: `epochs` is below 1.
+        UsageError: `epochs` is below 1, or no head of the recipe is of that task.
     """
     if epochs is not None and epochs < 1:
         raise UsageError(f"--epochs is {epochs}, expected 1 or more")
-    schedule = replace(recipe.schedule, epochs=epochs or recipe.schedule.epochs, small_epochs=0)
+    if recipe.heads:
+        data = next((head.data for head in recipe.heads if head.task == task.name), None)
+        if data is None:
+            raise UsageError(f"the recipe {recipe.name} has no head for {task.name} alone")
+        recipe = replace(recipe, data=data, heads=())
+    schedule = replace(recipe.schedule, epochs=epochs or recipe.schedule.epochs, small_epochs=0, frozen_layers=0)
     return replace(recipe, schedule=schedule, finish=(), initial="", teacher=None)
 
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from smiledet.errors import UsageError
 from smiledet.lab.extras import require
 from smiledet.lab.networks.base import find_architecture
 from smiledet.lab.networks.build import build_network
+from smiledet.lab.networks.parts import Classes
 from smiledet.lab.networks.widen import is_wider, widen
+from smiledet.lab.training.classifiers.calibration import best_temperature
+from smiledet.lab.training.classifiers.distillation import both_views
+from smiledet.lab.training.classifiers.heads import (
+    TaskHead,
+    accuracies,
+    answers,
+    classes_of,
+    heads_loss,
+    heads_of,
+    sizes,
+)
 from smiledet.lab.training.classifiers.learning_curve import draw_curve
 from smiledet.lab.training.classifiers.training_set import (
     DEPLOYED,
@@ -26,13 +40,14 @@ from smiledet.lab.training.classifiers.training_set import (
     held_views,
     load_training_set,
 )
+from smiledet.lab.training.faces.augment import centre
 from smiledet.lab.training.recipe import ClassifierRecipe, Finish, Schedule
 from smiledet.model_index import find_model
 from smiledet.system.output_files import write_file
 from smiledet.tasks.base import Task, task_names
 
 
-def compiled(network: keras.Model, schedule: Schedule, steps: int) -> keras.Model:
+def compiled(network: keras.Model, heads: Sequence[TaskHead], schedule: Schedule, steps: int) -> keras.Model:
     """The network with its loss, and Adam on a cosine with a linear warm-up."""
     warmup = round(schedule.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -43,9 +58,9 @@ def compiled(network: keras.Model, schedule: Schedule, steps: int) -> keras.Mode
     )
     averaging = schedule.weight_average > 0
     optimiser = keras.optimizers.Adam(rate, use_ema=averaging, ema_momentum=schedule.weight_average or 0.99)
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=schedule.label_smoothing)
+    loss = heads_loss(sizes(heads), schedule.label_smoothing)
     # XLA takes eight times as long over these networks on a processor.
-    network.compile(optimizer=optimiser, loss=loss, metrics=["accuracy"], jit_compile=False)
+    network.compile(optimizer=optimiser, loss=loss, metrics=accuracies(heads), jit_compile=False)
     # Built now: a phase that a resumed training finds done has no first step to build it on.
     optimiser.build(network.trainable_variables)
     return network
@@ -114,7 +129,8 @@ def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
     augmentation = finish.augmentation or recipe.augmentation
     # The phase is there for its own data: what only a teacher has labelled stays out of it.
     teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
-    return replace(recipe, data=finish.data, schedule=schedule, augmentation=augmentation, teacher=teacher)
+    data = finish.data or recipe.data
+    return replace(recipe, data=data, schedule=schedule, augmentation=augmentation, teacher=teacher)
 
 
 def _training_side(recipe: ClassifierRecipe) -> int | None:
@@ -130,7 +146,7 @@ def _training_side(recipe: ClassifierRecipe) -> int | None:
     return recipe.input.size
 
 
-def _begun(recipe: ClassifierRecipe, classes: int) -> keras.Model:
+def _begun(recipe: ClassifierRecipe, classes: Classes) -> keras.Model:
     """The network as training begins: random, from ImageNet's weights or from another model's."""
     side = _training_side(recipe)
     shape = (side, side, recipe.input.channels)
@@ -143,15 +159,17 @@ def _begun(recipe: ClassifierRecipe, classes: int) -> keras.Model:
     return network
 
 
-def _copied(network: keras.Model, recipe: ClassifierRecipe, side: int | None) -> keras.Model:
+def _copied(network: keras.Model, recipe: ClassifierRecipe, classes: Classes, side: int | None) -> keras.Model:
     """The weights in a fresh network for chips of that side (None for any), without optimiser or history."""
-    fresh = build_network(recipe.architecture, (side, side, recipe.input.channels), network.output_shape[-1])
+    fresh = build_network(recipe.architecture, (side, side, recipe.input.channels), classes)
     fresh.set_weights(network.get_weights())
     return fresh
 
 
 def start_from(network: keras.Model, initial: str) -> None:
     """Take over the weights of a shipped model, layer by layer, but for layers that have another shape.
+
+    Where one of them reads several tasks and the other another number of them, only the trunk is taken over.
 
     A model that is narrower in all its layers is widened (`smiledet.lab.networks.widen`).
 
@@ -164,16 +182,43 @@ def start_from(network: keras.Model, initial: str) -> None:
     """
     task, _, name = initial.partition("/")
     source = keras.saving.load_model(find_model(task, name).file("keras"), compile=False)
-    pairs = list(zip(network.layers, source.layers, strict=False))
-    if len(network.layers) != len(source.layers) or any(type(ours) is not type(theirs) for ours, theirs in pairs):
-        raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
     if is_wider(network, source):
         widen(network, source)
         return
-    for ours, theirs in pairs:
-        weights = theirs.get_weights()
-        if [weight.shape for weight in weights] == [weight.shape for weight in ours.get_weights()]:
-            ours.set_weights(weights)
+    (ours, our_heads), (theirs, their_heads) = _parts(network), _parts(source)
+    if [type(layer) for layer in ours] != [type(layer) for layer in theirs]:
+        raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
+    same_heads = zip(our_heads, their_heads, strict=True) if len(our_heads) == len(their_heads) else ()
+    for mine, its in (*zip(ours, theirs, strict=True), *same_heads):
+        weights = its.get_weights()
+        if [weight.shape for weight in weights] == [weight.shape for weight in mine.get_weights()]:
+            mine.set_weights(weights)
+
+
+def _parts(network: keras.Model) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
+    """The layers with weights: those of the trunk, and the one of each head."""
+    weighted = [layer for layer in network.layers if layer.weights]
+    last = network.layers[-1]
+    count = len(last.input) if isinstance(last, keras.layers.Concatenate) else 1
+    return weighted[:-count], weighted[-count:]
+
+
+def temperatures(
+    network: keras.Model, heads: Sequence[TaskHead], training_set: TrainingSet, recipe: ClassifierRecipe
+) -> dict[str, float]:
+    """The temperature of each answer, by TASK/NAME; see `smiledet.lab.training.classifiers.calibration`."""
+    if not len(training_set.held_chips):
+        return {}
+    chips = centre(training_set.held_chips, recipe.input.size)
+    said = (
+        both_views(network, chips) if recipe.mirror_averaging else network.predict(chips.astype("float32"), verbose=0)
+    )
+    found = {}
+    for answer in answers(heads):
+        scores, wanted = said[:, answer.outputs], training_set.held_targets[:, answer.outputs]
+        scores, wanted = (rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-7) for rows in (scores, wanted))
+        found[f"{answer.task.name}/{answer.name}"] = best_temperature(scores, wanted)
+    return found
 
 
 def train_classifier(
@@ -192,7 +237,8 @@ def train_classifier(
         preparation: How faces become chips.
 
     Returns:
-        The trained network and what was seen: `samples`, `validation`, `missed`, and the last epoch's figures.
+        The trained network and what was seen: `samples`, `validation`, `missed`, the last epoch's figures, and
+        `temperatures`, by TASK/NAME, that calibrate its answers on the watched photographs.
 
     Raises:
         UsageError: See `load_training_set`; an unknown architecture; matplotlib is not installed.
@@ -200,28 +246,33 @@ def train_classifier(
     require("a training's curve", "matplotlib", "train")
     keras.utils.set_random_seed(recipe.schedule.seed)
     cache = output / "chips"
-    training_set = load_training_set(task, recipe, recipe.data, data_folder, cache, preparation)
+    heads = heads_of(recipe, task)
+    classes = classes_of(heads)
+    training_set = load_training_set(heads, recipe, data_folder, cache, preparation)
     # Cut now: what is wrong with them should not come out after hours of training.
     finishes = [finishing(recipe, finish) for finish in recipe.finish]
-    last_sets = [load_training_set(task, last, last.data, data_folder, cache, preparation) for last in finishes]
+    last_sets = [load_training_set(heads_of(last, task), last, data_folder, cache, preparation) for last in finishes]
     seen: dict[str, Any] = {
         "samples": len(training_set.targets),
         "validation": len(training_set.held_targets),
         "missed": training_set.missed,
     }
-    network = _begun(recipe, len(task.labels))
-    compiled(network, recipe.schedule, len(training_set.targets) // recipe.schedule.batch)
+    network = _begun(recipe, classes)
+    for layer in network.layers[: recipe.schedule.frozen_layers]:
+        layer.trainable = False
+    compiled(network, heads, recipe.schedule, len(training_set.targets) // recipe.schedule.batch)
     for phase in phases(recipe):
         seen |= _fit(network, recipe, training_set, phase, output / f"backup-{phase[0]}")
     for number, (last, last_set) in enumerate(zip(finishes, last_sets, strict=True), start=1):
-        network = _copied(network, recipe, _training_side(recipe))
+        network = _copied(network, recipe, classes, _training_side(recipe))
         for layer in network.layers[: recipe.finish[number - 1].frozen_layers]:
             layer.trainable = False
-        compiled(network, last.schedule, len(last_set.targets) // last.schedule.batch)
+        compiled(network, heads, last.schedule, len(last_set.targets) // last.schedule.batch)
         phase = (recipe.input.size, 0, last.schedule.epochs)
         seen |= _fit(network, last, last_set, phase, output / f"backup-finish-{number}")
     # The network that is kept has the one side of its recipe.
-    network = _copied(network, recipe, recipe.input.size)
+    network = _copied(network, recipe, classes, recipe.input.size)
+    seen["temperatures"] = temperatures(network, heads, training_set, recipe)
     network.save(output / "model.keras")
     draw_curve(output / "log.csv", output / "curve.png")
     kept = output / "seen.json"

@@ -21,6 +21,7 @@ from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import Sample, content_hash, read_samples
 from smiledet.lab.datasets.splits import of_one_mind, spread
 from smiledet.lab.training.classifiers.distillation import Teacher
+from smiledet.lab.training.classifiers.heads import TaskHead, joined
 from smiledet.lab.training.faces.augment import augment, centre
 from smiledet.lab.training.faces.chips import ChipSet, cached_chips
 from smiledet.lab.training.faces.glasses import put_on, random_glasses
@@ -34,10 +35,6 @@ log = logging.getLogger(__name__)
 
 SURROUND = 1.25
 """Training chips are cut this much larger than the network's input, so that shifts bring in picture, not edge."""
-
-YEARS_OF_DOUBT = 2.5
-"""A number's target is a bell over the labels about it, so wide: the next one is nearly as right (label distribution
-learning; Geng et al., 2013)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,9 @@ class TrainingSet:
     Attributes:
         chips: uint8 (views, n, side, side, channels), wider than the network's input; a view is one cut of all the
             faces, from Viola-Jones' own box or from one beside it.
-        targets: float32 (n, classes), probabilities.
+        targets: float32 (n, outputs), probabilities of each head, scaled by its weight.
         held_chips: Held back to watch the training; uint8 (m, side, side, channels).
-        held_targets: float32 (m, classes).
+        held_targets: float32 (m, outputs).
         missed: Photographs in which no face was found.
     """
 
@@ -151,23 +148,6 @@ def split_validation(samples: Sequence[Sample], share: float) -> tuple[list[Samp
     return train, [sample for sample, out in zip(samples, held, strict=True) if out]
 
 
-def wanted(task: Task, classes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """The targets for labels without a teacher: one-hot, or a bell about the label where labels are numbers.
-
-    Args:
-        task: Its labels, and whether they are numbers.
-        classes: int64 (n,), index into the labels.
-
-    Returns:
-        float32 (n, classes); every row sums to 1.
-    """
-    if task.numbers is None:
-        return np.eye(len(task.labels), dtype=np.float32)[classes]
-    numbers = np.array(task.numbers)
-    bells = np.exp(-0.5 * ((numbers[None, :] - numbers[classes][:, None]) / YEARS_OF_DOUBT) ** 2)
-    return np.asarray(bells / bells.sum(axis=1, keepdims=True), np.float32)
-
-
 def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, float] | None:
     """Weights of the classes in the loss: (mean count / count) ** power, 1 on average over the samples.
 
@@ -224,47 +204,50 @@ def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 
 
 
 def load_training_set(
-    task: Task,
+    heads: Sequence[TaskHead],
     recipe: ClassifierRecipe,
-    data: Sequence[str],
     data_folder: Path,
     cache: Path,
     preparation: Preparation = DEPLOYED,
 ) -> TrainingSet:
-    """Cut the chips of some training sets, or take them from the cache, and ask the teacher, if there is one.
+    """Cut the chips of the heads' training sets, or take them from the cache, and ask the teacher, if there is one.
 
     Raises:
-        UsageError: A data set or the landmark model is missing, a label is none of the task, or there are fewer faces
+        UsageError: A data set or the landmark model is missing, a label is none of its task, or there are fewer faces
             than a batch takes.
     """
     count = recipe.schedule.faces
-    train, held = split_validation(
-        read_training(task, data, data_folder, count, aloud=True), recipe.schedule.validation
-    )
+    parts = [
+        split_validation(
+            read_training(head.task, head.data, data_folder, count, aloud=True), recipe.schedule.validation
+        )
+        for head in heads
+    ]
+    train, targets = joined(heads, [part[0] for part in parts])
+    held, held_targets = joined(heads, [part[1] for part in parts])
     aligner = preparation.aligner()
     landmarks = find_model("landmarks", "ert68")
     digest = "".join(file.sha256 for _, file in sorted(landmarks.files.items())) + preparation.name
-    teacher = Teacher(recipe.teacher, task) if recipe.teacher else None
+    spec = surrounded(recipe.input)
 
     def cut(samples: Sequence[Sample], spec: ChipSpec, jitter: int | None = None) -> ChipSet:
-        return cached_chips(samples, task.labels, aligner, digest, spec, cache, jitter, recipe.detector)
+        # What a chip shows does not depend on its label, and a photograph that is shown twice is cut once.
+        once = list({sample.image: replace(sample, label="") for sample in samples}.values())
+        found = cached_chips(once, ("",), aligner, digest, spec, cache, jitter, recipe.detector)
+        return _repeated(found, [sample.image for sample in once], samples)
 
-    def answers(samples: Sequence[Sample], classes: npt.NDArray[np.int64] | None) -> npt.NDArray[np.float32]:
-        known = None if classes is None else wanted(task, classes)
-        if teacher is None:
-            assert known is not None
-            return known
-        return teacher.targets(known, lambda spec: cut(samples, spec).chips)
-
-    spec = surrounded(recipe.input)
-    faces = read_faces(task, recipe.teacher.unlabelled, data_folder, count) if recipe.teacher else []
-    labelled = cut(train, spec)
-    watched = cut(held, spec)
-    targets = [answers(train, labelled.classes)]
-    if faces:
-        targets.append(answers(faces, None))
+    labelled, watched = cut(train, spec), cut(held, spec)
+    targets = targets[labelled.rows]
+    faces: list[Sample] = []
+    if recipe.teacher:
+        teacher = Teacher(recipe.teacher, heads[0].task)
+        faces = read_faces(heads[0].task, recipe.teacher.unlabelled, data_folder, count)
+        targets = teacher.targets(targets, lambda spec: cut(train, spec).chips)
+        if faces:
+            said = teacher.targets(None, lambda spec: cut(faces, spec).chips)
+            targets = np.concatenate([targets, said])
     views = [
-        np.concatenate([cut(part, spec, number or None).chips for part in (train, faces)])
+        np.concatenate([cut(part, spec, number or None).chips for part in ((train, faces) if faces else (train,))])
         for number in range(1 + recipe.augmentation.box_jitter)
     ]
     missed = labelled.missed + watched.missed
@@ -272,17 +255,27 @@ def load_training_set(
     if missed:
         log.info("%d photographs left out: no face was found in them", missed)
     if len(views[0]) < recipe.schedule.batch:
+        sources = ", ".join(dict.fromkeys(source for head in heads for source in head.data))
         raise UsageError(
-            f"{len(views[0])} faces to train on in {', '.join(data) or 'no data set'}: "
+            f"{len(views[0])} faces to train on in {sources or 'no data set'}: "
             f"fewer than the recipe's batch of {recipe.schedule.batch}"
         )
     return TrainingSet(
         np.stack([preparation.process(view) for view in views]),
-        np.concatenate(targets),
+        targets,
         preparation.process(watched.chips),
-        wanted(task, watched.classes),
+        held_targets[watched.rows],
         missed,
     )
+
+
+def _repeated(found: ChipSet, cut: Sequence[Path], samples: Sequence[Sample]) -> ChipSet:
+    """The chips of photographs that were cut once, in the order of the samples and as often as they stand there."""
+    chip_of = {cut[row]: place for place, row in enumerate(found.rows)}
+    rows = [row for row, sample in enumerate(samples) if sample.image in chip_of]
+    chips = found.chips[[chip_of[samples[row].image] for row in rows]]
+    classes = np.zeros(len(rows), np.int64)
+    return ChipSet(chips, classes, len(samples) - len(rows), found.unaligned, np.array(rows, np.int64))
 
 
 def held_views(training_set: TrainingSet, size: int, side: int) -> npt.NDArray[np.float32]:

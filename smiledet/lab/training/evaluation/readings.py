@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.engines.answers import read
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
-from smiledet.engines.mirror_averaging import read
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import Sample
@@ -73,7 +73,7 @@ def read_faces(samples: Sequence[Sample], models: Sequence[Model], engine: str, 
         unaligned += not face.aligned
         for model, network, spec, kept in zip(models, loaded, specs, scores, strict=True):
             chip = face.chips[spec].reshape(1, spec.size, spec.size, spec.channels)
-            kept.append(read(network, chip, model.mirror_averaging)[0])
+            kept.append(read(network, chip, model)[0])
     for network in loaded:
         network.close()
     return [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from zipfile import ZIP_LZMA, ZipFile
 
@@ -16,10 +17,11 @@ from smiledet.engines.files import check_precision, file_key, file_name
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import read_samples
+from smiledet.lab.training.classifiers.heads import answers, heads_of, sizes
 from smiledet.lab.training.export.conversion import to_litert, to_onnx, to_savedmodel
 from smiledet.lab.training.faces.chips import ChipSet, cut_chips
 from smiledet.lab.training.recipe import ClassifierRecipe
-from smiledet.model_index import Model, ModelFile, sha256, write_row
+from smiledet.model_index import Model, ModelFile, read_index, sha256, write_row
 from smiledet.shipped_models import shipped_aligner
 from smiledet.tasks.base import Task, get_task
 
@@ -46,18 +48,20 @@ def ship(
     network: keras.Model,
     folder: Path,
     calibration: npt.NDArray[np.uint8] | None = None,
-) -> Model:
-    """Write a trained network into a models folder: Keras and LiteRT files, and the row of the index.
+    temperatures: Mapping[str, float] | None = None,
+) -> list[Model]:
+    """Write a trained network into a models folder: Keras and LiteRT files, and a row of the index for each task.
 
     Args:
-        task: What it reads.
+        task: What it reads; of several tasks the one whose folder the files go to.
         recipe: What it was trained from.
         network: The trained network.
         folder: The models folder.
         calibration: As in `export`, for a recipe that is stored as int8; see `calibration_chips`.
+        temperatures: Of its answers, by TASK/NAME; 1 where nothing is said.
 
     Returns:
-        The new row.
+        The new rows.
 
     Raises:
         UsageError: See `export`.
@@ -69,19 +73,35 @@ def ship(
         network.save(folder / f"{stem}.keras")
     else:
         save_half(network, folder / f"{stem}.keras")
-    model = Model(
-        task=task.name,
-        name=recipe.name,
-        architecture=recipe.architecture,
-        labels=task.labels,
-        input=recipe.input,
-        preprocessing=PREPROCESSING,
-        files={"keras": ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))},
-        card=f"{stem}.md",
-        mirror_averaging=recipe.mirror_averaging,
-        folder=folder,
-    )
-    return export_to_index(model, network, "litert", recipe.stored, calibration)
+    heads = heads_of(recipe, task)
+    keras_file = ModelFile(f"{stem}.keras", sha256(folder / f"{stem}.keras"))
+    for answer in answers(heads):
+        every = answer.outputs == tuple(range(sum(sizes(heads))))
+        write_row(
+            Model(
+                task=answer.task.name,
+                name=answer.name,
+                architecture=recipe.architecture,
+                labels=answer.task.labels,
+                input=recipe.input,
+                preprocessing=PREPROCESSING,
+                files={"keras": keras_file},
+                card=f"{answer.task.name}/{answer.name}.md",
+                mirror_averaging=recipe.mirror_averaging,
+                outputs=() if every else answer.outputs,
+                temperature=(temperatures or {}).get(f"{answer.task.name}/{answer.name}", 1.0),
+                folder=folder,
+            )
+        )
+    rows = sharing(folder, f"{stem}.keras")
+    export_to_index(rows[0], network, "litert", recipe.stored, calibration)
+    return sharing(folder, f"{stem}.keras")
+
+
+def sharing(folder: Path, keras_file: str) -> list[Model]:
+    """The rows of a models folder whose files are made from one Keras file."""
+    rows = read_index(folder)
+    return [row for row in rows if "keras" in row.files and row.files["keras"].path == keras_file]
 
 
 def _check_calibration(precision: str, calibration: npt.NDArray[np.uint8] | None) -> None:
@@ -215,7 +235,7 @@ def export_to_index(
 
 
 def ship_file(model: Model, path: Path, file_format: str, precision: str) -> Model:
-    """Copy an exported file of a model into its models folder and name it in the index.
+    """Copy an exported file of a model into its models folder and name it in the index, for all that share the network.
 
     Args:
         model: A row of the index.
@@ -229,7 +249,8 @@ def ship_file(model: Model, path: Path, file_format: str, precision: str) -> Mod
     Raises:
         UsageError: The file cannot be written.
     """
-    relative = f"{model.task}/{file_name(model, file_format, precision)}"
+    beside = model.files["keras"].path if "keras" in model.files else f"{model.task}/{model.name}"
+    relative = (PurePosixPath(beside).parent / file_name(model, file_format, precision)).as_posix()
     place = model.folder / relative
     partial = place.with_name(f".{place.name}.partial")
     try:
@@ -237,7 +258,12 @@ def ship_file(model: Model, path: Path, file_format: str, precision: str) -> Mod
         partial.replace(place)
     except OSError as problem:
         raise UsageError(f"cannot write {place}: {problem.strerror}") from problem
-    row = replace(model, files={**model.files, file_key(file_format, precision): ModelFile(relative, sha256(place))})
+    exported = {file_key(file_format, precision): ModelFile(relative, sha256(place))}
+    others = sharing(model.folder, beside)
+    for other in others:
+        if (other.task, other.name) != (model.task, model.name):
+            write_row(replace(other, files={**other.files, **exported}))
+    row = replace(model, files={**model.files, **exported})
     write_row(row)
     return row
 
@@ -255,9 +281,10 @@ def calibration_chips(task: Task, recipe: ClassifierRecipe, data_folder: Path) -
     """
     if recipe.stored != "int8":
         return None
-    layout, _, path = recipe.data[0].partition(":")
+    head = heads_of(recipe, task)[0]
+    layout, _, path = head.data[0].partition(":")
     data = f"{layout}:{data_folder / path}"
-    return labelled_chips(task.name, recipe.input, data, "train", CALIBRATION_CHIPS).chips
+    return labelled_chips(head.task.name, recipe.input, data, "train", CALIBRATION_CHIPS).chips
 
 
 def labelled_chips(task: str, spec: ChipSpec, data: str, split: str, limit: int | None = None) -> ChipSet:

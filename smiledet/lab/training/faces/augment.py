@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.lab.training.faces.hard import harden
 from smiledet.lab.training.recipe import Augmentation
 
 Chip = npt.NDArray[np.uint8]
@@ -59,7 +60,9 @@ def augment(chip: Chip, size: int, shown: int, limits: Augmentation, generator: 
         top, left = generator.integers(0, size - height), generator.integers(0, size - width)
         view = view.copy()
         view[top : top + height, left : left + width] = generator.integers(0, 256)
-    return view.reshape(size, size, chip.shape[2])
+    view = view.reshape(size, size, chip.shape[2])
+    # Drawn only where it is asked for: the order of the random numbers is that of earlier recipes.
+    return harden(view, generator) if limits.hard and generator.random() < limits.hard else view
 
 
 def centre(chips: Chip, size: int) -> Chip:

@@ -35,12 +35,14 @@ class ChipSet:
         classes: int64 (n,), index into the task's labels.
         missed: Photographs in which no face was found; they are not among the chips.
         unaligned: Chips cut from the upright box, because the landmarks did not fit.
+        rows: int64 (n,), which of the photographs each chip shows.
     """
 
     chips: npt.NDArray[np.uint8]
     classes: npt.NDArray[np.int64]
     missed: int
     unaligned: int
+    rows: npt.NDArray[np.int64]
 
 
 def jittered(box: Box, generator: np.random.Generator) -> Box:
@@ -113,8 +115,9 @@ def cut_chips(
     generator = None if jitter is None else np.random.default_rng(jitter)
     chips: list[npt.NDArray[np.uint8]] = []
     classes: list[int] = []
+    rows: list[int] = []
     missed = unaligned = 0
-    for sample in progress(samples, "cutting chips"):
+    for row, sample in enumerate(progress(samples, "cutting chips")):
         face = align_sample(sample, locator, aligner, [spec], locate, generator)
         if face is None:
             missed += 1
@@ -122,8 +125,9 @@ def cut_chips(
         unaligned += not face.aligned
         chips.append(face.chips[spec].reshape(spec.size, spec.size, spec.channels))
         classes.append(labels.index(sample.label))
+        rows.append(row)
     stacked = np.stack(chips) if chips else np.empty((0, spec.size, spec.size, spec.channels), np.uint8)
-    return ChipSet(stacked, np.array(classes, np.int64), missed, unaligned)
+    return ChipSet(stacked, np.array(classes, np.int64), missed, unaligned, np.array(rows, np.int64))
 
 
 def cached_chips(
@@ -138,16 +142,18 @@ def cached_chips(
 ) -> ChipSet:
     """`cut_chips`, kept in a file under `folder` for as long as samples, landmarks, geometry and detector stay so."""
     named = "\n".join(f"{sample.image}|{sample.label}|{sample.located or sample.box}" for sample in samples)
-    finder = f"{detector}, {SEARCH_EDITION}"
+    finder = f"{detector}, {SEARCH_EDITION}, with rows"
     key = hashlib.sha256(f"{aligner_digest}|{spec}|{labels}|{jitter}|{named}|{finder}".encode()).hexdigest()[:16]
     path = folder / f"chips-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
-            return ChipSet(kept["chips"], kept["classes"], int(kept["missed"]), int(kept["unaligned"]))
+            missed, unaligned = int(kept["missed"]), int(kept["unaligned"])
+            return ChipSet(kept["chips"], kept["classes"], missed, unaligned, kept["rows"])
     cut = cut_chips(samples, labels, aligner, spec, jitter=jitter, detector=detector)
     folder.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: an interrupted training would find a damaged file when it goes on.
     partial = path.with_name(f"partial-{path.name}")
-    np.savez(partial, chips=cut.chips, classes=cut.classes, missed=cut.missed, unaligned=cut.unaligned)
+    kept = {"missed": cut.missed, "unaligned": cut.unaligned, "rows": cut.rows}
+    np.savez(partial, chips=cut.chips, classes=cut.classes, **kept)
     partial.replace(path)
     return cut

@@ -46,6 +46,12 @@ def test_validation_is_told_by_content(training_set, tmp_path):
     assert training_set.split_validation(samples, 0.0) == (samples, [])
 
 
+def heads(task, recipe):
+    from smiledet.lab.training.classifiers.heads import heads_of
+
+    return heads_of(recipe, task)
+
+
 def test_an_epoch_depends_on_its_number_alone(training_set, recipe):
     chips = np.random.default_rng(1).integers(0, 256, (2, 20, 40, 40, 1), dtype=np.uint8)
     targets = np.eye(20, dtype=np.float32)
@@ -86,17 +92,6 @@ def test_validation_does_not_look_at_plain_digests(training_set, tmp_path):
     assert 0.1 < len(held) / len(samples) < 0.3
 
 
-def test_classes_are_one_hot_and_numbers_are_bells(training_set):
-    assert training_set.wanted(TASK, np.array([1, 0])).tolist() == [[0, 1], [1, 0]]
-    age = get_task("age")
-    targets = training_set.wanted(age, np.array([30, 0, 116]))
-    assert targets.shape == (3, 117) and targets.dtype == np.float32
-    assert targets.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    assert targets.argmax(axis=1).tolist() == [30, 0, 116]
-    assert targets[0, 29] == pytest.approx(targets[0, 31])
-    assert targets[0] @ np.array(age.numbers) == pytest.approx(30, abs=1e-3)
-
-
 def test_rare_classes_count_for_more(training_set):
     targets = np.eye(2, dtype=np.float32)[[0] * 30 + [1] * 10]
     assert training_set.class_weights(targets, 0) is None
@@ -109,7 +104,7 @@ def test_rare_classes_count_for_more(training_set):
 
 def test_further_cuts_show_the_same_faces_a_little_elsewhere(training_set, recipe, data_folder, tmp_path):
     jitter = replace(recipe, augmentation=replace(recipe.augmentation, box_jitter=2))
-    shown = training_set.load_training_set(TASK, jitter, jitter.data, data_folder, tmp_path)
+    shown = training_set.load_training_set(heads(TASK, jitter), jitter, data_folder, tmp_path)
     assert shown.chips.shape[:2] == (3, len(shown.targets)) == (3, 52)
     first, second, third = shown.chips.astype(float)
     assert not np.array_equal(second, third)
@@ -120,11 +115,11 @@ def test_further_cuts_show_the_same_faces_a_little_elsewhere(training_set, recip
 
 
 def test_a_teacher_is_mixed_with_the_labels(training_set, recipe, data_folder, tmp_path):
-    plain = training_set.load_training_set(TASK, recipe, recipe.data, data_folder, tmp_path)
+    plain = training_set.load_training_set(heads(TASK, recipe), recipe, data_folder, tmp_path)
     taught = replace(
         recipe, teacher=TeacherRecipe(("smile/mini-xception",), weight=0.25, unlabelled=("smiles:smiles",))
     )
-    shown = training_set.load_training_set(TASK, taught, recipe.data, data_folder, tmp_path)
+    shown = training_set.load_training_set(heads(TASK, taught), taught, data_folder, tmp_path)
     assert len(shown.targets) == 52 + 26  # the training split of both, and again that of the unlabelled
     assert shown.chips.shape[1] == len(shown.targets)
     assert shown.targets.sum(axis=1) == pytest.approx(1, abs=1e-4)
@@ -138,4 +133,4 @@ def test_a_teacher_is_mixed_with_the_labels(training_set, recipe, data_folder, t
 def test_a_teacher_of_another_task_is_refused(training_set, recipe, data_folder, tmp_path):
     wrong = replace(recipe, teacher=TeacherRecipe(("emotion/mini-xception",)))
     with pytest.raises(UsageError, match="teacher: emotion/mini-xception has other labels than smile"):
-        training_set.load_training_set(TASK, wrong, recipe.data, data_folder, tmp_path)
+        training_set.load_training_set(heads(TASK, wrong), wrong, data_folder, tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from smiledet.config import Config, LoadedConfig, TaskSettings
-from smiledet.engines.mirror_averaging import read
+from smiledet.engines.mirror_averaging import look
 from smiledet.frame import ChipSpec
 from smiledet.lab.benchmark.models.size_and_speed import parameters_of
 from smiledet.lab.datasets.base import Sample, read_samples
@@ -97,7 +97,7 @@ class TestReading:
         (readings,) = read_faces(samples, [smile_model], "litert")
         chips = cut_chips(samples, SMILE.labels, aligner, smile_model.input).chips
         network = load_engine("litert", model_file(smile_model, "litert"))
-        assert np.array_equal(readings.scores, read(network, chips, smile_model.mirror_averaging))
+        assert np.array_equal(readings.scores, look(network, chips, smile_model.mirror_averaging))
         assert readings.found == tuple(samples) and readings.missed == ()
 
     def test_the_missed_are_told_apart(self, smile_model, data_folder, tmp_path, caplog):

@@ -74,7 +74,7 @@ def half(trained, recipe, keras, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("half")
     network = keras.saving.load_model(trained.output / "model.keras", compile=False)
-    model = ship(TASK, replace(recipe, name="half", stored="float16"), network, folder)
+    (model,) = ship(TASK, replace(recipe, name="half", stored="float16"), network, folder)
     return export_to_index(model, load_network(model), "onnx", "float16")
 
 
@@ -124,7 +124,7 @@ class TestIntegers:
         from smiledet.lab.training.export.export import calibration_chips, load_network, ship
 
         network = keras.saving.load_model(trained.output / "model.keras", compile=False)
-        model = ship(TASK, stored, network, tmp_path, calibration_chips(TASK, stored, data_folder))
+        (model,) = ship(TASK, stored, network, tmp_path, calibration_chips(TASK, stored, data_folder))
         assert set(model.files) == {"keras", "litert-int8"}
         path = model_file(model, "litert")
         assert path == model.file("litert-int8")

@@ -1,0 +1,64 @@
+"""Rules on the command line: `--on`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.config import Config
+    from smiledet.sinks.base import Sink
+    from smiledet.sources.base import Source
+
+ACTIONS = ("save", "run", "post")
+
+
+def add_rules(group: argparse._ActionsContainer) -> None:
+    """Declare `--on`."""
+    group.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="CONDITION:ACTION",
+        help="when something is seen, do something. Conditions: face, no-face, smile, everyone-smiles, TASK=LABEL; "
+        "actions: save=FOLDER, run=PROGRAM, post=ADDRESS. More in the configuration, [[rule]]",
+    )
+
+
+def rule_flags(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The rules by the name of the configuration.
+
+    Raises:
+        UsageError: One is not of its form.
+    """
+    rules = [_rule(given) for given in arguments.on]
+    return {"rule": rules} if rules else {}
+
+
+def rule_sinks(config: Config, source: Source) -> list[Sink]:
+    """What watches for the rules; nothing where there are none.
+
+    Raises:
+        ConfigError: A rule cannot be followed.
+    """
+    if not config.rule:
+        return []
+    from smiledet.rules.sink import RuleSink
+    from smiledet.tasks.base import get_task
+
+    return [RuleSink(config.rule, [get_task(task) for task in config.tasks], source.description)]
+
+
+def _rule(given: str) -> dict[str, Any]:
+    when, colon, action = given.partition(":")
+    name, equals, value = action.partition("=")
+    if not colon or not equals or not value or name not in ACTIONS:
+        expected = "smile:save=FOLDER, emotion=happy:run=PROGRAM or face:post=ADDRESS say"
+        raise UsageError(f"--on {given!r}: expected CONDITION:ACTION, {expected}")
+    try:
+        return {"when": when, name: shlex.split(value) if name == "run" else value}
+    except ValueError as problem:
+        raise UsageError(f"--on {given!r}: {problem}") from problem

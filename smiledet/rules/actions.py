@@ -1,0 +1,209 @@
+"""What a rule does. Actions run beside the pipeline and never delay it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import re
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from smiledet.errors import ConfigError
+from smiledet.frame import Image
+from smiledet.rules.settings import RuleSettings
+from smiledet.system.redaction import redact
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2
+"""Actions that run at the same time."""
+
+MOST_WAITING = 16
+"""Actions that wait for their turn; what comes beyond is left out and counted."""
+
+PROGRAM_SECONDS = 30.0
+"""A program that takes longer is killed."""
+
+POST_SECONDS = 10.0
+ATTEMPTS = 3
+"""Of a POST; waits of 1 and 2 seconds lie between them."""
+
+QUALITY = 92
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a rule saw.
+
+    Attributes:
+        told: What programs and web services are told; plain values.
+        annotated: The frame with the drawing, BGR uint8 (height, width, 3).
+        clean: The frame without it.
+    """
+
+    told: Mapping[str, Any]
+    annotated: Image = field(repr=False)
+    clean: Image = field(repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """`told` as JSON."""
+        return json.dumps(self.told, allow_nan=False).encode()
+
+
+Action = Callable[[Event], None]
+"""Does it; an exception says that it failed."""
+
+
+def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
+    """What a rule does, each with its name.
+
+    Raises:
+        ConfigError: It does nothing, or an action cannot be done.
+    """
+    found: list[tuple[str, Action]] = []
+    if rule.save:
+        found.append(("save", save_into(Path(rule.save).expanduser(), rule.annotated)))
+    if rule.run:
+        found.append(("run", run_program(rule.run)))
+    if rule.post:
+        found.append(("post", post_to(rule.post, rule.secret)))
+    if not found:
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, run or post")
+    return found
+
+
+def save_into(folder: Path, annotated: bool) -> Action:
+    """Writes the frame into a folder as JPEG; nothing is overwritten.
+
+    Raises:
+        ConfigError: The folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(f"a rule cannot save into {folder}: {problem.strerror}") from problem
+
+    def save(event: Event) -> None:
+        name = re.sub(r"[^\w.-]+", "_", f"{event.told['time'][:23]}-{event.told['rule']}-{event.told['frame']}.jpg")
+        _, data = cv2.imencode(
+            ".jpg", event.annotated if annotated else event.clean, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+        )
+        partial = folder / f".{name}.partial"
+        partial.write_bytes(data.tobytes())
+        partial.replace(folder / name)
+
+    return save
+
+
+def run_program(command: tuple[str, ...]) -> Action:
+    """Starts a program with what was seen on its standard input; no shell reads its arguments."""
+
+    def run(event: Event) -> None:
+        done = subprocess.run(
+            command,
+            input=event.body,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=PROGRAM_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise OSError(f"{command[0]} ended with {done.returncode}{': ' + said[-1] if said else ''}")
+
+    return run
+
+
+def post_to(address: str, secret: str = "", pause: Callable[[float], object] | None = None) -> Action:
+    """Sends what was seen to a web address, as JSON.
+
+    Args:
+        address: http or https.
+        secret: Name of the environment variable with the secret that signs it; empty for none.
+        pause: Waits between two attempts; tests bring their own.
+
+    Raises:
+        ConfigError: It is no such address, or the variable is not set.
+    """
+    if not re.match(r"https?://[^/\s]", address):
+        raise ConfigError(f"a rule cannot post to {redact(address)}: expected http://… or https://…")
+    key = os.environ.get(secret, "") if secret else ""
+    if secret and not key:
+        raise ConfigError(f"a rule's secret: the environment variable {secret} is not set")
+    wait = pause or threading.Event().wait
+
+    def post(event: Event) -> None:
+        headers = {"content-type": "application/json", "user-agent": "smiledet"}
+        if key:
+            digest = hmac.new(key.encode(), event.body, hashlib.sha256).hexdigest()
+            headers["x-smiledet-signature"] = f"sha256={digest}"
+        for attempt in range(1, ATTEMPTS + 1):
+            request = urllib.request.Request(address, event.body, headers, method="POST")
+            try:
+                with urllib.request.urlopen(request, timeout=POST_SECONDS):
+                    return
+            except (OSError, ValueError) as problem:
+                refused = isinstance(problem, urllib.error.HTTPError) and problem.code < 500
+                if attempt == ATTEMPTS or refused:
+                    raise OSError(f"{redact(address)}: {problem}") from problem
+            wait(2.0 ** (attempt - 1))
+
+    return post
+
+
+class ActionRunner:
+    """Runs actions beside the pipeline: some at once, few waiting, the rest left out.
+
+    Attributes:
+        done: Actions that ended well, by name.
+        failed: Those that did not.
+        left_out: Those for which there was no room.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, waiting: int = MOST_WAITING) -> None:
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="smiledet-rule")
+        self._room = threading.Semaphore(at_once + waiting)
+        self._lock = threading.Lock()
+        self.done: dict[str, int] = {}
+        self.failed: dict[str, int] = {}
+        self.left_out: dict[str, int] = {}
+
+    def start(self, name: str, action: Action, event: Event) -> None:
+        """Start an action, or leave it out where too many wait; never waits."""
+        if not self._room.acquire(blocking=False):
+            self._count(self.left_out, name)
+            return
+        self._threads.submit(self._run, name, action, event)
+
+    def close(self) -> None:
+        """Wait for those that run; those that wait are left out."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, name: str, action: Action, event: Event) -> None:
+        try:
+            action(event)
+            self._count(self.done, name)
+        except Exception as problem:
+            if self._count(self.failed, name) == 1:
+                log.warning("rule %s: %s failed: %s", event.told["rule"], name, problem)
+            log.debug("rule %s: %s failed", event.told["rule"], name, exc_info=True)
+        finally:
+            self._room.release()
+
+    def _count(self, counts: dict[str, int], name: str) -> int:
+        with self._lock:
+            counts[name] = counts.get(name, 0) + 1
+            return counts[name]

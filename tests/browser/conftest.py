@@ -1,0 +1,93 @@
+"""A real Chromium, driven by Playwright; a page that fails on any message, other address or accessibility fault."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+
+AXE = os.environ.get("SMILEDET_AXE", "")
+"""The file axe.min.js of the npm package axe-core; without it nothing is checked for accessibility."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def until() -> Callable[[Any, str], None]:
+    """Waits until a JavaScript expression holds in a page.
+
+    Playwright's own `wait_for_function` has the page evaluate a text, which the page's policy forbids.
+    """
+
+    def wait(page: Any, expression: str) -> None:
+        while not page.evaluate(expression):
+            page.wait_for_timeout(50)
+
+    return wait
+
+
+@pytest.fixture(params=SIZES)
+def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+    """Opens addresses at desktop and at phone size; the test fails if the page complained or asked elsewhere."""
+    width, height = SIZES[request.param]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, has_touch=request.param == "phone", locale="en-GB"
+    )
+    said: list[str] = []
+    asked: set[str] = set()
+
+    def opened(address: str) -> Any:
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda problem: said.append(str(problem)))
+        page.on("request", lambda each: asked.add(urlsplit(each.url).netloc))
+        page.goto(address)
+        hosts.add(urlsplit(address).netloc)
+        return page
+
+    hosts: set[str] = set()
+    opened.allowed = "\0"  # a message that a test provokes
+    yield opened
+    context.close()
+    assert [each for each in said if opened.allowed not in each] == []
+    assert asked <= {*hosts, ""}, "the page asked another machine"
+
+
+@pytest.fixture
+def assert_accessible() -> Callable[[Any], None]:
+    """Runs axe on what a page shows now: nothing serious may be found. Does nothing where axe is not at hand."""
+
+    def check(page: Any) -> None:
+        if not Path(AXE).is_file():
+            return
+        page.evaluate(Path(AXE).read_text())  # the page's own policy lets no further script in
+        found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa']})")
+        serious = [
+            (each["id"], [node["html"] for node in each["nodes"]][:3])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+    return check

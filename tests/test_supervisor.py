@@ -1,0 +1,255 @@
+"""What hangs, what comes in the middle of it, and that the figures add up all the same."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from smiledet.buffer import Drop
+from smiledet.config import load_config
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.pipeline import Pipeline
+from smiledet.sinks.base import Sink
+from smiledet.sources.base import Picture, Source
+from smiledet.sources.demo import DemoSource, scene
+from smiledet.sources.pacing import Paced
+from smiledet.supervisor import Stop, Supervisor
+from smiledet.system.cancel import CancelToken
+from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.locator import LocatorWorker
+
+LIMIT = 30.0
+"""Seconds after which a wait counts as stuck; no passing test comes near."""
+
+
+@pytest.fixture
+def config():
+    return load_config("desktop-cpu", None, {"tasks": ["smile"]}).config
+
+
+@pytest.fixture
+def hang():
+    """A wait as in native code that nothing ends; but the end of the test."""
+    gate = threading.Event()
+    yield lambda *_: gate.wait(LIMIT)
+    gate.set()
+
+
+@pytest.fixture(autouse=True)
+def little_time(monkeypatch):
+    monkeypatch.setattr("smiledet.supervisor.STOP_WITHIN", 0.3)
+
+
+class Notes(Sink):
+    """Which thread called what."""
+
+    description = "notes"
+
+    def __init__(self, on_write=lambda: None):
+        self.calls, self.threads = [], set()
+        self.on_write = on_write
+
+    def _note(self, call):
+        self.calls.append(call)
+        self.threads.add(threading.get_ident())
+
+    def open(self):
+        self._note("open")
+
+    def write(self, frame, annotation):
+        self._note("write")
+        self.on_write()
+
+    def close(self):
+        self._note("close")
+
+
+def demo(seconds=100.0, live=False):
+    source = Paced(DemoSource(seconds)) if live else DemoSource(seconds)
+    source.open()
+    return source
+
+
+def test_a_sink_is_opened_written_and_closed_by_one_thread_of_its_own(config):
+    notes, others = Notes(), Notes()
+    Pipeline(config, demo(5 / 30), [notes, others]).run()
+    assert notes.calls == ["open", *["write"] * 5, "close"]
+    assert len(notes.threads) == len(others.threads) == 1
+    assert len({*notes.threads, *others.threads, threading.get_ident()}) == 3
+
+
+def test_a_sink_that_cannot_be_opened_ends_the_run_before_a_picture_is_taken(config):
+    class Refused(Notes):
+        def open(self):
+            raise UsageError("cannot write out.xyz")
+
+    class Counted(DemoSource):
+        reads = 0
+
+        def read(self):
+            self.reads += 1
+            return super().read()
+
+    source, other = Counted(), Notes()
+    source.open()
+    with pytest.raises(UsageError, match=r"^cannot write out\.xyz$"):
+        Pipeline(config, source, [Refused(), other]).run()
+    assert source.reads == 0
+    assert "write" not in other.calls
+    assert other.calls in ([], ["open", "close"])  # whichever came first
+    assert source.read() is None  # it is closed
+
+
+def test_a_stop_while_a_stage_is_set_up_is_heard_at_once(config, monkeypatch, hang, caplog):
+    """Building an engine may take minutes."""
+    entered = threading.Event()
+    monkeypatch.setattr(ClassifierWorker, "setup", lambda self: (entered.set(), hang()))
+    notes = Notes()
+    pipeline = Pipeline(config, demo(), [notes])
+    threading.Thread(target=lambda: (entered.wait(LIMIT), pipeline.stop())).start()
+    why, report = pipeline.run()
+    assert why is Stop.SIGNAL and report.published == 0
+    assert notes.calls[-1:] in ([], ["close"])
+    assert "stage smile 1 did not stop in time; it is left behind" in caplog.text
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_was_published_is_processed_failed_or_dropped_whatever_hangs(config, monkeypatch, hang, live):
+    """At each stage, after a stop in the middle with a worker that never comes back."""
+    entered = threading.Event()
+    monkeypatch.setattr(ClassifierWorker, "process", lambda self, frame: (entered.set(), hang()))
+    pipeline = Pipeline(config, demo(live=live), [Notes()])
+    threading.Thread(target=lambda: (entered.wait(LIMIT), pipeline.stop())).start()
+    why, report = pipeline.run()
+    assert why is Stop.SIGNAL and report.published > 0
+    sums = {name: each.processed + each.failed + each.total_dropped for name, each in report.stages.items()}
+    assert sums == dict.fromkeys(sums, report.published)
+    assert report.stages["smile"].dropped[Drop.CLOSED] > 0
+    assert pipeline.buffer.counts() == report.stages
+
+
+def test_a_read_and_a_close_that_hang_are_left(config, hang, caplog):
+    class Hanging(Source):
+        description, live, fps = "hanging", True, 30.0
+
+        def open(self):
+            pass
+
+        def read(self):
+            notes.on_write = pipeline.stop
+            self.index = getattr(self, "index", -1) + 1
+            return Picture(scene(self.index), self.index / 30) if self.index < 5 else hang()
+
+        def close(self):
+            hang()
+
+    notes = Notes()
+    pipeline = Pipeline(config, Hanging(), [notes])
+    why, _ = pipeline.run()
+    assert why is Stop.SIGNAL
+    assert notes.calls[-1] == "close"
+    assert "stage grab did not stop in time; it is left behind" in caplog.text
+
+
+def test_a_write_that_hangs_does_not_keep_the_other_outputs_from_being_finished(config, hang, caplog):
+    hanging, other = Notes(hang), Notes()
+    pipeline = Pipeline(config, demo(), [hanging, other])
+    other.on_write = pipeline.stop
+    why, _ = pipeline.run()
+    assert why is Stop.SIGNAL
+    assert other.calls[-1] == "close"
+    assert hanging.calls == ["open", "write"]  # nobody else closes it while its thread writes
+    assert "stage sink 1: notes did not stop in time; it is left behind" in caplog.text
+
+
+def test_a_stage_that_fails_while_another_hangs_ends_the_run(config, monkeypatch, hang):
+    def fail(self, frame):
+        raise SmiledetError("the model is gone")
+
+    monkeypatch.setattr(LocatorWorker, "process", fail)
+    monkeypatch.setattr(ClassifierWorker, "setup", lambda self: None)
+    notes = Notes()
+    notes.interrupt = hang
+    with pytest.raises(SmiledetError, match=r"^the model is gone$"):
+        Pipeline(config, demo(), [notes]).run()
+    assert notes.calls == ["open", "close"]
+
+
+class TestSource:
+    class Slow(DemoSource):
+        """One whose opening takes until it is let through."""
+
+        def __init__(self):
+            super().__init__()
+            self.opening, self.may_open, self.closed = threading.Event(), threading.Event(), threading.Event()
+
+        def open(self):
+            self.opening.set()
+            assert self.may_open.wait(LIMIT)
+            super().open()
+
+        def close(self):
+            super().close()
+            self.closed.set()
+
+    def test_an_interrupt_while_it_opens_is_heard_and_it_is_closed_when_it_is_open(self):
+        source, supervisor = self.Slow(), Supervisor()
+        main = threading.main_thread().ident
+        interrupter = threading.Thread(
+            target=lambda: (source.opening.wait(LIMIT), signal.pthread_kill(main, signal.SIGINT)), daemon=True
+        )
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            interrupter.start()
+            with pytest.raises(KeyboardInterrupt), supervisor.opened(source):
+                raise AssertionError("it was never open")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert supervisor.cancel.is_set() and source.cancel is supervisor.cancel
+        assert not source.closed.is_set()  # not while another thread is inside it
+        source.may_open.set()
+        assert source.closed.wait(LIMIT)
+
+    def test_what_goes_wrong_is_told_where_it_was_asked_for(self):
+        source, supervisor = self.Slow(), Supervisor()
+        source.open = lambda: (_ for _ in ()).throw(UsageError("no such camera"))
+        with pytest.raises(UsageError, match="no such camera"), supervisor.opened(source):
+            pass
+        assert source.closed.wait(LIMIT)
+
+    def test_a_close_that_hangs_is_left(self, hang):
+        source = DemoSource()
+        source.close = hang
+        with Supervisor().opened(source):
+            assert source.read() is not None
+
+
+class TestToken:
+    def test_it_wakes_everybody_and_stays_set(self):
+        cancel, results = CancelToken(), []
+        threads = [threading.Thread(target=lambda: results.append(cancel.wait())) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            cancel.set()
+        for thread in threads:
+            thread.join(LIMIT)
+        assert results == [True] * 5
+        assert cancel.wait() and cancel.wait(0) and cancel.is_set()
+
+    def test_it_may_be_set_by_a_signal_in_the_middle_of_anything(self):
+        """With a lock that the interrupted thread may hold, one in some hundreds of these would never return."""
+        before = signal.getsignal(signal.SIGUSR1)
+        try:
+            for _ in range(300):
+                cancel = CancelToken()
+                signal.signal(signal.SIGUSR1, lambda *_, cancel=cancel: cancel.set())
+                sender = threading.Thread(target=signal.raise_signal, args=(signal.SIGUSR1,))
+                sender.start()
+                while not cancel.wait(1e-6):
+                    cancel.is_set()
+                sender.join(LIMIT)
+        finally:
+            signal.signal(signal.SIGUSR1, before)
