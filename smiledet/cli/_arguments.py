@@ -73,7 +73,7 @@ def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         action="append",
         default=[],
         metavar="TASK=NAME|FILE",
-        help="another model for a task, see `smiledet models`; or a .tflite or .onnx file",
+        help="another model for a task, see `smiledet models`; or a .tflite, .onnx or .keras file",
     )
     add_models(what)
     what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")

@@ -18,6 +18,7 @@ from smiledet.photographs.examine import Examined, Examiner, edition_of
 from smiledet.photographs.memory_budget import MemoryBudget
 from smiledet.photographs.reading import StagePool, usual_workers
 from smiledet.photographs.records import NewPhotograph
+from smiledet.photographs.stacks import restack
 from smiledet.photographs.store import Store
 from smiledet.tasks.base import Task
 
@@ -127,6 +128,7 @@ class Indexer:
         self.tasks: tuple[Task, ...] = plan.tasks
         self.store = Store(store, edition_of(plan, config))
         self._every = every
+        self._weights = config.best_shot
         self._clock = clock
         self._cancelled: Callable[[], bool] = lambda: False
         self._pool = StagePool(plan, config, workers or usual_workers())
@@ -141,7 +143,7 @@ class Indexer:
         cancelled: Callable[[], bool] = lambda: False,
         folders: Iterable[Path] = (),
     ) -> Progress:
-        """Index files; see `each`.
+        """Index files, see `each`, and find the stacks anew.
 
         Args:
             files: What `discover` found.
@@ -160,6 +162,8 @@ class Indexer:
             on_progress(progress)
         if progress.done == progress.total:
             self.forget_missing(folders, files)
+        if progress.known < progress.done:
+            restack(self.store, self._weights)
         return progress
 
     def each(self, files: Sequence[Path], cancelled: Callable[[], bool] = lambda: False) -> Iterator[Indexed]:

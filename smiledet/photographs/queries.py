@@ -18,8 +18,10 @@ from smiledet.photographs.filtering import ORDERS, Where, in_folders, where, wit
 from smiledet.photographs.records import (
     EVERYTHING,
     FACES,
+    STILL,
     Correction,
     Edition,
+    Look,
     Order,
     PhotographFilter,
     PhotographRow,
@@ -178,6 +180,43 @@ class Queries(Database):
         with self.reading() as connection:
             for path, position, x, y, width, height, *rest in connection.execute(query).fetchall():
                 yield Correction(_path(path), position, Box(x, y, width, height), *rest)
+
+    def looks(self) -> list[Look]:
+        """How every photograph looks that could be read and is no frame of a video."""
+        query = (
+            "SELECT p.id, p.taken, p.phash, p.width, p.height FROM photographs p JOIN files f ON f.id = p.file "
+            "WHERE p.edition = ? AND p.failed IS NULL AND p.phash IS NOT NULL AND f.position = ?"
+        )
+        boxes: dict[int, list[tuple[float, ...]]] = {}
+        with self.reading() as connection:
+            places = (
+                "SELECT f.photograph, f.x, f.y, f.width, f.height FROM faces f "
+                "JOIN photographs p ON p.id = f.photograph WHERE p.edition = ?"
+            )
+            for photograph, *box in connection.execute(places, [self._edition]):
+                boxes.setdefault(photograph, []).append(tuple(box))
+            return [
+                Look(
+                    photograph,
+                    taken,
+                    phash,
+                    tuple(
+                        Box(x / width, y / height, across / width, down / height)
+                        for x, y, across, down in boxes.get(photograph, ())
+                    ),
+                )
+                for photograph, taken, phash, width, height in connection.execute(query, [self._edition, STILL])
+            ]
+
+    def sharpness(self, ids: Sequence[int]) -> dict[int, float]:
+        """How sharp photographs are; see `smiledet.photographs.quality`."""
+        found: dict[int, float] = {}
+        with self.reading() as connection:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                query = f"SELECT id, COALESCE(sharpness, 0) FROM photographs WHERE id IN ({', '.join('?' * len(some))})"
+                found.update(connection.execute(query, some).fetchall())
+        return found
 
     def timeline(
         self, wanted: PhotographFilter = EVERYTHING, unit: Literal["day", "month", "year"] = "month"

@@ -79,7 +79,7 @@ class PhotographStages:
         aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
-            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks), grey)
             for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
         ]
 

@@ -131,7 +131,7 @@ def test_a_pipe_and_a_folder_with_a_photograph_s_name(folder):
 
 
 def test_a_folder_left_out(folder):
-    assert len(list_images([folder], leave_out=folder / "a").files) == 4
+    assert len(list_images([folder], leave_out=[folder / "a"]).files) == 4
 
 
 def test_an_empty_folder(tmp_path):
