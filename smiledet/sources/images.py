@@ -43,7 +43,7 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
     return [[(int(digits) if digits else sys.maxsize, text.lower()) for digits, text in part] for part in pieces]
 
 
-def _walk(folder: Path, unread: list[Unread], leave_out: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
+def _walk(folder: Path, unread: list[Unread], leave_out: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
 
     Links to folders are followed, each folder once.
