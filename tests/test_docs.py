@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,18 @@ def quoted_commands(text: str) -> list[list[str]]:
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if len(span.split()) > 2 and "--help" not in span]
     words = [match[1] for span in [*typed, *spans] if (match := PROGRAM.search(span))]
     started = [json.loads(line) for line in re.findall(r"^CMD (\[.*\])", text, re.MULTILINE)]
-    return [shlex.split(re.sub(r"[;&|].*|…", "", line)) for line in words] + started
+    return [first_command(line.replace("…", "")) for line in words] + started
+
+
+def first_command(line: str) -> list[str]:
+    """The words of a line of a shell up to an operator; what is quoted is no operator.
+
+    >>> first_command("run 'a&b' --no-show | head -n 1")
+    ['run', 'a&b', '--no-show']
+    """
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    lexer.commenters, lexer.whitespace_split = "", True
+    return list(takewhile(lambda word: not set(word) <= set(";&|"), lexer))
 
 
 COMMANDS = [
