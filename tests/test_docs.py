@@ -231,6 +231,19 @@ def test_the_readme_is_short():
     assert (ROOT / "docs" / "images" / "demo.gif").stat().st_size < 2_000_000
 
 
+def test_the_readmes_comparison_is_what_was_measured():
+    section = README.read_text(encoding="utf-8").partition("## How good")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \| (\d+) \| ([\d.]+) \| (\d+) \((\d+)\) \|$", section, re.MULTILINE)
+    one, table = (
+        json.loads((ROOT / "docs" / "benchmarks" / f"{name}.json").read_text())["peers"][0]["peers"]
+        for name in ("peers", "peers-dinner")
+    )
+    assert len(rows) == len(one) == len(table)
+    for (fps, cpu, table_fps, found), single, several in zip(rows, one, table, strict=True):
+        assert (int(fps), int(table_fps)) == (round(single["fps"]), round(several["fps"]))
+        assert float(cpu) == pytest.approx(single["cpu_ms"], rel=0.03) and int(found) == several["found"]
+
+
 def test_the_readmes_models_are_the_indexs():
     rows = re.findall(
         r"^\| (\w+)/([\w-]+)( \(default\))? \| ([\d.]+)", README.read_text(encoding="utf-8"), re.MULTILINE
