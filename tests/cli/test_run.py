@@ -16,7 +16,7 @@ from smiledet.cli import main
 from smiledet.sinks.events import SCHEMA
 from smiledet.sources.demo import scene
 
-HEAVY = ("tensorflow", "keras", "matplotlib", "scipy", "PIL")
+HEAVY = ("tensorflow", "keras", "matplotlib", "scipy")
 """What has no place in a run, by import name."""
 
 
