@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from smiledet.frame import Box, Face, Prediction
+from smiledet.frame import Box, Face, HeadPose, Prediction
 from smiledet.tasks.base import Task
-from smiledet.workers.track_labels import LabelSmoother, PostedPrediction, TrackLabels
+from smiledet.workers.track_labels import LabelSmoother, PostedHead, PostedPrediction, TrackLabels
 
 SMOOTHING, HYSTERESIS = 0.5, 0.1
 
@@ -291,3 +291,16 @@ class TestTrackLabels:
         exact = 1 - math.exp(-(count - 1) / 30 / SMOOTHING)
         for read in last:  # no reading lost, none taken twice
             assert read.predictions["smile"].scores["yes"] == pytest.approx(exact)
+
+
+class TestHeads:
+    def test_each_track_keeps_its_newest_of_frames_up_to_the_one_that_is_drawn(self):
+        labels = TrackLabels([])
+        one, two = (Face(Box(0, 0, 9, 9), 1.0, track, Box(0, 0, 9, 9)) for track in (1, 2))
+        poses = [HeadPose(float(number), 0.0, 0.0) for number in range(4)]
+        labels.post_heads(PostedHead(frame, 1, poses[frame], frame / 10) for frame in (2, 0, 1))  # in any order
+        assert [face.pose for face in labels.read([one, two], 1)] == [poses[1], None]
+        (read,) = labels.read([one], 3)
+        assert (read.pose, read.eyes_open) == (poses[2], 0.2)
+        assert labels.read([two], 4)[0].pose is None
+        assert labels.read([one], 5)[0].pose is None  # whoever has left is forgotten
