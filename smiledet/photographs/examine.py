@@ -20,7 +20,7 @@ from smiledet.model_plan import ModelPlan
 from smiledet.photographs.discover import is_video
 from smiledet.photographs.exif import taken
 from smiledet.photographs.memory_budget import MemoryBudget
-from smiledet.photographs.quality import face_sharpness, perceptual_hash, picture_sharpness
+from smiledet.photographs.quality import face_sharpness, overview, perceptual_hash, sharpness
 from smiledet.photographs.reading import PhotographStages
 from smiledet.photographs.records import Edition, NewFace, NewPhotograph, NewReading, StoredFile
 from smiledet.photographs.store import Store
@@ -137,15 +137,16 @@ class Examiner:
         return Examined(tuple(frames), video)
 
     def _read(self, stages: PhotographStages, decoded: Decoded, file: StoredFile, time: str | None) -> NewPhotograph:
-        reading = stages.read(decoded, str(file.path))
         grey = cv2.cvtColor(decoded.image, cv2.COLOR_BGR2GRAY)
+        reading = stages.read(decoded, str(file.path), grey)
+        small = overview(grey)
         return NewPhotograph(
             file,
             *reading.size,
             faces=tuple(self._face(face, grey, decoded.scale) for face in reading.faces),
             taken=time,
-            sharpness=picture_sharpness(grey),
-            phash=perceptual_hash(grey),
+            sharpness=sharpness(small),
+            phash=perceptual_hash(small),
             detector=reading.detector,
             turned=reading.turned,
         )
