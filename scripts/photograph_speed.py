@@ -2,9 +2,9 @@
 
     python scripts/photograph_speed.py PHOTOGRAPH ...
 
-The photographs are brought to 640x480 and to 4000x3000 (with a camera's noise) and indexed, each size in a process of its
-own. Beside the rate of the clock stands that of the processor time, which other programs of the machine do not change: what
-two processors would do alone. The large store holds 100,000 photographs of which nothing was read.
+The photographs are brought to 640x480 and to 4000x3000 (with a camera's noise) and indexed, each size in a process of
+its own. Beside the rate of the clock stands that of the processor time: what two processors would do alone. The
+large store holds 100,000 photographs of which nothing was read.
 """
 
 from __future__ import annotations
