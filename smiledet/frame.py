@@ -62,8 +62,8 @@ class Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
         Examples:
-            >>> Box(10, 10, 20, 20).scaled(2)
-            Box(x=0.0, y=0.0, width=40, height=40)
+            >>> Box(10, 30, 20, 40).scaled(2)
+            Box(x=0.0, y=10.0, width=40, height=80)
         """
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre

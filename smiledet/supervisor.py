@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from types import TracebackType
 from typing import Any, TypeVar
 
 from typing_extensions import Self
@@ -201,6 +202,8 @@ class Supervisor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_problem: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.cancel.set()
-        self._resources.close()
+        self._resources.__exit__(kind, problem, trace)  # a trace of a run that never began is none

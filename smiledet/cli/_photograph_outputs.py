@@ -97,8 +97,9 @@ def _writer(path: Path, listed: ImageFiles, tasks: tuple[Task, ...], stack: Exit
 def _partial(path: Path) -> Iterator[Path]:
     """The file to write to instead of `path`; takes its name if all goes well, and goes if nothing was read."""
     from smiledet.sinks.rows import STANDARD_OUTPUT
+    from smiledet.system.output_files import is_stream
 
-    if path == STANDARD_OUTPUT or (path.exists() and not path.is_file()):
+    if path == STANDARD_OUTPUT or is_stream(path):
         yield path
         return
     target = path.resolve()  # of a link it is the file that is written

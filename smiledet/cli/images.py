@@ -1,4 +1,4 @@
-"""Read the faces of photographs, into a table, a file of rows, and onto copies; the best of each burst.
+"""Read the faces of photographs into a table, a file or onto copies; pick the best of each burst.
 
 PATH is a photograph, a folder (searched with the folders in it) or a pattern ('photos/**/*.jpg').
 Without --output a table is printed: a line a face, and one for a photograph without a face.
@@ -120,8 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
     written = [folder for folder in (arguments.annotate, arguments.copy_to, arguments.link_to) if folder is not None]
     listed = discover(arguments.paths, written, videos=arguments.every is not None)
-    if arguments.output is not None:
-        _check_output(arguments, listed)
+    _check_outputs(arguments, listed)
     settle_process(config.opencv_threads, config.source.read_timeout)
     unread, counts = list(listed.unread), Counts()
     with ExitStack() as stack:
@@ -210,17 +209,17 @@ def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
     return [row for row in rows if row.stack is None or row.place == best[row.stack]]
 
 
-def _check_output(arguments: argparse.Namespace, listed: ImageFiles) -> None:
-    path: Path = arguments.output
+def _check_outputs(arguments: argparse.Namespace, listed: ImageFiles) -> None:
+    """See before anything is read that no output overwrites what is read or another, and that it can be written."""
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
 
-    if path == STANDARD_OUTPUT:
-        return
-    check_suffix(path, SUFFIXES)
-    check_outputs({"--output": path}, [*listed.files, *files_read(arguments)])
-    check_writable(path)
+    path: Path | None = arguments.output
+    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments)])
+    if path is not None and path != STANDARD_OUTPUT:
+        check_suffix(path, SUFFIXES)
+        check_writable(path)
 
 
 def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: ExitStack) -> Callable[[], object]:

@@ -6,12 +6,14 @@ import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from errno import EEXIST
 from pathlib import Path
 
 import cv2
 
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Image
+from smiledet.system.output_files import OutputFile
 from smiledet.system.text import printable
 
 
@@ -93,8 +95,11 @@ def write_copy(image: Image, path: Path) -> None:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.err}") from problem
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data.tobytes() if encoded else b"")
+        with OutputFile(path) as output:
+            output.write(data.tobytes() if encoded else b"")
+            if os.path.lexists(path):
+                raise FileExistsError(EEXIST, os.strerror(EEXIST))
+            output.take_name()
     except OSError as problem:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.strerror}") from problem
 

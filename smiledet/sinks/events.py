@@ -51,6 +51,8 @@ class EventsSink(Sink):
             that moment; None for none.
     """
 
+    reads_heads = True
+
     def __init__(
         self,
         path: Path,

@@ -60,6 +60,8 @@ def album(tmp_path):
         "run demo --no-show --events out.jsonl --report out.jsonl",
         "run demo --no-show --sheet a.png --record ./a.png",
         "images photos --output photos/one.png",
+        "images photos --store photos/one.png",
+        "images photos --store rows.csv --output rows.csv",
         "explain photos/one.png --output photos/one.png",
         "explain photos/one.png --output soft.png",
         "datasets folders:data --sheet data/some/b.png",
@@ -217,3 +219,45 @@ def test_what_needs_a_folder_for_temporary_files_says_so_in_one_line(monkeypatch
     assert main(["platform"]) == 1
     said = "smiledet: No usable temporary directory found in ['/tmp']: let TMPDIR name a folder that can be written\n"
     assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_odd_file_names_are_read_written_and_printed_in_any_locale(tmp_path, locale):
+    names = [b"caf\xe9.png", "\u00e9t\u00e9.png".encode(), b"two\nlines.png", b"\x1b[31mred\x07.png"]
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / os.fsdecode(name)).write_bytes(cv2.imencode(".png", scene(0))[1].tobytes())
+    done = in_shell(
+        "smiledet run photos --no-show --events rows.jsonl --report $'r\\xff.json' --stats", tmp_path, **locale
+    )
+    assert done.returncode == 0, done.stderr
+    files = {json.loads(line)["file"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()}
+    assert files == {
+        f"photos/{name}" for name in ("caf\\xe9.png", "\u00e9t\u00e9.png", "two\nlines.png", "\x1b[31mred\x07.png")
+    }
+    assert Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff.json")).exists()
+    done = in_shell(
+        "smiledet images photos --no-store; smiledet run $'photos/nope\\n\\x1b[31m\\xff.png'", tmp_path, **locale
+    )
+    assert done.returncode == 2
+    assert "caf\\xe9.png" in done.stdout and "two\\nlines.png" in done.stdout
+    assert all(each.isprintable() or each == "\n" for each in done.stdout + done.stderr)
+    assert done.stderr.splitlines()[-1].startswith("smiledet: there is no 'photos/nope")
+
+
+def test_a_copy_that_does_not_fit_is_not_there(tmp_path):
+    program = (
+        "import resource; from pathlib import Path\n"
+        "from smiledet.errors import SmiledetError\n"
+        "from smiledet.photographs.copies import write_copy\n"
+        "from smiledet.sources.demo import scene\n"
+        "image = scene(0); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_copy(image, Path('copies/one.png'))\n"
+        "except SmiledetError as problem: print(problem, problem.exit_code)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == "cannot write copies/one.png: File too large 1\n", done.stderr
+    assert list((tmp_path / "copies").iterdir()) == []
