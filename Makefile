@@ -18,7 +18,8 @@ QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources t
 	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-ray test-oldest test-wheel test-browser docs lint bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-ray test-oldest test-wheel test-browser docs lint mutants bench train export lock wheel \
+	wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -56,6 +57,10 @@ lint: $(DEV_SETUP)  ## ruff and mypy
 
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
+# MUTANTS: further arguments (--module NAME, --sample N, --seed N).
+mutants: $(DEV_SETUP)  ## bugs put in one at a time, of which the tests have to notice nine in ten (an hour)
+	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
