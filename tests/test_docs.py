@@ -42,7 +42,7 @@ def quoted_commands(text: str) -> list[list[str]]:
     spans = [span for span in re.findall(r"`([^`\n]+)`", text) if len(span.split()) > 2 and "--help" not in span]
     words = [match[1] for span in [*typed, *spans] if (match := PROGRAM.search(span))]
     started = [json.loads(line) for line in re.findall(r"^CMD (\[.*\])", text, re.MULTILINE)]
-    return [shlex.split(re.sub(r"[;&|].*|…", "", line)) for line in words] + started
+    return [shlex.split(re.sub(r"(?:;|\s[&|]).*|…", "", line)) for line in words] + started
 
 
 COMMANDS = [
