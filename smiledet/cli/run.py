@@ -1,9 +1,9 @@
 """Watch a camera, a stream, a clip or the demo, and show, record and report every face.
 
-SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a photograph,
-a folder of photographs, or `demo`; on a Jetson also a CSI camera (csi://0), or what the board
-decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first camera is used, and the demo where
-there is no camera.
+SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4, or - for one
+on standard input), a photograph, a folder of photographs, or `demo`; on a Jetson also a CSI
+camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first
+camera is used, and the demo where there is no camera.
 
 A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is
 only watched in a window) it is played at its own pace. Of a folder every photograph is read, in the

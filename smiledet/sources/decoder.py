@@ -35,6 +35,9 @@ SMALL = 600_000
 """Pixels of pictures up to which one thread decodes. It reads them several times faster than the stages do; each thread
 more holds back pictures of its own, 5 MB of 854x480, and hands every one over, which costs an eighth more."""
 
+LENIENT: Mapping[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+"""Titles in another encoding than UTF-8 are no reason to refuse a clip; from PyAV 19 on they never are."""
+
 MOST_STRETCH = 8
 """Times that a pixel is as wide as high, or as high as wide, at most; more is a damaged header."""
 
@@ -73,7 +76,7 @@ class Decoder:
         self.reached = 0.0
         """Seconds from the beginning to the end of the last packet, of whatever kind."""
         try:
-            self._container = av.open(address, options=dict(options or {}), timeout=timeout, metadata_errors="replace")
+            self._container = av.open(address, options=dict(options or {}), timeout=timeout, **LENIENT)
         except FAULTS as problem:
             raise SourceError(_told(problem)) from problem
         self._describe()
@@ -95,9 +98,9 @@ class Decoder:
         self._open = True
 
     def _pick_video(self) -> Any:
-        streams = [each for each in self._container.streams.video if each.codec_context.codec is not None]
+        streams = [each for each in self._container.streams.video if each.codec_context is not None]
         if self.form == "tty" or not streams:  # FFmpeg takes any text for terminal art
-            raise SourceError("there is no video in it")
+            raise SourceError("there is no video in it that this FFmpeg decodes")
         return max(streams, key=lambda each: (not _is_cover(each), each.codec_context.width or 0, -each.index))
 
     def _describe(self) -> None:
@@ -107,7 +110,7 @@ class Decoder:
         """The container's format, by FFmpeg's name."""
         self.duration = promised / av.time_base if promised and promised > 0 else None
         """Seconds that the container promises; None where it does not."""
-        self.measured = self._container.size > 0 and self.form not in PLAYLISTS
+        self.measured = (self._container.size or 0) > 0 and self.form not in PLAYLISTS
         """Whether its length in bytes is known."""
         self.finite = self.duration is not None or self.measured or self.form not in ENDLESS | PLAYLISTS
         """Whether it is something that ends, rather than what a camera sends."""

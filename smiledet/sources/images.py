@@ -43,15 +43,11 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
     return [[(int(digits) if digits else sys.maxsize, text.lower()) for digits, text in part] for part in pieces]
 
 
-def find_images(folder: Path) -> list[Path]:
+def _walk(folder: Path, unread: list[Unread], leave_out: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
 
     Links to folders are followed, each folder once.
     """
-    return _walk(folder, [], (), SUFFIXES)
-
-
-def _walk(folder: Path, unread: list[Unread], leave_out: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     top = os.path.realpath(folder)
     found: list[Path] = []
     seen: set[str] = set()

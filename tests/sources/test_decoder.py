@@ -239,6 +239,16 @@ def test_text_of_another_encoding_in_the_metadata(tmp_path, encode_clip):
     assert len(read_all(VideoSource(path))) == 3
 
 
+def test_a_codec_that_nobody_knows(tmp_path, encode_clip):
+    path = encode_clip(tmp_path / "a.mkv", moving(3, 64, 48), "mpeg4")
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_UNKNOWN/CODEC"))
+    with pytest.raises(SourceError) as problem:
+        VideoSource(path).open()
+    assert (
+        str(problem.value) == f"{path} is no video that can be read: there is no video in it that this FFmpeg decodes"
+    )
+
+
 def test_the_picture_on_a_cover_is_no_video(tmp_path, encode_clip):
     path = encode_clip(tmp_path / "a.mkv", moving(3, 64, 48), "mjpeg", form="yuvj420p")
     decoder = Decoder(str(path))

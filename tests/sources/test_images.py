@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from smiledet.errors import SourceError
 from smiledet.sources.choose import create_source
 from smiledet.sources.decoding import decode, read_image
-from smiledet.sources.images import ImagesSource, find_images, list_images
+from smiledet.sources.images import ImagesSource, list_images
 
 
 def read_all(source):
@@ -52,7 +52,7 @@ def test_other_files_and_hidden_ones_are_left_out(folder):
     (folder / "._1.png").write_bytes(b"x")
     (folder / ".thumbnails").mkdir()
     (folder / ".thumbnails" / "1.png").write_bytes(b"x")
-    assert len(find_images(folder)) == 6
+    assert len(list_images([folder]).files) == 6
 
 
 def test_what_cannot_be_read_is_named_at_the_end(folder, caplog, number_of):
@@ -373,7 +373,7 @@ def test_links_to_folders_are_followed_once(folder, tmp_path_factory, make_pictu
     (folder / "again").symlink_to(other)
     (folder / "inside").symlink_to(folder / "a")
     (folder / "up").symlink_to(folder.parent)
-    found = [str(path.relative_to(folder)) for path in find_images(folder)]
+    found = [str(path.relative_to(folder)) for path in list_images([folder]).files]
     assert found == ["1.png", "2.JPG", "10.bmp", "a/3.webp", "a/20.tiff", "again/new.png", "b.jpeg"]
 
 
