@@ -19,6 +19,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ class Mutant:
         module: Where it is.
         number: Among those of its module.
         line: In the module's file.
-        change: What was there and what takes its place.
+        change: What was there and what takes its place; numbered where the same change can be made again.
     """
 
     module: str
@@ -156,8 +157,13 @@ def path_of(module: str) -> Path:
 
 def mutants_of(module: str) -> list[Mutant]:
     """Every bug that can be put into a module."""
-    found = Mutator(ast.parse(path_of(module).read_text())).found
-    return [Mutant(module, number, line, change) for number, (line, change) in enumerate(found)]
+    mutants: list[Mutant] = []
+    times: Counter[str] = Counter()
+    for number, (line, change) in enumerate(Mutator(ast.parse(path_of(module).read_text())).found):
+        times[change] += 1
+        again = f" #{times[change]}" if times[change] > 1 else ""
+        mutants.append(Mutant(module, number, line, change + again))
+    return mutants
 
 
 class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):

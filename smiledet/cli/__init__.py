@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM
-from smiledet.system.own_process import end_process, quieten_opencv
+from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 from smiledet.system.standard_streams import (
@@ -153,11 +153,6 @@ def _print_completion(shell: str) -> int:
 
     print(shtab.complete(build_parser(EVERY), shell))
     return 0
-
-
-def as_process() -> NoReturn:
-    """Run the command that this process was started with, and end it with the command's exit code."""
-    end_process(main())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
     written = [folder for folder in (arguments.annotate, arguments.copy_to, arguments.link_to) if folder is not None]
     listed = discover(arguments.paths, written, videos=arguments.every is not None)
-    _check_outputs(arguments, listed)
+    _check_outputs(arguments, config, listed)
     settle_process(config.opencv_threads, config.source.read_timeout)
     unread, counts = list(listed.unread), Counts()
     with ExitStack() as stack:
@@ -209,17 +209,17 @@ def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
     return [row for row in rows if row.stack is None or row.place == best[row.stack]]
 
 
-def _check_outputs(arguments: argparse.Namespace, listed: ImageFiles) -> None:
+def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageFiles) -> None:
     """See before anything is read that no output overwrites what is read or another, and that it can be written."""
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
 
     path: Path | None = arguments.output
-    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments)])
+    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments, config)])
     if path is not None and path != STANDARD_OUTPUT:
         check_suffix(path, SUFFIXES)
-        check_writable(path)
+        check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
 def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: ExitStack) -> Callable[[], object]:
