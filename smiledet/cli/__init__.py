@@ -15,7 +15,7 @@ from pkgutil import iter_modules
 from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
+from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM
 from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import redact_address
@@ -178,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_handlers(IGNORED)
         fill_closed_streams()
         redact_tracebacks()
+        quieten_warnings(show=_loudness(words) == logging.DEBUG)
     try:
         with on_signals(interrupt) as heard:
             code = _run(words, wanted)
