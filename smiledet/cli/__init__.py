@@ -15,9 +15,9 @@ from pkgutil import iter_modules
 from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.system.messages import log_to_standard_error, redact_tracebacks, say
+from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM
-from smiledet.system.own_process import end_process, quieten_opencv
+from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 from smiledet.system.standard_streams import (
@@ -155,11 +155,6 @@ def _print_completion(shell: str) -> int:
     return 0
 
 
-def as_process() -> NoReturn:
-    """Run the command that this process was started with, and end it with the command's exit code."""
-    end_process(main())
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -183,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_handlers(IGNORED)
         fill_closed_streams()
         redact_tracebacks()
+        quieten_warnings(show=_loudness(words) == logging.DEBUG)
     try:
         with on_signals(interrupt) as heard:
             code = _run(words, wanted)

@@ -274,3 +274,18 @@ def test_a_clip_on_standard_input_is_read_too(tmp_path, write_scenes):
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith("smiledet: cannot write clip.avi: it is ")
     assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(("flags", "said"), [([], ""), (["-v"], "smiledet: ")])
+def test_warnings_of_other_packages_are_not_shown_unless_asked_for(tmp_path, flags, said):
+    program = (
+        "import sys, warnings; import smiledet.cli.platform as platform; from smiledet.cli import main\n"
+        "platform.run = lambda _: warnings.warn('http://me:s3cret@host is slow') or 0\n"
+        "sys.exit(main())\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, *flags, "platform"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "s3cret" in done.stderr) == (0, False)
+    assert done.stderr.startswith(said) and ("http://host is slow" in done.stderr) == bool(said)
+    assert len(done.stderr.splitlines()) == len(flags)
