@@ -176,7 +176,13 @@ def test_a_block_runs_as_printed(block, users_files, tmp_path):
         assert all(line[0] == "smiledet" for line in lines if line)
     for command in commands:
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300, check=False
+            command,
+            cwd=tmp_path,
+            env={**environment(), "XDG_DATA_HOME": str(tmp_path / "data")},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr

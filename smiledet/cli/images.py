@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--memory", type=_megabytes, metavar="MB", help="megabytes to stay under (400): large photographs take turns"
     )
+    how.add_argument("--ray", metavar="ADDRESS", help="read on a Ray cluster: HOST:PORT, auto or local")
     store = how.add_mutually_exclusive_group()
     store.add_argument("--store", type=Path, metavar="FILE", help="keep what is read here, not in your data folder")
     store.add_argument("--no-store", action="store_true", help="keep nothing of what is read")
@@ -150,8 +151,14 @@ def _indexer(arguments: argparse.Namespace, config: Config, stack: ExitStack) ->
     store: Path = arguments.store or default_store()
     if arguments.no_store:
         store = Path(stack.enter_context(TemporaryDirectory(prefix="smiledet-")), "photographs.sqlite")
+    memory, every = arguments.memory or MEMORY, arguments.every or EVERY
+    cluster = None
+    if arguments.ray is not None:
+        from smiledet.photographs.ray_cluster import RayCluster
+
+        cluster = RayCluster(arguments.ray, config, memory, every)
     try:
-        return Indexer(config, store, memory=arguments.memory or MEMORY, every=arguments.every or EVERY)
+        return Indexer(config, store, memory=memory, every=every, cluster=cluster)
     except OutputError as problem:
         raise OutputError(f"{problem}; name another with --store, or give --no-store") from problem
 
