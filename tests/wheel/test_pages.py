@@ -13,7 +13,8 @@ import pytest
 from page_blocks import blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# own-models.md reads files that a user has made; a test of its own makes them.
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "own-models")]
 
 pytestmark = pytest.mark.slow
 
