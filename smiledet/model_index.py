@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from smiledet.engines.keras_files import check_keras_file
 from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
 from smiledet.system.output_files import write_file
@@ -78,7 +79,8 @@ class Model:
         """The checked path of an engine's file.
 
         Raises:
-            ModelError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
+            ModelError: The model has no file for that engine, the file is missing, its sha256 is wrong, or it is
+                Keras' and holds code.
         """
         if engine not in self.files:
             raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
@@ -92,6 +94,8 @@ class Model:
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
                 f"the index says {entry.sha256[:12]}…"
             )
+        if path.suffix == ".keras":
+            check_keras_file(path)
         return path
 
 

@@ -83,6 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--memory", type=_megabytes, metavar="MB", help="megabytes to stay under (400): large photographs take turns"
     )
+    how.add_argument("--ray", metavar="ADDRESS", help="read on a Ray cluster: HOST:PORT, auto or local")
     store = how.add_mutually_exclusive_group()
     store.add_argument("--store", type=Path, metavar="FILE", help="keep what is read here, not in your data folder")
     store.add_argument("--no-store", action="store_true", help="keep nothing of what is read")
@@ -119,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
     written = [folder for folder in (arguments.annotate, arguments.copy_to, arguments.link_to) if folder is not None]
     listed = discover(arguments.paths, written, videos=arguments.every is not None)
-    _check_outputs(arguments, listed)
+    _check_outputs(arguments, config, listed)
     settle_process(config.opencv_threads, config.source.read_timeout)
     unread, counts = list(listed.unread), Counts()
     with ExitStack() as stack:
@@ -150,8 +151,14 @@ def _indexer(arguments: argparse.Namespace, config: Config, stack: ExitStack) ->
     store: Path = arguments.store or default_store()
     if arguments.no_store:
         store = Path(stack.enter_context(TemporaryDirectory(prefix="smiledet-")), "photographs.sqlite")
+    memory, every = arguments.memory or MEMORY, arguments.every or EVERY
+    cluster = None
+    if arguments.ray is not None:
+        from smiledet.photographs.ray_cluster import RayCluster
+
+        cluster = RayCluster(arguments.ray, config, memory, every)
     try:
-        return Indexer(config, store, memory=arguments.memory or MEMORY, every=arguments.every or EVERY)
+        return Indexer(config, store, memory=memory, every=every, cluster=cluster)
     except OutputError as problem:
         raise OutputError(f"{problem}; name another with --store, or give --no-store") from problem
 
@@ -202,17 +209,17 @@ def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
     return [row for row in rows if row.stack is None or row.place == best[row.stack]]
 
 
-def _check_outputs(arguments: argparse.Namespace, listed: ImageFiles) -> None:
+def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageFiles) -> None:
     """See before anything is read that no output overwrites what is read or another, and that it can be written."""
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
 
     path: Path | None = arguments.output
-    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments)])
+    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments, config)])
     if path is not None and path != STANDARD_OUTPUT:
         check_suffix(path, SUFFIXES)
-        check_writable(path)
+        check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
 def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: ExitStack) -> Callable[[], object]:

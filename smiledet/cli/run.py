@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from smiledet.cli._arguments import add_reading, files_read, reading_flags
+from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.errors import UsageError
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
-    _check_outputs(arguments)
+    _check_outputs(arguments, config)
     watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
     only_watched = watched and not any(_output_files(arguments))
     realtime = arguments.realtime or only_watched
@@ -290,19 +290,21 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
-def _check_outputs(arguments: argparse.Namespace) -> None:
+def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
     """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_writable
 
+    if sys.stdout is None and STANDARD_OUTPUT in (arguments.events, arguments.report):
+        raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
-    check_outputs(outputs, [arguments.source, *files_read(arguments)])
+    check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
     for flag, path in outputs.items():
         if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path, seekable=flag == "--record")
+            check_writable(path, seekable=flag == "--record" or path.suffix.lower() == ".parquet")
 
 
 def _file_sinks(

@@ -61,7 +61,7 @@ def write_photograph(path):
         ("text.mp4", ["text.mp4 is no video that"]),
         ("empty.mp4", ["empty.mp4 is no video that"]),
         ("no\nvideo.mp4", ["is no video that"]),
-        (f"{NOT_UTF8}.mp4", ["rename", "odd\\udcff.mp4"]),
+        (f"{NOT_UTF8}.mp4", ["odd\\xff.mp4 is no video that can be read"]),
         ("folder", ["no photograph in folder", ".jpg"]),
         ("text.jpg", ["no photograph that can be read", "text.jpg: it is no image"]),
         ("gst:nonsense ! appsink", ["gst"]),
@@ -99,12 +99,12 @@ def test_a_clip_whose_index_is_cut_off(refusal, write_scenes, here):
 @pytest.mark.parametrize("suffix", [".avi", ".mkv"])
 def test_a_clip_that_is_cut_off_plays_to_its_cut(run_smiledet, write_scenes, count_frames, tmp_path, suffix):
     cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(half_of(write_scenes(tmp_path / f"whole{suffix}", 20)))
+    cut.write_bytes(half_of(write_scenes(tmp_path / f"whole{suffix}", 90)))
     done = run_smiledet("run", cut.name, "--no-show", "--record", "out.mp4", "--report", "-")
     assert done.returncode == 0, done.stderr
     taken = json.loads(done.stdout)["frames"]
-    assert 2 <= taken < 20
-    assert f"{cut.name} ends after {taken} of" in done.stderr
+    assert 2 <= taken < 90
+    assert f"{cut.name} ends after {taken} frames" in done.stderr
     assert count_frames(tmp_path / "out.mp4") == taken
     assert_only_our_lines(done.stderr)
 

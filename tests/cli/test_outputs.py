@@ -44,6 +44,7 @@ def album(tmp_path):
     (tmp_path / "soft.png").symlink_to("photos/one.png")
     (tmp_path / "mine.toml").write_text("stats = true\n")
     (tmp_path / "net.tflite").write_bytes(b"no network")
+    (tmp_path / "model.toml").write_text("[task.smile]\nmodel = 'net.tflite'\n")
     return tmp_path
 
 
@@ -57,6 +58,8 @@ def album(tmp_path):
         "run photos/*.png --no-show --trace photos/one.png",
         "run demo --no-show --config mine.toml --report mine.toml",
         "run demo --no-show --model smile=net.tflite --trace net.tflite",
+        "run demo --no-show --config model.toml --trace net.tflite",
+        "run gst:filesrc\tlocation=photos/one.png --no-show --report photos/one.png",
         "run demo --no-show --events out.jsonl --report out.jsonl",
         "run demo --no-show --sheet a.png --record ./a.png",
         "images photos --output photos/one.png",
@@ -75,7 +78,7 @@ def album(tmp_path):
 def test_nothing_that_is_read_is_overwritten(album, monkeypatch, capfd, words):
     monkeypatch.chdir(album)
     before = contents(album)
-    assert main(words.split()) == 2
+    assert main(words.split(" ")) == 2
     complaint = capfd.readouterr().err
     assert len(complaint.splitlines()) == 1, complaint
     assert "cannot write" in complaint or "lies in" in complaint
@@ -173,8 +176,9 @@ class TestClosedStreams:
         assert "Traceback" not in done.stderr + done.stdout
         assert len(done.stderr.splitlines()) == (words == "nonsense" and closed == ">&-")
 
-    def test_rows_need_a_standard_output(self, tmp_path):
-        done = in_shell("smiledet run demo --no-show --max-frames 5 --events - >&-", tmp_path)
+    @pytest.mark.parametrize("flag", ["--events", "--report"])
+    def test_what_is_asked_for_there_needs_one(self, tmp_path, flag):
+        done = in_shell(f"smiledet run demo --no-show --max-frames 5 {flag} - >&-", tmp_path)
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1] == "smiledet: cannot write to standard output: it is closed"
 
@@ -261,3 +265,27 @@ def test_a_copy_that_does_not_fit_is_not_there(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout == "cannot write copies/one.png: File too large 1\n", done.stderr
     assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_a_clip_on_standard_input_is_read_too(tmp_path, write_scenes):
+    clip = write_scenes(tmp_path / "clip.avi", 4)
+    before = clip.read_bytes()
+    done = in_shell("smiledet run - --no-show --report clip.avi < clip.avi", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("smiledet: cannot write clip.avi: it is ")
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(("flags", "said"), [([], ""), (["-v"], "smiledet: ")])
+def test_warnings_of_other_packages_are_not_shown_unless_asked_for(tmp_path, flags, said):
+    program = (
+        "import sys, warnings; import smiledet.cli.platform as platform; from smiledet.cli import main\n"
+        "platform.run = lambda _: warnings.warn('http://me:s3cret@host is slow') or 0\n"
+        "sys.exit(main())\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, *flags, "platform"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "s3cret" in done.stderr) == (0, False)
+    assert done.stderr.startswith(said) and ("http://host is slow" in done.stderr) == bool(said)
+    assert len(done.stderr.splitlines()) == len(flags)

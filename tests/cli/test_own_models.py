@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from zipfile import ZipFile
 
 import cv2
@@ -17,7 +18,7 @@ from smiledet.cli import main
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
 from smiledet.frame import ChipSpec
-from smiledet.model_index import find_model, search_first
+from smiledet.model_index import ModelFile, find_model, search_first, sha256
 from smiledet.sources.demo import scene
 from smiledet.tasks import base as tasks
 
@@ -238,6 +239,9 @@ class TestKerasFiles:
         assert "lambda.keras is refused: it holds a Lambda layer" in refused(
             capsys, *arguments, "presents=lambda.keras"
         )
+        with pytest.raises(UsageError, match="it holds a Lambda layer"):  # nor where Keras would read it
+            named = ModelFile("lambda.keras", sha256(tmp_path / "lambda.keras"))
+            replace(find_model("smile"), files={"keras": named}, folder=tmp_path).file("keras")
         own()
         with ZipFile(tmp_path / "own.keras", "a") as archive:
             archive.writestr("assets/state.pkl", pickle.dumps([1]))

@@ -10,7 +10,7 @@ import pytest
 
 from smiledet.frame import Box, HeadPose
 from smiledet.photographs.best_shot import Shot, ShotWeights, match_people, rank
-from smiledet.photographs.quality import face_sharpness, hash_distance, perceptual_hash, picture_sharpness
+from smiledet.photographs.quality import face_sharpness, hash_distance, overview, perceptual_hash, sharpness
 from smiledet.photographs.records import StoredFace, StoredReading
 from smiledet.photographs.stacks import Candidate, find_stacks
 from smiledet.sources.demo import scene
@@ -140,7 +140,7 @@ class TestQuality:
         box = Box(150, 100, 200, 200)
         blurred = cv2.GaussianBlur(grey, None, sigma)
         assert face_sharpness(blurred, box) < 0.75 * face_sharpness(grey, box)
-        assert picture_sharpness(blurred) < 0.75 * picture_sharpness(grey)
+        assert sharpness(overview(blurred)) < 0.75 * sharpness(overview(grey))
         dim = cv2.convertScaleAbs(grey, alpha=0.4)
         assert face_sharpness(dim, box) == pytest.approx(face_sharpness(grey, box), rel=0.1)
         assert face_sharpness(grey, Box(-50, -50, 10, 10)) == 0

@@ -75,6 +75,16 @@ def test_an_age_is_a_number(reading_of, frame_of, tmp_path):
     validate(event)
 
 
+def test_a_clock_that_is_set_midway_is_followed(tmp_path, frame_of, full_reading):
+    """A board starts in 1970, until it hears of the time from the network."""
+    wall = iter([5_000_000_000, 1_800_000_000_000_000_000])
+    with EventsSink(tmp_path / "a.jsonl", "demo", (SMILE,), lambda: 12_345_678, lambda: next(wall)) as sink:
+        for number in range(2):
+            sink.write(*frame_of(number, number / 30, readings=[full_reading], captured_ns=12_345_678))
+    times = [event["time"] for event in json_lines(tmp_path / "a.jsonl")]
+    assert times == ["1970-01-01T00:00:05.000+00:00", "2027-01-15T08:00:00.000+00:00"]
+
+
 def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
     path = tmp_path / "out.jsonl"
     write(path, frame_of(7, 0.23333333333, readings=[full_reading], captured_ns=1_000_000))

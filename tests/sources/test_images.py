@@ -331,6 +331,14 @@ def test_a_decompression_bomb_is_refused_by_its_header(suffix, data, smallest_fa
         decode(data, smallest_face)
 
 
+def test_a_file_of_many_gigabytes_is_not_read(folder, caplog):
+    with (folder / "0.png").open("wb") as file:
+        file.truncate(40_000_000_000)
+    with caplog.at_level(logging.WARNING):
+        assert len(read_all(ImagesSource(folder))) == 6
+    assert caplog.messages == [f"not read: {folder / '0.png'}: it has 40000 MB; at most 500 are read"]
+
+
 def test_a_bomb_among_photographs_is_named_and_the_rest_is_read(folder, caplog):
     (folder / "0.png").write_bytes(png_of(32_000, 33_000))
     with caplog.at_level(logging.WARNING):
