@@ -304,7 +304,7 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
     check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
     for flag, path in outputs.items():
         if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path, seekable=flag == "--record" or path.suffix.lower() == ".parquet")
+            check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
 def _file_sinks(
