@@ -18,7 +18,8 @@ QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources t
 	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest test-wheel test-browser docs lint bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-ray test-oldest test-wheel test-browser docs lint mutants bench train export lock wheel \
+	wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -31,6 +32,10 @@ demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 # TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
 test: $(DEV_SETUP)  ## the whole suite
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
+	SMILEDET_TEST_RAY=1 $(BIN)/python -m pytest tests/photographs/test_ray.py
 
 test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencies that are allowed
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
@@ -52,6 +57,10 @@ lint: $(DEV_SETUP)  ## ruff and mypy
 
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
+# MUTANTS: further arguments (--module NAME, --sample N, --seed N).
+mutants: $(DEV_SETUP)  ## bugs put in one at a time, of which the tests have to notice nine in ten (an hour)
+	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
 bench: $(DEV_SETUP)  ## FPS per model and of the whole pipeline
@@ -93,5 +102,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,web,docs,dev]'
+		--editable '.[train,bench,pandas,web,mqtt,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

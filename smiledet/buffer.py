@@ -93,6 +93,7 @@ class StageCount:
         processed: Frames that it finished.
         failed: Frames on which it failed; their result is None.
         dropped: Frames that it never got, by cause.
+        missed: Those of them that were ready for it, and left the ring before it asked: it is too slow.
         ages_ns: Age of each finished frame (now - capture), in nanoseconds; the latest `AGES_KEPT`.
         first_ns: When the first frame was finished, on the buffer's clock.
         last_ns: When the latest one was.
@@ -101,6 +102,7 @@ class StageCount:
     processed: int = 0
     failed: int = 0
     dropped: Counter[Drop] = field(default_factory=Counter)
+    missed: int = 0
     ages_ns: deque[int] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
     first_ns: int = 0
     last_ns: int = 0
@@ -519,6 +521,7 @@ class FrameBuffer:
         """Count a leaving frame as dropped at every stage that has not had it."""
         for name, stage in self._stages.items():
             if name not in slot.claimed:
+                self._counts[name].missed += cause is Drop.EVICTED and stage.needs <= slot.done
                 overtaken = not self._goes_in_order(stage) and slot.frame.id <= self._newest_had[name]
                 self._drop(slot.frame, name, Drop.OVERTAKEN if overtaken else cause)
 

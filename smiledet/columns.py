@@ -16,11 +16,11 @@ from typing import Any
 from smiledet.frame import Box, FaceReading, Prediction
 from smiledet.tasks.base import Task
 
-VERSION = 2
-"""Of the columns. It grows when a column gets another name or meaning, not when one is added.
+VERSION = 3
+"""Of the columns. It grows when a column gets another name or meaning, or when one is added to every row.
 
-1 had the columns of four tasks in every file, `smile_score` was the probability of `smiling` whichever label was shown,
-`source` was the last column, and there were no columns `file` and `time`.
+2 had no columns of the head. 1 had the columns of four tasks in every file, `smile_score` was the probability of
+`smiling` whichever label was shown, `source` was the last column, and there were no columns `file` and `time`.
 """
 
 PICTURE_COLUMNS = ("source", "file", "frame", "timestamp", "time", "track")
@@ -29,7 +29,14 @@ PICTURE_COLUMNS = ("source", "file", "frame", "timestamp", "time", "track")
 BOX_COLUMNS = ("x", "y", "width", "height", "detection_score")
 """Where a face is: whole pixels of the full picture, clipped to it, and the detector's own score."""
 
+HEAD_COLUMNS = ("yaw", "pitch", "roll", "eyes_open")
+"""Which way a head faces, in degrees, and how far the eyes are open, 0 to 1: of the newest landmarks of its track."""
+
 LATENCY_COLUMN = "latency_ms"
+
+TEXT_COLUMNS = ("source", "file", "time")
+WHOLE_COLUMNS = ("frame", "track", "x", "y", "width", "height")
+"""Columns that hold text and whole numbers, where that matters; of tasks, the label is text, and the rest numbers."""
 
 
 def number(value: float, digits: int) -> float | None:
@@ -109,13 +116,26 @@ def face_columns(
     answers: Mapping[str, Prediction] = {} if face is None else face.predictions
     for task in tasks:
         row.update(task_columns(task, answers.get(task.name), flat))
-    return row
+    return row | head_columns(face)
+
+
+def head_columns(face: FaceReading | None) -> dict[str, Any]:
+    """Where a face looks and how far its eyes are open; empty columns where no landmarks were sought.
+
+    >>> head_columns(None)
+    {'yaw': None, 'pitch': None, 'roll': None, 'eyes_open': None}
+    """
+    if face is None or face.pose is None:
+        return dict.fromkeys(HEAD_COLUMNS)
+    angles = [number(angle, 1) for angle in (face.pose.yaw, face.pose.pitch, face.pose.roll)]
+    eyes = None if face.eyes_open is None else number(face.eyes_open, 2)
+    return dict(zip(HEAD_COLUMNS, (*angles, eyes), strict=True))
 
 
 def column_names(tasks: Sequence[Task], flat: bool = False) -> list[str]:
     """Every column in order, without those of the machine.
 
     >>> column_names([])[-2:]
-    ['detection_score', 'latency_ms']
+    ['eyes_open', 'latency_ms']
     """
     return [*PICTURE_COLUMNS, *face_columns(None, tasks, (0, 0), flat), LATENCY_COLUMN]

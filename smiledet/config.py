@@ -20,7 +20,9 @@ from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
 from smiledet.errors import ConfigError, UsageError
-from smiledet.model_index import bring_tasks, bring_tasks_beside
+from smiledet.model_files import bring_task_of_file
+from smiledet.model_index import bring_tasks
+from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.sources.base import SourceSettings
@@ -50,7 +52,7 @@ class TaskSettings:
     """How one task is read, `[task.NAME]`; written as `[[task]]` it has a `name`, which comes to the same.
 
     Attributes:
-        model: Name in the index, or a file (`.tflite`, `.onnx`); empty for the task's default there.
+        model: Name in the index, or a file (`.tflite`, `.onnx`, `.keras`); empty for the task's default there.
         labels: Of a task of your own, in the order of the network's outputs; it is defined by them.
         colours: (blue, green, red), 0 to 255, by label, of a task of your own.
         smoothing: Time constant in seconds over which scores are averaged; None for the task's own.
@@ -109,6 +111,7 @@ class Config:
         models: A folder with models of your own, searched before those that ship; empty for none.
         detector: Which face detector runs on video; YuNet as `yunet=FILE`.
         photographs: How photographs are searched for faces.
+        best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
@@ -129,6 +132,7 @@ class Config:
     models: str = ""
     detector: str = field(default="haar", metadata=one_of(*DETECTORS, with_file=WITH_FILE))
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
+    best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -218,7 +222,7 @@ def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         tables = values.get("task")
         for name, table in tables.items() if isinstance(tables, Mapping) else ():
             if isinstance(table, Mapping) and isinstance(table.get("model"), str):
-                bring_tasks_beside(Path(table["model"]).expanduser())
+                bring_task_of_file(name, Path(table["model"]).expanduser())
             if isinstance(table, Mapping) and table.get("labels"):
                 settings = build(TaskSettings, table, where, f"task.{name}.")
                 try:

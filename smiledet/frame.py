@@ -62,8 +62,8 @@ class Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
         Examples:
-            >>> Box(10, 10, 20, 20).scaled(2)
-            Box(x=0.0, y=0.0, width=40, height=40)
+            >>> Box(10, 30, 20, 40).scaled(2)
+            Box(x=0.0, y=10.0, width=40, height=80)
         """
         width, height = self.width * factor, self.height * factor
         cx, cy = self.centre
@@ -189,6 +189,8 @@ class HeadPose:
 
     A rough estimate from a generic face. Against the poses that GENKI-4K is labelled with it errs by 4.6 degrees in
     yaw, 8.6 in pitch and 1.7 in roll (mean of 228 photographs): it tells a turned head or a nod, and measures nothing.
+    Of heads rendered at known angles (`scripts/head_checks.py`) it errs by 3 to 5 degrees in yaw up to 30, by 5 to 7 in
+    pitch up to 20 and by 1 in roll.
 
     Attributes:
         yaw: Positive where the face is turned to the right side of the picture (to the person's own left).
@@ -213,9 +215,8 @@ class FaceReading:
         landmarks: The 68 iBUG points, (68, 2) float64, pixels of the full frame; None where none were sought in this
             picture, and in what a pipeline's sinks are handed.
         pose: Which way the head faces, estimated from the landmarks; None without them.
-        eyes_open: How far the eyes are open, from the landmarks: 0 closed, 1 open; None without them. It is the ratio
-            of the eyes' height to their width on a fixed scale, and rough: narrow eyes, laughing ones and a lowered
-            head come out lower, and closed eyes seldom as 0.
+        eyes_open: How far the eyes are open: 0 closed, 1 open; None without landmarks. From the picture around them,
+            and rough: laughing or shaded eyes and blurred ones come out lower.
     """
 
     face: Face

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from smiledet.errors import ModelError, UsageError
+from smiledet.engines.keras_files import check_keras_file
+from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
 from smiledet.system.output_files import write_file
 from smiledet.system.resources import models_folder
-from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, get_task, register_task
+from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, register_task
 
 INDEX = "index.json"
 
@@ -78,7 +79,8 @@ class Model:
         """The checked path of an engine's file.
 
         Raises:
-            ModelError: The model has no file for that engine, the file is missing, or its sha256 is wrong.
+            ModelError: The model has no file for that engine, the file is missing, its sha256 is wrong, or it is
+                Keras' and holds code.
         """
         if engine not in self.files:
             raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
@@ -92,6 +94,8 @@ class Model:
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
                 f"the index says {entry.sha256[:12]}…"
             )
+        if path.suffix == ".keras":
+            check_keras_file(path)
         return path
 
 
@@ -154,17 +158,6 @@ def bring_tasks(folder: Path) -> None:
         raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
-def bring_tasks_beside(path: Path) -> None:
-    """Make the tasks known that a models folder brings in which a model's file lies; nothing where it lies in none."""
-    for folder in _folders_around(path) if path.suffix in MODEL_SUFFIXES else ():
-        bring_tasks(folder)
-
-
-def _folders_around(path: Path) -> list[Path]:
-    """The models folders that a file may belong to: TASK/NAME.tflite, or NAME.tflite."""
-    return [folder for folder in list(path.resolve().parents)[:2] if (folder / INDEX).is_file()]
-
-
 def all_models(folder: Path | None = None) -> list[Model]:
     """Every model that can be named: those of the user's own folder, then the shipped ones that it does not replace.
 
@@ -183,14 +176,16 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
 
     Args:
         task: The task.
-        name: The model's name, or the path of a file, see `model_of_file`. Empty for the task's default: of the user's
-            own folder if it has one of that task, the row that says so, or else the first.
+        name: The model's name, or the path of a file, see `smiledet.model_files`. Empty for the task's default: of the
+            user's own folder if it has one of that task, the row that says so, or else the first.
         folder: The user's own folder; see `all_models`.
 
     Raises:
         ModelError: There is none; the message lists those that there are.
     """
     if Path(name).suffix in MODEL_SUFFIXES:
+        from smiledet.model_files import model_of_file
+
         return model_of_file(task, Path(name).expanduser())
     models = [model for model in all_models(folder) if model.task == task]
     if not name and models:
@@ -206,87 +201,6 @@ def find_model(task: str, name: str = "", folder: Path | None = None) -> Model:
         )
     there = ", ".join(model.name for model in models) or "none"
     raise ModelError(f"no model {name!r} for the task {task!r}; there are {there}")
-
-
-def model_of_file(task: str, path: Path) -> Model:
-    """A model that is a single file, read as its index says where it lies in a models folder.
-
-    Elsewhere it is taken to read the task's labels from chips that show what a face's box frames (margin 1); their size
-    and channels are the network's own.
-
-    Args:
-        task: What it reads.
-        path: A `.tflite` or `.onnx` file.
-
-    Raises:
-        UsageError: There is no such file, or it is no network that reads the task.
-    """
-    if not path.is_file():
-        raise ModelError(f"no model file {path} for the task {task!r}")
-    for folder in _folders_around(path):
-        for model in read_index(folder):
-            key = next((key for key, file in model.files.items() if (folder / file.path) == path.resolve()), None)
-            if key is not None and model.task == task:
-                return replace(model, files={key: model.files[key]})
-    if path.suffix == ".keras":
-        raise ModelError(f"{path}: no engine runs Keras' files; make one of it that does with `smiledet export`")
-    labels = get_task(task).labels
-    size, channels, answers = _geometry(path)
-    if answers != len(labels):
-        raise ModelError(
-            f"{path} has {answers} outputs, the task {task!r} has {len(labels)} labels: {', '.join(labels)}"
-        )
-    return Model(
-        task=task,
-        name=path.stem,
-        architecture=UNKNOWN,
-        labels=labels,
-        input=ChipSpec(size=size, channels=channels),
-        preprocessing="",
-        files={MODEL_SUFFIXES[path.suffix]: ModelFile(str(path.resolve()), sha256(path))},
-        folder=path.resolve().parent,
-    )
-
-
-def _geometry(path: Path) -> tuple[int, int, int]:
-    """Side and channels of what a network takes, and how many numbers it answers.
-
-    Raises:
-        UsageError: It is no network, or takes something else than one square picture.
-    """
-    try:
-        given, answered = _litert_shapes(path) if path.suffix == ".tflite" else _onnx_shapes(path)
-    except (ImportError, UsageError):
-        raise
-    except Exception as problem:  # whatever a library says of a file that it cannot read
-        raise ModelError(f"{path} is no network that can be read: {str(problem).splitlines()[0]}") from problem
-    if len(given) != 4 or given[1] != given[2] or given[3] not in (1, 3) or not isinstance(given[1], int):
-        raise ModelError(
-            f"{path} takes {tuple(given)}, expected (1, side, side, 1 or 3): one square face, channels last"
-        )
-    if not isinstance(answered[-1], int):
-        raise ModelError(f"{path} answers {tuple(answered)}, expected (1, labels)")
-    return given[1], given[3], answered[-1]
-
-
-def _litert_shapes(path: Path) -> tuple[list[Any], list[Any]]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    network = Interpreter(model_path=str(path))
-    shapes = [
-        [int(side) for side in details[0]["shape"]]
-        for details in (network.get_input_details(), network.get_output_details())
-    ]
-    return shapes[0], shapes[1]
-
-
-def _onnx_shapes(path: Path) -> tuple[list[Any], list[Any]]:
-    try:
-        import onnxruntime
-    except ImportError as problem:
-        raise ModelError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
-    network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return list(network.get_inputs()[0].shape), list(network.get_outputs()[0].shape)
 
 
 def write_task(task: Task, folder: Path) -> None:

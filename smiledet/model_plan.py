@@ -9,11 +9,12 @@ from pathlib import Path
 
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.engines.base import Engine, load_engine
-from smiledet.engines.choice import AUTO, ENGINES, choose_engine
-from smiledet.engines.files import model_file
+from smiledet.engines.choice import choose_engine
+from smiledet.engines.files import model_file, with_readers
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
-from smiledet.model_index import UNKNOWN, Model, bring_tasks, find_model
+from smiledet.model_files import bring_task_of_file
+from smiledet.model_index import Model, bring_tasks, find_model
 from smiledet.shared_network import SharedNetwork, share_networks
 from smiledet.tasks.base import Task, get_task
 
@@ -67,6 +68,8 @@ def plan_models(config: Config) -> ModelPlan:
     folder = Path(config.models).expanduser() if config.models else None
     if folder is not None:
         bring_tasks(folder)
+    for name in config.tasks:
+        bring_task_of_file(name, Path(_settings(name, config).model).expanduser())
     tasks = tuple(_configured(get_task(name), config) for name in config.tasks)
     models = {task.name: find_model(task.name, _settings(task.name, config).model, folder) for task in tasks}
     for task in tasks:
@@ -87,11 +90,8 @@ def plan_models(config: Config) -> ModelPlan:
         files = {name: model_file(model, engine, config.engine.precision) for name, model in models.items()}
         prepared[engine] = files, _device_of(engine, list(dict.fromkeys(files.values())), config.engine)
 
-    # A file that the user names may be of another engine's format than the platform's first choice reads.
-    formats = [file for model in models.values() for file in model.files if model.architecture == UNKNOWN]
-    preference = tuple(dict.fromkeys([*config.engine.preference, *(name for name in formats if name in ENGINES)]))
-    choice = choose_engine(config.engine.name, preference, prepare)
-    if config.engine.name == AUTO:
+    choice = choose_engine(config.engine.name, with_readers(config.engine.preference, models.values()), prepare)
+    if choice.refused:
         log.info("engine %s: %s", choice.name, choice.reason)
     files, device = prepared[choice.name]
     return ModelPlan(tasks, models, files, landmarks, choice.name, device, config.engine)

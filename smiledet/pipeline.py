@@ -94,6 +94,7 @@ class Pipeline:
         self._supervisor = supervisor or Supervisor()
         source.heed(self._supervisor.cancel)
         self._draw = draw
+        self._heads = any(sink.reads_heads for sink in sinks)
         self._load = load
         self._trace = trace
         self._window = window
@@ -105,7 +106,9 @@ class Pipeline:
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
-        sink_stages = [f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)]
+        self._sink_stages = sink_stages = [
+            f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)
+        ]
         on_drop = _mark_drops(trace) if trace is not None else None
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         at_once = max(2, usable_processors()) if policy is Policy.EVERY_FRAME else None
@@ -172,7 +175,11 @@ class Pipeline:
                 self._window.close()
         if self._late:
             raise self._late[0]
-        return why, summarise(self.buffer, over.clock - started, self._ready, over)
+        report = summarise(self.buffer, over.clock - started, self._ready, over)
+        for stage in self._sink_stages:
+            if missed := report.stages[stage].missed:
+                log.warning("%s was too slow for %d of %d annotated frames", stage, missed, report.drawn)
+        return why, report
 
     def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:
         """Who needs what. In every-frame mode the drawer waits for the classifiers; live it takes their latest."""
@@ -204,7 +211,7 @@ class Pipeline:
                 **self._supervisor.common,
             }
 
-        workers = make_stages(config, self._plan, self._track_labels, self._still, common)
+        workers = make_stages(config, self._plan, self._track_labels, self._still, common, self._heads)
         stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
         workers.append(
             DrawerWorker(self._tasks, self._track_labels, self._drawn, stats, self._draw, **common(drawer.STAGE))

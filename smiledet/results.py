@@ -187,7 +187,8 @@ def video_reading(frame: Frame, faces: Sequence[FaceReading], tasks: tuple[Task,
         detector: The detector that ran.
     """
     landmarks = {face.track: aligned.landmarks for face, aligned in aligned_faces_of(frame)}
-    described = (describe_head(replace(face, landmarks=landmarks.get(face.track))).times(frame.scale) for face in faces)
+    placed = (replace(face, landmarks=landmarks.get(face.track)) for face in faces)
+    described = (describe_head(face, frame.image).times(frame.scale) for face in placed)
     image = frame.image if frame.scale == 1 else None
     return Reading(image, frame.size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector)
 

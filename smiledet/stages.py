@@ -28,7 +28,12 @@ from smiledet.workers.track_labels import TrackLabels
 
 
 def make_stages(
-    config: Config, plan: ModelPlan, track_labels: TrackLabels, still: bool, common: Callable[[str], dict[str, Any]]
+    config: Config,
+    plan: ModelPlan,
+    track_labels: TrackLabels,
+    still: bool,
+    common: Callable[[str], dict[str, Any]],
+    heads: bool = False,
 ) -> list[Worker]:
     """The locator, the aligners and the classifiers, in this order; as many of each as the configuration says.
 
@@ -38,6 +43,7 @@ def make_stages(
         track_labels: Where the classifiers post what they read.
         still: Whether the pictures are photographs, each of its own.
         common: The arguments that every worker of a stage takes, see `Worker`.
+        heads: Whether somebody uses where faces look and how far their eyes are open.
 
     Raises:
         UsageError: The detector is not installed.
@@ -65,7 +71,8 @@ def make_stages(
     ]
     for name in names(aligner.STAGE):
         at_once = config.aligner.at_once
-        stages.append(AlignerWorker(create_aligner, plan.chips, at_once, name=name, **common(aligner.STAGE)))
+        posted = track_labels if heads else None
+        stages.append(AlignerWorker(create_aligner, plan.chips, at_once, posted, name=name, **common(aligner.STAGE)))
     for network in plan.networks:
         create = partial(plan.load, network)
         stages += (

@@ -13,9 +13,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
+from types import TracebackType
 from typing import Any, TypeVar
 
 from typing_extensions import Self
@@ -34,6 +35,11 @@ STOP_WITHIN = 1.5
 
 CLOSE_WITHIN = 0.2
 """Seconds that anything else gets to close: a source that no thread has taken over."""
+
+
+HEARD_WITHIN = 0.2
+"""Seconds that the main thread waits at a time. Python runs a handler between two instructions of that thread alone: a
+signal that comes after the last of them and before the thread sleeps would otherwise wait for the end of its sleep."""
 
 
 class Stop(Enum):
@@ -122,7 +128,11 @@ class Supervisor:
             done.put(None)
 
         threading.Thread(target=work, name=name, daemon=True).start()
-        done.get()
+        waiting = True
+        while waiting:
+            with suppress(queue.Empty):
+                done.get(timeout=HEARD_WITHIN)
+                waiting = False
         if problems:
             raise problems[0]
         return results[0]
@@ -162,13 +172,13 @@ class Supervisor:
             thread.start()
 
     def next_message(self, timeout: float) -> Stop | Ready | Ended | None:
-        """What has happened since it was last asked; None where nothing came in time.
+        """What has happened since it was last asked; None where nothing came in time, or within `HEARD_WITHIN`.
 
         Args:
-            timeout: Seconds to wait; 0 does not.
+            timeout: Seconds to wait at most; 0 does not.
         """
         try:
-            return self._mailbox.get(block=timeout > 0, timeout=timeout)
+            return self._mailbox.get(block=timeout > 0, timeout=min(timeout, HEARD_WITHIN))
         except queue.Empty:
             return None
 
@@ -201,6 +211,8 @@ class Supervisor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_problem: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.cancel.set()
-        self._resources.close()
+        self._resources.__exit__(kind, problem, trace)  # a trace of a run that never began is none

@@ -32,8 +32,11 @@ CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 
 
 @pytest.fixture
-def start_smiledet(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts `smiledet …` in `tmp_path`; whatever still runs at the end of the test is killed."""
+def start_smiledet(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `smiledet …` in `tmp_path`, with a data folder elsewhere; what runs at the end of the test is killed."""
+    data = tmp_path_factory.mktemp("data")
     started: list[subprocess.Popen[str]] = []
     watchdogs: list[threading.Timer] = []
 
@@ -41,7 +44,12 @@ def start_smiledet(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[st
         process = subprocess.Popen(
             [sys.executable, "-m", "smiledet", *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path(smiledet.__file__).parents[1]), **(env or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(smiledet.__file__).parents[1]),
+                "XDG_DATA_HOME": str(data),
+                **(env or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -68,6 +68,48 @@ class TestVideo:
         assert exposure.table(dark(light), 1 / 30) is not None
         assert exposure.table(light, 2 / 30) is None
 
+    @pytest.mark.parametrize(("before", "expected"), [((0, 60), True), ((0, 200), False)])
+    def test_light_between_the_limits_leaves_a_video_as_it_was(self, before, expected):
+        """Of 90 to 110 a dark one stays corrected, and another is not."""
+        exposure = Exposure()
+        for frame in range(120):
+            table = exposure.table(ramp(*(before if frame < 4 else (0, 100))), frame / 30)
+        assert (table is not None) == expected
+
+    @pytest.mark.parametrize(("before", "expected"), [(250, True), (150, False)])
+    def test_so_does_brightness_between_its_limits(self, before, expected):
+        """Of a median of 210 to 225."""
+        exposure = Exposure()
+        for frame in range(120):
+            table = exposure.table(ramp(before - 5, before + 5) if frame < 4 else ramp(212, 222), frame / 30)
+        assert (table is not None) == expected
+
+    def test_levels_come_near_in_half_a_second(self):
+        """As far as a mean with that time constant does: 63 %."""
+        exposure = Exposure()
+        exposure.table(ramp(0, 60), 0.0)
+        for frame in range(1, 16):
+            table = exposure.table(ramp(0, 80), frame / 30)
+        first, last = (measure(ramp(0, level)).high for level in (60, 80))
+        assert white_of(table) == pytest.approx(first + (last - first) * (1 - np.exp(-1)), abs=1.5)
+
+    @pytest.mark.parametrize(("level", "at_once"), [(60, False), (85, True)])
+    def test_a_ratio_tells_a_switched_lamp_from_a_passing_cloud(self, level, at_once):
+        exposure = Exposure()
+        exposure.table(ramp(0, 45), 0.0)
+        table = exposure.table(ramp(0, level), 1 / 30)
+        assert (abs(white_of(table) - measure(ramp(0, level)).high) <= 1) == at_once
+
+
+def white_of(table):
+    """The lowest level that becomes white."""
+    return int(np.argmax(table == 255))
+
+
+def ramp(low, high):
+    """A picture with all grey levels of a range."""
+    return np.tile(np.linspace(low, high, 160).round().astype(np.uint8), (120, 1))
+
 
 @pytest.mark.parametrize("detector", ["mtcnn", "haar"])
 def test_a_dark_photograph_is_read_as_a_light_one(detector):

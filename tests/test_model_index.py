@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from smiledet.errors import UsageError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.model_index import INDEX, Model, ModelFile, find_model, read_index, sha256, write_row
 
@@ -66,14 +67,14 @@ def test_a_row_takes_the_place_of_the_one_of_its_name(tmp_path: Path) -> None:
 def test_the_index_stays_whole_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_row(model_in(tmp_path))
     before = (tmp_path / INDEX).read_bytes()
-    write = Path.write_text
+    write = os.pwrite
 
-    def half(self: Path, data: str, *arguments: object) -> int:
-        write(self, data[: len(data) // 2])
+    def half(descriptor: int, data: bytes, place: int) -> int:
+        write(descriptor, data[: len(data) // 2], place)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("smiledet.system.output_files.os.pwrite", half)
+    with pytest.raises(SmiledetError, match="No space left"):
         write_row(model_in(tmp_path, name="large"))
     assert (tmp_path / INDEX).read_bytes() == before
     monkeypatch.undo()

@@ -5,6 +5,7 @@ import logging
 import threading
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 
@@ -271,6 +272,33 @@ def test_a_camera_that_is_unplugged(config, tmp_path, count_frames, live):
         assert json.loads(line)["source"] == "fake"
     assert source.closed
     assert no_threads_left(before)
+
+
+def test_a_recorder_slower_than_its_source_loses_frames_but_no_time_and_says_how_many(config, tmp_path, caplog):
+    class Slow(VideoSink):
+        """Takes as long for a frame as the drawer for three."""
+
+        def write(self, frame, annotation):
+            drawn = pipeline.buffer.count("draw").processed
+            while pipeline.buffer.count("draw").processed < min(drawn + 3, 40) and not pipeline._grabber.stopping:
+                pause.wait(0.001)
+            super().write(frame, annotation)
+
+    pause = threading.Event()
+    source = Paced(DemoSource(2.0))
+    source.open()
+    video = Slow(tmp_path / "out.mp4", 30, timed=True)
+    small = replace(config, tasks=("smile",), buffer=BufferSettings(capacity=3))
+    pipeline = Pipeline(small, source, [video])
+    _, report = pipeline.run()
+    (stage,) = pipeline._sink_stages
+    missed = report.stages[stage].missed
+    assert missed > 0 and video.written + missed <= report.published
+    assert f"{stage} was too slow for {missed} of {report.drawn} annotated frames" in caplog.messages
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert len(times) == video.written  # none is repeated
+    assert times[-1] > 1.0 and times == sorted(set(times))
 
 
 def test_a_sink_that_cannot_be_finished(config):

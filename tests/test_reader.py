@@ -30,6 +30,47 @@ def photo(reader):
     return reader.read(scene(0))
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    image = cv2.resize(scene(0), (3500, 2625), interpolation=cv2.INTER_CUBIC)
+    path = tmp_path_factory.mktemp("large") / "large.jpg"
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+@pytest.fixture(scope="module")
+def large_reading(large):
+    with FaceReader(tasks=("smile",), faces="large", workers=1) as reader:
+        return reader.read(large), reader.read(cv2.imread(str(large)))
+
+
+class TestALargePhotograph:
+    """It is decoded at half its size, since its smallest wanted face would be 131 pixels wide."""
+
+    def test_its_faces_are_told_in_pixels_of_the_file(self, large_reading):
+        small, whole = large_reading
+        assert small.size == whole.size == (3500, 2625)
+        for one, other in zip(small.faces, whole.faces, strict=True):
+            assert one.box.iou(other.box) > 0.9 and one.smile.label == other.smile.label
+            assert np.abs(one.landmarks - other.landmarks).mean() < 12
+
+    def test_its_picture_is_had_whole(self, large_reading):
+        small, _ = large_reading
+        assert small.image.shape == (2625, 3500, 3) and small.annotated().shape == (2625, 3500, 3)
+
+    def test_a_run_writes_the_same_boxes(self, large, large_reading, tmp_path):
+        from smiledet.cli import main
+
+        settings = tmp_path / "c.toml"
+        settings.write_text('[photographs]\nfaces = "large"\n')
+        flags = ["--no-show", "--tasks", "smile", "--config", str(settings), "--events", str(tmp_path / "e.jsonl")]
+        assert main(["run", str(large), *flags]) == 0
+        rows = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
+        expected = [face.box.clipped(3500, 2625) for face in large_reading[0].faces]
+        found = [(row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"]) for row in rows]
+        assert np.abs(np.subtract(found, expected)).max() <= 2
+
+
 class TestTheRoot:
     def test_all_is_what_the_root_hands_out(self):
         assert sorted(smiledet.__all__) == smiledet.__all__

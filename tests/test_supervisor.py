@@ -253,3 +253,27 @@ class TestToken:
                 sender.join(LIMIT)
         finally:
             signal.signal(signal.SIGUSR1, before)
+
+
+def test_all_threads_together_get_the_time_to_stop(monkeypatch):
+    """Not each of them: six that hang would take nine seconds, and the promise is two."""
+    now = [100.0]
+
+    class Hanging:
+        alive, name = True, "hanging"
+
+        def start(self):
+            pass
+
+        def interrupt(self):
+            pass
+
+        def join(self, timeout):
+            now[0] += timeout
+            return False
+
+    monkeypatch.setattr("smiledet.supervisor.time.monotonic", lambda: now[0])
+    supervisor = Supervisor()
+    supervisor.start([Hanging() for _ in range(6)])
+    supervisor.end()
+    assert now[0] == pytest.approx(100.3)

@@ -1,9 +1,8 @@
-"""What 68 landmarks say of a head: which way it faces, and how far its eyes are open. Both are rough.
+"""What 68 landmarks say of a head: which way it faces, and, with the picture, how far its eyes are open; roughly.
 
 Pose: six of the points are fitted to a generic 3-D face by `cv2.solvePnP` (Levenberg and Marquardt's method). Across
 and down the face is the mean of the landmarks that the models were trained on; its depths are those of the six-point
 model that is in common use (S. Mallick: Head pose estimation using OpenCV and dlib, 2016).
-Eyes: the eye aspect ratio of T. Soukupova and J. Cech: Real-time eye blink detection using facial landmarks, CVWW 2016.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from smiledet.frame import FaceReading, HeadPose, Matrix, Points
+from smiledet.alignment.eyes import eyes_open
+from smiledet.frame import FaceReading, GreyImage, HeadPose, Image, Matrix, Points
 
 POINTS = (30, 8, 36, 45, 48, 54)
 """Tip of the nose, chin, outer corners of the eyes, corners of the mouth."""
@@ -34,13 +34,6 @@ MODEL = np.array(
 FOCAL = 6.0
 """The distance at which a head is taken to be, in distances between the eyes' outer corners: half a metre or so. The
 real one is not known; from a third of a metre on it matters by a few degrees."""
-
-EYES = (36, 42)
-"""First of each eye's six points: outer corner, two above, inner corner, two below, and the other way round."""
-
-CLOSED, OPEN = 0.15, 0.28
-"""Aspect ratios that count as closed and open. 0.28 is the median of 150 photographs of GENKI-4K, 0.18 the least: the
-landmark models have seen few closed eyes, and draw them a little open."""
 
 
 def head_pose(landmarks: Points) -> HeadPose:
@@ -72,28 +65,13 @@ def _angles(rotation: Matrix) -> HeadPose:
     return HeadPose(-math.degrees(yaw), -math.degrees(pitch), math.degrees(roll))
 
 
-def eye_aspect_ratio(landmarks: Points) -> float:
-    """Height of the eyes over their width, the mean of both; 0 where they have no width."""
-    ratios = []
-    for first in EYES:
-        eye = landmarks[first : first + 6]
-        width = math.dist(eye[0], eye[3])
-        height = (math.dist(eye[1], eye[5]) + math.dist(eye[2], eye[4])) / 2
-        ratios.append(height / width if width else 0.0)
-    return sum(ratios) / len(ratios)
-
-
-def eyes_open(landmarks: Points) -> float:
-    """How far the eyes are open: 0 closed, 1 open; see `FaceReading.eyes_open` for what it is worth.
+def describe_head(face: FaceReading, image: Image | GreyImage) -> FaceReading:
+    """The face with its pose and its eyes, where it has landmarks.
 
     Args:
-        landmarks: The 68 iBUG points, (68, 2), in pixels.
+        face: The face.
+        image: The picture that its landmarks are pixels of, BGR or grey.
     """
-    return max(0.0, min(1.0, (eye_aspect_ratio(landmarks) - CLOSED) / (OPEN - CLOSED)))
-
-
-def describe_head(face: FaceReading) -> FaceReading:
-    """The face with its pose and its eyes, where it has landmarks."""
     if face.landmarks is None:
         return face
-    return replace(face, pose=head_pose(face.landmarks), eyes_open=eyes_open(face.landmarks))
+    return replace(face, pose=head_pose(face.landmarks), eyes_open=eyes_open(image, face.landmarks))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+
+if TYPE_CHECKING:
+    from smiledet.config import Config
 
 
 def add_models(parser: argparse._ActionsContainer) -> None:
@@ -37,11 +41,12 @@ def data_path(data: str) -> str:
     return data.partition(":")[2]
 
 
-def files_read(arguments: argparse.Namespace) -> list[str | Path]:
+def files_read(arguments: argparse.Namespace, config: Config | None = None) -> list[str | Path]:
     """The files and folders that a command reads beside its pictures: configuration, models, a detector's file.
 
     Args:
         arguments: Of any command; what it does not have is passed over.
+        config: What they and the configuration's file come to, where the command has one.
     """
     from smiledet.system.resources import configs_folder, models_folder
 
@@ -49,8 +54,26 @@ def files_read(arguments: argparse.Namespace) -> list[str | Path]:
     named = given.get("model") or []
     files = [choice.partition("=")[2] or choice for choice in ([named] if isinstance(named, str) else named)]
     files += [(given.get("detector") or "").partition("=")[2]]
+    if config is not None:
+        detectors = (config.detector, config.photographs.detector)
+        files += [config.models, config.source.ca_file, *(name.partition("=")[2] for name in detectors)]
+        files += [settings.model for settings in config.task.values()]
     folders = [given.get("config"), given.get("models"), models_folder(), configs_folder()]
     return [*filter(None, files), *filter(None, folders)]
+
+
+def sources_read(spec: str | None) -> list[str]:
+    """The files that a source reads: itself, or what a pipeline (`gst:`) names.
+
+    >>> sources_read("clip.mp4"), sources_read('gst:filesrc location="a clip.mp4" ! decodebin')
+    (['clip.mp4'], ['a clip.mp4'])
+    """
+    if spec is None:
+        return []
+    if not spec.startswith("gst:"):
+        return [spec]
+    found = re.findall(r"location\s*=\s*(?:\"([^\"]*)\"|([^\s!]+))", spec)
+    return [quoted or plain for quoted, plain in found]
 
 
 def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -73,7 +96,7 @@ def add_reading(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         action="append",
         default=[],
         metavar="TASK=NAME|FILE",
-        help="another model for a task, see `smiledet models`; or a .tflite or .onnx file",
+        help="another model for a task, see `smiledet models`; or a .tflite, .onnx or .keras file",
     )
     add_models(what)
     what.add_argument("--labels", action="append", default=[], metavar="TASK=A,B", help="labels of a task of your own")

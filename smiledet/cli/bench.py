@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from smiledet.cli._arguments import add_models, data_path, files_read, use_models
+from smiledet.system.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
             print()
             print(text)
     if drawn:
-        print(f"\nplots: {', '.join(map(str, drawn))}")
+        print(f"\nplots: {', '.join(map(printable, drawn))}")
     return 0
 
 

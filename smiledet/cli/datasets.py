@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import data_path
 from smiledet.errors import UsageError
+from smiledet.system.text import printable
 
 if TYPE_CHECKING:
     from smiledet.lab.datasets.base import Sample
@@ -69,7 +70,7 @@ def describe(data: str, task: str | None, census: Census) -> str:
     ]
     sums = [sum(census.counts[split].values()) for split in splits]
     rows.append(("all", *map(str, sums), str(sum(sums))))
-    lines = [f"{data}, {task or 'classes'}:", table(("class", *splits, "all"), rows)]
+    lines = [f"{printable(data)}, {task or 'classes'}:", table(("class", *splits, "all"), rows)]
     if census.identities is not None:
         lines.append(f"people: {census.identities}, {census.identities_across} of them in more than one split")
     lines.append(

@@ -23,7 +23,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     import_opencv()
     from smiledet.photographs.samples import write_samples
+    from smiledet.system.text import printable
 
     written = write_samples(arguments.folder)
-    print(f"wrote {len(written)} files into {arguments.folder}; look at them: smiledet gallery {arguments.folder}")
+    print(
+        f"wrote {len(written)} files into {printable(arguments.folder)}; "
+        f"look at them: smiledet gallery {printable(arguments.folder)}"
+    )
     return 0

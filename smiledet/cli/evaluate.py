@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_models, data_path, files_read, use_models
+from smiledet.system.text import printable
 
 if TYPE_CHECKING:
     from smiledet.lab.training.evaluation.evaluate import Evaluation
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join(describe(each) for each in figures))
         if arguments.report is not None:
-            print(f"\nthe report is in {arguments.report}")
+            print(f"\nthe report is in {printable(arguments.report)}")
     return 0
 
 
@@ -100,7 +101,7 @@ def describe(result: dict[str, Any]) -> str:
     from smiledet.lab.training.evaluation.tables import headline
 
     lines = [
-        f"{result['task']}/{result['model']} on {result['data']} ({result['split']}): {headline(result)}",
+        f"{result['task']}/{result['model']} on {printable(result['data'])} ({result['split']}): {headline(result)}",
         f"  {result['count']} photographs; no face found in {result['missed']} "
         f"(as mistakes: accuracy {result['accuracy_all']:.2%})",
     ]

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from smiledet.cli._arguments import add_models, data_path, files_read, use_models
 from smiledet.errors import UsageError
+from smiledet.system.text import printable
 
 if TYPE_CHECKING:
     import keras
@@ -103,12 +104,15 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         raise UsageError(f"--output {arguments.output}: no such folder")
     name = file_name(model, arguments.to, precision, free)
     if arguments.output is not None:
+        from smiledet.model_files import card_path
         from smiledet.system.output_checks import check_outputs
 
         data = [data_path(arguments.data)] if arguments.data else []
-        check_outputs({"--output": arguments.output / name}, [*data, *files_read(arguments)])
+        path = arguments.output / name
+        check_outputs({"--output": path, "its card": card_path(path)}, [*data, *files_read(arguments)])
     network, calibration = _network(arguments, model, precision)
     from smiledet.lab.training.export.export import export, ship_file
+    from smiledet.model_files import write_card
 
     with TemporaryDirectory(prefix="smiledet-export-") as elsewhere:
         if arguments.ship:
@@ -118,13 +122,15 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         else:
             path = exported_file(model, arguments.to, precision, free)
         export(network, path, arguments.to, precision, calibration, None if free else 1)
-        print(f"wrote {name if arguments.ship else path}, {size_of(path) / 1000:.0f} kB")
+        print(f"wrote {name if arguments.ship else printable(path)}, {size_of(path) / 1000:.0f} kB")
+        if arguments.output is not None and path.is_file():
+            print(f"wrote {printable(write_card(model, path))}, what `--model {model.task}={name}` needs to know of it")
         if arguments.check:
             kind = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
             _check(arguments, model, kind.load(path, 1, precision), precision)
         if arguments.ship:  # what differs too much never gets here
             shipped = ship_file(model, path, arguments.to, precision)
-            print(f"it ships: {shipped.folder / shipped.files[file_key(arguments.to, precision)].path}")
+            print(f"it ships: {printable(shipped.folder / shipped.files[file_key(arguments.to, precision)].path)}")
 
 
 def _make_plan(arguments: argparse.Namespace, model: Model) -> None:

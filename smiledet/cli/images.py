@@ -1,17 +1,21 @@
-"""Read the faces of photographs, into a table, CSV or JSON lines, and draw them onto copies.
+"""Read the faces of photographs into a table, a file or onto copies; pick the best of each burst.
 
 PATH is a photograph, a folder (searched with the folders in it) or a pattern ('photos/**/*.jpg').
 Without --output a table is printed: a line a face, and one for a photograph without a face.
 
 The output has one row a face, see `smiledet run --events`; `track` is the face's number in its
 photograph, the largest first. It appears under its name when all photographs are read; after an
-interrupt what was read stands in OUT.partial.csv. Annotated copies are named as the originals and
-never take the place of a file.
+interrupt what was read stands in OUT.partial.csv. Originals are never written to. Copies are named
+as the originals and never take the place of another file.
+
+What was read is kept in a store: the next run reads only what is new. A photograph that was moved
+or renamed is known by what is in it.
 
 Example:
   smiledet images party.jpg
   smiledet images photos/ --output photos.csv --annotate annotated
   smiledet images 'photos/*.jpg' --tasks smile,age --output -
+  smiledet images photos/ --best --sort smile --copy-to best
 """
 
 from __future__ import annotations
@@ -20,23 +24,32 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags
-from smiledet.errors import ImageError
+from smiledet.errors import ImageError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from smiledet.results import Reading
-    from smiledet.sources.images import ImageFiles
-    from smiledet.tasks.base import Task
+    from smiledet.config import Config
+    from smiledet.photographs.index import Indexer
+    from smiledet.photographs.records import PhotographRow, StoredPhotograph
+    from smiledet.sources.images import ImageFiles, Unread
 
 log = logging.getLogger(__name__)
 
-Taker = Callable[[int, "Reading"], None]
-"""What is done with a photograph: its number, and what was read."""
+LEAST_MEMORY = 100
+"""Megabytes below which no photograph could be read."""
+
+SORTS: dict[str, Callable[[PhotographRow], Any]] = {
+    "date": lambda row: row.dated,
+    "smile": lambda row: -1.0 if row.smile is None else row.smile,
+    "doubt": lambda row: -1.0 if row.doubt is None else row.doubt,
+    "faces": lambda row: row.face_count,
+}
+"""What --sort puts first the largest of."""
 
 
 @dataclass
@@ -60,15 +73,35 @@ class Counts:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="see above")
-    add_reading(parser)
+    how = add_reading(parser)
+    how.add_argument(
+        "--every",
+        type=_seconds,
+        metavar="SECONDS",
+        help="read videos, too: a picture every so many seconds",
+    )
+    how.add_argument(
+        "--memory", type=_megabytes, metavar="MB", help="megabytes to stay under (400): large photographs take turns"
+    )
+    how.add_argument("--ray", metavar="ADDRESS", help="read on a Ray cluster: HOST:PORT, auto or local")
+    store = how.add_mutually_exclusive_group()
+    store.add_argument("--store", type=Path, metavar="FILE", help="keep what is read here, not in your data folder")
+    store.add_argument("--no-store", action="store_true", help="keep nothing of what is read")
+    which = parser.add_argument_group("which come out, and in which order")
+    which.add_argument("--best", action="store_true", help="of a burst and of near-duplicates only the best")
+    which.add_argument("--sort", choices=SORTS, help="the largest first; else in the order of their names")
     out = parser.add_argument_group("what comes out")
     out.add_argument(
         *("-o", "--output"),
         type=Path,
-        metavar="OUT.csv|OUT.jsonl|-",
-        help="one row a face, instead of the table; - for JSON lines on standard output; overwritten if it is there",
+        metavar="OUT",
+        help="one row a face, instead of the table: OUT.csv, .jsonl or .parquet; - for JSON lines on standard output",
     )
     out.add_argument("--annotate", type=Path, metavar="FOLDER", help="write annotated copies into FOLDER")
+    out.add_argument("--xmp", action="store_true", help="write PHOTO.jpg.xmp beside each: labels and face regions")
+    sort = out.add_mutually_exclusive_group()
+    sort.add_argument("--copy-to", type=Path, metavar="FOLDER", help="copy each into FOLDER/LABEL of the first task")
+    sort.add_argument("--link-to", type=Path, metavar="FOLDER", help="the same with symbolic links")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,33 +109,27 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.system.opencv import import_opencv
 
     import_opencv()
+    from smiledet.cli._photograph_outputs import Shown, make_takers
     from smiledet.config import load_config
-    from smiledet.photographs.copies import plan_copies
+    from smiledet.photographs.discover import discover, is_video
+    from smiledet.photographs.readings import reading_of
     from smiledet.platform.choice import pick_platform
-    from smiledet.reader import FaceReader
-    from smiledet.sources.images import Unread, list_images, unread_lines
+    from smiledet.sources.images import unread_lines
     from smiledet.system.own_process import settle_process
 
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
-    listed = list_images(arguments.paths, leave_out=arguments.annotate)
-    if arguments.output is not None:
-        _check_output(arguments, listed)
-    copies = plan_copies(listed.given, arguments.annotate) if arguments.annotate is not None else {}
+    written = [folder for folder in (arguments.annotate, arguments.copy_to, arguments.link_to) if folder is not None]
+    listed = discover(arguments.paths, written, videos=arguments.every is not None)
+    _check_outputs(arguments, config, listed)
     settle_process(config.opencv_threads, config.source.read_timeout)
     unread, counts = list(listed.unread), Counts()
     with ExitStack() as stack:
-        reader = stack.enter_context(FaceReader(config.tasks, config=config))
-        tasks = reader.tasks
-        takers = [_writer(arguments.output, listed, tasks, stack) if arguments.output else _printer(listed, tasks)]
-        takers += [_annotator(copies)] if copies else []
-        advance = _progress(arguments, len(listed.files), stack)
-        for file, reading in reader.read_each(listed.files):
-            advance()
-            if isinstance(reading, ImageError):
-                unread.append(Unread(str(file), str(reading).partition(f"{file}: ")[2] or str(reading)))
-                continue
+        indexer = stack.enter_context(_indexer(arguments, config, stack))
+        takers = make_takers(arguments, listed, indexer.tasks, stack)
+        for file, stored in _chosen(arguments, config, indexer, listed, unread, stack):
+            reading = reading_of(stored, indexer.tasks, str(file))
             for take in takers:
-                take(counts.photographs, reading)
+                take(Shown(counts.photographs, file, reading, stored, is_video(file)))
             counts.photographs += 1
             counts.faces += len(reading.faces)
             counts.without += not reading.faces
@@ -114,83 +141,92 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_output(arguments: argparse.Namespace, listed: ImageFiles) -> None:
-    path: Path = arguments.output
+def _indexer(arguments: argparse.Namespace, config: Config, stack: ExitStack) -> Indexer:
+    """The indexer, on the user's store or on one that goes with the command."""
+    from tempfile import TemporaryDirectory
+
+    from smiledet.photographs.index import EVERY, MEMORY, Indexer
+    from smiledet.photographs.store import default_store
+
+    store: Path = arguments.store or default_store()
+    if arguments.no_store:
+        store = Path(stack.enter_context(TemporaryDirectory(prefix="smiledet-")), "photographs.sqlite")
+    memory, every = arguments.memory or MEMORY, arguments.every or EVERY
+    cluster = None
+    if arguments.ray is not None:
+        from smiledet.photographs.ray_cluster import RayCluster
+
+        cluster = RayCluster(arguments.ray, config, memory, every)
+    try:
+        return Indexer(config, store, memory=memory, every=every, cluster=cluster)
+    except OutputError as problem:
+        raise OutputError(f"{problem}; name another with --store, or give --no-store") from problem
+
+
+def _chosen(
+    arguments: argparse.Namespace,
+    config: Config,
+    indexer: Indexer,
+    listed: ImageFiles,
+    unread: list[Unread],
+    stack: ExitStack,
+) -> Iterator[tuple[Path, StoredPhotograph]]:
+    """The photographs in the order in which they come out; as soon as each is read, unless all have to be compared."""
+    from smiledet.photographs.discover import absolute
+    from smiledet.photographs.stacks import restack
+    from smiledet.sources.images import Unread
+
+    compared = arguments.best or arguments.sort is not None
+    held: dict[int, Path] = {}
+    advance = _progress(arguments, len(listed.files), compared, stack)
+    for file in indexer.each(listed.files):
+        advance()
+        if file.unread is not None:
+            unread.append(Unread(str(file.path), file.unread))
+            continue
+        for number in indexer.store.ids_of(absolute(file.path)):
+            if compared:
+                held.setdefault(number, file.path)
+            else:
+                yield file.path, indexer.store.photograph(number)
+    indexer.forget_missing(map(Path, arguments.paths), listed.files)
+    if arguments.best:
+        restack(indexer.store, config.best_shot)
+    rows = indexer.store.rows(list(held))
+    if arguments.best:
+        rows = _best(rows)
+    if arguments.sort is not None:
+        rows.sort(key=SORTS[arguments.sort], reverse=True)
+    for row in rows:
+        yield held[row.id], indexer.store.photograph(row.id)
+
+
+def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
+    """Of each stack the best of these photographs, and what is in no stack."""
+    best: dict[int | None, int] = {}
+    for row in rows:
+        best[row.stack] = min(row.place, best.get(row.stack, row.place))
+    return [row for row in rows if row.stack is None or row.place == best[row.stack]]
+
+
+def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageFiles) -> None:
+    """See before anything is read that no output overwrites what is read or another, and that it can be written."""
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
 
-    if path == STANDARD_OUTPUT:
-        return
-    check_suffix(path, SUFFIXES)
-    check_outputs({"--output": path}, [*listed.files, *files_read(arguments)])
-    check_writable(path)
+    path: Path | None = arguments.output
+    check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments, config)])
+    if path is not None and path != STANDARD_OUTPUT:
+        check_suffix(path, SUFFIXES)
+        check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
-def _writer(path: Path, listed: ImageFiles, tasks: tuple[Task, ...], stack: ExitStack) -> Taker:
-    """Writes the rows, into a file that gets its name at the end."""
-    import numpy as np
-
-    from smiledet.frame import Annotation, Frame
-    from smiledet.sinks.events import EventsSink
-
-    source = {str(file): given for file, given in listed.given.items()}
-    nothing = np.empty((0, 0, 3), np.uint8)  # rows need no pixels
-    sink = stack.enter_context(EventsSink(stack.enter_context(_partial(path)), source, tasks))
-
-    def write(number: int, reading: Reading) -> None:
-        frame = Frame(number, reading.started_ns, float(number), nothing, file=reading.file, full_size=reading.size)
-        sink.write(frame, Annotation(nothing, reading.faces))
-
-    return write
-
-
-@contextmanager
-def _partial(path: Path) -> Iterator[Path]:
-    """The file to write to instead of `path`; takes its name if all goes well, and goes if nothing was read."""
-    from smiledet.sinks.rows import STANDARD_OUTPUT
-
-    if path == STANDARD_OUTPUT or (path.exists() and not path.is_file()):
-        yield path
-        return
-    target = path.resolve()  # of a link it is the file that is written
-    partial = target.with_suffix(f".partial{target.suffix}")
-    try:
-        yield partial
-    except ImageError:
-        partial.unlink(missing_ok=True)
-        raise
-    except BaseException:
-        if partial.exists():
-            log.warning("what was read until then stands in %s", partial)
-        raise
-    partial.replace(target)
-    log.info("wrote %s", path)
-
-
-def _printer(listed: ImageFiles, tasks: tuple[Task, ...]) -> Taker:
-    from smiledet.cli._photograph_table import PhotographTable
-
-    table = PhotographTable([str(file) for file in listed.files], tasks)
-
-    def show(number: int, reading: Reading) -> None:
-        if number == 0:
-            print(table.header())
-        print(*table.lines(reading), sep="\n", flush=True)
-
-    return show
-
-
-def _annotator(copies: dict[Path, Path]) -> Taker:
-    from smiledet.photographs.copies import write_copy
-
-    return lambda _, reading: write_copy(reading.annotated(), copies[Path(str(reading.file))])
-
-
-def _progress(arguments: argparse.Namespace, total: int, stack: ExitStack) -> Callable[[], object]:
+def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: ExitStack) -> Callable[[], object]:
     """What moves the progress bar on; there is none where the table shows how far it is."""
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if arguments.output is None or getattr(arguments, "quiet", False) or not on_terminal:
+    told = arguments.output is None and not compared
+    if told or getattr(arguments, "quiet", False) or not on_terminal:
         return lambda: None
     from tqdm import tqdm
     from tqdm.contrib.logging import logging_redirect_tqdm
@@ -198,3 +234,21 @@ def _progress(arguments: argparse.Namespace, total: int, stack: ExitStack) -> Ca
     bar = stack.enter_context(tqdm(total=total, unit="photograph", delay=2, leave=False))
     stack.enter_context(logging_redirect_tqdm())
     return lambda: bar.update()
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 0.01, 1e6, "seconds")
+
+
+def _megabytes(text: str) -> float:
+    return _number(text, LEAST_MEMORY, 1e6, "megabytes")
+
+
+def _number(text: str, least: float, most: float, unit: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not least <= value <= most:
+        raise UsageError(f"{text!r}: expected {unit}, {least:g} to {most:g}")
+    return value

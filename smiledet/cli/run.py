@@ -1,9 +1,9 @@
 """Watch a camera, a stream, a clip or the demo, and show, record and report every face.
 
-SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4), a photograph,
-a folder of photographs, or `demo`; on a Jetson also a CSI camera (csi://0), or what the board
-decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first camera is used, and the demo where
-there is no camera.
+SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4, or - for one
+on standard input), a photograph, a folder of photographs, or `demo`; on a Jetson also a CSI
+camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first
+camera is used, and the demo where there is no camera.
 
 A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is
 only watched in a window) it is played at its own pace. Of a folder every photograph is read, in the
@@ -20,12 +20,14 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.cli._arguments import add_reading, files_read, reading_flags
+from typing_extensions import override
+
+from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.errors import UsageError
@@ -48,6 +50,25 @@ UNWATCHED_SECONDS = 20.0
 """How much of a camera is recorded for a demo that nobody can watch."""
 
 
+class _Events(argparse.Action):
+    """`--events`: a file, standard output, or a broker beside them."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
+        super().__init__(option_strings, dest, **settings)
+        self.nargs = None
+
+    @override
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        from smiledet.sinks.mqtt import is_mqtt
+
+        if is_mqtt(values):
+            namespace.mqtt = values
+        else:
+            namespace.events = Path(values)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
@@ -59,11 +80,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
     out.add_argument(
         "--events",
-        type=Path,
-        metavar="OUT.jsonl|OUT.csv|-",
+        action=_Events,
+        metavar="OUT.jsonl|OUT.csv|-|mqtt://…",
         help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
-        "- for JSON lines on standard output",
+        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, beside a file, too",
     )
+    parser.set_defaults(mqtt=None)
     add_serve(out)
     add_rules(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
@@ -112,8 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
-    _check_outputs(arguments)
-    watched = window is not None or arguments.serve is not None
+    _check_outputs(arguments, config)
+    watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
     only_watched = watched and not any(_output_files(arguments))
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
@@ -268,19 +290,21 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
-def _check_outputs(arguments: argparse.Namespace) -> None:
+def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
     """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_writable
 
+    if sys.stdout is None and STANDARD_OUTPUT in (arguments.events, arguments.report):
+        raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
-    check_outputs(outputs, [arguments.source, *files_read(arguments)])
+    check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
     for flag, path in outputs.items():
         if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path, seekable=flag == "--record")
+            check_writable(path, seekable=flag == "--record" or path.suffix.lower() == ".parquet")
 
 
 def _file_sinks(
@@ -293,7 +317,7 @@ def _file_sinks(
 
     sinks: list[Sink] = []
     if arguments.record is not None:
-        sinks.append(VideoSink(arguments.record, source.fps, real_time=source.live))
+        sinks.append(VideoSink(arguments.record, source.fps, timed=not source.still))
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
         machine = telemetry.columns if telemetry is not None else None
@@ -301,6 +325,10 @@ def _file_sinks(
         sinks.append(EventsSink(arguments.events, name, tasks, machine=machine))
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
+    if arguments.mqtt is not None:
+        from smiledet.sinks.mqtt import MqttSink
+
+        sinks.append(MqttSink(arguments.mqtt, source.description, [get_task(task) for task in config.tasks]))
     return sinks
 
 

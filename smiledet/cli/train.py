@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from smiledet.cli._arguments import data_path
 from smiledet.errors import UsageError
+from smiledet.system.text import printable
 
 if TYPE_CHECKING:
     from smiledet.lab.training.recipe import ClassifierRecipe
@@ -168,7 +169,7 @@ def _train_detector(arguments: argparse.Namespace, models: Path) -> None:
     network = train_detector(learnt, recipe, output)
     models.mkdir(parents=True, exist_ok=True)
     model = ship_detector(network, recipe, held_out, models)
-    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {models}")
+    print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {printable(models)}")
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 
 
@@ -227,7 +228,8 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
             model = next(row for row in rows if (row.task, row.name) == (each.name, head.name))
             _print_test_figure(arguments, each, head.data[-1], model)
     model = next(row for row in rows if row.task == task.name)
-    print(f"to run it: smiledet run SOURCE --tasks {task.name} --model {task.name}={model.name} --models {models}")
+    named = f"--tasks {task.name} --model {task.name}={model.name}"
+    print(f"to run it: smiledet run SOURCE {named} --models {printable(models)}")
 
 
 def _absolute(data: str) -> str:

@@ -174,7 +174,6 @@ class FaceLocator:
         self._sweep.start_over(grey)
         if self._proposer:
             self._proposer.start_over(grey)
-        self._last = None
 
     def _scan_interval(self, all_seen: bool) -> float:
         """Seconds in which the whole picture is to be searched."""

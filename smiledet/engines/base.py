@@ -57,6 +57,11 @@ class Engine(ABC):
         """
         return cls.auto_precisions if wanted == "auto" else (wanted,)
 
+    @classmethod
+    def reads_keras(cls) -> bool:
+        """Whether the engine runs Keras' own files here, where there is none of its format."""
+        return False
+
     @classmethod  # noqa: B027 - an engine may need nothing beyond this package
     def check(cls) -> None:
         """See whether the engine can run here, without loading a network.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smiledet.engines.base import engine_class
+from smiledet.engines.base import Engine, engine_class, engine_names
 from smiledet.errors import ModelError
 from smiledet.model_index import Model
 from smiledet.system.resources import cache_folder
@@ -130,6 +131,8 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
         if path is not None:
             return path
     precision = will_do[0]
+    if precision == FLOAT32 and "keras" in model.files and engine_class(engine).reads_keras():
+        return model.file("keras")
     key = file_key(file_format, precision)
     option = "" if precision == FLOAT32 else f" --precision {precision}"
     calibration = " --data LAYOUT:PATH" if precision == "int8" else ""
@@ -137,6 +140,22 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
         f"model {model.task}/{model.name} has no {key} file yet; to make it: "
         f"smiledet export {model.task}/{model.name} --to {file_format}{option}{calibration}"
     )
+
+
+def with_readers(preference: Sequence[str], models: Iterable[Model]) -> tuple[str, ...]:
+    """A preference among engines, and behind it the readers of the only file that some model has, which a user named.
+
+    Args:
+        preference: Engines, the best first.
+        models: What is to be run.
+    """
+    alone = [key for model in models if len(model.files) == 1 for key in model.files]
+    readers = [name for key in alone for name in engine_names() if _reads(engine_class(name), key)]
+    return tuple(dict.fromkeys([*preference, *readers]))
+
+
+def _reads(engine: type[Engine], key: str) -> bool:
+    return engine.reads_keras() if key == "keras" else engine.file_format == key
 
 
 def size_of(path: Path) -> int:

@@ -1,16 +1,58 @@
-"""Annotated copies of photographs: named as the originals, in the same folders, and never in the place of a file."""
+"""Copies of photographs, annotated or sorted: named as the originals, and never in the place of another file."""
 
 from __future__ import annotations
 
+import filecmp
 import os
+import shutil
 from collections.abc import Iterable, Mapping
+from errno import EEXIST
 from pathlib import Path
 
 import cv2
 
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Image
+from smiledet.system.output_files import OutputFile
 from smiledet.system.text import printable
+
+
+def relative_paths(given: Mapping[Path, str]) -> dict[Path, Path]:
+    """The place of each photograph below the deepest folder that holds all that was asked for.
+
+    Args:
+        given: The photographs, and the path by which each was asked for.
+    """
+    base = os.path.commonpath({_folder_of(file, path) for file, path in given.items()})
+    return {file: Path(os.path.relpath(_absolute(file), base)) for file in given}
+
+
+def put_sorted(original: Path, place: Path, link: bool) -> None:
+    """Copy a photograph with its times, or link to it; what is there already and the same stays.
+
+    Args:
+        original: The photograph; it is only read.
+        place: Where it goes, with the folders that it needs.
+        link: Make a symbolic link instead of a copy.
+
+    Raises:
+        SmiledetError: It cannot be written, or another file has that name.
+    """
+    target = Path(_absolute(original))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(place):
+            same = place.samefile(target) if link or place.is_symlink() else filecmp.cmp(place, target, shallow=False)
+            if not same:
+                raise SmiledetError(f"cannot write {printable(place)}: another file is there")
+        elif link:
+            place.symlink_to(target)
+        else:
+            partial = place.with_name(place.name + ".partial")
+            shutil.copy2(target, partial)
+            partial.rename(place)
+    except OSError as problem:
+        raise SmiledetError(f"cannot write {printable(place)}: {problem.strerror}") from problem
 
 
 def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
@@ -26,8 +68,7 @@ def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
     Raises:
         OutputError: A copy would take the place of a file, or the folder cannot be made.
     """
-    base = os.path.commonpath({_folder_of(file, path) for file, path in given.items()})
-    copies = {file: folder / os.path.relpath(_absolute(file), base) for file in given}
+    copies = {file: folder / place for file, place in relative_paths(given).items()}
     for copy in copies.values():
         if os.path.lexists(copy):
             raise OutputError(f"cannot write {printable(copy)}: it is there already; give --annotate another folder")
@@ -54,8 +95,11 @@ def write_copy(image: Image, path: Path) -> None:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.err}") from problem
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
-            file.write(data.tobytes() if encoded else b"")
+        with OutputFile(path) as output:
+            output.write(data.tobytes() if encoded else b"")
+            if os.path.lexists(path):
+                raise FileExistsError(EEXIST, os.strerror(EEXIST))
+            output.take_name()
     except OSError as problem:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.strerror}") from problem
 

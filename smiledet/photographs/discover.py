@@ -15,14 +15,14 @@ VIDEOS = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".3g
 """Files whose frames are indexed where that is asked for."""
 
 
-def discover(paths: Sequence[str | Path], leave_out: Path | None = None, videos: bool = False) -> ImageFiles:
+def discover(paths: Sequence[str | Path], leave_out: Sequence[Path] = (), videos: bool = False) -> ImageFiles:
     """The photographs, and videos where they are wanted, that paths name: files, folders and patterns.
 
     Folders are searched with the folders in them, and links to folders once. Hidden files are left out.
 
     Args:
         paths: See `smiledet.sources.images.list_images`.
-        leave_out: A folder in those folders that is not searched.
+        leave_out: Folders in those folders that are not searched.
         videos: Whether videos are taken, too.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 
@@ -20,10 +20,9 @@ from smiledet.model_plan import ModelPlan
 from smiledet.photographs.discover import is_video
 from smiledet.photographs.exif import taken
 from smiledet.photographs.memory_budget import MemoryBudget
-from smiledet.photographs.quality import face_sharpness, perceptual_hash, picture_sharpness
+from smiledet.photographs.quality import face_sharpness, overview, perceptual_hash, sharpness
 from smiledet.photographs.reading import PhotographStages
 from smiledet.photographs.records import Edition, NewFace, NewPhotograph, NewReading, StoredFile
-from smiledet.photographs.store import Store
 from smiledet.sources.decoding import Decoded, decode, read_bytes, read_header
 from smiledet.sources.video import VideoSource
 from smiledet.tasks.base import Task
@@ -67,11 +66,21 @@ def edition_of(plan: ModelPlan, config: Config) -> Edition:
     return Edition({task.name: task.labels for task in plan.tasks}, settings)
 
 
+class Known(Protocol):
+    """What has been read before; a store, mostly."""
+
+    def has(self, content: str) -> bool:
+        """See `smiledet.photographs.store.Store.has`."""
+
+    def has_video(self, video: StoredFile, every: float) -> bool:
+        """See `smiledet.photographs.store.Store.has_video`."""
+
+
 class Examiner:
     """Examines files; any number of threads may share it.
 
     Args:
-        store: Asked whether a content is known.
+        known: Asked whether a content is known.
         tasks: What is read.
         smallest_face: See `smiledet.sources.decoding.decode`.
         budget: What photographs may take.
@@ -81,14 +90,14 @@ class Examiner:
 
     def __init__(
         self,
-        store: Store,
+        known: Known,
         tasks: tuple[Task, ...],
         smallest_face: float,
         budget: MemoryBudget,
         every: float,
         cancelled: Callable[[], bool],
     ) -> None:
-        self._store, self._tasks = store, tasks
+        self._known, self._tasks = known, tasks
         self._smallest_face = smallest_face
         self._budget = budget
         self._every = every
@@ -112,7 +121,7 @@ class Examiner:
         state = path.stat()  # before it is read: a file that is written meanwhile is another one next time
         data = read_bytes(path)
         file = StoredFile(path, blake2b(data, digest_size=HASH_BYTES).hexdigest(), state.st_mtime_ns, state.st_size)
-        if self._store.has(file.hash):
+        if self._known.has(file.hash):
             return Examined(file=file)
         try:
             width, height = read_header(data).size if data else (0, 0)
@@ -125,7 +134,7 @@ class Examiner:
     def _video(self, stages: PhotographStages, path: Path) -> Examined:
         state = path.stat()
         video = StoredFile(path, "", state.st_mtime_ns, state.st_size)
-        if self._store.has_video(video, self._every):
+        if self._known.has_video(video, self._every):
             return Examined(file=video)
         content, frames = _hash_of(path), []
         for position, image in _frames(path, self._every):
@@ -137,15 +146,16 @@ class Examiner:
         return Examined(tuple(frames), video)
 
     def _read(self, stages: PhotographStages, decoded: Decoded, file: StoredFile, time: str | None) -> NewPhotograph:
-        reading = stages.read(decoded, str(file.path))
         grey = cv2.cvtColor(decoded.image, cv2.COLOR_BGR2GRAY)
+        reading = stages.read(decoded, str(file.path), grey)
+        small = overview(grey)
         return NewPhotograph(
             file,
             *reading.size,
             faces=tuple(self._face(face, grey, decoded.scale) for face in reading.faces),
             taken=time,
-            sharpness=picture_sharpness(grey),
-            phash=perceptual_hash(grey),
+            sharpness=sharpness(small),
+            phash=perceptual_hash(small),
             detector=reading.detector,
             turned=reading.turned,
         )

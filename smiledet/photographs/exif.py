@@ -1,4 +1,4 @@
-"""When a photograph was taken, by its EXIF data."""
+"""When a photograph was taken and how it is turned, by its EXIF data."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import re
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
@@ -14,7 +15,7 @@ ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
 FRACTION = {ORIGINAL: 0x9291, DIGITISED: 0x9292, CHANGED: 0x9290}
 """The tag that holds each one's fraction of a second."""
 
-EXIF_DIRECTORY = 0x8769
+EXIF_DIRECTORY, ORIENTATION = 0x8769, 0x0112
 
 
 def taken(data: bytes) -> str | None:
@@ -29,6 +30,19 @@ def taken(data: bytes) -> str | None:
     with suppress(Exception):  # of damaged EXIF data Pillow raises whatever there is
         return _time_of(data)
     return None
+
+
+def orientation(path: Path) -> int:
+    """How a file's picture is turned, 1 to 8 as EXIF counts; 1, upright, where it does not say.
+
+    Args:
+        path: The file. A HEIC says it otherwise, and whoever reads it turns it.
+    """
+    with suppress(Exception):
+        data = path.read_bytes()
+        found = 1 if _is_heic(data) else _tags(data).get(ORIENTATION, 1)
+        return found if found in range(1, 9) else 1
+    return 1
 
 
 def iso_time(text: str, fraction: str = "") -> str | None:
@@ -64,7 +78,7 @@ def _tags(data: bytes) -> Any:
     """The EXIF data of a file."""
     from PIL import Image
 
-    if data[4:8] == b"ftyp" and not data[8:12].startswith(b"avi"):  # HEIC, which Pillow does not open
+    if _is_heic(data):  # Pillow does not open it
         from pi_heif import open_heif
 
         tags = Image.Exif()
@@ -74,3 +88,7 @@ def _tags(data: bytes) -> Any:
         tags = opened.getexif()
         tags.get_ifd(EXIF_DIRECTORY)  # read while the file is open
         return tags
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and not data[8:12].startswith(b"avi")

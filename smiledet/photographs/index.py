@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from typing_extensions import Self
 
@@ -18,6 +20,7 @@ from smiledet.photographs.examine import Examined, Examiner, edition_of
 from smiledet.photographs.memory_budget import MemoryBudget
 from smiledet.photographs.reading import StagePool, usual_workers
 from smiledet.photographs.records import NewPhotograph
+from smiledet.photographs.stacks import restack
 from smiledet.photographs.store import Store
 from smiledet.tasks.base import Task
 
@@ -95,6 +98,13 @@ class Progress:
         )
 
 
+class Cluster(Protocol):
+    """Other machines that examine files; see `smiledet.photographs.ray_cluster`."""
+
+    def examine(self, files: Sequence[Path], cancelled: Callable[[], bool]) -> Iterator[tuple[Path, Examined]]:
+        """Examine each file once, in any order."""
+
+
 class Indexer:
     """Reads photographs into a store. One run at a time.
 
@@ -107,6 +117,7 @@ class Indexer:
         workers: Photographs that are read at once at most; None for one a processor.
         memory: Megabytes that the process is to stay under: fewer large photographs are then read at once.
         every: Seconds between the frames of a video.
+        cluster: Examines the files instead of this process; what comes of them is stored here.
         clock: Seconds; tests bring their own.
 
     Raises:
@@ -121,12 +132,15 @@ class Indexer:
         workers: int | None = None,
         memory: float = MEMORY,
         every: float = EVERY,
+        cluster: Cluster | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         plan = plan_models(config)
         self.tasks: tuple[Task, ...] = plan.tasks
         self.store = Store(store, edition_of(plan, config))
         self._every = every
+        self._cluster = cluster
+        self._weights = config.best_shot
         self._clock = clock
         self._cancelled: Callable[[], bool] = lambda: False
         self._pool = StagePool(plan, config, workers or usual_workers())
@@ -141,7 +155,7 @@ class Indexer:
         cancelled: Callable[[], bool] = lambda: False,
         folders: Iterable[Path] = (),
     ) -> Progress:
-        """Index files; see `each`.
+        """Index files, see `each`, and find the stacks anew.
 
         Args:
             files: What `discover` found.
@@ -160,10 +174,12 @@ class Indexer:
             on_progress(progress)
         if progress.done == progress.total:
             self.forget_missing(folders, files)
+        if progress.known < progress.done:
+            restack(self.store, self._weights)
         return progress
 
     def each(self, files: Sequence[Path], cancelled: Callable[[], bool] = lambda: False) -> Iterator[Indexed]:
-        """Index files, and hand each out in order once it is in the store.
+        """Index files, and hand each out once it is in the store; in order, unless a cluster reads them.
 
         What has been read is kept, whatever ends it: an interrupt, the caller's going away, or a fault.
 
@@ -172,30 +188,18 @@ class Indexer:
             cancelled: Asked before each file; True ends it.
         """
         self._cancelled = cancelled
-        known = self.store.pending([absolute(path) for path in files if not is_video(path)]).known
-        ahead: deque[tuple[Path, Future[Examined] | None]] = deque()
         batch: list[tuple[Path, Examined | Indexed]] = []
         stored = self._clock()
-        waiting = iter(files)
+        examined = self._examined(files)
         try:
-            while not cancelled():
-                for path in waiting:
-                    place = absolute(path)
-                    ahead.append((path, None if place in known else self._submit(place)))
-                    if len(ahead) > 2 * self._pool.workers:
-                        break
-                if not ahead:
-                    break
-                path, future = ahead.popleft()
-                told = Indexed(path, known=True, unread=known.get(absolute(path)))
-                batch.append((path, future.result() if future else told))
-                if len(batch) >= BATCH or not ahead or self._clock() - stored > LONGEST:
+            for path, each in examined:
+                batch.append((path, each))
+                if len(batch) >= BATCH or self._clock() - stored > LONGEST:
                     yield from self._store(batch)
                     stored = self._clock()
+            yield from self._store(batch)
         finally:
-            for _, future in ahead:
-                if future is not None:
-                    future.cancel()
+            examined.close()
             for _ in self._store(batch):
                 pass
             self._cancelled = lambda: True  # what is left of a video
@@ -224,6 +228,39 @@ class Indexer:
     def __exit__(self, *_problem: object) -> None:
         self.close()
 
+    def _examined(self, files: Sequence[Path]) -> Generator[tuple[Path, Examined | Indexed], None, None]:
+        """What comes of each file, in order; few are ahead of what is taken."""
+        known = self.store.pending([absolute(path) for path in files if not is_video(path)]).known
+        if self._cluster is not None:
+            yield from self._examined_elsewhere(self._cluster, files, known)
+            return
+        ahead: deque[tuple[Path, Future[Examined] | Indexed]] = deque()
+        waiting = iter(files)
+        try:
+            while not self._cancelled():
+                for path in islice(waiting, 2 * self._pool.workers + 1 - len(ahead)):
+                    place = absolute(path)
+                    ahead.append((path, _known(path, known) if place in known else self._submit(place)))
+                if not ahead:
+                    return
+                path, each = ahead.popleft()
+                yield path, each if isinstance(each, Indexed) else each.result()
+        finally:
+            for _, each in ahead:
+                if not isinstance(each, Indexed):
+                    each.cancel()
+
+    def _examined_elsewhere(
+        self, cluster: Cluster, files: Sequence[Path], known: Mapping[Path, str | None]
+    ) -> Iterator[tuple[Path, Examined | Indexed]]:
+        """The same by other machines, in the order in which they are done."""
+        given = {absolute(path): path for path in files}
+        for place, path in given.items():
+            if place in known:
+                yield path, _known(path, known)
+        for place, examined in cluster.examine([place for place in given if place not in known], self._cancelled):
+            yield given[place], examined
+
     def _submit(self, path: Path) -> Future[Examined]:
         return self._pool.submit(lambda stages: self._examiner.examine(stages, path))
 
@@ -249,6 +286,10 @@ class Indexer:
             return Indexed(path, known=True)
         self.store.add_video(file, self._every, photographs)
         return Indexed(path, photographs=len(photographs), faces=_faces(photographs))
+
+
+def _known(path: Path, known: Mapping[Path, str | None]) -> Indexed:
+    return Indexed(path, known=True, unread=known[absolute(path)])
 
 
 def _faces(photographs: Sequence[NewPhotograph]) -> int:

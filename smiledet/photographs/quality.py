@@ -11,7 +11,7 @@ FACE_SIDE = 96
 """Pixels to which a face is brought before its sharpness is measured, so that large faces and small ones compare."""
 
 PICTURE_SIDE = 512
-"""The same of a picture's longer side."""
+"""The same of a picture's longer side, at least: it is shrunk by a whole number, which is quick."""
 
 HASHED = 32
 """Side in pixels of the picture whose cosine transform is hashed."""
@@ -53,13 +53,22 @@ def face_sharpness(grey: GreyImage, box: Box) -> float:
     return sharpness(_shrunk(grey[top:bottom, left:right], FACE_SIDE))
 
 
-def picture_sharpness(grey: GreyImage) -> float:
-    """How sharp a picture is as a whole; see `sharpness`."""
-    return sharpness(_shrunk(grey, PICTURE_SIDE))
+def overview(grey: GreyImage) -> GreyImage:
+    """A picture shrunk to what its sharpness and its hash are taken from.
+
+    >>> overview(np.zeros((3000, 4000), np.uint8)).shape
+    (428, 571)
+    """
+    factor = max(1, max(grey.shape) // PICTURE_SIDE)
+    height, width = (max(1, side // factor) for side in grey.shape)
+    whole = grey[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def perceptual_hash(grey: GreyImage) -> int:
     """64 bits, of which few differ between two pictures that look alike; as a signed number.
+
+    Of a large picture its `overview` comes to the same, and sooner.
 
     The signs of the lowest frequencies of the picture's cosine transform about their median, as pHash takes them (C.
     Zauner: Implementation and benchmarking of perceptual image hash functions, 2010).

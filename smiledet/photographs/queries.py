@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +18,10 @@ from smiledet.photographs.filtering import ORDERS, Where, in_folders, where, wit
 from smiledet.photographs.records import (
     EVERYTHING,
     FACES,
+    STILL,
     Correction,
     Edition,
+    Look,
     Order,
     PhotographFilter,
     PhotographRow,
@@ -135,38 +137,29 @@ class Queries(Database):
         copies = tuple(StoredFile(_path(path), row.hash, *rest) for path, *rest in files)
         return StoredPhotograph(row, faces, copies, sharpness, phash, detector, turned, told)
 
-    def faces(self, ids: Iterable[int]) -> dict[int, tuple[StoredFace, ...]]:
+    def faces(self, ids: Sequence[int]) -> dict[int, tuple[StoredFace, ...]]:
         """The faces of photographs, the largest first."""
-        found: dict[int, tuple[StoredFace, ...]] = {}
+        found: dict[int, list[StoredFace]] = {photograph: [] for photograph in ids}
         with self.reading() as connection:
-            for photograph in ids:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                marks = ", ".join("?" * len(some))
                 readings: dict[int, dict[str, StoredReading]] = {}
                 query = (
                     "SELECT r.face, r.task, r.label, r.score, r.scores, r.corrected FROM readings r "
-                    "JOIN faces f ON f.id = r.face WHERE f.photograph = ?"
+                    f"JOIN faces f ON f.id = r.face WHERE f.photograph IN ({marks})"
                 )
-                for face, task, label, score, scores, corrected in connection.execute(query, [photograph]):
+                for face, task, label, score, scores, corrected in connection.execute(query, some):
                     named = dict(zip(self.tasks[task], array("f", scores), strict=True))
                     told, sure = (label, score) if corrected is None else (corrected, 1.0)
                     readings.setdefault(face, {})[task] = StoredReading(told, sure, named, corrected is not None)
                 query = (
-                    "SELECT id, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
-                    "smile_intensity, sharpness FROM faces WHERE photograph = ? ORDER BY number"
+                    "SELECT id, photograph, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
+                    f"smile_intensity, sharpness FROM faces WHERE photograph IN ({marks}) ORDER BY photograph, number"
                 )
-                found[photograph] = tuple(
-                    StoredFace(
-                        face,
-                        number,
-                        Box(*box),
-                        score,
-                        self._in_order(readings.get(face, {})),
-                        None if pose[0] is None else HeadPose(*pose),
-                        *rest,
-                    )
-                    for face, number, *more in connection.execute(query, [photograph])
-                    for box, score, pose, rest in [(more[:4], more[4], more[5:8], more[8:])]
-                )
-        return found
+                for values in connection.execute(query, some):
+                    found[values[1]].append(_face(values, self._in_order(readings.get(values[0], {}))))
+        return {photograph: tuple(faces) for photograph, faces in found.items()}
 
     def corrections(self) -> Iterator[Correction]:
         """Every label that a person gave, of photographs that are there, in the order in which they were given."""
@@ -178,6 +171,43 @@ class Queries(Database):
         with self.reading() as connection:
             for path, position, x, y, width, height, *rest in connection.execute(query).fetchall():
                 yield Correction(_path(path), position, Box(x, y, width, height), *rest)
+
+    def looks(self) -> list[Look]:
+        """How every photograph looks that could be read and is no frame of a video."""
+        query = (
+            "SELECT p.id, p.taken, p.phash, p.width, p.height FROM photographs p JOIN files f ON f.id = p.file "
+            "WHERE p.edition = ? AND p.failed IS NULL AND p.phash IS NOT NULL AND f.position = ?"
+        )
+        boxes: dict[int, list[tuple[float, ...]]] = {}
+        with self.reading() as connection:
+            places = (
+                "SELECT f.photograph, f.x, f.y, f.width, f.height FROM faces f "
+                "JOIN photographs p ON p.id = f.photograph WHERE p.edition = ?"
+            )
+            for photograph, *box in connection.execute(places, [self._edition]):
+                boxes.setdefault(photograph, []).append(tuple(box))
+            return [
+                Look(
+                    photograph,
+                    taken,
+                    phash,
+                    tuple(
+                        Box(x / width, y / height, across / width, down / height)
+                        for x, y, across, down in boxes.get(photograph, ())
+                    ),
+                )
+                for photograph, taken, phash, width, height in connection.execute(query, [self._edition, STILL])
+            ]
+
+    def sharpness(self, ids: Sequence[int]) -> dict[int, float]:
+        """How sharp photographs are; see `smiledet.photographs.quality`."""
+        found: dict[int, float] = {}
+        with self.reading() as connection:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                query = f"SELECT id, COALESCE(sharpness, 0) FROM photographs WHERE id IN ({', '.join('?' * len(some))})"
+                found.update(connection.execute(query, some).fetchall())
+        return found
 
     def timeline(
         self, wanted: PhotographFilter = EVERYTHING, unit: Literal["day", "month", "year"] = "month"
@@ -258,6 +288,13 @@ def _row(values: Sequence[Any], readings: Mapping[str, tuple[str, float]]) -> Ph
         stack_size=size or 1,
         failed=failed,
     )
+
+
+def _face(values: Sequence[Any], readings: Mapping[str, StoredReading]) -> StoredFace:
+    face, _, number, *box = values[:7]
+    score, *pose = values[7:11]
+    placed = None if pose[0] is None else HeadPose(*pose)
+    return StoredFace(face, number, Box(*box), score, readings, placed, *values[11:])
 
 
 def _path(stored: bytes) -> Path:

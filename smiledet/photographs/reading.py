@@ -51,10 +51,16 @@ class PhotographStages:
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
         self._networks = [(network, plan.load(network)) for network in plan.networks]
 
-    def read(self, decoded: Decoded, file: str | None) -> Reading:
-        """Find and read the faces of a photograph; boxes and landmarks are in pixels of the whole file."""
+    def read(self, decoded: Decoded, file: str | None, grey: GreyImage | None = None) -> Reading:
+        """Find and read the faces of a photograph; boxes and landmarks are in pixels of the whole file.
+
+        Args:
+            decoded: The photograph.
+            file: Its name.
+            grey: The same in grey, where the caller has it; it is not written to.
+        """
         image = decoded.image
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey is None else grey
         table = table_of(measure(grey))
         evened, grey = even_out(image, table), even_out(grey, table)
         found = self._locator.find(grey)
@@ -79,7 +85,7 @@ class PhotographStages:
         aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [
-            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks))
+            describe_head(FaceReading(Face(face.box, face.score, rank, face.box), predictions, placed.landmarks), grey)
             for rank, (face, predictions, placed) in enumerate(zip(found, answers, aligned, strict=True), start=1)
         ]
 

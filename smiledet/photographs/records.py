@@ -262,6 +262,23 @@ class Correction:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What tells whether two photographs are of one moment.
+
+    Attributes:
+        id: Of the photograph.
+        taken: See `NewPhotograph`.
+        phash: See `NewPhotograph`.
+        boxes: Its faces, in shares of the picture's sides.
+    """
+
+    id: int
+    taken: str | None
+    phash: int
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """Photographs of one moment.
 

@@ -63,7 +63,11 @@ def _samples() -> Iterator[tuple[str, bytes, datetime]]:
     burst = FIRST_DAY + timedelta(days=200)
     for number, sigma in enumerate((3.0, 0.0, 1.5), start=1):
         blurred = cv2.GaussianBlur(collins, (0, 0), sigma) if sigma else collins
-        yield f"burst/burst-{number}.jpg", _jpeg(blurred[4:, 2 * number :]), burst + number * BURST
+        yield (
+            f"burst/burst-{number}.jpg",
+            _jpeg(blurred[30:250, 40 + 4 * number : 280 + 4 * number]),
+            burst + number * BURST,
+        )
     yield "damaged.jpg", _jpeg(collins)[:200], burst
 
 

@@ -141,7 +141,7 @@ class Store(Queries):
         with self.reading() as connection:
             return connection.execute(query, values).fetchone() is not None
 
-    def recall(self, path: Path) -> tuple[StoredPhotograph, ...]:
+    def ids_of(self, path: Path) -> list[int]:
         """What was read of a file: a photograph, or a video's frames in order; empty where it has not been read.
 
         Args:
@@ -152,8 +152,11 @@ class Store(Queries):
             "WHERE f.path = ? AND p.edition = ? ORDER BY f.position"
         )
         with self.reading() as connection:
-            found = connection.execute(query, [os.fsencode(path), self._edition]).fetchall()
-        return tuple(self.photograph(photograph) for (photograph,) in found)
+            return [row for (row,) in connection.execute(query, [os.fsencode(path), self._edition])]
+
+    def recall(self, path: Path) -> tuple[StoredPhotograph, ...]:
+        """The same with all that is known of each."""
+        return tuple(map(self.photograph, self.ids_of(path)))
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Drop files; photographs without a file go with them, marks and corrections stay."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from smiledet.config import Config, LoadedConfig, TaskSettings
 from smiledet.engines.choice import AUTO, EngineChoice, choose_engine
-from smiledet.engines.files import model_file
+from smiledet.engines.files import model_file, with_readers
 from smiledet.errors import UsageError
 from smiledet.model_index import Model, find_model
 from smiledet.platform.choice import PlatformChoice
@@ -128,7 +128,7 @@ def _engine(config: Config, models: list[Model]) -> tuple[EngineChoice | None, s
             model_file(model, engine, config.engine.precision)
 
     try:
-        return choose_engine(config.engine.name, config.engine.preference, has_files), ""
+        return choose_engine(config.engine.name, with_readers(config.engine.preference, models), has_files), ""
     except UsageError as problem:
         return None, str(problem)
 

@@ -35,6 +35,8 @@ class RuleSink(Sink):
         ConfigError: A rule cannot be followed; the message says why.
     """
 
+    reads_heads = True
+
     description = "rules"
 
     def __init__(

@@ -20,6 +20,9 @@ class Sink(ABC):
     description: str
     """What it is, for the start-up line and for complaints: 'video out.mp4'."""
 
+    reads_heads: bool = False
+    """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
+
     wrote: Path | None = None
     """The file that it has written, once something valid stands under its name."""
 

@@ -14,9 +14,18 @@ from typing import Any
 
 from typing_extensions import override
 
-from smiledet.columns import LATENCY_COLUMN, PICTURE_COLUMNS, column_names, face_columns, number
+from smiledet.columns import (
+    LATENCY_COLUMN,
+    PICTURE_COLUMNS,
+    TEXT_COLUMNS,
+    WHOLE_COLUMNS,
+    column_names,
+    face_columns,
+    number,
+)
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
+from smiledet.sinks.parquet import ParquetFile, types_of
 from smiledet.sinks.rows import RowsFile, is_flat
 from smiledet.system.redaction import holds_secret, shown_source
 from smiledet.tasks.base import Task
@@ -26,7 +35,7 @@ SCHEMA = Path(__file__).with_name("events.schema.json")
 
 
 class EventsSink(Sink):
-    """A .jsonl or .csv file, or JSON lines on standard output, written row by row.
+    """A .jsonl or .csv file, or JSON lines on standard output, written row by row; or a .parquet file.
 
     A file that is there is replaced when the first row comes, or at the end of a run without a face. That of a source
     with a password or key is for its owner's eyes alone (mode 0600).
@@ -41,6 +50,8 @@ class EventsSink(Sink):
         machine: Further columns at the end of every row, always of the same names: load, power and temperature at
             that moment; None for none.
     """
+
+    reads_heads = True
 
     def __init__(
         self,
@@ -58,12 +69,23 @@ class EventsSink(Sink):
         self._clock_ns, self._wall_ns = clock_ns, wall_ns
         self._machine = machine or dict
         private = isinstance(source, str) and holds_secret(source)
-        self._file = RowsFile(path, [*column_names(tasks, flat=True), *self._machine()], private)
+        columns = [*column_names(tasks, flat=True), *self._machine()]
+        self._file: RowsFile | ParquetFile = (
+            ParquetFile(path, self._types(columns), private)
+            if path.suffix.lower() == ".parquet"
+            else RowsFile(path, columns, private)
+        )
         self._seen = False
 
     @override
     def open(self) -> None:
         self._file.open()
+
+    def _types(self, columns: Sequence[str]) -> dict[str, type]:
+        """The type of each column in Parquet."""
+        labels = [task.name for task in self._tasks if task.numbers is None]
+        texts = [name for name, value in self._machine().items() if isinstance(value, str)]
+        return types_of(columns, (*TEXT_COLUMNS, *labels, *texts), WHOLE_COLUMNS)
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:

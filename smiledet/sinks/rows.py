@@ -14,15 +14,15 @@ from smiledet.errors import OutputError, SmiledetError
 from smiledet.system.output_files import OutputFile, check_suffix
 from smiledet.system.text import valid_text
 
-SUFFIXES = (".jsonl", ".csv")
+SUFFIXES = (".jsonl", ".csv", ".parquet")
 
 STANDARD_OUTPUT = Path("-")
 """Names standard output instead of a file."""
 
 
 def is_flat(path: Path) -> bool:
-    """Whether the rows of a file have one column a label, as CSV does, and no objects."""
-    return path.suffix.lower() == ".csv"
+    """Whether the rows of a file have one column a label, as CSV and Parquet do, and no objects."""
+    return path.suffix.lower() in (".csv", ".parquet")
 
 
 class RowsFile:

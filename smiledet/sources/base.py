@@ -36,6 +36,8 @@ class SourceSettings:
         read_timeout: Seconds without a picture after which a camera or stream counts as lost; rounded up to whole ones
             for a camera.
         reconnect: Seconds to keep trying to get a lost camera or stream back; 0 gives up at once.
+        ca_file: PEM file with the certificates to trust behind https://, rtsps:// and rtmps://: of authorities, or a
+            camera's own, which then need not bear its name. Empty for the authorities that the system trusts.
     """
 
     width: int = field(default=0, metadata=between(0, 7680))
@@ -45,6 +47,7 @@ class SourceSettings:
     open_timeout: float = field(default=5.0, metadata=between(0.1, 600))
     read_timeout: float = field(default=5.0, metadata=between(0.1, 600))
     reconnect: float = field(default=10.0, metadata=between(0, 86400))
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ megabyte may hold a thousand million."""
 MOST_JPEG_PIXELS = 2 * MOST_PIXELS
 """Pixels of a JPEG at most that is decoded at half its size or less; the largest cameras of phones take 200 million."""
 
+MOST_BYTES = 500_000_000
+"""Bytes of a photograph's file at most; what is larger is no photograph, and would be read into memory."""
+
 NEEDED = 64
 """Pixels of the smallest wanted face that are kept: the chip of the smallest networks, twice a landmark's precision."""
 
@@ -94,6 +97,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             raise ValueError("it is no file")  # a pipe would never end
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise ValueError(f"it has {size // 1_000_000} MB; at most {MOST_BYTES // 1_000_000} are read")
         return path.read_bytes()
     except OSError as problem:
         raise ValueError(problem.strerror) from problem

@@ -43,15 +43,11 @@ def natural_key(path: Path) -> list[list[tuple[int, str]]]:
     return [[(int(digits) if digits else sys.maxsize, text.lower()) for digits, text in part] for part in pieces]
 
 
-def find_images(folder: Path) -> list[Path]:
+def _walk(folder: Path, unread: list[Unread], leave_out: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     """The photographs in a folder and the folders in it, in natural order; hidden files and folders are left out.
 
     Links to folders are followed, each folder once.
     """
-    return _walk(folder, [], None, SUFFIXES)
-
-
-def _walk(folder: Path, unread: list[Unread], leave_out: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
     top = os.path.realpath(folder)
     found: list[Path] = []
     seen: set[str] = set()
@@ -73,7 +69,7 @@ def _walk(folder: Path, unread: list[Unread], leave_out: Path | None, suffixes: 
                 continue
             if not entry.is_dir():
                 found += [path] if is_image_name(entry.name, suffixes) else []
-            elif leave_out is None or not is_same_file(path, leave_out):
+            elif not any(is_same_file(path, other) for other in leave_out):
                 (links if entry.is_symlink() else places).append(path)
         links.sort()
     return sorted(found, key=lambda path: (natural_key(path.relative_to(folder)), path))
@@ -108,13 +104,13 @@ class ImageFiles:
 
 
 def list_images(
-    paths: Sequence[str | Path], leave_out: Path | None = None, suffixes: tuple[str, ...] = SUFFIXES
+    paths: Sequence[str | Path], leave_out: Sequence[Path] = (), suffixes: tuple[str, ...] = SUFFIXES
 ) -> ImageFiles:
     """The photographs that paths name: files, folders (with the folders in them) and patterns (`*.jpg`, `**/*.png`).
 
     Args:
         paths: A path that is there is taken as it is, even if it holds `*`, `?` or `[`.
-        leave_out: A folder in those folders that is not searched.
+        leave_out: Folders in those folders that are not searched.
         suffixes: Of the files that are taken, in lower case.
 
     Raises:

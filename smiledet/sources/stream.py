@@ -15,10 +15,11 @@ from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
+from smiledet.sources.certificates import tls_options
 from smiledet.sources.decoder import Decoder
 from smiledet.sources.live import LiveSource
 from smiledet.sources.timeline import USUAL_STEP, Timeline
-from smiledet.system.redaction import redact
+from smiledet.system.redaction import redact_address
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class StreamSource(LiveSource):
 
     Args:
         address: rtsp://, rtsps://, rtmp://, http:// or https://.
-        settings: Time limits; `fps` is how often a snapshot address is asked.
+        settings: Time limits, and whom to trust; `fps` is how often a snapshot address is asked.
         open_decoder: Opens an address; the arguments are those of `Decoder`. Tests bring their own.
         others: The clocks of `LiveSource`.
     """
@@ -58,7 +59,7 @@ class StreamSource(LiveSource):
         open_decoder: Callable[..., Decoder] = Decoder,
         **others: Any,
     ) -> None:
-        super().__init__(f"stream {redact(address)}", settings, **others)
+        super().__init__(f"stream {redact_address(address)}", settings, **others)
         self._address = address
         self._open_decoder = open_decoder
         self._decoder: Decoder | None = None
@@ -85,7 +86,8 @@ class StreamSource(LiveSource):
 
     def _connect(self, timeout: float) -> GuardedCapture:
         self._asked = self._clock()
-        options = OPTIONS.get(self._address.partition(":")[0].lower(), {})
+        known = OPTIONS.get(self._address.partition(":")[0].lower(), {})
+        options = {**known, **tls_options(self._address, self._settings.ca_file, timeout)}
         try:
             decoder = self._open_decoder(self._address, options, (timeout, self._settings.read_timeout), live=True)
         except SourceError as problem:

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import suppress
 from types import TracebackType
 
@@ -55,6 +56,18 @@ def log_to_standard_error() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(MessageFormatter("smiledet: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)  # other packages' news is none of ours
+
+
+def quieten_warnings(show: bool) -> None:
+    """Keep other packages' warnings off standard error, unless the user has asked Python for them (`-W`).
+
+    Args:
+        show: Write them to the log instead, without secrets as all of it.
+    """
+    if show:
+        logging.captureWarnings(True)
+    elif not sys.warnoptions:
+        warnings.simplefilter("ignore")
 
 
 def redact_tracebacks() -> None:

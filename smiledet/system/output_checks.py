@@ -55,8 +55,11 @@ def _places(path: Path) -> list[Path]:
     """What is written for an output: the file, and that beside it; nothing of a device, which takes anything."""
     if str(path) in (STANDARD, "/dev/stdout", "/dev/fd/1"):
         return [Path(STANDARD)]
-    if path.is_char_device():
-        return []
+    try:
+        if stat.S_ISCHR(path.stat().st_mode):
+            return []
+    except (OSError, ValueError):  # it is not there, or cannot be: whoever opens it will say so
+        pass
     return [path, partial_of(path)] if path.name else [path]
 
 
@@ -75,6 +78,7 @@ def check_folder(flag: str, folder: Path, inputs: Iterable[str | Path]) -> None:
 
 def _files(given: str, numbers: set[int]) -> Iterator[tuple[str, Key]]:
     """The files of an input that may be among those of certain numbers, each with its key."""
+    given = os.path.expanduser(given)  # noqa: PTH111 - Path's raises where there is no such user
     for place in iglob(given, recursive=True) if has_magic(given) and not os.path.lexists(given) else [given]:  # noqa: PTH207
         if os.path.isdir(place):  # noqa: PTH112 - Path's raises at what is too long for a name
             yield from _files_in(place, numbers)

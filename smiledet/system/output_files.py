@@ -49,6 +49,7 @@ class OutputFile:
         self._private = private
         self._descriptor: int | None = None
         self._size = 0  # of what was written whole
+        self._is_stream = is_stream(path)
         self._beside = False  # whether it still stands beside its place
         self._in_place = False  # whether it is a file of that name that cannot be replaced
         self.wrote: Path | None = None
@@ -65,8 +66,17 @@ class OutputFile:
         except OSError as problem:
             raise OutputError(f"cannot write {self.path}: {problem.strerror}") from problem
 
-    def write(self, data: bytes) -> None:
+    @property
+    def seekable(self) -> bool:
+        """Whether it can be written at any place: a file, not a pipe or device."""
+        return not self._is_stream
+
+    def write(self, data: bytes, at: int | None = None) -> None:
         """Write all of it, or nothing: where it does not fit, the file is cut back to what was there before.
+
+        Args:
+            data: What to write.
+            at: Where, in bytes from the beginning; None for the end. A pipe or device only goes on.
 
         Raises:
             SmiledetError: It cannot be written; the message says where and why.
@@ -76,17 +86,25 @@ class OutputFile:
         try:
             if self._in_place and not self._size:
                 self._empty(self._descriptor)
-            rest = memoryview(data)
+            rest, place = memoryview(data), self._size if at is None else at
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                done = os.pwrite(self._descriptor, rest, place) if self.seekable else os.write(self._descriptor, rest)
+                rest, place = rest[done:], place + done
         except OSError as problem:
             if self._beside or self._in_place or self.wrote:
                 with suppress(OSError):
                     os.ftruncate(self._descriptor, self._size)
             raise self._refused(problem) from problem
-        self._size += len(data)
+        self._size = max(self._size, (self._size if at is None else at) + len(data))
         if not self._beside:
             self.wrote = self.path
+
+    def cut(self, size: int) -> None:
+        """Leave out what stands behind so many bytes, where it can be; of a pipe or device it cannot."""
+        if self._descriptor is not None and self.seekable and size < self._size:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+                self._size = size
 
     def take_name(self) -> None:
         """Put it under its name, in the place of what stands there; it can be written to further.
@@ -130,7 +148,8 @@ class OutputFile:
         self.close()
 
     def _opened(self) -> int:
-        if is_stream(self.path):
+        self._is_stream = is_stream(self.path)
+        if self._is_stream:
             return _open_stream(self.path)
         target = self._target
         if target.is_dir():

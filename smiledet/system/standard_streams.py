@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
+
+from smiledet.system.redaction import redact
 
 TENSORFLOW_GREETING = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
@@ -39,6 +42,32 @@ def standard_error_without(unwanted: Callable[[bytes], object]) -> Iterator[None
             held.seek(0)
             with suppress(OSError):  # nobody reads it any more
                 os.write(2, b"".join(line for line in held if not unwanted(line)))
+
+
+@contextmanager
+def redacted_standard_error() -> Iterator[None]:
+    """Hide the secrets in what is written to descriptor 2, by native libraries too, line by line as it comes."""
+    kept = os.dup(2)
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+
+    def pass_on() -> None:
+        with open(reading, "rb") as lines:  # noqa: PTH123 - a descriptor
+            for line in lines:
+                with suppress(OSError):  # nobody reads it any more
+                    os.write(kept, redact(line.decode(errors="surrogateescape")).encode(errors="surrogateescape"))
+
+    thread = threading.Thread(target=pass_on, name="redact", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        if sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+        os.dup2(kept, 2)  # closes the pipe's end, at which the thread ends, unless a child still holds it
+        thread.join(1.0)
 
 
 def fill_closed_streams() -> None:

@@ -201,7 +201,22 @@ def register_task(
 
 STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "detector"})
 COLUMNS = frozenset(
-    {"source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "latency_ms"}
+    {
+        "source",
+        "file",
+        "frame",
+        "timestamp",
+        "time",
+        "track",
+        "x",
+        "y",
+        "width",
+        "height",
+        "yaw",
+        "pitch",
+        "roll",
+        "latency_ms",
+    }
 )
 ATTRIBUTES = frozenset(
     {"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open", "smile_intensity"}

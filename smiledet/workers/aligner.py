@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner, align_faces
+from smiledet.alignment.eyes import eyes_open
+from smiledet.alignment.head import head_pose
 from smiledet.engines.mirror_averaging import group_of_frame
 from smiledet.exposure import even_out
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
+from smiledet.workers.track_labels import PostedHead, TrackLabels
 
 STAGE = "align"
 
@@ -50,6 +53,7 @@ class AlignerWorker(Worker):
         specs: Geometries of the chips that the classifiers take.
         at_once: Faces of a video's frame that are aligned at most, see `whose_turn`; of a photograph all are. None for
             no limit.
+        heads: Where the poses of heads and how far eyes are open go; None where nobody uses them.
         common: See `Worker`.
     """
 
@@ -58,10 +62,12 @@ class AlignerWorker(Worker):
         create: Callable[[], FaceAligner],
         specs: Sequence[ChipSpec],
         at_once: int | None = None,
+        heads: TrackLabels | None = None,
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
         self._at_once = at_once
+        self._heads = heads
         self._create = create
         self._specs = list(dict.fromkeys(specs))
 
@@ -80,4 +86,10 @@ class AlignerWorker(Worker):
         boxes = [face.search_box for face in faces]
         image = even_out(frame.image, located.table) if faces else frame.image
         aligned = align_faces(self._aligner, image, located.grey, boxes, self._specs, located.turned)
+        if self._heads is not None:
+            self._heads.post_heads(
+                PostedHead(frame.id, face.track, head_pose(points), eyes_open(frame.image, points))
+                for face, points in zip(faces, (each.landmarks for each in aligned), strict=True)
+                if points is not None
+            )
         return tuple(zip(faces, aligned, strict=True))

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from smiledet.frame import Face, FaceReading, Prediction
+from smiledet.frame import Face, FaceReading, HeadPose, Prediction
 from smiledet.tasks.base import Task
 
 
@@ -76,6 +76,16 @@ class PostedPrediction:
     prediction: Prediction = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PostedHead:
+    """Where one face of one frame looks, and how far its eyes are open."""
+
+    frame: int
+    track: int
+    pose: HeadPose = field(compare=False)
+    eyes_open: float = field(compare=False)
+
+
 class TrackLabels:
     """Every track's labels: classifiers post to it from their threads, the drawer reads from its own.
 
@@ -88,11 +98,18 @@ class TrackLabels:
         self._posted: list[PostedPrediction] = []
         self._lock = threading.Lock()
         self._smoothers: dict[int, dict[str, LabelSmoother]] = {}
+        self._posted_heads: list[PostedHead] = []
+        self._heads: dict[int, PostedHead] = {}
 
     def post(self, readings: Iterable[PostedPrediction]) -> None:
         """Hand in what was read; any thread."""
         with self._lock:
             self._posted.extend(readings)
+
+    def post_heads(self, heads: Iterable[PostedHead]) -> None:
+        """Hand in where faces look; any thread."""
+        with self._lock:
+            self._posted_heads.extend(heads)
 
     def read(self, faces: Iterable[Face], frame: int) -> tuple[FaceReading, ...]:
         """Take up what was posted of frames up to this one, and label its faces; the drawer's thread only.
@@ -108,6 +125,8 @@ class TrackLabels:
         with self._lock:
             posted = sorted(reading for reading in self._posted if reading.frame <= frame)
             self._posted = [reading for reading in self._posted if reading.frame > frame]
+            heads = sorted(head for head in self._posted_heads if head.frame <= frame)
+            self._posted_heads = [head for head in self._posted_heads if head.frame > frame]
         shown = list(faces)
         known = {face.track: self._smoothers.get(face.track, {}) for face in shown}
         for reading in posted:
@@ -116,7 +135,14 @@ class TrackLabels:
                 smoother = of_track.setdefault(reading.task, LabelSmoother(self._tasks[reading.task]))
                 smoother.update(reading.prediction.scores, reading.time)
         self._smoothers = known
-        return tuple(FaceReading(face, self._predictions(known[face.track])) for face in shown)
+        newest = self._heads | {head.track: head for head in heads}
+        self._heads = {track: newest[track] for track in known if track in newest}
+        return tuple(self._reading(face) for face in shown)
+
+    def _reading(self, face: Face) -> FaceReading:
+        head = self._heads.get(face.track)
+        answers = self._predictions(self._smoothers[face.track])
+        return FaceReading(face, answers, pose=head.pose if head else None, eyes_open=head.eyes_open if head else None)
 
     def _predictions(self, smoothers: Mapping[str, LabelSmoother]) -> dict[str, Prediction]:
         # In the order of the tasks, not of the classifiers' finishing.

@@ -6,17 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.alignment.head import (
-    CLOSED,
-    FOCAL,
-    MODEL,
-    OPEN,
-    POINTS,
-    describe_head,
-    eye_aspect_ratio,
-    eyes_open,
-    head_pose,
-)
+from smiledet.alignment.head import FOCAL, MODEL, POINTS, describe_head, head_pose
 from smiledet.alignment.template import load_template
 from smiledet.frame import Box, Face, FaceReading
 from smiledet.model_index import find_model
@@ -64,34 +54,18 @@ def test_size_and_place_do_not_matter():
     assert (one.yaw, one.pitch, one.roll) == pytest.approx((other.yaw, other.pitch, other.roll), abs=0.1)
 
 
-def test_the_mean_face_looks_straight_ahead_with_open_eyes():
+def test_the_mean_face_looks_straight_ahead():
     points = load_template(find_model("landmarks", "ert68").file("template")) * 200
     found = head_pose(points)
     assert (found.yaw, found.roll) == pytest.approx((0, 0), abs=0.5) and abs(found.pitch) < 8
-    assert eyes_open(points) == 1
 
 
 def test_points_in_one_place_do_no_harm():
     points = np.zeros((68, 2))
     assert np.isfinite([head_pose(points).yaw, head_pose(points).pitch, head_pose(points).roll]).all()
-    assert eyes_open(points) == 0
-
-
-def eye(ratio: float) -> np.ndarray:
-    points = np.zeros((68, 2))
-    for first in (36, 42):
-        height = ratio * 30 / 2
-        points[first : first + 6] = [(0, 0), (10, -height), (20, -height), (30, 0), (20, height), (10, height)]
-    return points
-
-
-def test_eyes_are_measured_by_their_aspect():
-    assert eye_aspect_ratio(eye(0.2)) == pytest.approx(0.2)
-    assert (eyes_open(eye(CLOSED)), eyes_open(eye(OPEN)), eyes_open(eye(0.5))) == (0, 1, 1)
-    assert eyes_open(eye((CLOSED + OPEN) / 2)) == pytest.approx(0.5)
 
 
 def test_a_face_without_landmarks_has_neither():
     box = Box(0, 0, 10, 10)
     face = FaceReading(Face(box, 1.0, 1, box), {})
-    assert describe_head(face) is face and face.pose is None and face.eyes_open is None
+    assert describe_head(face, np.zeros((20, 20), np.uint8)) is face and face.pose is None and face.eyes_open is None

@@ -151,6 +151,19 @@ def _settings(page: Any, assert_accessible: Callable[[Any], None]) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def test_a_stack_shows_its_best_shot_and_the_others(
+    address: str, open_page: Callable[[str], Any], until: Until
+) -> None:
+    page = open_page(address)
+    filter_all(page, until)
+    page.locator('.tile .open[aria-label^="burst-2.jpg"]').click()
+    view = page.get_by_role("dialog")
+    view.locator(".strip button").nth(2).wait_for()
+    assert view.locator(".strip button").count() == 3
+    view.get_by_role("button", name="another shot").first.click()
+    until(page, "document.querySelector('dialog h2').innerText !== 'burst-2.jpg'")
+
+
 def test_keys_alone_suffice(address: str, open_page: Callable[[str], Any], until: Until) -> None:
     page = open_page(address)
     filter_all(page, until)

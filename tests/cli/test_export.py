@@ -115,10 +115,8 @@ class TestRunning:
         return run
 
     def test_without_a_file_the_command_that_makes_one_is_said(self, refused_run):
-        if find_spec("tensorflow") is None:
-            pytest.skip("TensorFlow is not installed")
-        line = refused_run("--engine", "tensorflow")
-        assert re.search(r"to make it: smiledet export smile/\S+ --to savedmodel", line)
+        line = refused_run("--engine", "litert", "--precision", "dynamic")
+        assert re.search(r"to make it: smiledet export smile/\S+ --to litert --precision dynamic", line)
 
     def test_an_unknown_engine_or_precision_is_refused(self, refused_run):
         assert "one of auto, litert, onnx, tensorflow" in refused_run("--engine", "steam")
@@ -150,7 +148,10 @@ class TestExporting:
         output, complaints = capfd.readouterr()
         assert complaints == ""
         again = tmp_path / f"{smile.name}.tflite"
-        assert output.startswith(f"wrote {again}, {again.stat().st_size / 1000:.0f} kB\ncompared with Keras on ")
+        first, second, third = output.splitlines()[:3]
+        assert first == f"wrote {again}, {again.stat().st_size / 1000:.0f} kB"
+        assert second.startswith(f"wrote {again}.json, ")
+        assert third.startswith("compared with Keras on ")
         assert float(re.search(r"largest difference of a score (\S+),", output)[1]) < 1e-4
         assert re.search(r"\d ms a face\n", output)
         shape = (6, smile.input.size, smile.input.size, smile.input.channels)
@@ -158,7 +159,8 @@ class TestExporting:
         scores = load_engine("litert", again).predict(chips)
         assert scores == pytest.approx(load_engine("litert", smile.file("litert")).predict(chips), abs=1e-4)
         assert find_model("smile", smile.name) == smile
-        assert [path.name for path in tmp_path.iterdir()] == [again.name]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [again.name, f"{again.name}.json"]
+        assert find_model("smile", str(again)).input == smile.input  # as its card says
 
     def test_what_loses_too_much_does_not_ship(self, smile, tmp_path, capfd, monkeypatch):
         """The index named it already, and LiteRT would have taken it."""

@@ -44,6 +44,7 @@ def album(tmp_path):
     (tmp_path / "soft.png").symlink_to("photos/one.png")
     (tmp_path / "mine.toml").write_text("stats = true\n")
     (tmp_path / "net.tflite").write_bytes(b"no network")
+    (tmp_path / "model.toml").write_text("[task.smile]\nmodel = 'net.tflite'\n")
     return tmp_path
 
 
@@ -57,9 +58,13 @@ def album(tmp_path):
         "run photos/*.png --no-show --trace photos/one.png",
         "run demo --no-show --config mine.toml --report mine.toml",
         "run demo --no-show --model smile=net.tflite --trace net.tflite",
+        "run demo --no-show --config model.toml --trace net.tflite",
+        "run gst:filesrc\tlocation=photos/one.png --no-show --report photos/one.png",
         "run demo --no-show --events out.jsonl --report out.jsonl",
         "run demo --no-show --sheet a.png --record ./a.png",
         "images photos --output photos/one.png",
+        "images photos --store photos/one.png",
+        "images photos --store rows.csv --output rows.csv",
         "explain photos/one.png --output photos/one.png",
         "explain photos/one.png --output soft.png",
         "datasets folders:data --sheet data/some/b.png",
@@ -73,7 +78,7 @@ def album(tmp_path):
 def test_nothing_that_is_read_is_overwritten(album, monkeypatch, capfd, words):
     monkeypatch.chdir(album)
     before = contents(album)
-    assert main(words.split()) == 2
+    assert main(words.split(" ")) == 2
     complaint = capfd.readouterr().err
     assert len(complaint.splitlines()) == 1, complaint
     assert "cannot write" in complaint or "lies in" in complaint
@@ -171,8 +176,9 @@ class TestClosedStreams:
         assert "Traceback" not in done.stderr + done.stdout
         assert len(done.stderr.splitlines()) == (words == "nonsense" and closed == ">&-")
 
-    def test_rows_need_a_standard_output(self, tmp_path):
-        done = in_shell("smiledet run demo --no-show --max-frames 5 --events - >&-", tmp_path)
+    @pytest.mark.parametrize("flag", ["--events", "--report"])
+    def test_what_is_asked_for_there_needs_one(self, tmp_path, flag):
+        done = in_shell(f"smiledet run demo --no-show --max-frames 5 {flag} - >&-", tmp_path)
         assert done.returncode == 2
         assert done.stderr.splitlines()[-1] == "smiledet: cannot write to standard output: it is closed"
 
@@ -217,3 +223,69 @@ def test_what_needs_a_folder_for_temporary_files_says_so_in_one_line(monkeypatch
     assert main(["platform"]) == 1
     said = "smiledet: No usable temporary directory found in ['/tmp']: let TMPDIR name a folder that can be written\n"
     assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C.UTF-8"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_odd_file_names_are_read_written_and_printed_in_any_locale(tmp_path, locale):
+    names = [b"caf\xe9.png", "\u00e9t\u00e9.png".encode(), b"two\nlines.png", b"\x1b[31mred\x07.png"]
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        (tmp_path / "photos" / os.fsdecode(name)).write_bytes(cv2.imencode(".png", scene(0))[1].tobytes())
+    done = in_shell(
+        "smiledet run photos --no-show --events rows.jsonl --report $'r\\xff.json' --stats", tmp_path, **locale
+    )
+    assert done.returncode == 0, done.stderr
+    files = {json.loads(line)["file"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()}
+    assert files == {
+        f"photos/{name}" for name in ("caf\\xe9.png", "\u00e9t\u00e9.png", "two\nlines.png", "\x1b[31mred\x07.png")
+    }
+    assert Path(os.fsdecode(os.fsencode(tmp_path) + b"/r\xff.json")).exists()
+    done = in_shell(
+        "smiledet images photos --no-store; smiledet run $'photos/nope\\n\\x1b[31m\\xff.png'", tmp_path, **locale
+    )
+    assert done.returncode == 2
+    assert "caf\\xe9.png" in done.stdout and "two\\nlines.png" in done.stdout
+    assert all(each.isprintable() or each == "\n" for each in done.stdout + done.stderr)
+    assert done.stderr.splitlines()[-1].startswith("smiledet: there is no 'photos/nope")
+
+
+def test_a_copy_that_does_not_fit_is_not_there(tmp_path):
+    program = (
+        "import resource; from pathlib import Path\n"
+        "from smiledet.errors import SmiledetError\n"
+        "from smiledet.photographs.copies import write_copy\n"
+        "from smiledet.sources.demo import scene\n"
+        "image = scene(0); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_copy(image, Path('copies/one.png'))\n"
+        "except SmiledetError as problem: print(problem, problem.exit_code)\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == "cannot write copies/one.png: File too large 1\n", done.stderr
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_a_clip_on_standard_input_is_read_too(tmp_path, write_scenes):
+    clip = write_scenes(tmp_path / "clip.avi", 4)
+    before = clip.read_bytes()
+    done = in_shell("smiledet run - --no-show --report clip.avi < clip.avi", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("smiledet: cannot write clip.avi: it is ")
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(("flags", "said"), [([], ""), (["-v"], "smiledet: ")])
+def test_warnings_of_other_packages_are_not_shown_unless_asked_for(tmp_path, flags, said):
+    program = (
+        "import sys, warnings; import smiledet.cli.platform as platform; from smiledet.cli import main\n"
+        "platform.run = lambda _: warnings.warn('http://me:s3cret@host is slow') or 0\n"
+        "sys.exit(main())\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program, *flags, "platform"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "s3cret" in done.stderr) == (0, False)
+    assert done.stderr.startswith(said) and ("http://host is slow" in done.stderr) == bool(said)
+    assert len(done.stderr.splitlines()) == len(flags)

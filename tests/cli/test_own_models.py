@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections.abc import Iterator
+from dataclasses import replace
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -12,7 +15,10 @@ import pytest
 
 from smiledet import FaceReader, UsageError
 from smiledet.cli import main
-from smiledet.model_index import find_model, search_first
+from smiledet.engines.base import load_engine
+from smiledet.engines.files import model_file
+from smiledet.frame import ChipSpec
+from smiledet.model_index import ModelFile, find_model, search_first, sha256
 from smiledet.sources.demo import scene
 from smiledet.tasks import base as tasks
 
@@ -139,6 +145,127 @@ class TestFiles:
         assert words in refused(capsys, *RUN, "--config", "bad.toml")
 
 
+class TestCards:
+    """`FILE.json` beside a model's file."""
+
+    def test_it_says_labels_and_margin(self, network, tmp_path):
+        card = {"labels": ["none", "some"], "margin": 0.8, "mirror_averaging": True}
+        (tmp_path / "own.tflite.json").write_text(json.dumps(card))
+        assert main([*RUN, "--tasks", "presents", "--model", "presents=own.tflite", "--events", "out.csv"]) == 0
+        assert {row["presents"] for row in csv.DictReader((tmp_path / "out.csv").open())} <= {"none", "some"}
+        found = find_model("presents", "own.tflite")
+        assert (found.labels, found.input, found.mirror_averaging) == (("none", "some"), ChipSpec(64, 0.8, 1), True)
+
+    def test_in_python_it_defines_the_task(self, network, tmp_path):
+        (tmp_path / "own.tflite.json").write_text('{"labels": ["none", "some"]}')
+        with FaceReader(("presents",), model={"presents": "own.tflite"}) as reader:
+            assert set(reader.read(scene(0)).faces[0].presents.scores) == {"none", "some"}
+
+    def test_without_one_it_frames_the_face_as_the_detector_does(self, network):
+        assert find_model("smile", str(network)).input == ChipSpec(64, 1.0, 1)
+
+    def test_the_margin_decides_what_the_network_is_shown(self, network, tmp_path):
+        def scores():
+            with FaceReader(("smile",), model={"smile": str(network)}) as reader:
+                return [face.smile.scores["smiling"] for face in reader.read(scene(0)).faces]
+
+        shipped = find_model("smile", "mini-xception")
+        assert shipped.input.margin != 1
+        with FaceReader(("smile",), model={"smile": "mini-xception"}, engine="litert") as reader:
+            right = [face.smile.scores["smiling"] for face in reader.read(scene(0)).faces]
+        wrong = scores()
+        (tmp_path / "own.tflite.json").write_text(json.dumps({"margin": shipped.input.margin}))
+        assert np.abs(np.subtract(scores(), right)).max() < 0.02 < np.abs(np.subtract(wrong, right)).max()
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("{", "cannot be read as JSON"),
+            ("[]", "expected an object"),
+            ('{"margins": 1}', "unknown key margins"),
+            ('{"margin": 9}', "margin is 9, expected 0.5 to 4"),
+            ('{"margin": "wide"}', "margin is 'wide', expected a number"),
+            ('{"labels": ["a", "b"]}', "there already, with the labels not smiling, smiling"),
+        ],
+    )
+    def test_a_bad_one_is_refused(self, network, tmp_path, capsys, text, words):
+        (tmp_path / "own.tflite.json").write_text(text)
+        assert words in refused(capsys, *RUN, "--model", "smile=own.tflite")
+
+
+class TestKerasFiles:
+    @pytest.fixture
+    def own(self, keras, tmp_path):
+        """Writes `own.keras`: two answers of a grey picture, with further layers in between."""
+
+        def write(*layers, name="own.keras"):
+            network = keras.Sequential(
+                [
+                    keras.layers.Input((48, 48, 1)),
+                    keras.layers.Rescaling(1 / 255),
+                    *layers,
+                    keras.layers.GlobalAveragePooling2D(),
+                    keras.layers.Dense(2, activation="softmax"),
+                ]
+            )
+            network.save(tmp_path / name)
+            return network
+
+        return write
+
+    def test_one_is_run_by_tensorflow(self, own, keras, tmp_path):
+        network = own(keras.layers.Conv2D(4, 3))
+        arguments = ["--tasks", "presents,smile", "--model", "presents=own.keras", "--labels", "presents=none,some"]
+        assert main([*RUN, *arguments, "--events", "out.csv"]) == 0
+        rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+        assert rows and {row["presents"] for row in rows} <= {"none", "some"}
+        tasks.register_task("presents", ("none", "some"))
+        engine = load_engine("tensorflow", model_file(find_model("presents", "own.keras"), "tensorflow"))
+        chips = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), np.uint8)
+        assert engine.predict(chips) == pytest.approx(network.predict(chips.astype(np.float32), verbose=0), abs=1e-6)
+        engine.close()
+
+    def test_without_tensorflow_one_line_says_what_to_install(self, own, capsys, monkeypatch):
+        own()
+        monkeypatch.setattr("smiledet.engines.tensorflow.find_spec", lambda _: None)
+        arguments = [*RUN, "--tasks", "presents", "--model", "presents=own.keras", "--labels", "presents=none,some"]
+        assert "own.keras needs TensorFlow with Keras 3: pip install 'smiledet[tensorflow]'" in refused(
+            capsys, *arguments
+        )
+
+    def test_code_in_it_is_never_run(self, own, keras, tmp_path, capsys):
+        arguments = [*RUN, "--tasks", "presents", "--labels", "presents=none,some", "--model"]
+        own(keras.layers.Lambda(lambda chips: chips * 2), name="lambda.keras")
+        assert "lambda.keras is refused: it holds a Lambda layer" in refused(
+            capsys, *arguments, "presents=lambda.keras"
+        )
+        with pytest.raises(UsageError, match="it holds a Lambda layer"):  # nor where Keras would read it
+            named = ModelFile("lambda.keras", sha256(tmp_path / "lambda.keras"))
+            replace(find_model("smile"), files={"keras": named}, folder=tmp_path).file("keras")
+        own()
+        with ZipFile(tmp_path / "own.keras", "a") as archive:
+            archive.writestr("assets/state.pkl", pickle.dumps([1]))
+        assert "own.keras is refused: it holds a pickle" in refused(capsys, *arguments, "presents=own.keras")
+
+    @pytest.mark.parametrize("module", ["os", "keras_evil", "builtins.exec"])
+    def test_classes_of_others_are_refused(self, own, tmp_path, capsys, module):
+        own()
+        with ZipFile(tmp_path / "own.keras") as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        config = json.loads(members["config.json"])
+        config["config"]["layers"][1]["module"] = module
+        with ZipFile(tmp_path / "evil.keras", "w") as archive:
+            for name, data in (members | {"config.json": json.dumps(config)}).items():
+                archive.writestr(name, data)
+        arguments = [*RUN, "--tasks", "presents", "--labels", "presents=none,some", "--model", "presents=evil.keras"]
+        assert f"evil.keras is refused: {module}.Rescaling is none of Keras' own layers" in refused(capsys, *arguments)
+
+    @pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x05\x06" + bytes(18)])
+    def test_what_is_no_keras_file_is_refused(self, keras, tmp_path, capsys, data):
+        (tmp_path / "bad.keras").write_bytes(data)
+        assert "bad.keras is no Keras 3 file" in refused(capsys, *RUN, "--model", "smile=bad.keras")
+
+
 def faces_folder(folder, labels=("none", "some"), count=24):
     """Faces of the demo in a folder a label; those of the second label hold something red."""
     for number in range(count):
@@ -159,11 +286,14 @@ class TestTraining:
 
     def test_from_a_folder_of_photographs_to_a_run(self, tmp_path, capsys, caplog):
         faces_folder(tmp_path / "faces")
+        for name in ("a.png", "b.png"):  # neither is held out
+            cv2.imwrite(str(tmp_path / "faces" / "some" / name), scene(3))
         command = ["train", "presents", "--data", "folders:faces", "--epochs", "1"]
         with caplog.at_level("INFO"):
             assert main(command) == 0
         said = capsys.readouterr().out
         assert "1 photographs left out: no face was found in them" in caplog.text
+        assert "1 photographs are copies of others under the same label" in caplog.text
         assert "test: " in said and "held-out faces" in said
         assert "--tasks presents --model presents=mini-xception --models smiledet-models" in said
         index = json.loads((tmp_path / "smiledet-models" / "index.json").read_text())
@@ -180,6 +310,11 @@ class TestTraining:
         assert main(command) == 0
         capsys.readouterr()
         assert "another recipe (schedule): --fresh starts anew" in refused(capsys, *command[:-1], "2")
+        swapped = tmp_path / "faces" / "some" / "1.png"
+        data = swapped.read_bytes()
+        swapped.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))  # another content of the same size
+        assert "other training data" in refused(capsys, *command)
+        swapped.write_bytes(data)
         cv2.imwrite(str(tmp_path / "faces" / "some" / "another.png"), scene(7))
         assert "other training data" in refused(capsys, *command)
         assert main([*command, "--fresh"]) == 0

@@ -139,6 +139,7 @@ def test_an_interrupt_that_was_lost_is_heard_by_whoever_listens_next():
             with pytest.raises(KeyboardInterrupt):
                 signal.raise_signal(signal.SIGTERM)
             with on_signals(lambda: acted.append("inner")) as inner:
+                assert acted == ["inner"]  # before anything else is heard
                 signal.raise_signal(signal.SIGTERM)
         assert acted == ["inner"] and outer.yes and inner.yes
         set_handlers(before)

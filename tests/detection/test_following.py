@@ -13,12 +13,14 @@ import pytest
 from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
+from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector, HaarSettings
 from smiledet.detection.following.template_follower import TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
-from smiledet.detection.following.verification import Verifier
-from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.detection.following.verification import SIDE, Verifier
+from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
 from smiledet.detection.scheduling.changes import CutDetector
+from smiledet.detection.scheduling.places import Proposer
+from smiledet.detection.scheduling.proposal_network import CELL, Scores
 from smiledet.detection.search import scan
 from smiledet.frame import Box, Detection, Face, GreyImage
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
@@ -275,13 +277,103 @@ class TestVerification:
         assert len(Eyes().see(show())) == 1
 
 
+class TestMemory:
+    """What the locator remembers of a face from frame to frame, and what it forgets with the scene."""
+
+    @pytest.fixture(autouse=True)
+    def _only_faces_are_searched_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(locators, "SCAN_INTERVAL", 60.0)
+
+    def test_a_head_that_stays_tilted_is_searched_for_as_it_was(self, show: Draw) -> None:
+        """One search each time: upright, and to the other side, it need not be sought again."""
+        follower = TestCost.Counting()
+        follower.detector = HaarDetector(FOLLOWING)
+        eyes, searched = FaceLocator(HaarDetector(), follower, FaceTracker()), []
+        for number, roll in enumerate([*range(0, 22, 2), *[22] * FPS]):
+            follower.pixels.clear()
+            faces = eyes.locate(show(roll=float(roll)), number / FPS)
+            assert number < 2 or len(faces) == 1
+            searched.append(len(follower.pixels))
+        assert set(searched[-FPS + 6 :]) == {0, 1}
+
+    def test_a_place_where_a_face_was_lost_is_searched_until_the_scene_cuts(self, show: Draw) -> None:
+        follower, detector = TestCost.Counting(), Blindfold()
+        follower.detector = detector
+        eyes = FaceLocator(detector, follower, FaceTracker())
+        for number in range(60):
+            detector.blind = number >= 6
+            faces = eyes.locate(show(), number / FPS)
+        assert not faces
+        follower.pixels.clear()
+        for number in range(60, 70):
+            eyes.locate(show(), number / FPS)
+        assert len(follower.pixels) >= 2
+        follower.pixels.clear()
+        for number in range(70, 80):
+            eyes.locate(TestScenes.noise(3), number / FPS)
+        assert follower.pixels == []
+
+    def test_a_place_that_turned_out_to_show_no_face_is_not_searched(self, show: Draw) -> None:
+        """The second detector sees it once, and then no more: it is taken back, and not waited for."""
+
+        class Once(FaceDetector):
+            asked = 0
+
+            def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+                self.asked += 1
+                height, width = image.shape
+                box = Box((width - SIDE) / 2, (height - SIDE) / 2, SIDE, SIDE)
+                return [Detection(box, 9.0)] if self.asked == 1 else []
+
+        class Faint(FaceDetector):
+            """The cascade, never so sure that the second detector need not be asked."""
+
+            cascade = HaarDetector()
+
+            def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+                return [replace(found, score=3.0) for found in self.cascade.detect(image, min_size, max_size)]
+
+        follower = TestCost.Counting()
+        follower.detector = Faint()
+        eyes = FaceLocator(Faint(), follower, FaceTracker(), LocatorSettings(redetect_after=0.0), Once())
+        shown = []
+        while not shown or shown[-1]:
+            shown.append(bool(eyes.locate(show(), len(shown) / FPS)))
+        assert 1 < len(shown) < 9
+        follower.pixels.clear()
+        for number in range(len(shown), len(shown) + 2 * FPS):
+            eyes.locate(show(), number / FPS)
+        assert follower.pixels == []
+
+    def test_after_a_loss_places_are_proposed_in_the_next_picture(self, show: Draw) -> None:
+        class Notes:
+            threshold = 0.5
+
+            def __init__(self) -> None:
+                self.asked: list[int] = []
+                self.now = 0
+
+            def scores(self, canvas: GreyImage) -> Scores:
+                self.asked.append(self.now)
+                return np.zeros((canvas.shape[0] // CELL, canvas.shape[1] // CELL), np.float32)
+
+        network, detector = Notes(), Blindfold()
+        proposer = Proposer(network, HaarDetector(), 0.11, 60.0)
+        eyes = FaceLocator(detector, detector, FaceTracker(), proposer=proposer)
+        for number in range(60):
+            network.now, detector.blind = number, number >= 12
+            eyes.locate(show(), number / FPS)
+        assert network.asked[0] == 0
+        assert network.asked[1:], "not before a minute is over"
+
+
 class TestCost:
     """Searches a frame, whatever happens to the face: the time is bounded."""
 
     class Counting(FaceDetector):
         def __init__(self) -> None:
             self.pixels: list[int] = []
-            self.detector = HaarDetector()
+            self.detector: FaceDetector = HaarDetector()
 
         def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
             self.pixels.append(int(np.prod(image.shape)))

@@ -211,6 +211,16 @@ class TestProposer:
         doublings = int(np.log2(LONGEST_WAIT / FIRST_WAIT))
         assert doublings <= witness.asked <= doublings + 10 / LONGEST_WAIT + 2
 
+    def test_a_new_scene_is_asked_about_at_once(self) -> None:
+        witness = Witness()
+        made = proposer(witness, (10, 20))
+        made.search(GREY, 0.0, ())
+        made.search(GREY, 0.05, ())
+        assert witness.asked == 1
+        made.start_over(GREY)
+        made.search(GREY, 0.06, ())
+        assert witness.asked == 2
+
     def test_elsewhere_is_asked_at_once(self) -> None:
         witness = Witness()
         made = proposer(witness, (10, 20))

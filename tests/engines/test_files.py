@@ -19,7 +19,9 @@ from smiledet.engines.files import (
     file_there,
     model_file,
     size_of,
+    with_readers,
 )
+from smiledet.engines.tensorflow import TensorFlowEngine
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.model_index import Model, ModelFile, sha256
@@ -129,11 +131,20 @@ class TestFinding:
             ("onnx", "int8", "smiledet export smile/a --to onnx --precision int8 --data LAYOUT:PATH"),
         ],
     )
-    def test_the_command_that_makes_a_missing_one_is_said(self, engine, precision, command, model):
+    def test_the_command_that_makes_a_missing_one_is_said(self, engine, precision, command, model, monkeypatch):
+        monkeypatch.setattr(TensorFlowEngine, "reads_keras", lambda: False)
         with pytest.raises(UsageError) as caught:
             model_file(model, engine, precision)
         assert str(caught.value).endswith(f"yet; to make it: {command}")
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("key", ["litert", "onnx", "keras"])
+    def test_a_file_that_a_user_names_finds_its_engine(self, key, model, monkeypatch):
+        monkeypatch.setattr(TensorFlowEngine, "reads_keras", lambda: True)
+        alone = replace(model, files={key: model.files["keras"]})
+        readers = {"litert": ("litert",), "onnx": ("litert", "onnx", "tensorrt"), "keras": ("litert", "tensorflow")}
+        assert with_readers(("litert",), [model, alone]) == readers[key]
+        assert with_readers(("litert",), [model]) == ("litert",)
 
     @pytest.mark.parametrize(
         ("engine", "precision", "there"),

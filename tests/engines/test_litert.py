@@ -7,8 +7,10 @@ import builtins
 import numpy as np
 import pytest
 
+from smiledet.engines.base import load_engine
 from smiledet.engines.litert import LiteRTEngine, _real
 from smiledet.errors import UsageError
+from smiledet.model_index import find_model
 
 
 def test_integers_become_probabilities_that_sum_to_1():
@@ -20,6 +22,40 @@ def test_integers_become_probabilities_that_sum_to_1():
     assert scores[0].tolist() == [1, 0, 0]
     assert scores[1] == pytest.approx(integers[1] / 255)
     assert _real(integers - 128, 1 / 256, -128) == pytest.approx(scores)
+
+
+@pytest.mark.parametrize("task", ["smile", "emotion"])
+def test_a_file_of_integers_says_nearly_what_its_float_file_says(task):
+    """On black, white, grey and noise: whatever integers come out, sums and differences of them do not overflow."""
+    model = find_model(task, "mini-xception")
+    side = model.input.size
+    chance = np.random.default_rng(1)
+    plain = [np.full((side, side, 1), level, np.uint8) for level in (0, 90, 170, 255)]
+    chips = np.stack([*plain, *chance.integers(0, 256, (12, side, side, 1), np.uint8)])
+    scores = {}
+    for file in ("litert", "litert-int8"):
+        engine = LiteRTEngine(model.file(file))
+        scores[file] = engine.predict(chips)
+        engine.close()
+    assert scores["litert-int8"].min() >= 0
+    assert np.abs(scores["litert-int8"] - scores["litert"]).mean() < 0.1
+
+
+def test_every_network_gets_the_threads_that_were_asked_for(monkeypatch):
+    from ai_edge_litert import interpreter
+
+    asked = []
+
+    class Noting(interpreter.Interpreter):
+        def __init__(self, *given, num_threads=None, **others):
+            asked.append(num_threads)
+            super().__init__(*given, num_threads=num_threads, **others)
+
+    monkeypatch.setattr(interpreter, "Interpreter", Noting)
+    file = find_model("smile", "mini-xception").file("litert")
+    engines = [load_engine("litert", file, threads) for threads in (3, 2, 3)]
+    assert asked == [3, 2, 3]
+    assert [engine.device for engine in engines] == [f"CPU, XNNPACK, {threads} threads" for threads in (3, 2, 3)]
 
 
 def test_a_library_that_does_not_load_is_one_line(monkeypatch, tmp_path):

@@ -199,4 +199,4 @@ class TestVideos:
     def test_what_is_no_video_is_told(self, indexer, tmp_path):
         (tmp_path / "x.mp4").write_text("no video")
         (told,) = indexer.each([tmp_path / "x.mp4"])
-        assert "no video that OpenCV can read" in told.unread
+        assert "no video that can be read" in told.unread

@@ -62,7 +62,7 @@ class TestConfigurations:
     def test_the_desktop_is_as_it_was(self):
         config = load_config("desktop-cpu").config
         assert (config.detector, config.opencv_threads) == ("haar", 1)
-        assert (config.engine.name, config.engine.threads, config.engine.preference) == ("litert", 1, ("litert",))
+        assert (config.engine.name, config.engine.threads, config.engine.preference) == ("auto", 1, ("litert",))
 
     @pytest.mark.parametrize("name", [name for name in platform_names() if name.startswith("jetson")])
     def test_a_board_reads_every_task_by_a_small_network(self, name):

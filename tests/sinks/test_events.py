@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from smiledet.columns import VERSION
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.frame import Box, Prediction
+from smiledet.frame import Box, HeadPose, Prediction
 from smiledet.sinks.events import SCHEMA, EventsSink
 from smiledet.tasks.base import Task, get_task
 from smiledet.telemetry.machine_state import MachineState, event_columns
@@ -25,11 +26,13 @@ PLACE = [
     *("source", "file", "frame", "timestamp", "time", "track"),
     *("x", "y", "width", "height", "detection_score"),
 ]
+HEAD = ["yaw", "pitch", "roll", "eyes_open"]
 KEYS = [
     *PLACE,
     *("smile", "smile_score", "smile_intensity", "smile_scores"),
     *("emotion", "emotion_score", "emotion_scores"),
     *("gender", "gender_score", "gender_scores"),
+    *HEAD,
     "latency_ms",
 ]
 
@@ -72,6 +75,16 @@ def test_an_age_is_a_number(reading_of, frame_of, tmp_path):
     validate(event)
 
 
+def test_a_clock_that_is_set_midway_is_followed(tmp_path, frame_of, full_reading):
+    """A board starts in 1970, until it hears of the time from the network."""
+    wall = iter([5_000_000_000, 1_800_000_000_000_000_000])
+    with EventsSink(tmp_path / "a.jsonl", "demo", (SMILE,), lambda: 12_345_678, lambda: next(wall)) as sink:
+        for number in range(2):
+            sink.write(*frame_of(number, number / 30, readings=[full_reading], captured_ns=12_345_678))
+    times = [event["time"] for event in json_lines(tmp_path / "a.jsonl")]
+    assert times == ["1970-01-01T00:00:05.000+00:00", "2027-01-15T08:00:00.000+00:00"]
+
+
 def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
     path = tmp_path / "out.jsonl"
     write(path, frame_of(7, 0.23333333333, readings=[full_reading], captured_ns=1_000_000))
@@ -107,6 +120,10 @@ def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
         "gender": "man",
         "gender_score": 0.875,
         "gender_scores": {"man": 0.875, "woman": 0.125},
+        "yaw": None,
+        "pitch": None,
+        "roll": None,
+        "eyes_open": None,
         "latency_ms": 11.346,
     }
     validate(event)
@@ -135,7 +152,7 @@ def test_a_face_not_yet_read_has_nulls(tmp_path, frame_of, reading_of):
     write(path, frame_of(readings=[reading_of()]))
     (event,) = json_lines(path)
     assert list(event) == KEYS
-    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 10
+    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 14
     validate(event)
 
 
@@ -204,12 +221,12 @@ def test_a_new_task_brings_its_own_columns(tmp_path, frame_of, reading_of):
     for suffix in (".jsonl", ".csv"):
         write(tmp_path / f"out{suffix}", frame_of(readings=[reading]), tasks=[HAT])
     (event,) = json_lines(tmp_path / "out.jsonl")
-    assert list(event) == [*PLACE, "hat", "hat_score", "hat_scores", "latency_ms"]
+    assert list(event) == [*PLACE, "hat", "hat_score", "hat_scores", *HEAD, "latency_ms"]
     assert (event["hat"], event["hat_score"]) == ("hat", 0.75)
     validate(event)
     with (tmp_path / "out.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert list(row) == [*PLACE, "hat", "hat_score", "hat_bare", "hat_hat", "latency_ms"]
+    assert list(row) == [*PLACE, "hat", "hat_score", "hat_bare", "hat_hat", *HEAD, "latency_ms"]
     assert (row["hat"], row["hat_score"], row["hat_bare"]) == ("hat", "0.75", "0.25")
 
 
@@ -255,7 +272,12 @@ def test_the_columns_are_those_of_the_tasks_that_ran(tmp_path, frame_of, reading
     scores = {task: [f"{task}_scores"] if task != "age" else [] for task in tasks}
     if "smile" in scores:
         scores["smile"].insert(0, "smile_intensity")
-    expected = [*PLACE, *(column for task in tasks for column in (task, f"{task}_score", *scores[task])), "latency_ms"]
+    expected = [
+        *PLACE,
+        *(column for task in tasks for column in (task, f"{task}_score", *scores[task])),
+        *HEAD,
+        "latency_ms",
+    ]
     for event in events:
         assert list(event) == expected
         validate(event)
@@ -297,7 +319,7 @@ def test_the_machine_s_load_and_power_come_last(tmp_path, frame_of, full_reading
                 sink.write(*frame_of(index, 0.1, readings=[full_reading]))
     _, event = json_lines(tmp_path / "out.jsonl")
     validate(event)
-    columns = [*PLACE, "smile", "smile_score", "smile_intensity", "smile_scores", "latency_ms"]
+    columns = [*PLACE, "smile", "smile_score", "smile_intensity", "smile_scores", *HEAD, "latency_ms"]
     assert list(event) == [*columns, *seen[0]]
     described = json.loads(SCHEMA.read_text())["properties"]
     assert set(seen[0]) <= set(described)
@@ -414,3 +436,11 @@ def test_a_file_that_was_there_is_replaced_with_the_first_row(tmp_path, frame_of
         assert sink.wrote == (path if frames else None)
         path.write_text("yesterday's")
     assert [each.name for each in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_where_a_head_looks_stands_in_degrees(tmp_path, frame_of, reading_of):
+    reading = replace(reading_of(), pose=HeadPose(12.345, -3.21, 0.04), eyes_open=0.876)
+    write(tmp_path / "out.jsonl", frame_of(readings=[reading]))
+    (event,) = json_lines(tmp_path / "out.jsonl")
+    assert [event[name] for name in HEAD] == [12.3, -3.2, 0.0, 0.88]
+    validate(event)

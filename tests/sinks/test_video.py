@@ -1,15 +1,18 @@
+import errno
 import logging
 import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.sinks.video import CODECS, VideoSink, find_codec, letter_box
-
-MEGABYTE = 2**20
+from smiledet.sinks.recording import FORMATS, Format
+from smiledet.sinks.video import VideoSink, letter_box
 
 
 def read_back(path):
@@ -31,10 +34,6 @@ def write_all(sink, frames):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".webm", ".MP4"])
 def test_one_frame_in_is_one_frame_out_in_order(tmp_path, frame_of, suffix):
-    try:
-        find_codec(suffix.lower())
-    except UsageError as problem:
-        pytest.skip(str(problem))
     path = tmp_path / f"out{suffix}"
     write_all(VideoSink(path, 30), [frame_of(index, index * 0.5) for index in range(7)])
     assert read_back(path) == ([0, 1, 2, 3, 4, 5, 6], 30.0)
@@ -74,28 +73,70 @@ def test_letter_box_keeps_the_shape_and_centres():
     assert letter_box(image, (50, 100)) is image
 
 
+def times_of(path):
+    """Seconds at which the frames of a file are shown."""
+    with av.open(str(path)) as container:
+        return [frame.time for frame in container.decode(video=0)]
+
+
+TIMES = [
+    ([0.0, 0.1, 0.2, 0.3], [0.0, 0.1, 0.2, 0.3]),
+    ([5.0, 5.1, 5.4, 5.5], [0.0, 0.1, 0.4, 0.5]),  # a gap stays one
+    ([0.0, 0.04, 0.1, 0.14, 0.2], [0.0, 0.04, 0.1, 0.14, 0.2]),  # faster than the nominal rate
+    ([0.0, 3600.0, 3600.1, 3600.2], [0.0, 3600.0, 3600.1, 3600.2]),
+]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+@pytest.mark.parametrize(("timestamps", "expected"), TIMES)
+def test_frames_are_shown_at_their_own_times(tmp_path, frame_of, timestamps, expected, suffix):
+    path = tmp_path / f"out{suffix}"
+    frames = [frame_of(index, timestamp) for index, timestamp in enumerate(timestamps)]
+    write_all(VideoSink(path, 10, timed=True), frames)
+    assert times_of(path) == pytest.approx(expected, abs=0.0006)
+    assert read_back(path)[0] == list(range(len(timestamps)))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+def test_time_that_stands_still_or_goes_back_breaks_nothing(tmp_path, frame_of, suffix):
+    path = tmp_path / f"out{suffix}"
+    sink = VideoSink(path, 10, timed=True)
+    write_all(sink, [frame_of(index, time) for index, time in enumerate([0.0, 0.1, 0.1, 0.05, 0.2])])
+    times = times_of(path)
+    assert times == sorted(set(times)) and len(times) == sink.written == 5 - sink.left_out
+
+
 @pytest.mark.parametrize(
-    ("timestamps", "expected"),
+    ("timestamps", "expected", "left_out"),
     [
-        ([0.0, 0.1, 0.2, 0.3], [0, 1, 2, 3]),  # at pace
-        ([5.0, 5.1, 5.4, 5.5], [0, 1, 1, 1, 2, 3]),  # a gap repeats the frame before
-        ([0.0, 0.04, 0.1, 0.14, 0.2], [0, 2, 4]),  # too fast: a place that is taken is not given again
-        ([0.0, 0.11, 0.19, 0.32], [0, 1, 2, 3]),  # jitter
-        ([0.0, 0.1, 0.05, 0.2], [0, 1, 3]),  # time that goes back
+        ([0.0, 0.11, 0.19, 0.32], [0.0, 0.1, 0.2, 0.3], 0),  # jitter
+        ([0.0, 0.04, 0.1, 0.14, 0.2], [0.0, 0.1, 0.2], 2),
+        ([5.0, 5.1, 5.4, 5.5], [0.0, 0.1, 0.4, 0.5], 0),
+        ([0.0, 3600.0, 3600.1, 3600.3], [0.0, 10.0, 10.1, 10.3], 0),  # a long gap is cut short
     ],
 )
-def test_in_real_time_frames_are_placed_by_their_timestamps(tmp_path, frame_of, timestamps, expected):
-    path = tmp_path / "out.mp4"
-    frames = [frame_of(index, timestamp) for index, timestamp in enumerate(timestamps)]
-    write_all(VideoSink(path, 10, real_time=True), frames)
-    assert read_back(path)[0] == expected
-
-
-def test_in_real_time_a_long_gap_is_cut_short_and_the_rest_follows_at_pace(tmp_path, frame_of):
+def test_an_avi_has_places_at_its_rate_alone(tmp_path, frame_of, caplog, timestamps, expected, left_out):
     path = tmp_path / "out.avi"
-    times = [0.0, 3600.0, 3600.1, 3600.3]
-    write_all(VideoSink(path, 10, real_time=True), [frame_of(index, time) for index, time in enumerate(times)])
-    assert read_back(path)[0] == [0] * 101 + [1, 2, 2, 3]
+    sink = VideoSink(path, 10, timed=True)
+    write_all(sink, [frame_of(index, time) for index, time in enumerate(timestamps)])
+    assert times_of(path) == pytest.approx(expected)
+    assert sink.left_out == left_out
+    assert (f"video {path}: {left_out} frames came too fast for 10 a second" in caplog.text) == (left_out > 0)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+def test_what_was_recorded_a_second_before_can_be_read_of_a_file_that_nobody_finishes(tmp_path, frame_of, suffix):
+    """As a killed process leaves it: what another process reads of it at that moment."""
+    path = tmp_path / f"out{suffix}"
+    sink = VideoSink(path, 30, timed=True)
+    sink.open()
+    for index in range(90):
+        sink.write(*frame_of(index, index / 30))
+    (tmp_path / f"left{suffix}").write_bytes(path.read_bytes())
+    found = read_back(tmp_path / f"left{suffix}")[0]
+    assert len(found) >= 60 and found == [index % 7 for index in range(len(found))]
+    sink.close()
+    assert len(read_back(path)[0]) == 90
 
 
 @pytest.mark.parametrize("name", ["out.mov", "out", "out.jsonl"])
@@ -112,7 +153,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 def test_a_folder_in_place_of_the_file(tmp_path):
     (tmp_path / "out.mp4").mkdir()
-    with pytest.raises(UsageError, match=r"cannot write .*: Is a directory"):
+    with pytest.raises(UsageError, match=r"cannot write .*: it is a folder"):
         VideoSink(tmp_path / "out.mp4", 30).open()
 
 
@@ -129,61 +170,80 @@ def test_a_folder_that_may_not_be_written(tmp_path):
         VideoSink(path, 30).open()
 
 
-def test_a_codec_that_opencv_lacks_is_known_before_the_run(tmp_path, monkeypatch):
-    monkeypatch.setitem(CODECS, ".mkv", ("none",))
-    find_codec.cache_clear()
-    try:
-        with pytest.raises(UsageError, match=r"this OpenCV cannot write \.mkv files; use \.mp4 or \.avi"):
-            VideoSink(tmp_path / "out.mkv", 30).open()
-    finally:
-        find_codec.cache_clear()
+def test_an_encoder_that_is_not_there_is_known_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(FORMATS, ".mkv", Format("matroska", {"none": {}}))
+    with pytest.raises(UsageError, match=r"this PyAV cannot encode \.mkv files; use \.mp4 or \.avi"):
+        VideoSink(tmp_path / "out.mkv", 30).open()
     assert not list(tmp_path.iterdir())
 
 
-class Disk:
-    """A disk that fills with every picture handed over, as if nothing were compressed."""
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
+def test_a_file_that_cannot_grow_any_more_ends_it_and_plays(tmp_path, frame_of, monkeypatch, suffix, number):
+    """A full disk, a limit of the process, a quota: what is whole by then is kept, and how much is said."""
+    path = tmp_path / f"out{suffix}"
+    noise = np.random.default_rng(1).integers(0, 255, (120, 160, 3), np.uint8)
+    whole = os.pwrite
 
-    def __init__(self, free):
-        self.free = free
-        self.looks = 0
+    def pwrite(descriptor, data, offset):
+        if offset + len(data) > 150_000:
+            raise OSError(number, os.strerror(number))
+        return whole(descriptor, data, offset)
 
-    def __call__(self, folder):
-        self.looks += 1
-        return self.free
-
-
-def test_a_full_disk_ends_it_with_a_file_that_plays(tmp_path, frame_of):
-    disk = Disk(6 * MEGABYTE)
-    path = tmp_path / "out.mp4"
-    sink = VideoSink(path, 10, free_bytes=disk, reserve=4 * MEGABYTE)
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    sink = VideoSink(path, 30, timed=True)
     sink.open()
-    with pytest.raises(SmiledetError) as problem:
+    with pytest.raises(SmiledetError, match=f"^cannot write {path}: {os.strerror(number)}") as problem:
         for index in range(1000):
-            frame, annotation = frame_of(index, size=(320, 240))
-            sink.write(frame, annotation)
-            disk.free -= annotation.image.nbytes
-    with pytest.raises(SmiledetError, match="disk full"):  # and it stays so
-        sink.write(*frame_of(0, size=(320, 240)))
+            frame, annotation = frame_of(index, index / 30)
+            sink.write(frame, replace(annotation, image=np.roll(noise, index, 0)))
     sink.close()
-    left = round(disk.free / MEGABYTE)
-    assert disk.free > 1.9 * MEGABYTE  # half of the reserve at least is left for finishing the file
-    assert str(problem.value) == f"disk full: {path}: {left} MB left; the video up to frame {sink.written} is kept"
     assert problem.value.exit_code == 1
-    assert read_back(path)[0] == [index % 7 for index in range(sink.written)]
-    assert disk.looks < sink.written  # not at every frame
+    count = len(read_back(path)[0]) if path.exists() else 0
+    assert f"; the video up to frame {count} is kept" in str(problem.value) or count == 0
+    assert not list(tmp_path.glob("*partial*"))
 
 
-def test_a_full_disk_at_the_start_is_known_before_the_run(tmp_path):
-    with pytest.raises(UsageError, match=r"disk full: .*: 1 MB left; nothing was written"):
-        VideoSink(tmp_path / "out.mp4", 30, free_bytes=lambda _: MEGABYTE).open()
-    assert not list(tmp_path.iterdir())
+def test_a_file_that_cannot_be_finished_is_told(tmp_path, frame_of, monkeypatch):
+    path = tmp_path / "out.mp4"
+    sink = VideoSink(path, 30)
+    sink.open()
+    sink.write(*frame_of(3))
+
+    def pwrite(*_):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    with pytest.raises(SmiledetError, match=f"^cannot write {path}: "):
+        sink.close()
+    assert not path.exists() and sink.wrote is None
+
+
+def test_a_pipe_takes_a_video(tmp_path, frame_of):
+    os.mkfifo(tmp_path / "pipe")
+    kept = []
+    reader = threading.Thread(target=lambda: kept.append((tmp_path / "pipe").read_bytes()), daemon=True)
+    reader.start()
+    sink = VideoSink(tmp_path / "pipe", 30)
+    for _ in range(10_000):  # the reader may not be there yet
+        try:
+            sink.open()
+            break
+        except UsageError:
+            reader.join(0.001)
+    for index in range(5):
+        sink.write(*frame_of(index))
+    sink.close()
+    reader.join(20)
+    (tmp_path / "read.mkv").write_bytes(kept[0])
+    assert read_back(tmp_path / "read.mkv")[0] == [0, 1, 2, 3, 4]
 
 
 def test_without_a_frame_there_is_no_file(tmp_path, caplog):
     path = tmp_path / "out.mp4"
     with caplog.at_level(logging.INFO), VideoSink(path, 30):
-        assert path.exists()  # really tried
-    assert not path.exists()
+        assert list(tmp_path.iterdir()) and not path.exists()  # really tried, beside its place
+    assert not list(tmp_path.iterdir())
     assert "no frame was written" in caplog.text
 
 
@@ -203,14 +263,3 @@ def test_closing_twice_and_without_opening(tmp_path, frame_of):
     sink.close()
     sink.close()
     assert read_back(tmp_path / "b.mp4")[0] == [3]
-
-
-def test_a_file_that_cannot_be_read_back_is_reported(tmp_path, frame_of):
-    path = tmp_path / "out.mp4"
-    sink = VideoSink(path, 30)
-    sink.open()
-    sink.write(*frame_of(3))
-    sink._writer.release()
-    path.write_bytes(b"")  # as a disk that filled at the last moment leaves it
-    with pytest.raises(SmiledetError, match="cannot be read back"):
-        sink.close()

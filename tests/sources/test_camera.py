@@ -233,6 +233,23 @@ def test_the_end_of_the_run_ends_the_wait_for_a_lost_camera(make_camera, fake_ca
     assert results == [None]
 
 
+def test_one_that_comes_back_just_when_the_run_is_over_is_let_go_of(make_camera, fake_capture, make_picture):
+    captures = [fake_capture([make_picture(1)]), fake_capture([make_picture(1)] * 5)]
+
+    class EndsTheRun(type(captures[1])):
+        def isOpened(self):  # noqa: N802
+            camera.cancel.set()
+            return True
+
+    captures[1].__class__ = EndsTheRun
+    camera = make_camera(captures)
+    camera.open()
+    camera.read()
+    assert camera.cancel.is_set()
+    camera.close()
+    assert all(capture.released for capture in captures)
+
+
 def test_closed_before_a_read(make_camera, fake_capture, make_picture):
     capture = fake_capture([make_picture(0), make_picture(1)])
     camera = make_camera([capture])

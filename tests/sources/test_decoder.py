@@ -1,5 +1,6 @@
 """What FFmpeg decodes, as it is meant to be seen: interlaced, turned, squeezed, changing midway, damaged."""
 
+import gc
 import logging
 import math
 import os
@@ -237,6 +238,32 @@ def test_text_of_another_encoding_in_the_metadata(tmp_path, encode_clip):
     path = tmp_path / "b.mkv"
     path.write_bytes(path.read_bytes().replace(b"XXXX", b"sp\xe4\xdf"))
     assert len(read_all(VideoSource(path))) == 3
+
+
+def test_a_codec_that_nobody_knows(tmp_path, encode_clip):
+    path = encode_clip(tmp_path / "a.mkv", moving(3, 64, 48), "mpeg4")
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_UNKNOWN/CODEC"))
+    with pytest.raises(SourceError) as problem:
+        VideoSource(path).open()
+    assert (
+        str(problem.value) == f"{path} is no video that can be read: there is no video in it that this FFmpeg decodes"
+    )
+
+
+def test_no_picture_stays_in_memory_once_it_is_handed_on(tmp_path, encode_clip):
+    path = encode_clip(tmp_path / "a.mkv", moving(40, 64, 48))
+    decoder = Decoder(str(path))
+    gc.collect()
+    gc.disable()
+    try:
+        decoded = 0
+        while decoder.grab():
+            decoded += decoder.retrieve()[0]
+        kept = [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()
+        decoder.release()
+    assert decoded == 40 and len(kept) < 5
 
 
 def test_the_picture_on_a_cover_is_no_video(tmp_path, encode_clip):

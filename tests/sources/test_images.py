@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from smiledet.errors import SourceError
 from smiledet.sources.choose import create_source
 from smiledet.sources.decoding import decode, read_image
-from smiledet.sources.images import ImagesSource, find_images, list_images
+from smiledet.sources.images import ImagesSource, list_images
 
 
 def read_all(source):
@@ -52,7 +52,7 @@ def test_other_files_and_hidden_ones_are_left_out(folder):
     (folder / "._1.png").write_bytes(b"x")
     (folder / ".thumbnails").mkdir()
     (folder / ".thumbnails" / "1.png").write_bytes(b"x")
-    assert len(find_images(folder)) == 6
+    assert len(list_images([folder]).files) == 6
 
 
 def test_what_cannot_be_read_is_named_at_the_end(folder, caplog, number_of):
@@ -131,7 +131,7 @@ def test_a_pipe_and_a_folder_with_a_photograph_s_name(folder):
 
 
 def test_a_folder_left_out(folder):
-    assert len(list_images([folder], leave_out=folder / "a").files) == 4
+    assert len(list_images([folder], leave_out=[folder / "a"]).files) == 4
 
 
 def test_an_empty_folder(tmp_path):
@@ -331,6 +331,14 @@ def test_a_decompression_bomb_is_refused_by_its_header(suffix, data, smallest_fa
         decode(data, smallest_face)
 
 
+def test_a_file_of_many_gigabytes_is_not_read(folder, caplog):
+    with (folder / "0.png").open("wb") as file:
+        file.truncate(40_000_000_000)
+    with caplog.at_level(logging.WARNING):
+        assert len(read_all(ImagesSource(folder))) == 6
+    assert caplog.messages == [f"not read: {folder / '0.png'}: it has 40000 MB; at most 500 are read"]
+
+
 def test_a_bomb_among_photographs_is_named_and_the_rest_is_read(folder, caplog):
     (folder / "0.png").write_bytes(png_of(32_000, 33_000))
     with caplog.at_level(logging.WARNING):
@@ -373,7 +381,7 @@ def test_links_to_folders_are_followed_once(folder, tmp_path_factory, make_pictu
     (folder / "again").symlink_to(other)
     (folder / "inside").symlink_to(folder / "a")
     (folder / "up").symlink_to(folder.parent)
-    found = [str(path.relative_to(folder)) for path in find_images(folder)]
+    found = [str(path.relative_to(folder)) for path in list_images([folder]).files]
     assert found == ["1.png", "2.JPG", "10.bmp", "a/3.webp", "a/20.tiff", "again/new.png", "b.jpeg"]
 
 

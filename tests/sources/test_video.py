@@ -76,9 +76,9 @@ def test_a_clip_cut_off_midway_ends_early_with_one_warning(tmp_path, write_clip,
         assert source.read() is None
     assert 5 < len(pictures) < 35
     assert [number_of(picture.image) for picture in pictures] == [index % 7 for index in range(len(pictures))]
-    assert caplog.messages == [
-        f"{path} ends after {len(pictures)} frames, at {len(pictures) / 10 + 0.1:.1f} s of 4.0 s"
-    ]
+    # Half a picture is left over, which counts in some versions of FFmpeg.
+    ends = [f"at {(len(pictures) + more) / 10:.1f} s of 4.0 s" for more in (0, 1)]
+    assert caplog.messages in [[f"{path} ends after {len(pictures)} frames, {end}"] for end in ends]
 
 
 def test_a_whole_clip_warns_of_nothing(tmp_path, write_clip, caplog):

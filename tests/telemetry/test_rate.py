@@ -76,3 +76,14 @@ def test_events_at_one_moment_do_no_harm() -> None:
     for _ in range(3):
         meter.tick()
     assert meter.rate > 0
+
+
+def test_the_usual_window_is_two_seconds():
+    now = [0.0]
+    meter = RateMeter(clock=lambda: now[0])
+    for now[0] in (0.0, 0.5, 1.0):
+        meter.tick()
+    now[0] = 2.4
+    assert meter.rate > 0
+    now[0] = 3.1
+    assert meter.rate == 0

@@ -80,7 +80,9 @@ def gallery(home: Path, photographs: Path) -> Iterator[Any]:
 
 
 def shown(gallery: Any, **query: Any) -> list[str]:
-    answer = gallery.get("/api/photographs", params={name.replace("__", "."): value for name, value in query.items()})
+    """Names of the photographs that a query finds; every shot of a stack unless it says otherwise."""
+    asked = {"every_shot": 1} | {name.replace("__", "."): value for name, value in query.items()}
+    answer = gallery.get("/api/photographs", params=asked)
     assert answer.status_code == 200, answer.text
     items = answer.json()["items"]
     assert answer.json()["total"] == len(items)
@@ -164,14 +166,14 @@ class TestFilters:
         assert smiles.index("collins.jpg") < smiles.index("hopper.jpg")
 
     def test_counts_are_those_of_the_filter(self, gallery: Any) -> None:
-        counts = gallery.get("/api/counts").json()
+        counts = gallery.get("/api/counts?every_shot=1").json()
         assert counts["failed"] == 1
         assert counts["labels"]["faces"]["no face"] == 1
         for label, count in counts["labels"]["smile"].items():
             assert len(shown(gallery, label__smile=label)) == count
 
     def test_the_summary_adds_up(self, gallery: Any) -> None:
-        summary = gallery.get("/api/summary").json()
+        summary = gallery.get("/api/summary?every_shot=1").json()
         assert summary["photographs"] == len(shown(gallery))
         for parts in ("months", "folders"):
             assert sum(each["photographs"] for each in summary[parts]) == summary["photographs"]
@@ -238,6 +240,15 @@ class TestChanges:
         answer = gallery.post(path, json=body)
         assert answer.status_code in (400, 404)
         assert answer.text.count("\n") == 1
+
+
+class TestStacks:
+    def test_a_burst_shows_its_best_shot_alone(self, gallery: Any) -> None:
+        assert shown(gallery, text="burst", every_shot="") == ["burst-2.jpg"]
+        assert sorted(shown(gallery, text="burst")) == ["burst-1.jpg", "burst-2.jpg", "burst-3.jpg"]
+        best = gallery.get(f"/api/photographs/{id_of(gallery, 'burst-2.jpg')}").json()
+        assert (best["stack"]["best"], len(best["stack"]["members"])) == (best["id"], 3)
+        assert any("sharp" in reason for reason in best["stack"]["reasons"])
 
 
 class TestExports:

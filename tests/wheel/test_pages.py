@@ -13,7 +13,8 @@ import pytest
 from page_blocks import blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# own-models.md reads files that a user has made; a test of its own makes them.
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.stem != "own-models")]
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +105,7 @@ def test_a_new_task_is_trained_evaluated_and_run(block, full_python, run, folder
         done = run([full_python, *command], tmp_path)
         assert done.returncode == 0, done.stderr
     done = type_in(block, full_python, tmp_path, run)
-    right = float(re.search(r"test: ([\d.]+) % right of \d+ held-out faces", done.stdout)[1])
+    right = float(re.search(r"test: .*?([\d.]+) % right of \d+ held-out faces", done.stdout)[1])
     assert right > 80  # the two faces are two people
     assert re.search(r"on folders:more-faces \(test\): accuracy [\d.]+ %", done.stdout)
     assert "12 photographs" in done.stdout

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
-from smiledet.frame import Box, Face, Prediction
+from smiledet.frame import Box, Face, HeadPose, Prediction
 from smiledet.tasks.base import Task
-from smiledet.workers.track_labels import LabelSmoother, PostedPrediction, TrackLabels
+from smiledet.workers.track_labels import LabelSmoother, PostedHead, PostedPrediction, TrackLabels
 
 SMOOTHING, HYSTERESIS = 0.5, 0.1
 
@@ -172,7 +173,7 @@ class TestLateReadings:
         assert shown(smoother).scores["yes"] == pytest.approx(1 - math.exp(-0.1 / SMOOTHING))
 
 
-class TestLabelBoard:
+class TestTrackLabels:
     def test_a_face_is_shown_with_what_was_read_from_it(self) -> None:
         track_labels = TrackLabels([SMILE])
         track_labels.post([reading(0, 1, 0.9), reading(0, 2, 0.1)])
@@ -247,6 +248,28 @@ class TestLabelBoard:
         assert len(track_labels._smoothers) == 1
         assert track_labels._posted == []
 
+    def test_what_is_posted_while_the_drawer_reads_is_not_lost(self) -> None:
+        """A classifier is held up in the middle of its post; the drawer either waits for it, or takes it up later."""
+        labels = TrackLabels([SMILE])
+        begun, go_on = threading.Event(), threading.Event()
+
+        def readings() -> Iterator[PostedPrediction]:
+            begun.set()
+            assert go_on.wait(LIMIT)
+            yield reading(0, 1, 0.75)
+
+        posting = threading.Thread(target=lambda: labels.post(readings()))
+        posting.start()
+        assert begun.wait(LIMIT)
+        drawing = threading.Thread(target=lambda: labels.read([face(1)], 0))
+        drawing.start()
+        drawing.join(0.1)  # it waits, unless it need not
+        go_on.set()
+        posting.join(LIMIT)
+        drawing.join(LIMIT)
+        (found,) = labels.read([face(1)], 1)
+        assert found.smile.label == "yes"
+
     def test_threads_post_while_the_drawer_reads(self) -> None:
         track_labels = TrackLabels([SMILE])
         posters, count = 6, 200
@@ -268,3 +291,16 @@ class TestLabelBoard:
         exact = 1 - math.exp(-(count - 1) / 30 / SMOOTHING)
         for read in last:  # no reading lost, none taken twice
             assert read.predictions["smile"].scores["yes"] == pytest.approx(exact)
+
+
+class TestHeads:
+    def test_each_track_keeps_its_newest_of_frames_up_to_the_one_that_is_drawn(self):
+        labels = TrackLabels([])
+        one, two = (Face(Box(0, 0, 9, 9), 1.0, track, Box(0, 0, 9, 9)) for track in (1, 2))
+        poses = [HeadPose(float(number), 0.0, 0.0) for number in range(4)]
+        labels.post_heads(PostedHead(frame, 1, poses[frame], frame / 10) for frame in (2, 0, 1))  # in any order
+        assert [face.pose for face in labels.read([one, two], 1)] == [poses[1], None]
+        (read,) = labels.read([one], 3)
+        assert (read.pose, read.eyes_open) == (poses[2], 0.2)
+        assert labels.read([two], 4)[0].pose is None
+        assert labels.read([one], 5)[0].pose is None  # whoever has left is forgotten

@@ -154,7 +154,6 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     slower = "-" if row["slower"] is None else f"{row['slower']:.1f} x as fast"
     found = f"{row['found']} of {row['reference_faces']}"
     speed = (row["peer"], f"{row['fps']:.1f}", f"{row['spread']:.2f}", slower, f"{row['faces']:.2f}")
-    # Files from before MediaPipe was measured lack two of these.
-    ratio, start = ("-" if value is None else f"{value:.2f}" for value in (row.get("cpu_ratio"), row.get("start_s")))
-    cost = (f"{row['cpu_ms']:.1f}", ratio, f"{row['memory_mb']:.1f}", start)
+    ratio = "-" if row["cpu_ratio"] is None else f"{row['cpu_ratio']:.2f}"
+    cost = (f"{row['cpu_ms']:.1f}", ratio, f"{row['memory_mb']:.1f}", f"{row['start_s']:.2f}")
     return (*speed, found, str(row["false_alarms"]), *cost)

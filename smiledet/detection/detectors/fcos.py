@@ -33,7 +33,7 @@ OUTPUTS = ("eighth", "sixteenth", "thirtysecond")
 FRAMING = Framing(right=-0.003, down=0.0, side=1.026)
 """Of YuNet, which taught the network what a box is."""
 
-SCORE, FAINT = 0.5, 0.25
+SCORE, FAINT = 0.5, 0.3
 """Scores from which a box is a face, 0 to 1: in general, and where something is known to be there."""
 
 OVERLAP = 0.35
@@ -44,6 +44,9 @@ LARGE_FACES = 320
 
 TWICE_FROM = 400
 """Longer side from which that second search is made."""
+
+WITHIN = 0.6
+"""Share of the smaller of two boxes from which both are one face: a face's eye or half of it may look like another."""
 
 SMALLEST_INPUT = 64
 """Sides below this are padded."""
@@ -111,13 +114,28 @@ def decoded(answers: npt.NDArray[np.float32], stride: int, logit: float) -> Rows
 
 
 def suppressed(rows: Rows, overlap: float = OVERLAP) -> Rows:
-    """The candidates, surest first, without those that lie over a surer one by so much, intersection over union."""
+    """The candidates, surest first, without those that lie over a surer one or within one.
+
+    Args:
+        rows: The candidates.
+        overlap: Intersection over union from which two are one face.
+    """
     rows = rows[np.argsort(-rows[:, 4], kind="stable")[:MOST]]
     if not len(rows):
         return rows
-    boxes = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], axis=1)
+    sides = rows[:, 2:4] - rows[:, :2]
+    boxes = np.concatenate([rows[:, :2], sides], axis=1)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), rows[:, 4].tolist(), 0.0, overlap)
-    return np.asarray(rows[np.sort(np.asarray(kept, int).ravel())])
+    rows = rows[np.sort(np.asarray(kept, int).ravel())]
+    areas = (rows[:, 2:4] - rows[:, :2]).prod(axis=1)
+    alone = np.ones(len(rows), bool)
+    for number in range(len(rows)):
+        if alone[number]:
+            shared = np.minimum(rows[number, 2:4], rows[:, 2:4]) - np.maximum(rows[number, :2], rows[:, :2])
+            within = shared.clip(min=0).prod(axis=1) > WITHIN * np.minimum(areas[number], areas)
+            within[: number + 1] = False
+            alone &= ~within
+    return np.asarray(rows[alone])
 
 
 class FcosDetector(FaceDetector):

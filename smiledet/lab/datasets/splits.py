@@ -140,16 +140,34 @@ def duplicate_digests(samples: Sequence[Sample]) -> list[str | None]:
     ]
 
 
-def of_one_mind(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples without those whose very content stands under another label as well: nobody knows which is right."""
+def of_one_mind(samples: Sequence[Sample], digests: Sequence[str | None] | None = None) -> list[Sample]:
+    """The samples without those whose very content stands under another label as well: nobody knows which is right.
+
+    Args:
+        samples: Labelled photographs.
+        digests: Theirs, of `duplicate_digests`, where somebody has them already.
+    """
     labels: dict[str, set[str]] = {}
-    digests = duplicate_digests(samples)
+    digests = digests if digests is not None else duplicate_digests(samples)
     for sample, digest in zip(samples, digests, strict=True):
         if digest is not None:
             labels.setdefault(digest, set()).add(sample.label)
     return [
         sample for sample, digest in zip(samples, digests, strict=True) if digest is None or len(labels[digest]) == 1
     ]
+
+
+def count_copies(samples: Sequence[Sample], digests: Sequence[str | None]) -> int:
+    """How many of the samples are, byte for byte, copies of an earlier one under the same label.
+
+    Args:
+        samples: Labelled photographs.
+        digests: Theirs, of `duplicate_digests`.
+    """
+    told = Counter(
+        (digest, sample.label) for sample, digest in zip(samples, digests, strict=True) if digest is not None
+    )
+    return sum(number - 1 for number in told.values())
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from smiledet import __version__
 from smiledet.errors import UsageError
-from smiledet.lab.datasets.base import Sample
+from smiledet.lab.datasets.base import Sample, content_hash
+from smiledet.lab.progress import progress
 from smiledet.system.output_files import write_file
 
 FILE = "fingerprint.json"
@@ -27,7 +28,7 @@ class Fingerprint:
     Attributes:
         recipe: The recipe, whole.
         labels: The task's.
-        data: Digest of every training photograph's name, size and label.
+        data: Digest of every training photograph's content and label, in the order of training.
         code: Version of smiledet, and a digest of what builds the networks.
     """
 
@@ -46,8 +47,8 @@ def take_fingerprint(recipe: Any, labels: Sequence[str], samples: Sequence[Sampl
         samples: The training photographs.
     """
     digest = sha256()
-    for sample in samples:
-        digest.update(f"{sample.image.name}\0{sample.image.stat().st_size}\0{sample.label}\0".encode())
+    for sample in progress(samples, "reading the photographs"):
+        digest.update(f"{content_hash(sample.image)}\0{sample.label}\0".encode())
     code = sha256()
     for path in sorted((_LAB / "networks").glob("*.py")):
         code.update(path.read_bytes())

@@ -87,6 +87,8 @@ class PageSink(Sink):
         history: The last minutes.
     """
 
+    reads_heads = True
+
     description = "page"
 
     def __init__(self, hub: Hub, tasks: Sequence[Task]) -> None:

@@ -19,7 +19,7 @@ from smiledet.alignment.template import load_template
 from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import Sample, content_hash, read_samples
-from smiledet.lab.datasets.splits import of_one_mind, spread
+from smiledet.lab.datasets.splits import count_copies, duplicate_digests, of_one_mind, spread
 from smiledet.lab.training.classifiers.distillation import Teacher
 from smiledet.lab.training.classifiers.heads import TaskHead, joined
 from smiledet.lab.training.faces.augment import augment, centre
@@ -171,8 +171,8 @@ def read_training(
 ) -> list[Sample]:
     """The training split of some data sets, at most `count` photographs of each (0 for all).
 
-    Photographs whose content is there under several labels are left out (83 of FER-2013's, of 33 contents), and counted
-    in the log if `aloud`.
+    Photographs whose content is there under several labels are left out (83 of FER-2013's, of 33 contents); copies
+    under one label stay. Both are counted in the log if `aloud`.
 
     Raises:
         UsageError: A data set is missing, or a label is none of the task.
@@ -186,9 +186,12 @@ def read_training(
                 f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
             )
         samples += spread(training_split(name, found), count)
-    kept = of_one_mind(samples)
+    digests = duplicate_digests(samples)
+    kept = of_one_mind(samples, digests)
     if aloud and len(kept) < len(samples):
         log.info("%d photographs left out: the same picture stands under several labels", len(samples) - len(kept))
+    if aloud and (copies := count_copies(samples, digests)):
+        log.info("%d photographs are copies of others under the same label; each counts", copies)
     return kept
 
 

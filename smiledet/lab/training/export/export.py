@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.files import check_precision, file_key, file_name
-from smiledet.errors import UsageError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.training.classifiers.heads import answers, heads_of, sizes
@@ -23,6 +24,7 @@ from smiledet.lab.training.faces.chips import ChipSet, cut_chips
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import Model, ModelFile, read_index, sha256, write_row
 from smiledet.shipped_models import shipped_aligner
+from smiledet.system.output_files import NO_ROOM
 from smiledet.tasks.base import Task, get_task
 
 __all__ = [
@@ -176,7 +178,10 @@ def export(
             partial.write_bytes(_converted(network, file_format, precision, calibration, batch))
         partial.replace(path)
     except OSError as problem:
-        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+        with suppress(OSError):
+            _remove(partial)
+        kind = SmiledetError if problem.errno in NO_ROOM else UsageError
+        raise kind(f"cannot write {path}: {problem.strerror}") from problem
     return path
 
 

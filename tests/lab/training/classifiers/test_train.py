@@ -178,6 +178,47 @@ def test_frozen_layers_stay_as_the_phase_before_left_them(short, short_recipe, s
     assert same[:2] == [True, True] and not any(same[2:])
 
 
+def weights_of(run):
+    return run.network.get_weights()
+
+
+def test_each_phase_freezes_its_own_layers(short, short_recipe, study):
+    """The first keeps the convolution as it was, the second trains it again."""
+    kept, free = (Finish(("genki4k:genki4k",), 1, learning_rate=1e-2, frozen_layers=count) for count in (3, 0))
+    both = study(recipe=replace(short_recipe, finish=(kept, free)))
+    assert [row["epoch"] for row in log_of(both.output)] == ["0", "0", "0"]
+    assert not np.allclose(weights_of(both)[0], weights_of(short)[0], atol=1e-4)
+
+
+def test_a_finish_learns_at_its_own_rate(short, short_recipe, study):
+    """At hardly any, nothing but what batch normalisation counts is other than before."""
+    finish = Finish(("genki4k:genki4k",), epochs=1, learning_rate=1e-9)
+    still = study(recipe=replace(short_recipe, finish=(finish,)))
+    for before, after, variable in zip(weights_of(short), weights_of(still), still.network.weights, strict=True):
+        assert "moving" in variable.name or np.allclose(before, after, atol=1e-5), variable.path
+
+
+def test_a_class_weighs_what_the_recipe_says(short_recipe, study, train, monkeypatch):
+    """Where no class has any weight, no answer costs anything."""
+    given = []
+
+    def weightless(targets, power):
+        given.append(power)
+        return {0: 0.0, 1: 0.0}
+
+    monkeypatch.setattr(train, "class_weights", weightless)
+    run = study(recipe=replace(short_recipe, schedule=replace(short_recipe.schedule, class_weight_power=0.5)))
+    assert given == [0.5] and run.seen["loss"] == 0
+
+
+def test_new_figures_take_the_place_of_old_ones(short_recipe, study, tmp_path):
+    (tmp_path / "seen.json").write_text(json.dumps({"loss": 99.0, "samples": 1, "of before": 7}))
+    run = study(tmp_path, short_recipe)
+    assert run.seen["loss"] < 99 and run.seen["samples"] > 1
+    assert run.seen["of before"] == 7
+    assert json.loads((tmp_path / "seen.json").read_text()) == run.seen
+
+
 def test_the_seed_and_nothing_else_tells_the_training(short, short_recipe, study):
     random.seed(99)  # what others draw from the global generators must not matter
     np.random.seed(99)

@@ -229,3 +229,16 @@ def test_chips_are_kept_for_each_detector(samples, aligner, tmp_path):
     ]
     assert len(list(tmp_path.iterdir())) == 2
     assert np.array_equal(kept[0], kept[2]) and not np.array_equal(kept[0], kept[1])
+
+
+@pytest.mark.parametrize(
+    ("spread", "moves"), [((0.5, 0, 0), {"right"}), ((0, 0.5, 0), {"down"}), ((0, 0, 0.5), {"larger"})]
+)
+def test_each_axis_of_a_box_has_its_own_spread(spread, moves, monkeypatch):
+    monkeypatch.setattr(module, "JITTER", spread)
+    box = Box(30, 70, 40, 40)
+    other = module.jittered(box, np.random.default_rng(4))
+    (x, y), (other_x, other_y) = box.centre, other.centre
+    apart = {"right": other_x - x, "down": other_y - y, "larger": other.width - box.width}
+    assert {name for name, by in apart.items() if abs(by) > 1e-6} == moves
+    assert other.width == other.height

@@ -1,0 +1,80 @@
+"""What becomes of the anchor-free network's answers, and of files that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smiledet.detection.detectors.choose import detector_kind
+from smiledet.detection.detectors.fcos import ANSWERS, FcosDetector, decoded, suppressed
+from smiledet.errors import ModelError
+
+
+def candidates(*boxes):
+    """Left, top, right, bottom, score."""
+    rows = np.zeros((len(boxes), ANSWERS), np.float32)
+    rows[:, :5] = np.reshape(boxes, (-1, 5))
+    return rows
+
+
+def kept(*boxes):
+    return [tuple(row[:4]) for row in suppressed(candidates(*boxes)).tolist()]
+
+
+def test_of_boxes_that_lie_over_each_other_the_surest_stays():
+    assert kept((0, 0, 20, 20, 0.6), (2, 0, 22, 20, 0.9), (60, 60, 80, 80, 0.5)) == [
+        (2, 0, 22, 20),
+        (60, 60, 80, 80),
+    ]
+
+
+def test_an_eye_within_a_face_is_none():
+    assert kept((0, 0, 100, 100, 0.9), (20, 30, 40, 50, 0.8)) == [(0, 0, 100, 100)]
+    # What lies in a box that is itself none, and in no other, stays.
+    assert kept((0, 0, 100, 100, 0.9), (70, 0, 140, 60, 0.8), (110, 5, 138, 30, 0.7)) == [
+        (0, 0, 100, 100),
+        (70, 0, 140, 60),
+    ]
+
+
+def test_neighbours_stay_both():
+    assert len(kept((0, 0, 30, 40, 0.9), (25, 0, 55, 40, 0.8), (0, 38, 30, 78, 0.7))) == 3
+
+
+def test_nothing_and_thousands_of_candidates_are_no_trouble():
+    assert len(suppressed(candidates())) == 0
+    generator = np.random.default_rng(0)
+    corners = generator.uniform(0, 1000, (9000, 2))
+    rows = np.zeros((9000, ANSWERS), np.float32)
+    rows[:, :2], rows[:, 2:4], rows[:, 4] = corners, corners + 25, generator.uniform(0.3, 1, 9000)
+    found = suppressed(rows)
+    assert 100 < len(found) < 3000
+    assert (np.diff(found[:, 4]) <= 0).all()
+
+
+@pytest.mark.parametrize("stride", [8, 16, 32])
+def test_an_answer_is_told_from_its_cells_middle(stride):
+    answers = np.full((ANSWERS, 3, 4), -8.0, np.float32)
+    answers[:, 1, 2] = [0, 0, 0, 0, 0, *[0.5, -0.5] * 5]
+    (row,) = decoded(answers, stride, logit=-1)
+    middle = np.array([2.5, 1.5]) * stride
+    assert (row[:2] + row[2:4]) / 2 == pytest.approx(middle)
+    assert row[2:4] - row[:2] == pytest.approx([stride, stride])
+    assert row[4] == 0.5
+    assert row[5:7] == pytest.approx([3 * stride - 0.5, stride - 0.5])
+
+
+def test_sides_that_no_face_has_do_not_overflow():
+    answers = np.full((ANSWERS, 1, 1), 1e9, np.float32)
+    assert np.isfinite(decoded(answers, 8, logit=0)[:, :4]).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x07", None])
+def test_what_is_no_network_is_one_line(tmp_path, content):
+    file = tmp_path / "other.onnx"
+    if content is not None:
+        file.write_bytes(content)
+    for make in (lambda: detector_kind(f"fcos={file}"), lambda: FcosDetector(file)):
+        with pytest.raises(ModelError, match=r"detector fcos: .*other.onnx") as caught:
+            make()
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,176 @@
+"""Events to a real mosquitto; what changes, without one."""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smiledet.cli import main
+from smiledet.errors import OutputError
+from smiledet.frame import Box, Face, FaceReading, Prediction
+from smiledet.sinks.mqtt import Changes, discovery, parse_broker
+from smiledet.tasks.base import get_task
+
+paho = pytest.importorskip("paho.mqtt.client")
+
+SMILE = get_task("smile")
+LIMIT = 20.0
+"""Seconds after which a message counts as lost."""
+
+
+def free_port() -> int:
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        port: int = asking.getsockname()[1]
+        return port
+
+
+def connected(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[int]:
+    """A mosquitto on a port of its own."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip("no mosquitto here (Debian: apt-get install mosquitto)")
+    port = free_port()
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    process = subprocess.Popen([program, "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not connected(port):
+        assert process.poll() is None
+    yield port
+    process.kill()
+    process.wait()
+
+
+class Listener:
+    """Takes every message of a broker."""
+
+    def __init__(self, port: int) -> None:
+        self.messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        self._client.on_message = lambda client, data, message: self.messages.put((message.topic, message.payload))
+        subscribed = queue.Queue[bool]()
+        self._client.on_subscribe = lambda *_: subscribed.put(True)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self._client.subscribe("#")
+        subscribed.get(timeout=LIMIT)
+
+    def until(self, topic: str, payload: bytes) -> list[tuple[str, bytes]]:
+        """Every message up to one."""
+        taken = []
+        while not taken or taken[-1] != (topic, payload):
+            taken.append(self.messages.get(timeout=LIMIT))
+        return taken
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def listener(broker: int) -> Iterator[Listener]:
+    made = Listener(broker)
+    yield made
+    made.close()
+
+
+def test_a_run_tells_what_changes(broker: int, listener: Listener) -> None:
+    address = f"mqtt://127.0.0.1:{broker}/hall/faces?snapshot=1&homeassistant=1"
+    assert main(["run", "demo", "--no-show", "-q", "--realtime", "--max-frames", "30", "--events", address]) == 0
+    taken = listener.until("hall/faces/status", b"offline")
+    topics = [topic for topic, _ in taken]
+    assert ("hall/faces/status", b"online") in taken
+    events = [json.loads(payload) for topic, payload in taken if topic == "hall/faces/event"]
+    appeared = [each for each in events if each["event"] == "appeared"]
+    assert {each["track"] for each in appeared} == {each["track"] for each in events if each["event"] == "left"}
+    assert len(events) < 30, "not a message a frame"
+    states = [json.loads(payload) for topic, payload in taken if topic == "hall/faces/state"]
+    assert any(each["people"] == 2 and each["smiling"] == 1 and not each["everyone_smiles"] for each in states)
+    assert states[-1]["people"] == 0
+    assert dict(taken)["hall/faces/snapshot"].startswith(b"\xff\xd8")
+    assert "homeassistant/sensor/smiledet_hall_faces/people/config" in topics
+    assert "homeassistant/camera/smiledet_hall_faces/snapshot/config" in topics
+    assert "hall/faces/frame" not in topics
+
+
+def test_frames_where_they_are_asked_for_beside_a_file(broker: int, listener: Listener, tmp_path: Path) -> None:
+    outputs = ["--events", f"mqtt://127.0.0.1:{broker}/x?frames=1", "--events", str(tmp_path / "x.jsonl")]
+    assert main(["run", "demo", "--no-show", "-q", "--realtime", "--max-frames", "10", *outputs]) == 0
+    frames = [json.loads(payload) for topic, payload in listener.until("x/status", b"offline") if topic == "x/frame"]
+    numbers = [each["frame"] for each in frames]
+    assert numbers == sorted(set(numbers))
+    assert (tmp_path / "x.jsonl").stat().st_size > 0
+
+
+def test_a_broker_that_is_away_ends_no_run() -> None:
+    address = f"mqtt://127.0.0.1:{free_port()}/x"
+    assert main(["run", "demo", "--no-show", "-q", "--max-frames", "5", "--events", address]) == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mqtt://host",
+        "mqtt:///topic",
+        "mqtt://host/a/#",
+        "mqtt://host:x/t",
+        "mqtt://host/t?speed=1",
+        "mqtt://h/t?snapshot=x",
+    ],
+)
+def test_a_wrong_address_is_told_in_a_line(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "demo", "--no-show", "--events", address]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_secrets_are_not_told() -> None:
+    with pytest.raises(OutputError) as told:
+        parse_broker("mqtt://me:s3cret@host")
+    assert "s3cret" not in str(told.value)
+    broker = parse_broker("mqtts://me:s3%40cret@host/a/b")
+    assert (broker.user, broker.password, broker.port, broker.tls, broker.topic) == ("me", "s3@cret", 8883, True, "a/b")
+    assert "s3@cret" not in json.dumps(discovery(broker, [SMILE]))
+
+
+class TestChanges:
+    SIZE = (640, 480)
+
+    def face(self, track: int, smiling: float) -> FaceReading:
+        box = Box(0, 0, 9, 9)
+        return FaceReading(Face(box, 1.0, track, box), {"smile": Prediction.of(SMILE.labels, [1 - smiling, smiling])})
+
+    def test_each_is_told_once(self) -> None:
+        changes = Changes([SMILE])
+        told: list[list[Any]] = []
+        for now, faces in [
+            (0.0, [(1, 0.1)]),
+            (0.1, [(1, 0.2)]),
+            (0.2, [(1, 0.9), (2, 0.1)]),
+            (0.3, [(1, 0.9)]),
+            (0.9, [(1, 0.9)]),
+            (1.0, []),
+        ]:
+            found = changes.take([self.face(*each) for each in faces], now, self.SIZE)
+            told.append([(each["event"], each["track"]) for each in found])
+        assert told == [[("appeared", 1)], [], [("changed", 1), ("appeared", 2)], [], [("left", 2)], []]
+        assert changes.state()["everyone_smiles"]
+        assert [(each["event"], each["track"]) for each in changes.finish()] == [("left", 1)]
+
+    def test_a_source_that_begins_anew_leaves_nobody_behind(self) -> None:
+        changes = Changes([SMILE])
+        changes.take([self.face(1, 0.1)], 100.0, self.SIZE)
+        assert [each["event"] for each in changes.take([], 0.0, self.SIZE)] == ["left"]
