@@ -23,6 +23,7 @@ from av.video.reformatter import VideoReformatter
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
+from smiledet.system.processes import usable_processors
 from smiledet.turning import turn
 
 ENDLESS = frozenset({"mpjpeg", "mjpeg", "mpegts", "flv", "rtsp", "rtp", "sdp", "h264", "hevc"})
@@ -34,6 +35,9 @@ PLAYLISTS = frozenset({"hls", "dash"})
 SMALL = 600_000
 """Pixels of pictures up to which one thread decodes. It reads them several times faster than the stages do; each thread
 more holds back pictures of its own, 5 MB of 854x480, and hands every one over, which costs an eighth more."""
+
+MOST_THREADS = 8
+"""Threads that decode at most; each holds back a picture."""
 
 LENIENT: Mapping[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """Titles in another encoding than UTF-8 are no reason to refuse a clip; from PyAV 19 on they never are."""
@@ -89,9 +93,11 @@ class Decoder:
         if live or context.width * context.height <= SMALL:
             context.thread_count = 1
         else:
-            context.thread_type = "AUTO"
+            # FFmpeg itself takes one a processor and one more.
+            context.thread_count, context.thread_type = min(MOST_THREADS, usable_processors()), "AUTO"
         self._size = (context.width, context.height)
         self._reformatter = VideoReformatter()
+        self._turned: tuple[Any, tuple[int, int, int, int]] = (None, (1, 0, 0, 1))
         self._deinterlacer: Deinterlacer | None = None
         self._frames = self._decode()
         self._frame: Any = None
@@ -216,7 +222,18 @@ class Decoder:
         width, height = _square_pixels(frame.width, frame.height, self._aspect(frame))
         converted = self._reformatter.reformat(frame, width, height, "bgr24", interpolation="BICUBIC")
         image: Any = converted.to_ndarray()
-        return upright(image, _matrix(frame))
+        return upright(image, self._matrix_of(frame))
+
+    def _matrix_of(self, frame: Any) -> tuple[int, int, int, int]:
+        """A picture's display matrix, read anew where its rotation or size is another than before.
+
+        Reading it ties a picture up in a cycle of references (PyAV below 19): each one's would stay in memory until
+        Python looks for such cycles, 120 MB of 1280x720.
+        """
+        kind = (frame.rotation, frame.width, frame.height)
+        if kind != self._turned[0]:
+            self._turned = kind, _matrix(frame)
+        return self._turned[1]
 
     def _aspect(self, frame: Any) -> Fraction | None:
         """How many times as wide as high a pixel is: the container's word, but for pictures of another size."""

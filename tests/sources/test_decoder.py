@@ -1,5 +1,6 @@
 """What FFmpeg decodes, as it is meant to be seen: interlaced, turned, squeezed, changing midway, damaged."""
 
+import gc
 import logging
 import math
 import os
@@ -247,6 +248,22 @@ def test_a_codec_that_nobody_knows(tmp_path, encode_clip):
     assert (
         str(problem.value) == f"{path} is no video that can be read: there is no video in it that this FFmpeg decodes"
     )
+
+
+def test_no_picture_stays_in_memory_once_it_is_handed_on(tmp_path, encode_clip):
+    path = encode_clip(tmp_path / "a.mkv", moving(40, 64, 48))
+    decoder = Decoder(str(path))
+    gc.collect()
+    gc.disable()
+    try:
+        decoded = 0
+        while decoder.grab():
+            decoded += decoder.retrieve()[0]
+        kept = [each for each in gc.get_objects() if isinstance(each, av.VideoFrame)]
+    finally:
+        gc.enable()
+        decoder.release()
+    assert decoded == 40 and len(kept) < 5
 
 
 def test_the_picture_on_a_cover_is_no_video(tmp_path, encode_clip):

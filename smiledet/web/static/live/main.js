@@ -96,7 +96,7 @@ function Live({ state }) {
           <div class="card"><b>${faces ? faces.faces.length : "–"}</b><span>faces</span></div>
           <div class="card"><b>${figures.smiles}</b><span>smiles</span></div>
           <div class="card"><b>${draw.fps ?? "–"}</b><span>FPS</span></div>
-          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms}</b><span>ms latency</span></div>
+          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(1)}</b><span>ms latency</span></div>
         </div>
         ${faces && faces.faces.map((face) => html`<${Face} key=${face.track} face=${face} tasks=${state.tasks}/>`)}
         <${History} history=${history} tasks=${state.tasks}/>
