@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -18,13 +19,14 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM
 from smiledet.system.own_process import quieten_opencv
-from smiledet.system.redaction import redact_address
+from smiledet.system.redaction import holds_secret, redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
 from smiledet.system.standard_streams import (
     fill_closed_streams,
     flush_standard_output,
     give_up_standard_output,
     keep_standard_error_quiet,
+    redacted_standard_error,
 )
 
 INTERRUPTED = 130
@@ -180,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         redact_tracebacks()
         quieten_warnings(show=_loudness(words) == logging.DEBUG)
     try:
-        with on_signals(interrupt) as heard:
+        with _redacted(words), on_signals(interrupt) as heard:
             code = _run(words, wanted)
         flush_standard_output()
     except Exception as problem:
@@ -204,6 +206,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_standard_error_quiet()
         set_handlers(IGNORED if arguments is None else before)
     return code
+
+
+TALKATIVE = ("OPENCV_LOG_LEVEL", "OPENCV_FFMPEG_LOGLEVEL", "OPENCV_VIDEOIO_DEBUG", "GST_DEBUG")
+"""Environment variables by which a user has native libraries write to standard error, addresses among it."""
+
+
+def _redacted(words: Sequence[str]) -> AbstractContextManager[None]:
+    """Standard error without the secrets of a source, where native libraries may tell them."""
+    asked = any(os.environ.get(name) not in (None, "", "SILENT", "-8") for name in TALKATIVE)
+    return redacted_standard_error() if asked and any(map(holds_secret, words)) else nullcontext()
 
 
 def _no_room(problem: OSError) -> SmiledetError:

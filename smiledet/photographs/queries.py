@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -137,38 +137,29 @@ class Queries(Database):
         copies = tuple(StoredFile(_path(path), row.hash, *rest) for path, *rest in files)
         return StoredPhotograph(row, faces, copies, sharpness, phash, detector, turned, told)
 
-    def faces(self, ids: Iterable[int]) -> dict[int, tuple[StoredFace, ...]]:
+    def faces(self, ids: Sequence[int]) -> dict[int, tuple[StoredFace, ...]]:
         """The faces of photographs, the largest first."""
-        found: dict[int, tuple[StoredFace, ...]] = {}
+        found: dict[int, list[StoredFace]] = {photograph: [] for photograph in ids}
         with self.reading() as connection:
-            for photograph in ids:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                marks = ", ".join("?" * len(some))
                 readings: dict[int, dict[str, StoredReading]] = {}
                 query = (
                     "SELECT r.face, r.task, r.label, r.score, r.scores, r.corrected FROM readings r "
-                    "JOIN faces f ON f.id = r.face WHERE f.photograph = ?"
+                    f"JOIN faces f ON f.id = r.face WHERE f.photograph IN ({marks})"
                 )
-                for face, task, label, score, scores, corrected in connection.execute(query, [photograph]):
+                for face, task, label, score, scores, corrected in connection.execute(query, some):
                     named = dict(zip(self.tasks[task], array("f", scores), strict=True))
                     told, sure = (label, score) if corrected is None else (corrected, 1.0)
                     readings.setdefault(face, {})[task] = StoredReading(told, sure, named, corrected is not None)
                 query = (
-                    "SELECT id, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
-                    "smile_intensity, sharpness FROM faces WHERE photograph = ? ORDER BY number"
+                    "SELECT id, photograph, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
+                    f"smile_intensity, sharpness FROM faces WHERE photograph IN ({marks}) ORDER BY photograph, number"
                 )
-                found[photograph] = tuple(
-                    StoredFace(
-                        face,
-                        number,
-                        Box(*box),
-                        score,
-                        self._in_order(readings.get(face, {})),
-                        None if pose[0] is None else HeadPose(*pose),
-                        *rest,
-                    )
-                    for face, number, *more in connection.execute(query, [photograph])
-                    for box, score, pose, rest in [(more[:4], more[4], more[5:8], more[8:])]
-                )
-        return found
+                for values in connection.execute(query, some):
+                    found[values[1]].append(_face(values, self._in_order(readings.get(values[0], {}))))
+        return {photograph: tuple(faces) for photograph, faces in found.items()}
 
     def corrections(self) -> Iterator[Correction]:
         """Every label that a person gave, of photographs that are there, in the order in which they were given."""
@@ -297,6 +288,13 @@ def _row(values: Sequence[Any], readings: Mapping[str, tuple[str, float]]) -> Ph
         stack_size=size or 1,
         failed=failed,
     )
+
+
+def _face(values: Sequence[Any], readings: Mapping[str, StoredReading]) -> StoredFace:
+    face, _, number, *box = values[:7]
+    score, *pose = values[7:11]
+    placed = None if pose[0] is None else HeadPose(*pose)
+    return StoredFace(face, number, Box(*box), score, readings, placed, *values[11:])
 
 
 def _path(stored: bytes) -> Path:

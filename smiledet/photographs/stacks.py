@@ -67,14 +67,18 @@ def restack(store: Store, weights: ShotWeights | None = None) -> int:
     Returns:
         How many stacks there are.
     """
+    found = find_stacks(_candidates(store))
+    everybody = [member for members in found for member in members]
+    faces, sharpness = store.faces(everybody), store.sharpness(everybody)
+    shots = {
+        row.id: Shot(row.id, (row.width, row.height), sharpness[row.id], faces[row.id]) for row in store.rows(everybody)
+    }
     stacks = []
-    for members in find_stacks(_candidates(store)):
-        faces = store.faces(members)
-        rows = store.rows(members)
-        sharpness = store.sharpness(members)
-        shots = [Shot(row.id, (row.width, row.height), sharpness[row.id], faces[row.id]) for row in rows]
-        ranked = rank(shots, weights)
+    for members in found:
+        there = [shots[member] for member in members if member in shots]  # another process may have dropped some
+        ranked = rank(there, weights) if there else []
         stacks.append(Stack(tuple(each.id for each in ranked), tuple(each.reasons for each in ranked)))
+    stacks = [stack for stack in stacks if len(stack.photographs) > 1]
     store.put_stacks(stacks)
     return len(stacks)
 

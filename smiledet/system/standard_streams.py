@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
+
+from smiledet.system.redaction import redact
 
 TENSORFLOW_GREETING = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
@@ -41,6 +45,32 @@ def standard_error_without(unwanted: Callable[[bytes], object]) -> Iterator[None
                 os.write(2, b"".join(line for line in held if not unwanted(line)))
 
 
+@contextmanager
+def redacted_standard_error() -> Iterator[None]:
+    """Hide the secrets in what is written to descriptor 2, by native libraries too, line by line as it comes."""
+    kept = os.dup(2)
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+
+    def pass_on() -> None:
+        with open(reading, "rb") as lines:  # noqa: PTH123 - a descriptor
+            for line in lines:
+                with suppress(OSError):  # nobody reads it any more
+                    os.write(kept, redact(line.decode(errors="surrogateescape")).encode(errors="surrogateescape"))
+
+    thread = threading.Thread(target=pass_on, name="redact", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        if sys.stderr is not None:
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+        os.dup2(kept, 2)  # closes the pipe's end, at which the thread ends, unless a child still holds it
+        thread.join(1.0)
+
+
 def fill_closed_streams() -> None:
     """Open the null device in the place of standard streams that whoever started us has closed (`>&-`, `2>&-`).
 
@@ -64,6 +94,15 @@ def flush_standard_output() -> None:
 def give_up_standard_output() -> None:
     """Write no more to standard output: nobody reads it, or it is full. Python would complain at its end."""
     _turn_to_null(sys.stdout)
+
+
+def give_up_closed_terminal() -> None:
+    """Write no more to a terminal that was closed, which takes nothing; a stream that leads to a file goes on."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            number = stream.fileno()
+            if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):
+                _turn_to_null(stream)
 
 
 def keep_standard_error_quiet() -> None:

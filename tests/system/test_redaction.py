@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+import smiledet
 from smiledet import SmiledetError, watch
 from smiledet.errors import SourceError
 from smiledet.system.messages import UNREDACTED, MessageFormatter
@@ -177,3 +182,25 @@ def test_a_run_writes_no_secret_anywhere(clip_address, run_smiledet, tmp_path):
     assert all(path.stat().st_mode & 0o077 == 0 for path in outputs)
     for text in (result.stdout, result.stderr, *(path.read_text() for path in outputs)):
         assert not re.search("s3cret|bWU6", text)
+
+
+@pytest.mark.parametrize("debug", ["GST_DEBUG", "OPENCV_LOG_LEVEL"])
+def test_native_libraries_tell_no_secret_where_they_are_asked_to_talk(tmp_path, debug):
+    program = (
+        "import os, sys; import smiledet.cli.run as run; from smiledet.cli import main\n"
+        "def talk(arguments):\n"
+        "    os.write(2, b'Input #0 from \\'' + arguments.source.encode() + b'\\':\\n')\n"
+        "    print('of Python', file=sys.stderr); return 0\n"
+        "run.run = talk; code = main(); os.write(2, b'after it\\n'); sys.exit(code)\n"
+    )
+    root = str(Path(smiledet.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", "rtsp://me:s3@cret@host/x?token=s3cret"],
+        env={**os.environ, "PYTHONPATH": root, debug: "4"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = "Input #0 from 'rtsp://host/x?token=***':\nof Python\nafter it\n"
+    assert (done.returncode, done.stderr) == (0, said)
