@@ -1,7 +1,8 @@
 """Put bugs into chosen modules, one at a time, and see whether their tests notice.
 
 A bug is a small change of the syntax tree: another comparison or operator, a constant that is one more or twice as
-much, a negated condition, a statement left out. Modules, their tests and the changes that make no difference are in
+much, a negated condition, a statement left out. Constants of a module are left alone: what they are worth is measured
+by benchmarks, and tests go by their names. Modules, their tests and the changes that make no difference are in
 `scripts/mutants.toml`. Nothing is written: each changed module is made in the process that runs its tests.
 
 Example:
@@ -115,6 +116,8 @@ class Mutator(ast.NodeVisitor):
 def _is_harmless(node: Any) -> bool:
     if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
         return True
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.targets[0]).isupper()
     called = node.value if isinstance(node, ast.Expr) else node
     return isinstance(called, ast.Call) and ast.unparse(called).startswith(HARMLESS)
 

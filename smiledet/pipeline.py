@@ -106,13 +106,11 @@ class Pipeline:
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
-        self._sink_stages = sink_stages = [
-            f"sink {number}: {sink.description}" for number, sink in enumerate(sinks, start=1)
-        ]
+        self._sinks = {f"sink {number}: {sink.description}": sink for number, sink in enumerate(sinks, start=1)}
         on_drop = _mark_drops(trace) if trace is not None else None
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         at_once = max(2, usable_processors()) if policy is Policy.EVERY_FRAME else None
-        stages = self._stages(policy, sink_stages)
+        stages = self._stages(policy, list(self._sinks))
         ring = config.buffer
         self.buffer = FrameBuffer(
             stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, byte_budget=round(1e6 * ring.megabytes)
@@ -128,7 +126,7 @@ class Pipeline:
         self._workers: list[Worker] = self._make_workers()
         self._workers += [
             SinkWorker(stage, sink, buffer=self.buffer, trace=trace, **self._supervisor.common)
-            for stage, sink in zip(sink_stages, sinks, strict=True)
+            for stage, sink in self._sinks.items()
         ]
         if trace is not None:
             trace.order_threads([self._grabber.name, *(worker.name for worker in self._workers)])
@@ -176,9 +174,11 @@ class Pipeline:
         if self._late:
             raise self._late[0]
         report = summarise(self.buffer, over.clock - started, self._ready, over)
-        for stage in self._sink_stages:
-            if missed := report.stages[stage].missed:
-                log.warning("%s was too slow for %d of %d annotated frames", stage, missed, report.drawn)
+        for stage, sink in self._sinks.items():
+            missed = report.stages[stage].missed
+            if missed and sink.wrote is not None:
+                what = sink.description
+                log.warning("%s was too slow for %d of %d annotated frames, which it lacks", what, missed, report.drawn)
         return why, report
 
     def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:

@@ -291,10 +291,13 @@ def test_a_recorder_slower_than_its_source_loses_frames_but_no_time_and_says_how
     small = replace(config, tasks=("smile",), buffer=BufferSettings(capacity=3))
     pipeline = Pipeline(small, source, [video])
     _, report = pipeline.run()
-    (stage,) = pipeline._sink_stages
+    (stage,) = pipeline._sinks
     missed = report.stages[stage].missed
     assert missed > 0 and video.written + missed <= report.published
-    assert f"{stage} was too slow for {missed} of {report.drawn} annotated frames" in caplog.messages
+    assert (
+        f"{video.description} was too slow for {missed} of {report.drawn} annotated frames, which it lacks"
+        in caplog.messages
+    )
     with av.open(str(tmp_path / "out.mp4")) as container:
         times = [frame.time for frame in container.decode(video=0)]
     assert len(times) == video.written  # none is repeated

@@ -16,6 +16,7 @@ import pytest
 
 import smiledet
 from smiledet import FaceReader, ImageError, UsageError
+from smiledet.frame import FaceReading
 from smiledet.sources.demo import scene
 
 
@@ -134,6 +135,11 @@ class TestOnePicture:
     def test_a_task_that_was_not_read_is_told(self, photo):
         with pytest.raises(AttributeError, match="no task 'gender' was read from this face; there are smile, emotion"):
             _ = photo.faces[0].gender
+
+    def test_how_much_of_a_smile_there_is(self, photo):
+        face = photo.faces[0]
+        assert face.smile_intensity == face.smile.intensity
+        assert FaceReading(face.face, {}).smile_intensity is None
 
     def test_results_can_be_copied_and_pickled(self, photo):
         face = photo.faces[0]

@@ -163,3 +163,14 @@ def test_a_complaint_names_where_the_value_came_from() -> None:
     with pytest.raises(UsageError) as caught:
         build(Wheel, {"size": 99}, "flag front.size", "front.")
     assert str(caught.value) == "flag front.size: front.size is 99, expected 10 to 30"
+
+
+def test_of_several_that_are_needed_the_missing_one_is_named() -> None:
+    @dataclass(frozen=True)
+    class Needy:
+        first: int
+        second: int
+        third: int = 3
+
+    with pytest.raises(UsageError, match=r"^my\.toml: second is missing$"):
+        build(Needy, {"first": 1}, "my.toml")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from smiledet.system.standard_streams import give_up_closed_terminal
+
 SIGNALS = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -78,7 +80,9 @@ def on_signals(action: Callable[[], None]) -> Iterator[Heard]:
     before = get_handlers()
     heard = Heard()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            give_up_closed_terminal()
         if not heard.yes:
             heard.yes = True
             action()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -93,6 +94,15 @@ def flush_standard_output() -> None:
 def give_up_standard_output() -> None:
     """Write no more to standard output: nobody reads it, or it is full. Python would complain at its end."""
     _turn_to_null(sys.stdout)
+
+
+def give_up_closed_terminal() -> None:
+    """Write no more to a terminal that was closed, which takes nothing; a stream that leads to a file goes on."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            number = stream.fileno()
+            if stat.S_ISCHR(os.fstat(number).st_mode) and not os.isatty(number):
+                _turn_to_null(stream)
 
 
 def keep_standard_error_quiet() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -79,6 +80,24 @@ def test_a_terminal_that_is_closed_ends_a_run(start_smiledet, events, count_fram
     assert process.returncode == 130, complaints
     events.rest()
     assert 0 < count_frames(tmp_path / "out.mp4") < 300
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a terminal of one's own")
+def test_a_run_whose_terminal_is_gone_finishes_all_its_outputs(events, count_frames, tmp_path):
+    """What it says then goes nowhere: writing to such a terminal is an error, and no reason to lose the report."""
+    command = [sys.executable, "-m", "smiledet", "run", "demo", "--realtime", "--no-show", "--events", str(events.path)]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.environ["PYTHONPATH"] = str(Path(smiledet.__file__).parents[1])
+        os.execv(sys.executable, [*command, "--record", "out.mp4", "--report", "out.json"])
+    events.until_frame(15)
+    os.close(terminal)
+    events.rest()
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert count_frames(tmp_path / "out.mp4") > 0
+    assert json.loads((tmp_path / "out.json").read_text())["frames"] > 0
 
 
 def test_under_nohup_a_terminal_that_is_closed_changes_nothing(tmp_path):

@@ -13,7 +13,14 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import FaceLocator, LocatorSettings, create_locator
-from smiledet.detection.scheduling.places import FIRST_WAIT, IDLE_FACTOR, LONGEST_WAIT, MAX_PROPOSED, Proposer
+from smiledet.detection.scheduling.places import (
+    FIRST_WAIT,
+    IDLE_FACTOR,
+    LONGEST_WAIT,
+    MAX_PROPOSED,
+    WAIT_MEMORY,
+    Proposer,
+)
 from smiledet.detection.scheduling.proposal_network import (
     BACKGROUND,
     CELL,
@@ -210,6 +217,20 @@ class TestProposer:
             made.search(GREY, frame / 30, ())
         doublings = int(np.log2(LONGEST_WAIT / FIRST_WAIT))
         assert doublings <= witness.asked <= doublings + 10 / LONGEST_WAIT + 2
+
+    def test_that_nothing_was_seen_is_forgotten_where_nothing_is_proposed(self) -> None:
+        """A poster that is covered for a while and shown again is asked about as a new one."""
+        witness = Witness()
+        made = proposer(witness, (10, 20))
+        for frame in range(300):
+            made.search(GREY, frame / 30, ())
+        made._network = Fixed()
+        made.search(GREY, 11.0 + LONGEST_WAIT, ())
+        made.search(GREY, 11.0 + LONGEST_WAIT + WAIT_MEMORY + 1.0, ())
+        made._network, before = Fixed((10, 20)), witness.asked
+        for frame in range(30):
+            made.search(GREY, 20.0 + frame / 30, ())
+        assert witness.asked - before >= 3  # at 0, 0.1 and 0.3 seconds
 
     def test_a_new_scene_is_asked_about_at_once(self) -> None:
         witness = Witness()

@@ -204,9 +204,9 @@ def test_slices_of_the_plan_reach_from_top_to_bottom() -> None:
 class TestLostPlaces:
     def test_a_place_is_searched_regularly_and_forgotten(self) -> None:
         lost_places = LostPlaces(interval=0.1)
-        lost_places.remember(PATCH, 0.0)
+        lost_places.remember(PATCH, 20.0)
         frames = round(2 * LOST_MEMORY * FPS)
-        searched = [number for number in range(frames) if lost_places.due(number / FPS, ())]
+        searched = [number for number in range(frames) if lost_places.due(20.0 + number / FPS, ())]
         assert searched[0] == 3 and searched[-1] <= LOST_MEMORY * FPS
         assert set(np.diff(searched)) <= {3, 4}
 

@@ -184,7 +184,7 @@ class Proposer:
         smallest = max(self._smallest, round(low))
         if min(right - left, bottom - top) < smallest:
             return []
-        part = Slice(left, right, smallest, max(smallest + 1, round(high)), top, bottom)
+        part = Slice(left, right, smallest, round(high), top, bottom)
         return scan_part(self._detector, grey, part)
 
     def _put_off(self, box: Box, time: float) -> None:
