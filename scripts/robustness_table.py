@@ -24,9 +24,9 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.detection.detectors.choose import ALLOWED
 from smiledet.detection.detectors.haar import HaarDetector
 from smiledet.detection.photographs import PhotographLocator, PhotographSettings
+from smiledet.engines.answers import read
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
-from smiledet.engines.mirror_averaging import read
 from smiledet.errors import SmiledetError
 from smiledet.exposure import even_out, measure, table_of
 from smiledet.frame import Box, Image, Points
@@ -103,7 +103,7 @@ def read_hard(faces: Sequence[KnownFace], models: Sequence[Model], aligner: Face
                 spec = model.input
                 assert spec is not None
                 chip = seen.chips[spec].reshape(1, spec.size, spec.size, spec.channels)
-                right[number, column] = judged(model, read(engine, chip, model.mirror_averaging)[0], face)
+                right[number, column] = judged(model, read(engine, chip, model)[0], face)
         figures[difficulty] = right.mean(axis=0).tolist()
     for engine in engines:
         engine.close()

@@ -164,7 +164,8 @@ def _train_detector(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.lab.training.detector.train import train_detector
 
     output = arguments.output or Path("runs") / f"detector-{recipe.name}"
-    check_run(output, take_fingerprint(recipe, (), ()), arguments.fresh)
+    # How long it goes on may be told anew; see `Trapezoid`.
+    check_run(output, take_fingerprint(replace(recipe, epochs=1), (), ()), arguments.fresh)
     learnt, held_out = kept_pictures(output, arguments.data_folder, recipe)
     network = train_detector(learnt, recipe, output)
     models.mkdir(parents=True, exist_ok=True)
