@@ -294,3 +294,11 @@ class TestSecondDetector:
         assert rejected == [set()] * (REJECTED + 1) + [{1}]
         tracker.update([], 1.0)
         assert tracker.rejected == set()
+
+
+def test_without_a_second_detector_a_face_is_certain_once_it_was_seen_often() -> None:
+    tracker, verified = FaceTracker(AT_ONCE), []
+    for frame in range(ACCEPTED + 1):
+        assert tracker.update([found(100)], frame / FPS)
+        verified.append(tracker.known(frame / FPS)[0].verified)
+    assert verified == [False] * (ACCEPTED - 1) + [True] * 2
