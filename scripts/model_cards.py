@@ -214,7 +214,9 @@ def main() -> int:
             recipe = read_dataclass(ClassifierRecipe, recipe_path)
             write_row(measured)
             text = card(measured, recipe, f"configs/train/{recipe_path.name}", opening_comment(recipe_path))
-            (measured.folder / measured.card).write_text(text, encoding="utf-8")
+            place = measured.folder / measured.card
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text, encoding="utf-8")
             print(task, measured.name, json.dumps(measured.figures))
     return 0
 

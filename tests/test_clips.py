@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -78,3 +80,21 @@ def test_hard_cuts(watch):
     report, events = watch("stage_cuts_hard.mp4")
     assert report["frames"] == 275
     assert events
+
+
+def test_the_strength_of_a_smile_rises_with_a_slow_smile(watch):
+    """It takes a second and a half, in which the label changes once."""
+    _, events = watch("neutral_to_smile_2.mp4")
+    values = [event["smile_intensity"] for event in events if 0.7 < event["timestamp"] < 2.4]
+    assert values[0] < 0.15 and values[-1] > 0.85
+    steps = [later - earlier for earlier, later in pairwise(values)]
+    assert min(steps) > -0.02 and max(steps) < 0.3
+    assert sum(0.2 < value < 0.8 for value in values) >= 4
+
+
+@pytest.mark.parametrize("name", ["talking.mp4", "expressive_woman.mp4"])
+def test_talking_is_not_fear(watch, name):
+    _, events = watch(name)
+    labels = Counter(event["emotion"] for event in events)
+    assert labels["fear"] == 0
+    assert labels["neutral"] + labels["happy"] + labels["unsure"] + labels["surprise"] > 0.95 * len(events)

@@ -302,9 +302,9 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
     check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
-    for flag, path in outputs.items():
+    for path in outputs.values():
         if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path, seekable=flag == "--record" or path.suffix.lower() == ".parquet")
+            check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
 def _file_sinks(

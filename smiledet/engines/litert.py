@@ -99,7 +99,8 @@ def _quantisation(details: dict[str, Any]) -> tuple[float, int] | None:
 def _real(integers: npt.NDArray[np.float32], scale: float, zero: int) -> npt.NDArray[np.float32]:
     """Probabilities from the integers of an int8 file; rounded one by one, so that they have to be made to sum to 1."""
     scores = scale * (integers - zero)
-    whole: npt.NDArray[np.float32] = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+    total = scores.sum(axis=1, keepdims=True)  # 1, or as many as a network has heads
+    whole: npt.NDArray[np.float32] = (scores * np.maximum(np.rint(total), 1) / total).astype(np.float32)
     return whole
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,19 @@ def test_an_output_that_is_there_is_replaced(monkeypatch, tmp_path, count_frames
     assert run_here(monkeypatch, tmp_path, *arguments) == 0
     assert count_frames(tmp_path / "out.mp4") == 4
     assert read_events(tmp_path / "out.jsonl")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/fd")
+def test_a_recording_through_a_pipe(count_frames, tmp_path):
+    """As Matroska, where the name tells no format."""
+    command = '"$0" -m smiledet run demo --no-show --quiet --max-frames 12 --record >(cat > got.mkv; echo done) | cat'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, **ENV},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "done\n")
+    assert count_frames(tmp_path / "got.mkv") == 12

@@ -104,7 +104,7 @@ def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
         "detection_score": 12.0,
         "smile": "not smiling",
         "smile_score": 0.7,  # of the label that is shown
-        "smile_intensity": 0.3941,
+        "smile_intensity": 0.3305,
         "smile_scores": {"not smiling": 0.7, "smiling": 0.3},
         "emotion": "happy",
         "emotion_score": 0.6,

@@ -247,7 +247,8 @@ def test_a_clip_that_never_comes_whole_ends_where_it_breaks(tmp_path, encode_cli
         assert 10 < len(list(iter(source.read, None))) < 50
 
 
-def test_a_snapshot_address_is_asked_over_and_over(times, fake_time, make_picture, number_of, caplog):
+@pytest.mark.parametrize("name", ["", ".jpg"])
+def test_a_snapshot_address_is_asked_over_and_over(name, times, fake_time, make_picture, number_of, caplog):
     def answer(handler, number):
         if number == 4:
             handler.send_error(503)
@@ -255,14 +256,14 @@ def test_a_snapshot_address_is_asked_over_and_over(times, fake_time, make_pictur
         send_file(handler, cv2.imencode(".jpg", make_picture(number % 6))[1].tobytes())
 
     settings = SourceSettings(open_timeout=3, read_timeout=1, fps=2)
-    with serving(answer) as address, StreamSource(address, settings, **times) as source:
+    with serving(answer) as address, StreamSource(address + name, settings, **times) as source:
         assert (source.length, source.fps) == (None, 2.0)
-        assert source.description == f"stream {address}, 64x48 snapshots at 2 FPS"
+        assert source.description == f"stream {address}{name}, 64x48 snapshots at 2 FPS"
         pictures = [source.read() for _ in range(6)]
     assert [number_of(picture.image) for picture in pictures] == [1, 2, 3, 5, 0, 1]
     assert fake_time.waits == pytest.approx([0.5, 0.5, 0.5, 0.5, 0.25, 0.5, 0.5])
     assert [picture.timestamp - 2e9 for picture in pictures] == pytest.approx([0.5, 1, 1.5, 2.25, 2.75, 3.25])
-    assert caplog.messages == [f"stream {address} was lost; trying to get it back for 10 s"]
+    assert caplog.messages == [f"stream {address}{name} was lost; trying to get it back for 10 s"]
 
 
 def test_time_limits_and_low_latency_are_asked_for(fake_capture, make_picture):
