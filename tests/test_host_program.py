@@ -131,7 +131,8 @@ def test_the_command_line_keeps_opencv_and_ffmpeg_quiet(tmp_path):
             text=True,
             timeout=120,
         )
-        assert (done.returncode, done.stderr) == (2, f"smiledet: {clip} is no video that OpenCV can read\n")
+        why = "Invalid data found when processing input"
+        assert (done.returncode, done.stderr) == (2, f"smiledet: {clip} is no video that can be read: {why}\n")
 
 
 def test_the_camera_timeout_is_whole_seconds_and_the_users_own_stays(tmp_path):
