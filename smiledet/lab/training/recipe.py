@@ -248,7 +248,7 @@ class Finish:
     """A further phase at the full size of the chips, on the best-labelled of the sets alone, say.
 
     Attributes:
-        data: Training sets, as in `ClassifierRecipe`; empty for the same, and so with heads.
+        data: Training sets, as in `ClassifierRecipe`; with heads those of the heads.
         epochs: Passes over them.
         learning_rate: Peak of its cosine.
         weight_average: As in `Schedule`; the phase is short, so the mean has to be as well.

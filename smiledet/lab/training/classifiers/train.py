@@ -129,7 +129,7 @@ def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
     augmentation = finish.augmentation or recipe.augmentation
     # The phase is there for its own data: what only a teacher has labelled stays out of it.
     teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
-    data = finish.data or recipe.data
+    data = recipe.data if recipe.heads else finish.data
     return replace(recipe, data=data, schedule=schedule, augmentation=augmentation, teacher=teacher)
 
 

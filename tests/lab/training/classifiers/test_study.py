@@ -87,15 +87,15 @@ def test_a_study_starts_from_nothing(study, recipe):
         finish=(Finish(recipe.data, epochs=1),),
         schedule=replace(recipe.schedule, small_epochs=2),
     )
-    plain = study.shortened(shipped, 1)
+    plain = study.shortened(shipped, 1, get_task("smile"))
     assert (plain.initial, plain.teacher, plain.finish) == ("", None, ())
     assert (plain.schedule.epochs, plain.schedule.small_epochs) == (1, 0)
-    assert study.shortened(shipped, None).schedule.epochs == recipe.schedule.epochs
+    assert study.shortened(shipped, None, get_task("smile")).schedule.epochs == recipe.schedule.epochs
 
 
 def test_a_study_needs_an_epoch(study, recipe, complaint):
     with complaint("--epochs", "0"):
-        study.shortened(recipe, 0)
+        study.shortened(recipe, 0, get_task("smile"))
 
 
 def test_an_unknown_study_is_named(study, recipe, data_folder, tmp_path, complaint):
@@ -104,7 +104,7 @@ def test_an_unknown_study_is_named(study, recipe, data_folder, tmp_path, complai
 
 
 def test_a_study_trains_and_tests_once_for_each(study, recipe, data_folder, tmp_path):
-    short = study.shortened(replace(recipe, input=ChipSpec(24)), 1)
+    short = study.shortened(replace(recipe, input=ChipSpec(24)), 1, get_task("smile"))
     rows = list(study.run_study("alignment", get_task("smile"), short, data_folder, tmp_path))
     assert [row.name for row in rows] == ["none", "affine", "restricted similarity"]
     assert {row.count for row in rows} == {12}
