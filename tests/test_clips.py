@@ -38,20 +38,20 @@ def test_no_face(watch):
 
 
 def test_neutral_to_smile(watch):
-    """Neutral at first, a broad smile about the eleventh second, grimaces, a last smile that fades within a second."""
+    """Neutral at first, a broad smile about the eleventh second, grimaces, a last faint smile that fades in a second.
+
+    The faint one has closed eyes. Its pixels are no squares (15:16): read as they are stored, the face is wider than it
+    is and was called smiling at 0.67; upright and square it is at 0.53, too little for another label.
+    """
     _, events = watch("neutral_to_smile.mp4")
     first = events[0]["timestamp"]
     assert share_smiling([event for event in events if event["timestamp"] < first + 9]) < 0.02
     assert share_smiling([event for event in events if 10.5 < event["timestamp"] < 11.5]) > 0.9
     assert share_smiling([event for event in events if 13 < event["timestamp"] < 18]) < 0.02
-    assert share_smiling([event for event in events if 18.6 < event["timestamp"] < 18.9]) > 0.9
-
-
-def test_neutral_to_smile_ends_smiling(watch):
-    """More than half of the last second; at the very end the smile fades, and is read as fading."""
-    _, events = watch("neutral_to_smile.mp4")
-    last = events[-1]["timestamp"]
-    assert share_smiling([event for event in events if event["timestamp"] > last - 1]) > 0.5
+    before = [event["smile_scores"]["smiling"] for event in events if 14 < event["timestamp"] < 17.5]
+    last = [event["smile_scores"]["smiling"] for event in events if 18.4 < event["timestamp"] < 18.9]
+    assert max(before) < 0.2
+    assert max(last) > 0.45
 
 
 def test_a_single_face_is_followed_throughout(watch):
