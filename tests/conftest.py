@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +31,18 @@ quieten_opencv()
 (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)  # it moved in OpenCV 4.13
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
+
+
+# Under `nohup` SIGHUP is ignored, and by everything that is started, too; a handler of Python's is not inherited.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _usual_log_level() -> Iterator[None]:
+    """What a command run in this process sets ends with its test."""
+    yield
+    logging.getLogger("smiledet").setLevel(logging.NOTSET)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from zipfile import ZipFile
 
 import cv2
@@ -98,9 +99,11 @@ class TestTasks:
         with pytest.raises(UsageError, match=r"entry point 'hats' \(theirs:TASK\) is no smiledet.Task"):
             tasks.get_task("hats")
 
-    def test_emotion8_has_contempt_and_no_model(self, capsys):
+    def test_emotion8_has_contempt_and_a_model(self):
         assert "contempt" in tasks.get_task("emotion8").labels
-        assert "no model ships for the task 'emotion8'" in refused(capsys, *RUN, "--tasks", "emotion8")
+        assert main([*RUN, "--tasks", "emotion8", "--events", "out.csv"]) == 0
+        (header, *_) = Path("out.csv").read_text().splitlines()
+        assert "emotion8_contempt" in header
 
 
 class TestFiles:

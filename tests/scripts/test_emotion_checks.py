@@ -46,6 +46,8 @@ def test_the_tables_and_the_sheet(tmp_path):
     (genki / "genki4k" / "labels.txt").write_text(labels + "\n")
     fer = tmp_path / "fer2013.tar.gz" / "fer2013"
     crop = cv2.resize(cv2.cvtColor(portrait[30:230, 60:260], cv2.COLOR_BGR2GRAY), (48, 48))
+    columns = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt", "unknown", "no_face")
+    votes = [",".join(("file", *columns))]
     for split in ("train", "test"):
         for number, label in enumerate(("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")):
             folder = fer / split / label
@@ -53,6 +55,9 @@ def test_the_tables_and_the_sheet(tmp_path):
             name = {"train": "Training", "test": "PublicTest"}[split]
             shifted = cv2.convertScaleAbs(crop, beta=3 * number + (split == "train"))
             assert cv2.imwrite(str(folder / f"{name}_{number}.jpg"), shifted)
+            counts = (str(10 * (column == label)) for column in columns)
+            votes.append(",".join((f"{split}/{label}/{name}_{number}.jpg", *counts)))
+    (tmp_path / "ferplus_votes.csv").write_text("\n".join(votes) + "\n")
     done = run("--data-folder", tmp_path, "--sheet", tmp_path / "pairs.png")
     assert done.returncode == 0, done.stderr
     smilers, _, worn = done.stdout.partition("\n\n")

@@ -19,7 +19,7 @@ def names(models):
 
 def test_every_shipped_classifier_is_in_it(script):
     found = names(script.chosen_models(None))
-    assert {name.partition("/")[0] for name in found} == {"smile", "emotion", "gender", "age"}
+    assert {name.partition("/")[0] for name in found} == {"smile", "emotion", "emotion8", "gender", "age"}
     assert names(script.chosen_models(["age/mobilenet-025"])) == ["age/mobilenet-025"]
 
 

@@ -75,7 +75,8 @@ def test_every_shipped_recipe_reads(path):
     recipe = read_dataclass(ClassifierRecipe, path)
     task, _, name = path.stem.partition("-")
     assert task in task_names() and recipe.name == name
-    assert all(":" in source for source in recipe.data) and recipe.data
+    sources = [*recipe.data, *(source for head in recipe.heads for source in head.data)]
+    assert all(":" in source for source in sources) and sources
     assert recipe.schedule.small_epochs <= recipe.schedule.epochs
     assert recipe.schedule.small_side <= recipe.input.size
 

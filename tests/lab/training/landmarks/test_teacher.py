@@ -41,7 +41,7 @@ def test_it_places_points_of_each_face_in_its_photograph(teacher, faces):
     assert points.shape == (8, 68, 2) and doubt.shape == (8,)
     for found, face in zip(points, faces, strict=True):
         between = np.linalg.norm(face.points[36] - face.points[45])
-        assert np.linalg.norm(found - face.points, axis=1).mean() < 0.3 * between  # it began at the mean face
+        assert np.linalg.norm(found - face.points, axis=1).mean() < 0.35 * between  # it began at the mean face
     assert (doubt >= 0).all() and (doubt < 1).all()
 
 
