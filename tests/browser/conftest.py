@@ -15,6 +15,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
+LIMIT = 60.0
+"""Seconds after which what a page is waited for counts as never coming."""
+
 AXE = os.environ.get("SMILEDET_AXE", "")
 """The file axe.min.js of the npm package axe-core; without it nothing is checked for accessibility."""
 
@@ -40,8 +43,11 @@ def until() -> Callable[[Any, str], None]:
     """
 
     def wait(page: Any, expression: str) -> None:
-        while not page.evaluate(expression):
+        for _ in range(round(LIMIT / 0.05)):
+            if page.evaluate(expression):
+                return
             page.wait_for_timeout(50)
+        raise AssertionError(f"still not so after {LIMIT} s: {expression}")
 
     return wait
 

@@ -20,7 +20,9 @@ export function Viewer({ item, index, total, tasks, onStep, onClose, onChange, c
   useEffect(() => setMember(null), [item && item.id]);
 
   useEffect(() => { if (!dialog.current.open) dialog.current.showModal(); }, []);
-  const load = () => get(`/api/photographs/${id}`).then(setPhotograph).catch((error) => setProblem(error.message));
+  const current = useRef(id);
+  current.current = id;
+  const load = () => get(`/api/photographs/${id}`).then((found) => { if (found.id === current.current) setPhotograph(found); }).catch((error) => setProblem(error.message));
   useEffect(() => {
     if (!id) return;
     setFace(0); setReason(null); setZoomed(false); setProblem(""); setPhotograph(null);
@@ -45,9 +47,10 @@ export function Viewer({ item, index, total, tasks, onStep, onClose, onChange, c
   const read = async () => {
     setBusy(true);
     try {
-      await send(`/api/photographs/${id}/read`, {});
-      await load();
-      onChange({ id }, true);
+      const { id: stored } = await send(`/api/photographs/${id}/read`, {});
+      if (stored === id) await load();
+      else setMember(stored); // it has an id of its own once it is read
+      onChange({ id: stored }, true);
     } catch (error) { setProblem(error.message); }
     setBusy(false);
   };
@@ -56,6 +59,11 @@ export function Viewer({ item, index, total, tasks, onStep, onClose, onChange, c
     const actions = { ArrowRight: () => onStep(1), ArrowLeft: () => onStep(-1), k: () => mark("keep"), x: () => mark("reject"), b: () => setBoxes(!boxes) };
     if (actions[event.key]) { event.preventDefault(); actions[event.key](); }
   };
+  // Of the document: what had the focus may be gone with the photograph before.
+  useEffect(() => {
+    document.addEventListener("keydown", keys);
+    return () => document.removeEventListener("keydown", keys);
+  });
   const from = useRef(null);
   const down = (event) => { from.current = zoomed ? null : { x: event.clientX, y: event.clientY }; };
   const up = (event) => {
@@ -67,7 +75,7 @@ export function Viewer({ item, index, total, tasks, onStep, onClose, onChange, c
 
   const shown = photograph && photograph.faces[face];
   const side = zoomed ? 4096 : 1600;
-  return html`<dialog class="viewer" ref=${dialog} onClose=${onClose} onKeyDown=${keys} aria-label=${item ? item.name : ""}>
+  return html`<dialog class="viewer" ref=${dialog} onClose=${onClose} aria-label=${item ? item.name : ""}>
     <header>
       <button onClick=${() => dialog.current.close()} aria-label=${t("back")}>←<span class="wide"> ${t("back")}</span></button>
       <h2>${photograph ? photograph.name : item ? item.name : ""}</h2>
