@@ -26,7 +26,7 @@ class Bicycle:
     lights: bool = False
     gears: int = 7
     stops: tuple[str, ...] = ()
-    hurry: float | None = field(default=None, metadata=between(0, 1))
+    pace: float | None = field(default=None, metadata=between(0, 1))
     front: Wheel = field(default_factory=Wheel)
     spare: Mapping[str, Wheel] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ def test_everything_that_is_given_is_read(file: Path) -> None:
         lights = true
         gears = 21
         stops = ["Bath", "York"]
-        hurry = 0.5
+        pace = 0.5
         front.size = 26
         [spare.left]
         tyre = "winter"
@@ -58,7 +58,7 @@ def test_everything_that_is_given_is_read(file: Path) -> None:
         lights=True,
         gears=21,
         stops=("Bath", "York"),
-        hurry=0.5,
+        pace=0.5,
         front=Wheel(26),
         spare={"left": Wheel(tyre="winter"), "right": Wheel(30)},
     )
@@ -77,7 +77,7 @@ def test_both_ends_of_a_range_are_allowed(weight: float, file: Path) -> None:
     assert isinstance(found, float)
 
 
-ALLOWED = "name, weight, lights, gears, stops, hurry, front, spare"
+ALLOWED = "name, weight, lights, gears, stops, pace, front, spare"
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ ALLOWED = "name, weight, lights, gears, stops, hurry, front, spare"
         ("gears = []", "gears is [], expected a whole number"),
         ('stops = "Bath"', "stops is 'Bath', expected a list"),
         ('stops = ["Bath", 3]', "stops is 3, expected a text"),
-        ("hurry = 2", "hurry is 2, expected 0 to 1"),
-        ("hurry = false", "hurry is False, expected a number"),
+        ("pace = 2", "pace is 2, expected 0 to 1"),
+        ("pace = false", "pace is False, expected a number"),
         ("front = 26", "front is 26, expected a table"),
         ("front.size = 31", "front.size is 31, expected 10 to 30"),
         ('front.tyre = "summer"', "front.tyre is 'summer', expected one of slick, winter"),

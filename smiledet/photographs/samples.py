@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import OutputError
 from smiledet.frame import Image
 from smiledet.photographs.decode import to_image
@@ -59,16 +60,16 @@ def _samples() -> Iterator[tuple[str, bytes, datetime]]:
     yield CREDITS, portrait_path().with_name(CREDITS).read_bytes(), FIRST_DAY
     collins, hopper = (to_image(portrait_path(name)) for name in ("collins", "hopper"))
     for number, (name, image) in enumerate(_pictures(collins, hopper)):
-        yield name, _jpeg(image), FIRST_DAY + timedelta(days=17 * number)
+        yield name, jpeg(image), FIRST_DAY + timedelta(days=17 * number)
     burst = FIRST_DAY + timedelta(days=200)
     for number, sigma in enumerate((3.0, 0.0, 1.5), start=1):
         blurred = cv2.GaussianBlur(collins, (0, 0), sigma) if sigma else collins
         yield (
             f"burst/burst-{number}.jpg",
-            _jpeg(blurred[30:250, 40 + 4 * number : 280 + 4 * number]),
+            jpeg(blurred[30:250, 40 + 4 * number : 280 + 4 * number]),
             burst + number * BURST,
         )
-    yield "damaged.jpg", _jpeg(collins)[:200], burst
+    yield "damaged.jpg", jpeg(collins)[:200], burst
 
 
 def _pictures(collins: Image, hopper: Image) -> Iterator[tuple[str, Image]]:
@@ -95,8 +96,3 @@ def _landscape() -> Image:
         hill = np.concatenate([np.stack([x, y], 1), [[599, 399], [0, 399]]]).astype(np.int32)
         cv2.fillPoly(image, [hill], colour, cv2.LINE_AA)
     return image
-
-
-def _jpeg(image: Image) -> bytes:
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])
-    return data.tobytes()

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ConfigError
 from smiledet.frame import Image
 from smiledet.rules.settings import RuleSettings
@@ -39,8 +38,6 @@ PROGRAM_SECONDS = 30.0
 POST_SECONDS = 10.0
 ATTEMPTS = 3
 """Of a POST; waits of 1 and 2 seconds lie between them."""
-
-QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +95,9 @@ def save_into(folder: Path, annotated: bool) -> Action:
 
     def save(event: Event) -> None:
         name = re.sub(r"[^\w.-]+", "_", f"{event.told['time'][:23]}-{event.told['rule']}-{event.told['frame']}.jpg")
-        _, data = cv2.imencode(
-            ".jpg", event.annotated if annotated else event.clean, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-        )
+        data = jpeg(event.annotated if annotated else event.clean)
         partial = folder / f".{name}.partial"
-        partial.write_bytes(data.tobytes())
+        partial.write_bytes(data)
         partial.replace(folder / name)
 
     return save

@@ -23,10 +23,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import cv2
 from typing_extensions import override
 
 from smiledet.columns import face_columns
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import OutputError
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
@@ -47,8 +47,6 @@ KEEP_ALIVE = 30
 
 GONE = 0.5
 """Seconds on the source's time line after which a face that is not seen has left."""
-
-QUALITY = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +166,8 @@ class Changes:
             counted = Counter(labels[task.name] for labels in every if task.name in labels)
             state[task.name] = counted.most_common(1)[0][0] if counted else None
             if task.name == "smile":
-                state["smiling"] = counted["smiling"]
-                state["everyone_smiles"] = bool(every) and counted["smiling"] == len(every)
+                state["smiling"] = counted[str(task.strength)]
+                state["everyone_smiles"] = bool(every) and state["smiling"] == len(every)
         return state
 
 
@@ -230,8 +228,7 @@ class MqttSink(Sink):
             self._publish("state", state, retain=True)
             if self._broker.snapshot and frame.timestamp - self._pictured >= self._broker.snapshot:
                 self._pictured = frame.timestamp
-                _, data = cv2.imencode(".jpg", annotation.image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-                self._client.publish(f"{self._broker.topic}/snapshot", data.tobytes(), retain=True)
+                self._client.publish(f"{self._broker.topic}/snapshot", jpeg(annotation.image), retain=True)
 
     @override
     def close(self) -> None:

@@ -118,12 +118,14 @@ class TestOneWriter:
 
     def test_another_process_is_refused_until_this_one_is_killed(self, tmp_path):
         program = (
-            "import time; from pathlib import Path\n"
+            "import sys; from pathlib import Path\n"
             "from smiledet.system.output_files import OutputFile\n"
             "output = OutputFile(Path('out.txt')); output.open(); output.write(b'row\\n'); output.take_name()\n"
-            "print('open', flush=True); time.sleep(60)\n"
+            "print('open', flush=True); sys.stdin.read()\n"
         )
-        with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE) as other:
+        with subprocess.Popen(
+            [sys.executable, "-c", program], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
             assert other.stdout.readline() == b"open\n"
             with pytest.raises(OutputError, match="another run is writing it"):
                 check_writable(tmp_path / "out.txt")

@@ -17,15 +17,17 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from smiledet import __version__
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ImageError, SmiledetError, UsageError
 from smiledet.photographs.decode import to_image
+from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
 from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import get_task
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
-from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, jpeg, readable, shrunk
+from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
 
@@ -299,26 +301,13 @@ def _zip(name: str, pieces: Any) -> Response:
 
 
 def _csv(library: Library, ids: Sequence[int]) -> str:
+    stored = [library.store.photograph(each) for each in ids]
+    readings = (reading_of(each, library.tasks, str(each.row.path)) for each in stored)
+    rows = [row for reading in readings for row in reading.to_dicts(flat=True)]
     text = io.StringIO()
-    tasks = library.store.tasks
-    columns = ["file", "x", "y", "width", "height", "detection_score"]
-    for task in tasks:
-        columns += [task, f"{task}_score"]
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    rows = {row.id: row for row in library.store.rows(ids)}
-    for photograph, faces in library.store.faces(ids).items():
-        for face in faces or (None,):
-            place: list[Any] = ["", "", "", "", ""]
-            answers: list[Any] = [""] * (2 * len(tasks))
-            if face is not None:
-                box = face.box
-                place = [*map(round, (box.x, box.y, box.width, box.height)), round(face.detection_score, 4)]
-                answers = []
-                for task in tasks:
-                    reading = face.readings.get(task)
-                    answers += [reading.label, round(reading.score, 4)] if reading else ["", ""]
-            writer.writerow([rows[photograph].path, *place, *answers])
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
 
 

@@ -9,11 +9,12 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ImageError, OutputError
 from smiledet.frame import Box, Image
 from smiledet.photographs.decode import to_image
 from smiledet.photographs.records import STILL, Correction
-from smiledet.web.gallery.pictures import jpeg, readable
+from smiledet.web.gallery.pictures import readable
 
 PIECE = 1 << 18
 """Bytes of an archive that are sent at a time."""

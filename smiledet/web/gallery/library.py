@@ -28,7 +28,7 @@ class Library:
     """
 
     def __init__(self, indexer: Indexer, folders: Sequence[Path]) -> None:
-        self.store, self.folders = indexer.store, tuple(folders)
+        self.store, self.tasks, self.folders = indexer.store, indexer.tasks, tuple(folders)
         self._indexer = indexer
         self._everything = replace(EVERYTHING, folders=self.folders, best_only=True)
         self._lock = threading.Lock()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 
+from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.photographs.decode import decode_picture
@@ -21,8 +22,6 @@ THUMBNAIL = 320
 
 LARGEST = 4096
 """Pixels of the longer side of what is sent."""
-
-QUALITY = 86
 
 
 def is_inside(path: Path, folders: Sequence[Path]) -> bool:
@@ -67,14 +66,6 @@ def shrunk(image: Image, side: int, shorter: bool = False) -> Image:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     resized: Image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return resized
-
-
-def jpeg(image: Image) -> bytes:
-    """A picture as JPEG."""
-    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not done:
-        raise ImageError("the picture cannot be written as JPEG")
-    return data.tobytes()
 
 
 class Thumbnails:

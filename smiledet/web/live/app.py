@@ -17,8 +17,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from smiledet import __version__
 from smiledet.columns import number
+from smiledet.drawing.jpeg import jpeg
 from smiledet.tasks.base import Task
-from smiledet.web.live.hub import Hub, Shown, jpeg
+from smiledet.web.live.hub import Hub, Shown
 from smiledet.web.live.sink import History
 from smiledet.web.live.status import Status, StatusCollector
 
@@ -82,7 +83,7 @@ def _add_pictures(app: FastAPI, live: Live) -> None:
         if shown is None:
             return PlainTextResponse("no frame yet\n", 503, NO_STORE)
         image = shown.annotated if kind == "annotated" else shown.clean
-        return Response(jpeg(image, 92), media_type="image/jpeg", headers=NO_STORE)
+        return Response(jpeg(image), media_type="image/jpeg", headers=NO_STORE)
 
 
 def _add_figures(app: FastAPI, live: Live) -> None:

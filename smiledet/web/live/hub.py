@@ -8,12 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-import cv2
-
+from smiledet.drawing.jpeg import jpeg
 from smiledet.frame import Image
-
-JPEG_QUALITY = 80
-"""A frame of 640x480 has some 40 kB."""
 
 T = TypeVar("T")
 
@@ -105,7 +101,6 @@ class Video:
     """Frames as JPEG, encoded once for all viewers by a thread of its own, and only while somebody looks.
 
     Args:
-        frames: Where the frames come from.
         picture: What is encoded of a frame.
     """
 
@@ -169,9 +164,3 @@ class Hub:
         self.frames.close()
         for video in self.videos.values():
             video.close()
-
-
-def jpeg(image: Image, quality: int = JPEG_QUALITY) -> bytes:
-    """A picture as JPEG."""
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes()

@@ -27,11 +27,11 @@ SEARCH_EDITION = 2
 class LabelledFaceLocator:
     """Finds the one face that a labelled photograph is about: the largest of those that are best attested.
 
-    Since every photograph is known to show a face, finer and more credulous searches follow the usual one, and then
-    those for smaller faces, until a box is found in which both other witnesses see a face: the detector's second
-    cascade, as at deployment (see `verification`), and the network that proposes places. Else a
+    Since every photograph is known to show a face, searches of finer steps and lower thresholds follow the usual one,
+    and then those for smaller faces, until a box is found in which both other detectors see a face: the detector's
+    second cascade, as at deployment (see `verification`), and the network that proposes places. Else a
     poster or an eye may be larger than the face, or be found a search earlier. Where there is no such box, the second
-    cascade's word counts for more than the network's, and that for more than the size.
+    cascade's answer counts for more than the network's, and that for more than the size.
 
     In 36 of GENKI-4K's 2,397 photographs for training that is another box than the largest of the first search that
     finds any, or there was none. dlib's CNN sees a face in 28 of these boxes, and in ten of those.

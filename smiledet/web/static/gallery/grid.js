@@ -54,7 +54,8 @@ export function usePages(query, revision) {
     }
     redraw((n) => n + 1);
   };
-  return { total, item, fetchPage, problem, replace };
+  const fetchItem = (index) => fetchPage(Math.floor(index / PAGE));
+  return { total, item, fetchPage, fetchItem, problem, replace };
 }
 
 export function Grid({ list, task, selected, onOpen, onSelect, focus, t }) {

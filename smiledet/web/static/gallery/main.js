@@ -105,7 +105,7 @@ function Gallery({ state }) {
       <${Grid} list=${list} task=${task && task.name} selected=${selected} onOpen=${setOpen} onSelect=${pick} focus=${open} t=${t}/>
     </main>
     ${open !== null && list.item(open) && html`<${Viewer} item=${list.item(open)} index=${open} total=${list.total} tasks=${state.tasks} canRead=${state.reads}
-      onStep=${(step) => { const next = Math.min(list.total - 1, Math.max(0, open + step)); if (!list.item(next)) list.fetchPage(Math.floor(next / 120)); if (list.item(next)) setOpen(next); }}
+      onStep=${(step) => { const next = Math.min(list.total - 1, Math.max(0, open + step)); if (!list.item(next)) list.fetchItem(next); if (list.item(next)) setOpen(next); }}
       onClose=${() => setOpen(null)} onChange=${changed} t=${t}/>`}
     ${open === null && single && html`<${Alone} id=${single} tasks=${state.tasks} canRead=${state.reads} onClose=${closeSingle} onChange=${changed} t=${t}/>`}
     ${panel === "summary" && html`<${Summary} query=${query} onClose=${() => setPanel("")} onFilter=${(next) => { setPanel(""); show(next); }} t=${t}/>`}`;
