@@ -16,6 +16,7 @@ from smiledet.detection.detectors.haar import HaarSettings
 from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
 from smiledet.detection.photographs import PhotographSettings
+from smiledet.drawing.privacy import PrivacySettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
@@ -114,6 +115,7 @@ class Config:
         photographs: How photographs are searched for faces.
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
+        privacy: What is hidden in everything that is shown and written.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
         haar: Viola-Jones' parameters.
@@ -135,6 +137,7 @@ class Config:
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
     haar: HaarSettings = field(default_factory=HaarSettings)

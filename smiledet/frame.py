@@ -284,10 +284,12 @@ class Annotation:
     Attributes:
         image: The annotated copy, BGR uint8.
         readings: The faces in it with their labels, ordered by track.
+        clean: The frame without the drawing where faces are hidden in it; None where the frame itself may be shown.
     """
 
     image: Image
     readings: tuple[FaceReading, ...]
+    clean: Image | None = None
 
 
 @dataclass(slots=True)
