@@ -25,6 +25,7 @@ from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredP
 from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import Task, get_task
+from smiledet.web.app.serve import add_app
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
@@ -83,6 +84,7 @@ def make_app(library: Library, reader: FaceReader, copies: Path | None = None) -
         title="smiledet gallery", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_app(app)
     app.add_exception_handler(SmiledetError, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     _add_pages(app)

@@ -19,6 +19,7 @@ from smiledet import __version__
 from smiledet.columns import number
 from smiledet.drawing.jpeg import jpeg
 from smiledet.tasks.base import Task
+from smiledet.web.app.serve import add_app
 from smiledet.web.live.hub import Hub, Shown
 from smiledet.web.live.sink import History
 from smiledet.web.live.status import Status, StatusCollector
@@ -60,6 +61,7 @@ def make_app(live: Live) -> FastAPI:
         title="smiledet live", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_app(app)
     _add_pictures(app, live)
     _add_figures(app, live)
     return app
