@@ -180,6 +180,8 @@ def _target(address: str) -> tuple[str, dict[str, str]]:
         if parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"[\s\0]", address):
             raise ValueError
         port = f":{parts.port}" if parts.port is not None else ""
+        if host_of(address).partition("://")[2] != parts.netloc.rpartition("@")[2]:  # the rest of a password
+            raise ValueError
     except ValueError:
         raise ConfigError(
             f"a rule cannot post to {host_of(address)}: expected http://… or https://…, and what is no letter or digit "

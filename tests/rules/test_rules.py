@@ -215,9 +215,10 @@ class TestActions:
             "http://me:pa?s3cret@host/x",
             "http://me:pa/s3cret@host/x",
             "http://me:8@s3cret:x@host/x",
-            "http://host:80s3cret/x",
+            "http://me:8/s3cret@host/x",
+            "http://me:8#s3cret@host/x",
             "http://host/s3cret x",
-            "s3cret",
+            "hooks.example/services/s3cret",
         ],
     )
     def test_no_part_of_a_secret_is_told_of_a_service_that_cannot_be_reached(
@@ -236,7 +237,8 @@ class TestActions:
             runner.start("post", action, event())
             runner.close()
             (told,) = caplog.messages
-        assert ("s3cret" not in told and "cannot post" in told) or "post failed: https://hooks.example: " in told
+        assert "s3cret" not in told
+        assert "cannot post" in told or told.endswith(("://hooks.example: InvalidURL", "://host: InvalidURL"))
 
     def test_a_user_of_an_address_is_sent_as_http_asks_for_it(self, service: Any) -> None:
         service.answers = [200]
