@@ -322,10 +322,10 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
 def _file_sinks(
     arguments: argparse.Namespace, config: Config, source: Source, telemetry: Telemetry | None
 ) -> list[Sink]:
+    from smiledet.model_plan import configured_tasks
     from smiledet.sinks.events import EventsSink
     from smiledet.sinks.sheet import SheetSink
     from smiledet.sinks.video import VideoSink
-    from smiledet.tasks.base import get_task
 
     sinks: list[Sink] = []
     if arguments.record is not None:
@@ -333,14 +333,13 @@ def _file_sinks(
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
         machine = telemetry.columns if telemetry is not None else None
-        tasks = [get_task(task) for task in config.tasks]
-        sinks.append(EventsSink(arguments.events, name, tasks, machine=machine))
+        sinks.append(EventsSink(arguments.events, name, configured_tasks(config), machine=machine))
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     if arguments.mqtt is not None:
         from smiledet.sinks.mqtt import MqttSink
 
-        sinks.append(MqttSink(arguments.mqtt, source.description, [get_task(task) for task in config.tasks]))
+        sinks.append(MqttSink(arguments.mqtt, source.description, configured_tasks(config)))
     return sinks
 
 
