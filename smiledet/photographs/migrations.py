@@ -163,7 +163,9 @@ END;
 its photographs along. What a person says (marks and corrections) belongs to the content, so that it outlives other
 models and files that are moved. The wide indexes let filters be tried without a look at the table."""
 
-MIGRATIONS = (FIRST,)
+SECOND = "ALTER TABLE faces ADD COLUMN mouth_open REAL;\n"
+
+MIGRATIONS = (FIRST, SECOND)
 
 
 def migrate(connection: sqlite3.Connection, where: str) -> None:

@@ -219,7 +219,18 @@ COLUMNS = frozenset(
     }
 )
 ATTRIBUTES = frozenset(
-    {"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open", "smile_intensity"}
+    {
+        "face",
+        "faces",
+        "predictions",
+        "box",
+        "score",
+        "detection_score",
+        "pose",
+        "eyes_open",
+        "mouth_open",
+        "smile_intensity",
+    }
 )
 RESERVED = STAGES | COLUMNS | ATTRIBUTES
 """Names that mean something else where a task's name stands."""

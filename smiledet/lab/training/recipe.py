@@ -308,6 +308,10 @@ class ClassifierRecipe:
         architecture: One of `smiledet.lab.networks`.
         data: Training sets, each LAYOUT:PATH with the path under the data folder; with `heads` those of the first.
         input: Geometry of the chips.
+        output: What the network ends in: "softmax" has an output a label; "sigmoid" is one unit, for a task of two
+            labels, as the thesis has it (seed `000_*`, section 4.2).
+        apart_from: Data sets, as in `data`, whose test splits are measured on: photographs that are there as well, by
+            content or by look, are not learnt from, whichever set they came with.
         heads: What the network reads, where it reads several tasks; empty for one.
         augmentation: See `Augmentation`.
         schedule: See `Schedule`.
@@ -330,6 +334,8 @@ class ClassifierRecipe:
     architecture: str
     data: tuple[str, ...]
     input: ChipSpec
+    output: str = field(default="softmax", metadata=one_of("softmax", "sigmoid"))
+    apart_from: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=Schedule)
