@@ -318,13 +318,17 @@ class ClassifierRecipe:
         finish: What follows the schedule; see `Finish`.
         initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
             layers that have another shape here (the head, where the classes differ); a MobileNet of a smaller alpha is
-            widened. Or ImageNet's weights: "imagenet", which Keras downloads, or the path of a `*_notop.h5`. Empty for
-            random weights.
+            widened. Or ImageNet's weights: "imagenet", which Keras downloads, or a `*_notop.h5` file, a path under the
+            data folder or any other. Empty for random weights.
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
         mirror_averaging: Whether the trained model is shown a face's mirror image as well (`mirror_averaging`): decided
             on photographs that it was validated on.
+        expected: What the held-out faces gave when it was run, or a like chain, in words; empty where nobody knows.
+        hours: About how long it takes on two cores; 0 where nobody knows.
+        ran: Whether what ships is what the recipe gave as it is written, with all recipes that it starts from or learns
+            from. Where it is not, its opening comment says how what ships came about.
         stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; int8
             makes the LiteRT file one of integers throughout, calibrated on faces of the first data set, and has float16
             in the others.
@@ -344,6 +348,9 @@ class ClassifierRecipe:
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
     mirror_averaging: bool = False
+    expected: str = ""
+    hours: float = field(default=0.0, metadata=between(0, 10_000))
+    ran: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
 
 

@@ -146,12 +146,13 @@ def _training_side(recipe: ClassifierRecipe) -> int | None:
     return recipe.input.size
 
 
-def _begun(recipe: ClassifierRecipe, classes: Classes) -> keras.Model:
+def _begun(recipe: ClassifierRecipe, classes: Classes, data_folder: Path) -> keras.Model:
     """The network as training begins: random, from ImageNet's weights or from another model's."""
     side = _training_side(recipe)
     task, slash, _ = recipe.initial.partition("/")
     if recipe.initial and not (slash and task in task_names()):
-        return _built(recipe, side, classes, recipe.initial)
+        inside = data_folder / recipe.initial
+        return _built(recipe, side, classes, str(inside) if inside.is_file() else recipe.initial)
     network = _built(recipe, side, classes)
     if recipe.initial:
         start_from(network, recipe.initial)
@@ -276,7 +277,7 @@ def train_classifier(
         "validation": len(training_set.held_targets),
         "missed": training_set.missed,
     }
-    network = _begun(recipe, classes)
+    network = _begun(recipe, classes, data_folder)
     for layer in network.layers[: recipe.schedule.frozen_layers]:
         layer.trainable = False
     compiled(network, heads, recipe.schedule, len(training_set.targets) // recipe.schedule.batch)

@@ -80,23 +80,19 @@ def compare(data_folder, tmp_path, capsys):
 
 
 def test_architectures_are_trained_alike_and_a_second_call_goes_on(compare, tmp_path):
-    code, said = compare("mini-xception@24", "--sigmoid")
+    code, said = compare("mini-xception@24:1", "--sigmoid")
     assert code == 0
     (line,) = [line for line in said.out.splitlines() if line.startswith("mini-xception")]
-    assert line.split()[:5] == ["mini-xception,", "24", "px", "24", "2"]
-    outcome = tmp_path / "out" / "mini-xception--24-px" / "outcome.json"
+    assert line.split()[:7] == ["mini-xception,", "24", "px,", "1", "epoch", "24", "1"]
+    for picture in ("figure-25.png", "curves.png"):
+        assert cv2.imread(str(tmp_path / "out" / picture)) is not None
+    (outcome,) = (tmp_path / "out").glob("*/outcome.json")
     first = json.loads(outcome.read_text())
     assert first["count"] == 12 and first["parameters"] > 40_000 and first["milliseconds"] > 0
     outcome.write_text(json.dumps({**first, "loss": 7.25}))  # nothing is trained or measured again
-    code, said = compare("mini-xception@24,sequential-fully-cnn@32:1", "--sigmoid")
-    lines = said.out.splitlines()
-    assert code == 0 and " 7.250 " in next(line for line in lines if line.startswith("mini-xception"))
-    assert any(line.startswith("sequential-fully-cnn, 32 px, 1 epoch") for line in lines)
-    for picture in ("figure-25.png", "curves.png"):
-        assert cv2.imread(str(tmp_path / "out" / picture)) is not None
-    code, said = compare("mini-xception@24", "--sigmoid", "--epochs", "1")
-    assert code == 0  # other epochs are another row
-    code, said = compare("mini-xception@24")
+    code, said = compare("mini-xception@24:1", "--sigmoid")
+    assert code == 0 and " 7.250 " in next(line for line in said.out.splitlines() if line.startswith("mini-xception"))
+    code, said = compare("mini-xception@24:1")
     assert code == 2 and "another recipe (output)" in said.err and "--fresh" in said.err
 
 
