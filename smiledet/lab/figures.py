@@ -56,10 +56,12 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float]], texts: Seque
     Returns:
         Matplotlib's annotations.
     """
+    from matplotlib.figure import Figure
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
     figure = axes.figure
+    assert isinstance(figure, Figure)  # no part of another figure, which cannot be laid out alone
     figure.draw_without_rendering()  # settles limits and sizes
     scale = figure.dpi / 72
     frame = axes.get_window_extent()

@@ -81,7 +81,7 @@ def _outline(squareness: float) -> npt.NDArray[np.float64]:
     """Corners of a lens of unit half-axes, the upper half first, clockwise in the picture from its left end."""
     angles = np.pi + np.linspace(0, 2 * np.pi, CORNERS, endpoint=False)
     round_ = np.column_stack([np.cos(angles), np.sin(angles)])
-    return np.sign(round_) * np.abs(round_) ** (2 / squareness)
+    return np.asarray(np.sign(round_) * np.abs(round_) ** (2 / squareness), np.float64)
 
 
 def put_on(chip: npt.NDArray[np.uint8], spec: ChipSpec, template: Points, glasses: Glasses) -> npt.NDArray[np.uint8]:
