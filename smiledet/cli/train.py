@@ -213,7 +213,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
         recipe = replace(recipe, schedule=replace(schedule, small_epochs=min(schedule.small_epochs, arguments.epochs)))
     prepare()
     if arguments.study or arguments.compare:
-        from smiledet.cli._variants import run_variants
+        from smiledet.lab.training.classifiers.outcome_table import run_variants
 
         run_variants(arguments, task, recipe)
         return

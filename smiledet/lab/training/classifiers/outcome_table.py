@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from smiledet.lab.training.classifiers import variants
+from smiledet.lab.training.classifiers.comparison import draw, entrants
+from smiledet.lab.training.classifiers.study import variants_of
+from smiledet.lab.training.classifiers.variants import Outcome
+from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.system.text import printable
-
-if TYPE_CHECKING:
-    from smiledet.lab.training.classifiers.variants import Outcome
-    from smiledet.lab.training.recipe import ClassifierRecipe
-    from smiledet.tasks.base import Task
+from smiledet.tasks.base import Task
 
 HEADER = (
     f"{'':30}{'pixels':>7}{'epochs':>7}{'accuracy':>10}{'AUC':>8}{'loss':>8}{'faces':>7}"
@@ -21,10 +21,6 @@ HEADER = (
 
 def run_variants(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:
     """Train and test, print a row each, and draw the comparison."""
-    from smiledet.lab.training.classifiers import variants
-    from smiledet.lab.training.classifiers.comparison import draw, entrants
-    from smiledet.lab.training.classifiers.study import variants_of
-
     kind = "comparison" if arguments.compare else f"study-{arguments.study}"
     output = arguments.output or Path("runs") / f"{kind}-{task.name}-{recipe.name}"
     recipe = variants.shortened(recipe, arguments.epochs, task)
