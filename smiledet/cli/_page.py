@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def served_page(
     arguments: argparse.Namespace,
     page: PageSink,
     pipeline: Pipeline,
-    source: Source,
+    sources: Mapping[str, Source],
     machine: Callable[[], dict[str, Any]] | None,
 ) -> Iterator[None]:
     """Serve the page while the block runs, and say where.
@@ -79,9 +79,9 @@ def served_page(
     live = Live(
         page.hub,
         page.history,
-        Status(pipeline.buffer),
+        Status(next(iter(pipeline.buffer.sources.values()))),
         pipeline.tasks,
-        redact(source.description),
+        ", ".join(redact(source.description) for source in sources.values()),
         pipeline.device,
         pipeline.detector,
         machine or dict,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from smiledet.config import Config
@@ -38,8 +39,8 @@ def rule_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rule": rules} if rules else {}
 
 
-def rule_sinks(config: Config, source: Source) -> list[Sink]:
-    """What watches for the rules; nothing where there are none.
+def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
+    """What watches each source for the rules; nothing where there are none.
 
     Raises:
         ConfigError: A rule cannot be followed.
@@ -49,7 +50,16 @@ def rule_sinks(config: Config, source: Source) -> list[Sink]:
     from smiledet.rules.sink import RuleSink
     from smiledet.tasks.base import get_task
 
-    return [RuleSink(config.rule, [get_task(task) for task in config.tasks], source.description)]
+    tasks = [get_task(task) for task in config.tasks]
+    for rule in config.rule:
+        if rule.source and rule.source not in sources:
+            raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
+    sinks: list[Sink] = []
+    for name, source in sources.items():
+        rules = [rule for rule in config.rule if rule.source in ("", name)]
+        if rules:
+            sinks.append(RuleSink(rules, tasks, name or source.description, name=name))
+    return sinks
 
 
 def _rule(given: str) -> dict[str, Any]:
