@@ -121,7 +121,9 @@ class Pipeline:
         self._shared: list[Worker] = make_classifiers(config, self._plan, labels, self._common(self.buffer))
         for stage, sink in self._sinks.items():
             group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
-            self._shared.append(SinkWorker(stage, sink, buffer=group, trace=trace, **self._supervisor.common))
+            self._shared.append(
+                SinkWorker(stage, sink, config.privacy, buffer=group, trace=trace, **self._supervisor.common)
+            )
         if trace is not None:
             threads: list[StageThread] = [line.grabber for line in self._lines]
             trace.order_threads([thread.name for thread in [*threads, *self._workers]])
@@ -224,6 +226,7 @@ class Pipeline:
                 line.drawn,
                 partial(line.stats, self._plan.device, self._load) if stats else None,
                 self._draw,
+                config.privacy,
                 **common(drawer.STAGE, drawer.STAGE),
             )
         )
@@ -311,7 +314,7 @@ class Pipeline:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
         if frame is not None:
             with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
-                window.show(self._mosaic.put(frame.source, annotation_of(frame).image))
+                window.show(self._mosaic.put(frame.source, annotation_of(frame, self._config.privacy).image))
             self.buffer.done(frame, WINDOW, None)
         return window.poll()
 

@@ -47,10 +47,10 @@ def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
     """
     if not config.rule:
         return []
+    from smiledet.model_plan import configured_tasks
     from smiledet.rules.sink import RuleSink
-    from smiledet.tasks.base import get_task
 
-    tasks = [get_task(task) for task in config.tasks]
+    tasks = configured_tasks(config)
     for rule in config.rule:
         if rule.source and rule.source not in sources:
             raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
