@@ -200,9 +200,7 @@ class FrameBuffer:
         # The number of the latest claim, and that of each stage: see `Turns`.
         self.claimed = 0
         self._claimed = dict.fromkeys(self._stages, 0)
-        # Whom a result wakes, and whom a new frame.
-        self._followers = {name: [stage.name for stage in specs if name in stage.needs] for name in self._stages}
-        self._starters = [stage.name for stage in specs if not stage.needs]
+        self._set_stages(self._stages)
 
     def publish(self, frame: Frame, timeout: float | None = None) -> bool:
         """Put a frame into the ring.
@@ -301,10 +299,55 @@ class FrameBuffer:
                     self._drop(frame, name, Drop.CLOSED)
                 frames.clear()
 
+    def add_stage(self, stage: StageSpec, before: str, needed: bool) -> None:
+        """Have a further stage ask from the next frame on, while a run goes on.
+
+        Args:
+            stage: It, and what it needs; its name may be that of a stage that was removed.
+            before: The stage that it stands before.
+            needed: Whether that stage needs its result.
+        """
+        with self._lock:
+            stages = dict(self._stages)
+            names = [*stages]
+            later = {name: stages.pop(name) for name in names[names.index(before) :]}
+            if needed:
+                later[before] = replace(later[before], needs=later[before].needs | {stage.name})
+            newest = max(self._ring, default=-1)
+            for slot in self._ring.values():
+                slot.claimed.add(stage.name)
+                slot.done.add(stage.name)
+            self._counts.setdefault(stage.name, StageCount())
+            self._in_hand[stage.name], self._newest_had[stage.name], self._claimed[stage.name] = {}, newest, 0
+            self._set_stages({**stages, stage.name: stage, **later})
+
+    def remove_stage(self, name: str) -> None:
+        """Let a stage ask no more, and the others go on without its results; what it has in hand is not waited for."""
+        with self._lock:
+            gone = self._stages[name]
+            self._set_stages(
+                {
+                    each.name: replace(each, needs=each.needs - {name})
+                    for each in self._stages.values()
+                    if each is not gone
+                }
+            )
+            for frame in self._in_hand.pop(name).values():
+                self._drop(frame, name, Drop.CLOSED)
+            for slot in list(self._ring.values()):
+                slot.claimed.discard(name)
+                slot.done.discard(name)
+                self._retire(slot)
+            self._tell(name)  # those who wait for its frames end
+            self._tell_everybody()
+            del self._waiting[name]
+            chosen = self.turns.take_chosen()
+        wake(chosen)
+
     def finished(self, by: str) -> bool:
         """Whether a stage will never be handed another frame."""
         with self._lock:
-            return self._is_finished(self._stages[by])
+            return self.ended_for(by)
 
     @property
     def published(self) -> int:
@@ -338,6 +381,14 @@ class FrameBuffer:
 
     # The rest runs with the lock held.
 
+    def _set_stages(self, stages: dict[str, StageSpec]) -> None:
+        self._stages = stages
+        # Whom a result wakes, and whom a new frame.
+        self._followers = {name: [stage.name for stage in stages.values() if name in stage.needs] for name in stages}
+        self._starters = [stage.name for stage in stages.values() if not stage.needs]
+        # The last stages come last, see `tell_backwards`.
+        self._waiting = {name: self._waiting.get(name, []) for name in [*stages, *self._waiting]}
+
     def tell_backwards(self) -> None:
         """Hand the workers that wait what there is for them, the last stages first."""
         for name in reversed(self._waiting):
@@ -345,11 +396,13 @@ class FrameBuffer:
 
     def claimed_by(self, stage: str) -> int:
         """The number of a stage's latest claim here; 0 before the first."""
-        return self._claimed[stage]
+        return self._claimed.get(stage, 0)
 
     def try_to_claim(self, by: str, thread: int) -> _Slot | None:
         """Claim what there is now for a stage; None where there is nothing, or it is not its turn."""
-        stage = self._stages[by]
+        stage = self._stages.get(by)
+        if stage is None:
+            return None
         slot = self._choose(stage) if self._may_work(stage, thread) else None
         if slot is not None:
             self._claim(stage, slot, thread)
@@ -366,7 +419,7 @@ class FrameBuffer:
 
     def ended_for(self, by: str) -> bool:
         """As `finished`."""
-        return self._is_finished(self._stages[by])
+        return by not in self._stages or self._is_finished(self._stages[by])
 
     def _counts_turns(self, stage: StageSpec) -> bool:
         """Whether those that work on a stage count among those that work at once."""
@@ -452,8 +505,8 @@ class FrameBuffer:
 
     def _finish(self, frame: Frame, by: str, result: Any, failed: bool) -> None:
         with self._lock:
-            if self._in_hand[by].pop(frame.id, None) is None:
-                return  # given up meanwhile: see `settle`
+            if self._in_hand.get(by, {}).pop(frame.id, None) is None:
+                return  # given up meanwhile: see `settle` and `remove_stage`
             frame.results[by] = result
             count = self._counts[by]
             if failed:
@@ -482,7 +535,7 @@ class FrameBuffer:
                 and only once all are done with it.
         """
         if self.policy is Policy.EVERY_FRAME:
-            leaving = [latest] if len(latest.done) == len(self._stages) else []
+            leaving = [latest] if len(latest.done) == len(self._stages) and latest.frame.id in self._ring else []
         else:
             leaving = [slot for slot in self._ring.values() if slot.claimed == slot.done and not self._is_wanted(slot)]
         for slot in leaving:

@@ -68,6 +68,10 @@ class BufferGroup:
         """Whether a stage will be handed no further frame of any source."""
         return all(buffer.finished(by) for buffer in self._buffers if buffer.has(by))
 
+    def has(self, stage: str) -> bool:
+        """Whether a buffer has a stage of that name."""
+        return any(buffer.has(stage) for buffer in self._buffers)
+
     @property
     def published(self) -> int:
         """Frames published so far, of all sources."""

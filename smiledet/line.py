@@ -5,14 +5,19 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
+from smiledet.model_plan import ModelPlan
 from smiledet.sources.base import Source
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import aligner, drawer, locator
+from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
+from smiledet.workers.drawer import DrawerWorker
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.thread import StageThread
 from smiledet.workers.track_labels import TrackLabels
@@ -36,6 +41,7 @@ class Line:
         drawn: Ticked once a drawn frame.
         grabber: Takes its pictures.
         workers: Its locator, aligners and drawer.
+        tracker: Gives its faces their numbers.
         lost: What ended it before its end; None where nothing did.
     """
 
@@ -43,6 +49,7 @@ class Line:
     source: Source
     buffer: FrameBuffer
     track_labels: TrackLabels
+    tracker: FaceTracker
     drawn: RateMeter = field(default_factory=RateMeter)
     grabber: Grabber = field(init=False)
     workers: list[Worker] = field(default_factory=list)
@@ -51,6 +58,17 @@ class Line:
     def owns(self, thread: StageThread) -> bool:
         """Whether a thread serves this source alone, and it cannot go on without."""
         return thread is self.grabber or thread in self.workers
+
+    def switch(self, plan: ModelPlan, create: Callable[[], Any] | None) -> None:
+        """Go on with other tasks, chips and, where `create` is given, another locator."""
+        self.track_labels.set_tasks(plan.tasks)
+        for worker in self.workers:
+            if isinstance(worker, AlignerWorker):
+                worker.specs = plan.chips
+            elif isinstance(worker, DrawerWorker):
+                worker.tasks = plan.tasks
+            elif create is not None:
+                worker.renew(create)
 
     def stats(self, device: str, load: Callable[[], tuple[str, ...]] | None, faces: int) -> StatsLine:
         """What the stats line says now; the drawer asks once a frame.

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from smiledet.buffer import Dropped, FrameBuffer, Policy
+from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.buffer_group import BufferGroup
 from smiledet.config import Config
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.photographs import detector_name
 from smiledet.drawing.mosaic import Mosaic
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.line import WINDOW, Line, stage_specs
-from smiledet.model_plan import plan_models
+from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.stages import Common, make_classifiers, make_finders, worker_settings
-from smiledet.supervisor import Ended, Stop, Supervisor
+from smiledet.stages import Common, locator_maker, make_classifiers, make_finders, worker_settings
+from smiledet.supervisor import Ended, Request, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
 from smiledet.tasks.base import Task
 from smiledet.telemetry.trace import Trace
 from smiledet.turns import Turns
-from smiledet.workers import drawer, grabber
+from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
@@ -104,6 +107,7 @@ class Pipeline:
         self._trace = trace
         self._window = window
         self._plan = plan_models(config)
+        self._switching = threading.Lock()
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
         self._sinks = {f"sink {number}: {sink.description}": sink for number, sink in enumerate(sinks, start=1)}
@@ -118,15 +122,21 @@ class Pipeline:
         self._mosaic = Mosaic([line.name for line in self._lines])
         self.buffer = self._group(self._lines)
         labels = {line.name: line.track_labels for line in self._lines}
-        self._shared: list[Worker] = make_classifiers(config, self._plan, labels, self._common(self.buffer))
+        self._classifiers = make_classifiers(config, self._plan, labels, self._common(self.buffer))
+        self._sink_workers: list[SinkWorker] = []
         for stage, sink in self._sinks.items():
             group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
-            self._shared.append(
+            self._sink_workers.append(
                 SinkWorker(stage, sink, config.privacy, buffer=group, trace=trace, **self._supervisor.common)
             )
         if trace is not None:
             threads: list[StageThread] = [line.grabber for line in self._lines]
             trace.order_threads([thread.name for thread in [*threads, *self._workers]])
+
+    @property
+    def config(self) -> Config:
+        """Every setting as it is now; see `switch`."""
+        return self._config
 
     @property
     def detector(self) -> str:
@@ -141,6 +151,11 @@ class Pipeline:
         return self._plan.device
 
     @property
+    def models(self) -> dict[str, str]:
+        """The name of the model that reads each task."""
+        return {task: model.name for task, model in self._plan.models.items()}
+
+    @property
     def tasks(self) -> tuple[Task, ...]:
         """What is read from each face."""
         return self._plan.tasks
@@ -148,6 +163,33 @@ class Pipeline:
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._supervisor.stop()
+
+    def switch(self, config: Config) -> None:
+        """Go on with other tasks, models, thresholds, or another detector, while the run goes on; from any thread.
+
+        What is new is loaded first. Files keep the columns with which they began: what is read in addition is shown
+        and not written.
+
+        Args:
+            config: Every setting. What is said of tasks, the detector, the locator and the engine counts; the rest
+                stays as it was.
+
+        Raises:
+            UsageError: A model is missing or damaged, the detector is not installed, or the run is over.
+        """
+        with self._switching:
+            plan = plan_models(config)
+            now = self._config
+            moved = (now.detector, now.photographs, now.locator, now.haar) != (
+                *(config.detector, config.photographs, config.locator, config.haar),
+            )
+            create = {
+                line.name: locator_maker(config, line.source.still, line.tracker) for line in self._lines if moved
+            }
+            for each in create.values():
+                each()  # what cannot be made is said before the one that runs is given up
+            if not self._supervisor.ask(partial(self._apply, config, plan, create)):
+                raise UsageError("the run is over")
 
     def run(self) -> tuple[Stop, RunReport]:
         """Run until the input ends, the user or a signal stops it, or a stage gives up.
@@ -184,7 +226,8 @@ class Pipeline:
 
     @property
     def _workers(self) -> list[Worker]:
-        return [*(worker for line in self._lines for worker in line.workers), *self._shared]
+        own = (worker for line in self._lines for worker in line.workers)
+        return [*own, *self._classifiers, *self._sink_workers]
 
     def _group(self, lines: Sequence[Line]) -> BufferGroup:
         return BufferGroup({line.name: line.buffer for line in lines})
@@ -203,7 +246,7 @@ class Pipeline:
             byte_budget=round(1e6 * config.buffer.megabytes),
             turns=turns,
         )
-        line = Line(name, source, buffer, TrackLabels(self._plan.tasks))
+        line = Line(name, source, buffer, TrackLabels(self._plan.tasks), FaceTracker(config.tracker))
         of = f" {name}" if name else ""
         line.grabber = Grabber(
             source,
@@ -217,7 +260,7 @@ class Pipeline:
         )
         common = self._common(buffer, of)
         heads = any(self._sinks[stage].reads_heads for stage in sinks)
-        line.workers = make_finders(config, self._plan, line.track_labels, source.still, common, heads)
+        line.workers = make_finders(config, self._plan, line.track_labels, source.still, common, heads, line.tracker)
         stats = config.stats and not source.still  # a photograph has no frame rate
         line.workers.append(
             DrawerWorker(
@@ -263,6 +306,9 @@ class Pipeline:
             if isinstance(message, Ended):
                 running.discard(message.thread)
                 self._note(message)
+            elif isinstance(message, Request):
+                message.action()
+                message.done.set()
             elif message is not None:
                 setting_up.discard(message.thread)
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
@@ -270,6 +316,31 @@ class Pipeline:
                     self._supervisor.start(grabbers)
         still = any(line.source.still for line in self._lines)
         return self._hold(self._window) if self._window is not None and still else Stop.END
+
+    def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:
+        """Put other classifiers in the place of those that are not wanted any more; see `switch`."""
+        before = self._plan.files_by_stage()
+        stages = {stage for stage, files in plan.files_by_stage().items() if before.get(stage) == files}
+        gone = {network.stage for network in self._plan.networks} - stages
+        fresh = [network.stage for network in plan.networks if network.stage not in stages]
+        self._config, self._plan = config, plan
+        for line in self._lines:
+            line.switch(plan, create.get(line.name))
+            for stage in gone:
+                line.buffer.remove_stage(stage)
+            for stage in fresh:
+                needed = line.buffer.policy is Policy.EVERY_FRAME
+                line.buffer.add_stage(StageSpec(stage, frozenset({aligner.STAGE})), drawer.STAGE, needed)
+        networks = {network.stage: network for network in plan.networks}
+        for worker in self._classifiers:
+            if worker.stage in gone:
+                worker.retire()
+            else:
+                worker.network = networks[worker.stage]
+        labels = {line.name: line.track_labels for line in self._lines}
+        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh)
+        self._classifiers = [each for each in self._classifiers if each.stage not in gone] + started
+        self._supervisor.start(started)
 
     def _note(self, end: Ended) -> None:
         """Let the other sources go on where one is lost, and the other outputs where one cannot be finished.

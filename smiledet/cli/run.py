@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
-from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.cli._sources import Given, create_sources, paths_of, sources_given
@@ -201,10 +201,10 @@ def _run_open(
         on_frame = _progress(arguments, sources.values(), supervisor)
         tallies = {name: Tally(on_frame, name) for name in sources}
         telemetry = _telemetry(arguments, platform, supervisor)
-        page = page_sink(arguments, config)
+        page, recorder = page_sink(arguments, config, sources), page_recorder(arguments, config, sources)
         sinks = _file_sinks(arguments, config, given, sources, telemetry)
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
-        sinks += [page] if page is not None else []
+        sinks += [sink for sink in (page, recorder) if sink is not None]
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, supervisor, _is_private(given))
         limits = Limits(arguments.max_frames, duration)
@@ -214,7 +214,7 @@ def _run_open(
         )
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
-            supervisor.enter(served_page(arguments, page, pipeline, sources, machine))
+            supervisor.enter(served_page(arguments, page, recorder, pipeline, sources, machine))
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()

@@ -68,6 +68,17 @@ class Worker(StageThread):
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
+        self._retired = False
+        self._stale = False
+
+    def retire(self) -> None:
+        """End after the frame at hand: the stage is no more, or others do its work. Called from another thread."""
+        self._retired = True
+
+    def renew(self, create: Callable[[], Any]) -> None:
+        """Set up anew before the next frame, with another `create`. Called from another thread."""
+        self._create = create
+        self._stale = True
 
     @abstractmethod
     def process(self, frame: Frame) -> Any:
@@ -94,7 +105,7 @@ class Worker(StageThread):
 
     def _loop(self) -> None:
         failures = restarts = 0
-        while not self.stopping:
+        while not (self.stopping or self._retired):
             frames = self.claim()
             if not frames:
                 return
@@ -116,6 +127,10 @@ class Worker(StageThread):
         Where several fail together each is tried alone, so that a fault of one source is not the others'.
         """
         try:
+            if self._stale:
+                self._stale = False
+                self.teardown()
+                self.setup()
             results = self.process_batch(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
             fatal = isinstance(problem, SmiledetError) or not isinstance(problem, Exception)

@@ -27,6 +27,9 @@ class ClassifierWorker(Worker):
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
         track_labels: Where the readings go, by the source's name.
         common: See `Worker`.
+
+    Attributes:
+        network: See above; any thread may put another in its place that differs in its tasks' settings alone.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class ClassifierWorker(Worker):
         **common: Any,
     ) -> None:
         super().__init__(network.stage, **common)
-        self._network = network
+        self.network = network
         self._spec = network.spec
         self._create = create
         self._track_labels = track_labels
@@ -64,11 +67,12 @@ class ClassifierWorker(Worker):
 
     def process_batch(self, frames: Sequence[Frame]) -> list[tuple[Mapping[str, Prediction], ...]]:
         """Read every face of some frames, all at once; see `process`."""
-        faces = [aligned_faces_of(frame) for frame in frames]
+        # Where models have been switched a frame may have other chips.
+        faces = [[each for each in aligned_faces_of(frame) if self._spec in each[1].chips] for frame in frames]
         shown = [(frame, self._chips(each)) for frame, each in zip(frames, faces, strict=True) if each]
         if not shown or self._engine is None:
             return [() for _ in frames]
-        answers = iter(self._network.answers(self._rows(self._engine, shown)))
+        answers = iter(self.network.answers(self._rows(self._engine, shown)))
         read: list[tuple[Mapping[str, Prediction], ...]] = [tuple(next(answers) for _ in each) for each in faces]
         for frame, each, found in zip(frames, faces, read, strict=True):
             self._track_labels[frame.source].post(
@@ -84,7 +88,7 @@ class ClassifierWorker(Worker):
 
     def _rows(self, engine: Engine, shown: Sequence[tuple[Frame, Chips]]) -> npt.NDArray[np.float32]:
         """What the network says of the chips (n, height, width, channels) of some frames, one frame after the other."""
-        both = self._network.mirror_averaging
+        both = self.network.mirror_averaging
         if all(frame.independent for frame, _ in shown) or not both:
             return look(engine, _together([chips for _, chips in shown]), both)
         if any(frame.independent for frame, _ in shown):
