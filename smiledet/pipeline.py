@@ -303,6 +303,11 @@ class Pipeline:
                 tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
+            for line in self._lines:
+                if line.grabber in running and line.grabber.overdue:
+                    running.discard(line.grabber)
+                    self._supervisor.give_up(line.grabber)
+                    line.buffer.end()
             if isinstance(message, Ended):
                 running.discard(message.thread)
                 self._note(message)
