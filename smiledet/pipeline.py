@@ -117,7 +117,7 @@ class Pipeline:
         for each in sources.values():
             each.heed(self._supervisor.cancel)
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
-        turns = Turns(None if all(each.live for each in sources.values()) else max(2, usable_processors()))
+        turns = Turns(None if any(each.live for each in sources.values()) else max(2, usable_processors()))
         self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
         self._mosaic = Mosaic([line.name for line in self._lines])
         self.buffer = self._group(self._lines)

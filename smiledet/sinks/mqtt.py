@@ -191,7 +191,7 @@ class MqttSink(Sink):
         except ImportError as problem:
             raise OutputError("--events mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
         self.description = f"events {shown_source(address)}"
-        self.of_source = name
+        self.of_source = name or None
         self._broker = parse_broker(address)
         if name:
             below = re.sub(r"[^\w.-]+", "_", name)

@@ -142,15 +142,12 @@ def _add_figures(app: FastAPI, live: Live) -> None:
 def _figures(live: Live, source: str) -> dict[str, Any]:
     live.checked(source)
     tasks = live.pipeline.tasks
-    histories = {name: each for name, each in live.page.histories.items() if name != ALL}
     return {
         "tasks": [{"name": task.name, "labels": [] if task.numbers else list(task.labels)} for task in tasks],
         "detector": live.pipeline.detector,
         "stages": live.status.stages(source),
         "taken": live.status.source(source),
-        "smiles": sum(each.smiles for each in histories.values())
-        if source == ALL and histories
-        else live.page.histories[source].smiles,
+        "smiles": sum(live.page.histories[name].smiles for name in (live.sources if source == ALL else [source])),
         "machine": live.machine(),
         "recordings": live.recorder.state() if live.recorder is not None else {},
     }

@@ -189,12 +189,14 @@ class Hubs:
     """What the page shows of each source, and of all together, side by side.
 
     Args:
-        names: Of the sources; `ALL` for the only one.
+        names: Of the sources; the only one is known as `ALL`, too.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self.by_name = {name: Hub() for name in names}
         self.several = len(names) > 1
+        if not self.several:
+            self.by_name[ALL] = self.by_name[names[0]]
         if self.several:
             self._lock = threading.Lock()
             whole = {"annotated": self._side_by_side("annotated"), "clean": self._side_by_side("clean")}

@@ -85,7 +85,7 @@ class PageSink(Sink):
     """Hands every frame to the hubs; never waits for a viewer.
 
     Args:
-        names: Of the sources; `ALL` for the only one.
+        names: Of the sources; the only one is known as `ALL`, too.
         tasks: What is read.
 
     Attributes:
@@ -101,7 +101,8 @@ class PageSink(Sink):
     def __init__(self, names: Sequence[str], tasks: Sequence[Task]) -> None:
         self.hubs = Hubs(names)
         self.tasks = tuple(tasks)
-        self.histories = {name: History() for name in self.hubs.by_name}
+        self.histories = {name: History() for name in names}
+        self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
         self._readings: dict[str, Sequence[FaceReading]] = {}
 
     @override

@@ -39,7 +39,8 @@ class Status:
         self.sources: dict[str, SourceStatus] = {
             name: SourceStatus(buffer, clock_ns) for name, buffer in buffers.sources.items()
         }
-        self._all = self.sources | ({ALL: SourceStatus(buffers, clock_ns)} if several else {})
+        whole = SourceStatus(buffers, clock_ns) if several else next(iter(self.sources.values()))
+        self._all = {**self.sources, ALL: whole}
 
     def stages(self, source: str) -> dict[str, dict[str, Any]]:
         """See `SourceStatus`; of all sources together where the name is `ALL`."""
