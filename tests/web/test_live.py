@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from smiledet.errors import UsageError
-from smiledet.frame import Box, Face, FaceReading, Prediction
+from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.web.address import split_address
 from smiledet.web.live.hub import ALL, Hub, Hubs, Newest, Shown
-from smiledet.web.live.sink import History
+from smiledet.web.live.sink import History, PageSink
 
 httpx = pytest.importorskip("httpx")
 
@@ -305,6 +305,14 @@ class TestHubs:
         assert whole.shape == (480, 1280, 3)
         assert (whole[0, 0, 0], whole[0, 640, 0]) == (50, 200)
         hubs.close()
+
+    def test_the_only_source_is_known_by_its_name_too(self) -> None:
+        page = PageSink(["hall"], [])
+        image = np.zeros((8, 8, 3), np.uint8)
+        page.write(Frame(0, 0, 0.0, image, source="hall"), Annotation(image, ()))
+        assert page.hubs.by_name[ALL].frames.value is page.hubs.by_name["hall"].frames.value is not None
+        assert page.histories[ALL] is page.histories["hall"]
+        page.close()
 
 
 class TestHistory:
