@@ -367,6 +367,10 @@ class FrameBuffer:
             latest = deque(islice(reversed(count.ages_ns), ages))
             return replace(count, dropped=Counter(count.dropped), ages_ns=latest)
 
+    def totals(self) -> tuple[int, dict[str, StageCount]]:
+        """Frames published so far, and `counts`."""
+        return self.published, self.counts()
+
     def counts(self) -> dict[str, StageCount]:
         """A copy of what became of the frames, by stage."""
         with self._lock:

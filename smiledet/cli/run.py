@@ -37,6 +37,7 @@ from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.cli._sources import Given, create_sources, paths_of, sources_given
+from smiledet.cli._store import add_store, store_flags, store_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(mqtt=None)
     add_serve(out)
     add_rules(out)
+    add_store(out)
     add_privacy(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
@@ -145,7 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_privacy(arguments, config)
     _check_outputs(arguments, config, given)
     watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
-    only_watched = watched and not any(_output_files(arguments))
+    only_watched = watched and not any(_output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
@@ -205,6 +207,8 @@ def _run_open(
         sinks = _file_sinks(arguments, config, given, sources, telemetry)
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
         sinks += [sink for sink in (page, recorder) if sink is not None]
+        stores = store_sinks(config, sources)
+        sinks += stores.values()
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, supervisor, _is_private(given))
         limits = Limits(arguments.max_frames, duration)
@@ -212,6 +216,8 @@ def _run_open(
         pipeline = supervisor.call(
             lambda: Pipeline(config, sources, sinks, window, limits, load, trace, supervisor=supervisor), "load"
         )
+        for name, store in stores.items():
+            store.count_drops(pipeline.buffer.sources[name].totals)
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
             supervisor.enter(served_page(arguments, page, recorder, pipeline, sources, machine))
@@ -278,7 +284,8 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor, private: bool)
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    given = reading_flags(arguments) | rule_flags(arguments) | privacy_flags(arguments)
+    given = reading_flags(arguments) | rule_flags(arguments)
+    given |= privacy_flags(arguments) | store_flags(arguments)
     return given | ({"stats": True} if arguments.stats else {})
 
 
@@ -318,13 +325,14 @@ def _check_outputs(arguments: argparse.Namespace, config: Config, given: Sequenc
         raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
+    read = [file for each in given for file in sources_read(each.spec)]
+    check_outputs({"--store": config.store.file or None}, read)
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in ("events", "report", "trace")}
     for flag, path in (("--record", arguments.record), ("--sheet", arguments.sheet)):
         if path is not None:
             outputs |= {
                 " of ".join(filter(None, (flag, name))): each for name, each in paths_of(flag, path, given).items()
             }
-    read = [file for each in given for file in sources_read(each.spec)]
     check_outputs(outputs, [*read, *files_read(arguments, config)])
     for path in outputs.values():
         if path is not None and path != STANDARD_OUTPUT:

@@ -96,7 +96,7 @@ function Live({ state }) {
           <div class="card"><b>${faces ? faces.faces.length : "–"}</b><span>faces</span></div>
           <div class="card"><b>${figures.smiles}</b><span>smiles</span></div>
           <div class="card"><b>${draw.fps ?? "–"}</b><span>FPS</span></div>
-          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(1)}</b><span>ms latency</span></div>
+          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(draw.latency_ms < 100 ? 1 : 0)}</b><span>ms latency</span></div>
         </div>
         ${faces && faces.faces.map((face) => html`<${Face} key=${`${face.source} ${face.track}`} face=${face} tasks=${figures.tasks}/>`)}
         <${History} history=${history} tasks=${figures.tasks}/>
@@ -130,7 +130,7 @@ function Settings({ onChange }) {
     ${choices.tasks.map((task) => {
       const on = settings.tasks.includes(task);
       const doubt = settings.unsure_below[task];
-      return html`<fieldset key=${task} disabled=${busy}><legend><label><input type="checkbox" checked=${on} disabled=${on && settings.tasks.length === 1} onChange=${(event) => toggle(task, event.target.checked)}/> ${task}</label></legend>
+      return html`<fieldset key=${task} class=${on ? "" : "off"} disabled=${busy}><legend><label><input type="checkbox" checked=${on} disabled=${on && settings.tasks.length === 1} onChange=${(event) => toggle(task, event.target.checked)}/> ${task}</label></legend>
         ${on && choices.models[task].length > 1 && html`<label>model <select value=${settings.models[task]} onChange=${(event) => change({ models: { [task]: event.target.value } })}>
           ${choices.models[task].map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
         ${on && doubt !== undefined && html`<label>unsure below a lead of <output>${percent(doubt)}</output>
