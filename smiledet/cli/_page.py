@@ -6,6 +6,7 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from smiledet.config import Config
     from smiledet.pipeline import Pipeline
     from smiledet.sources.base import Source
+    from smiledet.web.live.shutter import Shutter
     from smiledet.web.live.sink import PageSink
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,15 @@ def add_serve(group: argparse._ActionsContainer) -> None:
         metavar="HOST:PORT",
         help=f"show the run on a page in the browser (default: 127.0.0.1:{PORT}; needs the extra `web`); on another "
         "address than loopback it asks for the token that is printed",
+    )
+    group.add_argument(
+        "--shutter",
+        nargs="?",
+        type=Path,
+        const=Path("photo-booth"),
+        metavar="FOLDER",
+        help="with --serve: a photo booth, which counts down when everybody smiles with open eyes and saves the "
+        "sharpest picture of a burst in FOLDER (default: photo-booth)",
     )
 
 
@@ -56,6 +67,25 @@ def page_sink(arguments: argparse.Namespace, config: Config) -> PageSink | None:
     return PageSink(Hub(), [get_task(task) for task in config.tasks])
 
 
+def shutter_sink(arguments: argparse.Namespace, config: Config) -> Shutter | None:
+    """The photo booth; None where none is wanted. After `page_sink`, which says what is not installed.
+
+    Raises:
+        UsageError: There is no page, smiles are not read, or no picture is to leave.
+    """
+    if arguments.shutter is None:
+        return None
+    if arguments.serve is None:
+        raise UsageError("--shutter is a page: give --serve too")
+    if "smile" not in config.tasks:
+        raise UsageError(f"--shutter waits for smiles, and the tasks are {', '.join(config.tasks)}")
+    if not config.privacy.images:
+        raise UsageError("--shutter takes pictures, and no picture is to leave (--no-images, privacy.images)")
+    from smiledet.web.live.shutter import Shutter
+
+    return Shutter(arguments.shutter.expanduser())
+
+
 @contextmanager
 def served_page(
     arguments: argparse.Namespace,
@@ -63,6 +93,7 @@ def served_page(
     pipeline: Pipeline,
     source: Source,
     machine: Callable[[], dict[str, Any]] | None,
+    shutter: Shutter | None = None,
 ) -> Iterator[None]:
     """Serve the page while the block runs, and say where.
 
@@ -86,6 +117,6 @@ def served_page(
         pipeline.detector,
         machine or dict,
     )
-    with serve_live(live, host, port) as address:
+    with serve_live(live, host, port, shutter) as address:
         log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
         yield

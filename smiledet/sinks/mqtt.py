@@ -178,12 +178,13 @@ class MqttSink(Sink):
         address: See `parse_broker`.
         source: What is watched.
         tasks: What is read.
+        name: The name of the source whose frames it takes, in a run of several.
 
     Raises:
         OutputError: It is no such address, or paho-mqtt is not installed.
     """
 
-    def __init__(self, address: str, source: str, tasks: Sequence[Task]) -> None:
+    def __init__(self, address: str, source: str, tasks: Sequence[Task], name: str = "") -> None:  # noqa: ARG002
         try:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion

@@ -140,15 +140,19 @@ async def _parts(pictures: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield head.encode() + data + b"\r\n"
 
 
+def face_message(shown: Shown) -> dict[str, Any]:
+    """What `/api/faces` tells of a frame."""
+    height, width = shown.clean.shape[:2]
+    return {
+        "frame": shown.number,
+        "width": width,
+        "height": height,
+        "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
+        "faces": shown.rows,
+    }
+
+
 async def _events(frames: AsyncIterator[Shown]) -> AsyncIterator[str]:
     async for shown in frames:
-        height, width = shown.clean.shape[:2]
-        told = {
-            "frame": shown.number,
-            "width": width,
-            "height": height,
-            "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
-            "faces": shown.rows,
-        }
-        yield f"data: {json.dumps(told, allow_nan=False)}\n\n"
+        yield f"data: {json.dumps(face_message(shown), allow_nan=False)}\n\n"
     yield "event: end\ndata: {}\n\n"
