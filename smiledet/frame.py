@@ -6,7 +6,7 @@ results to it, and `FrameBuffer` is the only one who lets them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,12 +28,27 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An upright rectangle in pixels of the full frame: left, top, width, height."""
+    """An upright rectangle in pixels of the full frame; it unpacks in the order of its fields.
+
+    Attributes:
+        x: Its left side.
+        y: Its upper side.
+        width: From there to the right.
+        height: From there down.
+
+    Examples:
+        >>> x, y, width, height = Box(10, 20, 30, 40)
+        >>> x + width
+        40
+    """
 
     x: float
     y: float
     width: float
     height: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.x, self.y, self.width, self.height))
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -292,6 +307,7 @@ class Frame:
         scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
+        source: The name of its source in a run of several; otherwise as the run was told, empty by default.
     """
 
     id: int
@@ -303,6 +319,7 @@ class Frame:
     scale: int = 1
     full_size: tuple[int, int] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

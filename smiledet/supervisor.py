@@ -70,6 +70,19 @@ class Ended:
     problem: SmiledetError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that the main thread is to do.
+
+    Attributes:
+        action: What.
+        done: Set afterwards.
+    """
+
+    action: Callable[[], None]
+    done: threading.Event
+
+
 class Supervisor:
     """Owns a run: its threads, its end, and what has to be closed after them.
 
@@ -82,7 +95,8 @@ class Supervisor:
     def __init__(self) -> None:
         self.cancel = CancelToken()
         self._threads: list[StageThread] = []
-        self._mailbox: queue.SimpleQueue[Stop | Ready | Ended] = queue.SimpleQueue()
+        self._given_up: set[StageThread] = set()
+        self._mailbox: queue.SimpleQueue[Stop | Ready | Ended | Request] = queue.SimpleQueue()
         self._resources = ExitStack()
 
     @property
@@ -98,6 +112,15 @@ class Supervisor:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._mailbox.put(Stop.SIGNAL)
         self.cancel.set()
+
+    def ask(self, action: Callable[[], None]) -> bool:
+        """Have the thread that runs the run do something, and wait for it; False where the run ends before that."""
+        request = Request(action, threading.Event())
+        self._mailbox.put(request)
+        while not request.done.wait(HEARD_WITHIN):
+            if self.cancel.is_set():
+                return request.done.is_set()
+        return True
 
     def enter(self, resource: AbstractContextManager[T]) -> T:
         """Enter a context that lasts as long as the run: a trace, the telemetry, a progress bar."""
@@ -171,16 +194,23 @@ class Supervisor:
             self._threads.append(thread)
             thread.start()
 
-    def next_message(self, timeout: float) -> Stop | Ready | Ended | None:
+    def give_up(self, thread: StageThread) -> None:
+        """Wait for a thread no longer, and hear no more of it: it hangs in something that is not needed any more."""
+        self._given_up.add(thread)
+
+    def next_message(self, timeout: float) -> Stop | Ready | Ended | Request | None:
         """What has happened since it was last asked; None where nothing came in time, or within `HEARD_WITHIN`.
 
         Args:
             timeout: Seconds to wait at most; 0 does not.
         """
-        try:
-            return self._mailbox.get(block=timeout > 0, timeout=min(timeout, HEARD_WITHIN))
-        except queue.Empty:
-            return None
+        while True:
+            try:
+                message = self._mailbox.get(block=timeout > 0, timeout=min(timeout, HEARD_WITHIN))
+            except queue.Empty:
+                return None
+            if not isinstance(message, Ended) or message.thread not in self._given_up:
+                return message
 
     def end(self, others: Sequence[StageThread] = ()) -> list[SmiledetError]:
         """End the run: every thread closes what it has. Those that are not done within `STOP_WITHIN` are left behind.
@@ -196,7 +226,7 @@ class Supervisor:
         for thread in self._left():
             threading.Thread(target=thread.interrupt, name=f"interrupt {thread.name}", daemon=True).start()
         deadline = time.monotonic() + STOP_WITHIN
-        for thread in self._threads:
+        for thread in (each for each in self._threads if each not in self._given_up):
             if not thread.join(max(0.0, deadline - time.monotonic())):
                 log.warning("stage %s did not stop in time; it is left behind", thread.name)
         problems = []

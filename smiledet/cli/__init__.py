@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
-from smiledet.system.output_files import NO_ROOM
+from smiledet.system.output_files import NO_ROOM, is_without_room
 from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import holds_secret, redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
@@ -77,8 +77,16 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """See `argparse`; a flag that this command does not have is refused here, where its own are known."""
+        """See `argparse`; a flag that this command does not have is refused here, where its own are known.
+
+        Where a command takes any number of words, `argparse` takes those that stand together: those behind a flag are
+        added here.
+        """
         parsed, unknown = super().parse_known_args(args, namespace)
+        several = next((each.dest for each in self._actions if each.nargs == "*" and not each.option_strings), None)
+        if several is not None and all(word == "-" or not word.startswith("-") for word in unknown):
+            setattr(parsed, several, [*getattr(parsed, several), *unknown])
+            unknown = []
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = _nearest(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
@@ -199,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
-        return problem.exit_code
+        return SmiledetError.exit_code if is_without_room(problem) else problem.exit_code
     except KeyboardInterrupt:
         return _interrupted()
     finally:
@@ -238,8 +246,11 @@ def _run(words: Sequence[str], wanted: str | None) -> int:
         if shell not in SHELLS:
             raise UsageError(f"{COMPLETION} {shell!r}: expected one of {', '.join(SHELLS)}")
         return _print_completion(shell)
+    from smiledet.scope import own_scope
+
     parsed = parser.parse_args(words)
-    code: int = parsed.run(parsed)
+    with own_scope():  # tasks and models of a user's own are those of this command alone
+        code: int = parsed.run(parsed)
     return code
 
 

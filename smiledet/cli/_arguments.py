@@ -21,7 +21,7 @@ def add_models(parser: argparse._ActionsContainer) -> None:
 
 
 def use_models(arguments: argparse.Namespace) -> None:
-    """Search the folder of `--models` first, for the rest of this process.
+    """Search the folder of `--models` first, until the command ends.
 
     Raises:
         UsageError: There is no index of models in it.
@@ -56,7 +56,11 @@ def files_read(arguments: argparse.Namespace, config: Config | None = None) -> l
     files += [(given.get("detector") or "").partition("=")[2]]
     if config is not None:
         detectors = (config.detector, config.photographs.detector)
-        files += [config.models, config.source.ca_file, *(name.partition("=")[2] for name in detectors)]
+        files += [
+            config.models,
+            *(each.ca_file for each in (config.source, *config.sources)),
+            *(name.partition("=")[2] for name in detectors),
+        ]
         files += [settings.model for settings in config.task.values()]
     folders = [given.get("config"), given.get("models"), models_folder(), configs_folder()]
     return [*filter(None, files), *filter(None, folders)]

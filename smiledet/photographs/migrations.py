@@ -160,6 +160,11 @@ END;
 its photographs along. What a person says (marks and corrections) belongs to the content, so that it outlives other
 models and files that are moved. The wide indexes let filters be tried without a look at the table."""
 
-MIGRATIONS = (FIRST,)
+STACKS_KEPT = """
+ALTER TABLE stacks ADD COLUMN weights TEXT NOT NULL DEFAULT '';
+"""
+"""What the best was chosen by; empty where it has to be chosen anew. So only stacks that changed are looked into."""
+
+MIGRATIONS = (FIRST, STACKS_KEPT)
 
 TABLES = Tables("photographs", MIGRATIONS)

@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 SNAPSHOTS = 5.0
 """Times a second that a snapshot address is asked where nobody says."""
 
-TOLERANCE = 0.05
-"""Share of a clip that may be missing at its end, and at least a second, for it to count as played to the end."""
-
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -68,6 +65,7 @@ class StreamSource(LiveSource):
         self._asked = -math.inf
         self._shown = self._reached = -math.inf  # of a clip, in seconds: before this connection, and until now
         self._began: float | None = None
+        self._said = False  # that it ends before it should
 
     @classmethod
     @override
@@ -81,7 +79,7 @@ class StreamSource(LiveSource):
 
     @override
     def open(self) -> None:
-        self._reached, self._began, self._first = -math.inf, None, None
+        self._reached, self._began, self._first, self._said = -math.inf, None, None, False
         super().open()
 
     def _connect(self, timeout: float) -> GuardedCapture:
@@ -169,12 +167,16 @@ class StreamSource(LiveSource):
         if decoder is None or not self._plays_clip:
             return False
         if decoder.duration is not None:
-            if decoder.duration - decoder.reached <= max(1.0, TOLERANCE * decoder.duration):
+            if not decoder.missing:
                 return True
         elif decoder.ended or not (decoder.measured or decoder.silent):
             return True  # of unknown length a closed connection is the only end that there is
         # Cut short, unless a further connection brought nothing new: then there is no more.
-        return decoder.ended and self._reached == self._shown
+        over = decoder.ended and self._reached == self._shown
+        if over and not self._said:
+            self._said = True
+            log.warning("%s ends at %.1f s of %.1f s", self.name, decoder.reached, decoder.reached + decoder.missing)
+        return over
 
 
 SOURCE = StreamSource

@@ -53,6 +53,7 @@ class Database:
     Raises:
         OutputError: It cannot be opened or made, or is no store.
         UsageError: A newer smiledet wrote it, or it is a store of another kind.
+        SmiledetError: The disk is full.
     """
 
     def __init__(self, path: Path, tables: Tables) -> None:
@@ -70,7 +71,9 @@ class Database:
             raise
         except sqlite3.Error as problem:
             self.close()
-            raise OutputError(f"cannot open the store {path}: {problem}") from problem
+            # A disk is full, or gave an error; SQLite's codes are known from Python 3.11 on.
+            kind = SmiledetError if "disk" in str(problem) else OutputError
+            raise kind(f"cannot open the store {path}: {problem}") from problem
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -156,7 +159,8 @@ def _migrate(connection: sqlite3.Connection, where: str, tables: Tables) -> None
         connection.execute(f"PRAGMA application_id = {tables.mark}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite itself has taken it back where the disk is full
+            connection.execute("ROLLBACK")
         raise
 
 

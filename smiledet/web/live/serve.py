@@ -32,7 +32,7 @@ def serve_live(live: Live, host: str, port: int, shutter: Shutter | None = None)
     """
     listening = listen(host, port)
     app = make_app(live)
-    add_socket(app, live.hub)
+    add_socket(app, live)
     open_paths = (PHOTOGRAPHS,) if shutter is not None else ()
     guard = Guard(app, host, names=(socket.gethostname(),), open_paths=open_paths)
     address = address_of(listening, host, guard)

@@ -8,8 +8,7 @@ from contextlib import suppress
 
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
-from smiledet.web.live.app import face_message
-from smiledet.web.live.hub import Hub
+from smiledet.web.live.app import Live, face_messages
 
 MOST_SOCKETS = 64
 """At the same time; more are refused."""
@@ -18,26 +17,26 @@ TRY_LATER, OVER = 1013, 1000
 """Codes with which a socket is closed (RFC 6455, section 7.4, and its registry)."""
 
 
-def add_socket(app: FastAPI, hub: Hub) -> None:
+def add_socket(app: FastAPI, live: Live) -> None:
     """Add the WebSocket to the live page's application. The guard has asked for token and origin by then."""
     open_now: set[WebSocket] = set()
 
     @app.websocket("/api/faces")
-    async def faces(socket: WebSocket) -> None:
-        if len(open_now) >= MOST_SOCKETS:
-            await socket.close(TRY_LATER)
+    async def faces(socket: WebSocket, source: str = "") -> None:
+        if source not in live.page.hubs.by_name or len(open_now) >= MOST_SOCKETS:
+            await socket.close(TRY_LATER)  # before it is accepted: answered with 403
             return
         open_now.add(socket)
         try:
             await socket.accept()
-            await _serve(socket, hub)
+            await _serve(socket, live, source)
         finally:
             open_now.discard(socket)
 
 
-async def _serve(socket: WebSocket, hub: Hub) -> None:
+async def _serve(socket: WebSocket, live: Live, source: str) -> None:
     """Send until the run is over or the client has gone; what it sends is thrown away."""
-    sending, leaving = asyncio.ensure_future(_send(socket, hub)), asyncio.ensure_future(_leave(socket))
+    sending, leaving = asyncio.ensure_future(_send(socket, live, source)), asyncio.ensure_future(_leave(socket))
     done, rest = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
     for each in rest:
         each.cancel()
@@ -47,10 +46,10 @@ async def _serve(socket: WebSocket, hub: Hub) -> None:
             await socket.close(OVER, "the run is over")
 
 
-async def _send(socket: WebSocket, hub: Hub) -> None:
-    async for shown in hub.frames.follow():
+async def _send(socket: WebSocket, live: Live, source: str) -> None:
+    async for told in face_messages(live, source):
         with suppress(RuntimeError, WebSocketDisconnect):  # gone: `_leave` ends it
-            await socket.send_text(json.dumps(face_message(shown), allow_nan=False))
+            await socket.send_text(json.dumps(told, allow_nan=False))
 
 
 async def _leave(socket: WebSocket) -> None:
