@@ -48,7 +48,9 @@ import { Human } from "/npm/@vladmandic/human/dist/human.esm.js";
 const off = { enabled: false };
 const face = { enabled: true, detector: { rotation: false }, mesh: { enabled: true }, emotion: { enabled: true } };
 const human = new Human({
-  backend: "wasm", wasmPath: "/npm/@tensorflow/tfjs-backend-wasm/dist/", modelBasePath: "/npm/@vladmandic/human/models/",
+  backend: "wasm",
+  wasmPath: "/npm/@tensorflow/tfjs-backend-wasm/dist/",
+  modelBasePath: "/npm/@vladmandic/human/models/",
   cacheSensitivity: 0, filter: off, gesture: off, body: off, hand: off, object: off, segmentation: off,
   face: { ...face, iris: off, description: off, antispoof: off, liveness: off },
 });
@@ -103,7 +105,9 @@ class Handler(SimpleHTTPRequestHandler):
 
     extensions_map: ClassVar = {
         **SimpleHTTPRequestHandler.extensions_map,
-        **{".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"},
+        ".mjs": "text/javascript",
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
     }
 
     def log_message(self, *_: object) -> None:
