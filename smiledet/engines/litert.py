@@ -41,7 +41,7 @@ class LiteRTEngine(Engine):
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
         try:
-            interpreter = _opened(path, threads)
+            interpreter = opened(path, threads)
         except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
             raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
         except (OSError, RuntimeError, ValueError) as problem:
@@ -112,7 +112,7 @@ def _announces(line: bytes) -> bool:
     return line.rstrip() == ANNOUNCEMENT or TENSORFLOW_GREETING.match(line) is not None
 
 
-def _opened(path: Path, threads: int) -> Interpreter:
+def opened(path: Path, threads: int) -> Interpreter:
     """A network with its memory, without a word on stderr.
 
     The first one of a process decides for all which kernels there are: those without AMX.
