@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
-from smiledet.system.output_files import NO_ROOM
+from smiledet.system.output_files import NO_ROOM, is_without_room
 from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import holds_secret, redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 ORDER = (
-    *("run", "images", "gallery", "demo-photos", "models", "platform"),
+    *("run", "images", "gallery", "report", "demo-photos", "models", "platform"),
     *("train", "evaluate", "export", "explain", "datasets", "bench"),
 )
 """Commands in the order in which people come to need them; any other follows."""
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
-        return problem.exit_code
+        return SmiledetError.exit_code if is_without_room(problem) else problem.exit_code
     except KeyboardInterrupt:
         return _interrupted()
     finally:
@@ -238,8 +238,11 @@ def _run(words: Sequence[str], wanted: str | None) -> int:
         if shell not in SHELLS:
             raise UsageError(f"{COMPLETION} {shell!r}: expected one of {', '.join(SHELLS)}")
         return _print_completion(shell)
+    from smiledet.scope import own_scope
+
     parsed = parser.parse_args(words)
-    code: int = parsed.run(parsed)
+    with own_scope():  # tasks and models of a user's own are those of this command alone
+        code: int = parsed.run(parsed)
     return code
 
 

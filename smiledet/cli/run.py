@@ -29,7 +29,9 @@ from typing_extensions import override
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
+from smiledet.cli._store import add_store, store_flags, store_sink
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -88,6 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(mqtt=None)
     add_serve(out)
     add_rules(out)
+    add_store(out)
+    add_privacy(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -134,9 +138,10 @@ def run(arguments: argparse.Namespace) -> int:
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
+    check_privacy(arguments, config)
     _check_outputs(arguments, config)
     watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
-    only_watched = watched and not any(_output_files(arguments))
+    only_watched = watched and not any(_output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
@@ -193,6 +198,8 @@ def _run_open(
         page = page_sink(arguments, config)
         sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *rule_sinks(config, source)]
         sinks += [page] if page is not None else []
+        store = store_sink(config, source)
+        sinks += [store] if store is not None else []
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, supervisor)
         limits = Limits(arguments.max_frames, duration)
@@ -200,6 +207,8 @@ def _run_open(
         pipeline = supervisor.call(
             lambda: Pipeline(config, source, sinks, window, limits, load, trace, supervisor=supervisor), "load"
         )
+        if store is not None:
+            store.count_drops(lambda: (pipeline.buffer.published, pipeline.buffer.counts()))
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
             supervisor.enter(served_page(arguments, page, pipeline, source, machine))
@@ -260,7 +269,9 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | Non
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    return reading_flags(arguments) | rule_flags(arguments) | ({"stats": True} if arguments.stats else {})
+    given = reading_flags(arguments) | rule_flags(arguments)
+    given |= privacy_flags(arguments) | store_flags(arguments)
+    return given | ({"stats": True} if arguments.stats else {})
 
 
 def _window(arguments: argparse.Namespace) -> Window | None:
@@ -299,6 +310,7 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
         raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
+    check_outputs({"--store": config.store.file or None}, sources_read(arguments.source))
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
     check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
@@ -310,10 +322,10 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
 def _file_sinks(
     arguments: argparse.Namespace, config: Config, source: Source, telemetry: Telemetry | None
 ) -> list[Sink]:
+    from smiledet.model_plan import configured_tasks
     from smiledet.sinks.events import EventsSink
     from smiledet.sinks.sheet import SheetSink
     from smiledet.sinks.video import VideoSink
-    from smiledet.tasks.base import get_task
 
     sinks: list[Sink] = []
     if arguments.record is not None:
@@ -321,14 +333,13 @@ def _file_sinks(
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
         machine = telemetry.columns if telemetry is not None else None
-        tasks = [get_task(task) for task in config.tasks]
-        sinks.append(EventsSink(arguments.events, name, tasks, machine=machine))
+        sinks.append(EventsSink(arguments.events, name, configured_tasks(config), machine=machine))
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     if arguments.mqtt is not None:
         from smiledet.sinks.mqtt import MqttSink
 
-        sinks.append(MqttSink(arguments.mqtt, source.description, [get_task(task) for task in config.tasks]))
+        sinks.append(MqttSink(arguments.mqtt, source.description, configured_tasks(config)))
     return sinks
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.photographs.filtering import in_folders
+from smiledet.photographs.migrations import TABLES
 from smiledet.photographs.queries import Queries, read_edition, write_edition
 from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
@@ -64,7 +65,7 @@ class Store(Queries):
     """
 
     def __init__(self, path: Path | None = None, edition: Edition | None = None) -> None:
-        super().__init__(path or default_store())
+        super().__init__(path or default_store(), TABLES)
         self._edition, self.tasks = self._use(edition)
 
     def pending(self, paths: Iterable[Path]) -> Pending:
@@ -198,6 +199,8 @@ class Store(Queries):
                 number = float(answer if label is None else label)
             query = "UPDATE readings SET corrected = ?, number = ? WHERE face = ? AND task = ?"
             connection.execute(query, [label, number, face, task])
+            query = "UPDATE stacks SET weights = '' WHERE id = (SELECT stack FROM photographs WHERE id = ?)"
+            connection.execute(query, [photograph])
             classify(connection, self._edition, photograph)
 
     def mark(self, photograph: int, mark: Mark | None) -> None:
@@ -216,21 +219,25 @@ class Store(Queries):
             if mark is not None:
                 connection.execute("INSERT INTO marks (content, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
 
-    def put_stacks(self, stacks: Sequence[Stack]) -> None:
-        """Store the stacks of all photographs in the place of those that there were."""
+    def put_stacks(self, stacks: Sequence[Stack], weights: str = "", gone: Iterable[int] | None = None) -> None:
+        """Store stacks in the place of others.
+
+        Args:
+            stacks: New ones.
+            weights: What the best of each was chosen by, see `StackState`.
+            gone: Ids of stacks that are dissolved first; None for all.
+        """
         with self.writing() as connection:
-            connection.execute(
-                "UPDATE photographs SET stack = NULL, place = 0 WHERE edition = ? AND stack IS NOT NULL",
-                [self._edition],
-            )
-            connection.execute("DELETE FROM stacks WHERE edition = ?", [self._edition])
-            for stack in stacks:
-                told = {str(each): reasons for each, reasons in zip(stack.photographs, stack.reasons, strict=True)}
+            for stack in self._stacks(connection) if gone is None else gone:
+                connection.execute("UPDATE photographs SET stack = NULL, place = 0 WHERE stack = ?", [stack])
+                connection.execute("DELETE FROM stacks WHERE id = ?", [stack])
+            for each in stacks:
+                told = dict(zip(map(str, each.photographs), each.reasons, strict=True))
                 number = connection.execute(
-                    "INSERT INTO stacks (edition, best, reasons) VALUES (?, ?, ?)",
-                    [self._edition, stack.photographs[0], json.dumps(told)],
+                    "INSERT INTO stacks (edition, best, reasons, weights) VALUES (?, ?, ?, ?)",
+                    [self._edition, each.photographs[0], json.dumps(told), weights],
                 ).lastrowid
-                rows = [(number, place, each) for place, each in enumerate(stack.photographs)]
+                rows = [(number, place, member) for place, member in enumerate(each.photographs)]
                 connection.executemany("UPDATE photographs SET stack = ?, place = ? WHERE id = ?", rows)
 
     def _use(self, edition: Edition | None) -> tuple[int, Mapping[str, tuple[str, ...]]]:
