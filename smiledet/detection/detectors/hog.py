@@ -71,9 +71,7 @@ def box_of(rectangle: dlib.rectangle) -> Box:
     return Box(rectangle.left(), rectangle.top(), rectangle.width(), rectangle.height())
 
 
-def of_size(
-    found: list[Detection], min_size: int, max_size: int | None, believed: float = BELIEVED
-) -> list[Detection]:
+def of_size(found: list[Detection], min_size: int, max_size: int | None, believed: float = BELIEVED) -> list[Detection]:
     """The detections of the sizes sought, surest first.
 
     Args:
