@@ -61,7 +61,7 @@ def watch(
             None for what suits the source: cameras and streams live, files frame by frame.
         model: A model's name by task, for other than the default ones; or a file.
         models: A folder with models of your own, searched before those that ship.
-        detector: The face detector; None or `auto` for Viola-Jones in video and MTCNN in photographs.
+        detector: The face detector; None or `auto` for Viola-Jones in video and `fcos` in photographs.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
         max_frames: Where to end, in frames taken from the source; None for no limit.
         duration: Where to end, in seconds of the source; None for no limit.

@@ -23,10 +23,15 @@ def kept(*boxes):
 
 
 def test_of_boxes_that_lie_over_each_other_the_surest_stays():
-    assert kept((0, 0, 20, 20, 0.6), (2, 0, 22, 20, 0.9), (60, 60, 80, 80, 0.5)) == [
-        (2, 0, 22, 20),
+    assert kept((0, 0, 20, 20, 0.6), (8, 0, 28, 20, 0.9), (60, 60, 80, 80, 0.5)) == [
+        (8, 0, 28, 20),
         (60, 60, 80, 80),
     ]
+
+
+def test_those_that_nearly_agree_have_a_say_in_where_it_lies():
+    (found,) = suppressed(candidates((0, 0, 20, 20, 0.4), (2, 0, 22, 20, 0.8), (9, 0, 29, 20, 0.7)), score=0.4)
+    assert found[:5] == pytest.approx([4 / 3, 0, 64 / 3, 20, 0.8])
 
 
 def test_an_eye_within_a_face_is_none():

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.engines.litert import opened
 from smiledet.errors import ModelError
 from smiledet.frame import GreyImage
+from smiledet.system.litert import opened
 
 STRIDES = (8, 16, 32)
 """Pixels from cell to cell of the three maps."""
@@ -32,8 +32,8 @@ OUTPUTS = ("eighth", "sixteenth", "thirtysecond")
 SMALLEST_INPUT = 64
 """Sides below this are padded."""
 
-SIZES_KEPT = 2
-"""Sizes of picture for which LiteRT's memory is kept: a photograph's, and that to which it is shrunk."""
+SIZES_KEPT = 3
+"""Sizes of picture for which LiteRT keeps memory: a photograph's, that to which it is shrunk, and a second look's."""
 
 LITERT_MARK = b"TFL3"
 """From the fifth byte of a LiteRT file."""

@@ -20,9 +20,6 @@ from smiledet.frame import Box, Detection, GreyImage
 FRAMING = Framing(right=-0.005, down=-0.083, side=1.091)
 """Medians over 577 faces of GENKI-4K that dlib and Viola-Jones both find; spread 0.049, 0.050 and 0.103."""
 
-BELIEVED = 0.8
-"""Share of the smallest size asked for from which a box is believed."""
-
 FOLLOWING = -0.2
 """Threshold near a known face; 0 is dlib's own."""
 
@@ -71,18 +68,14 @@ def box_of(rectangle: dlib.rectangle) -> Box:
     return Box(rectangle.left(), rectangle.top(), rectangle.width(), rectangle.height())
 
 
-def of_size(found: list[Detection], min_size: int, max_size: int | None, believed: float = BELIEVED) -> list[Detection]:
+def of_size(found: list[Detection], min_size: int, max_size: int | None) -> list[Detection]:
     """The detections of the sizes sought, surest first.
 
-    Args:
-        found: All.
-        min_size: Side in pixels of the smallest face that was asked for.
-        max_size: Of the largest; None for no limit.
-        believed: Down to which share of `min_size` the smallest are kept: a box's size is no exact figure, and whoever
-            asks for faces of 80 pixels does not mean to lose one of 78.
+    The smallest are believed down to four fifths of what was asked for: a box's size is no exact figure, and whoever
+    asks for faces of 80 pixels does not mean to lose one of 78.
     """
     limit = float("inf") if max_size is None else max_size
-    kept = [detection for detection in found if believed * min_size <= detection.box.width <= limit]
+    kept = [detection for detection in found if 0.8 * min_size <= detection.box.width <= limit]
     return sorted(kept, key=lambda face: (-face.score, face.box.x, face.box.y))
 
 
