@@ -24,8 +24,8 @@ from smiledet.model_index import find_model
 SHIPPED = "fcos"
 """The model's name in the index."""
 
-FRAMING = Framing(right=-0.003, down=0.0, side=1.026)
-"""Of YuNet, which taught the network what a box is."""
+FRAMING = Framing(right=0.001, down=0.007, side=0.995)
+"""Medians over 300 faces of GENKI-4K that it and Viola-Jones both find; spread 0.053, 0.042 and 0.082."""
 
 SCORE, FAINT = 0.64, 0.4
 """Scores from which a box is a face, 0 to 1: in general, and where something is known to be there."""
@@ -100,9 +100,9 @@ def _voted(kept: Rows, rows: Rows) -> Rows:
     section 5.
     """
     weights = (overlaps(kept, rows) > AGREED) * rows[:, 4]
-    voted = (weights @ rows / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    voted = weights @ rows / weights.sum(axis=1, keepdims=True)
     voted[:, 4] = kept[:, 4]
-    return voted
+    return np.asarray(voted, np.float32)
 
 
 class FcosDetector(FaceDetector):
