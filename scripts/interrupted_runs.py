@@ -242,6 +242,8 @@ def main() -> int:
         "--limit", type=float, default=LIMIT, metavar="S", help=f"seconds that count as hanging (default: {LIMIT:g})"
     )
     arguments = parser.parse_args()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup; runs would inherit that, but not a handler
+        signal.signal(signal.SIGHUP, lambda *_: None)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         plans = make_plans(arguments.runs, arguments.seed)
         outcomes = []
