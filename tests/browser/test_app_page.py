@@ -288,10 +288,9 @@ PHOTOGRAPH = """async ([module, file]) => {
 
 
 def test_photographs_show_the_faces_that_python_sees(one_page: Any, address: str, tmp_path: Path) -> None:
-    detector = find_model("detector").file("onnx")
     paths, _ = photographs(tmp_path)
     assert any(path.stem.endswith("turned") for path in paths)
-    with smiledet.FaceReader(detector=f"fcos={detector}", faces="large") as reader:
+    with smiledet.FaceReader(faces="large") as reader:
         for path in paths:
             theirs = reader.read(path).faces
             given = base64.b64encode(path.read_bytes()).decode()

@@ -86,7 +86,7 @@ def test_the_detector_of_another_size_is_its_file_with_that_size_written_into_it
     from ai_edge_litert.interpreter import Interpreter
 
     row = json.loads(files["constants.json"])["detector"]
-    first, second = row["sides"]
+    first, second = row["frame"], row["photograph"]
     changed = bytearray(files[row["file"]])
     for place in row["places"]:
         size = int.from_bytes(changed[place : place + 4], "little")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from smiledet import __version__, exposure
@@ -19,12 +20,19 @@ from smiledet.model_index import Model, find_model
 from smiledet.tasks.base import FULL_ODDS, SMALLEST, Task, get_task
 from smiledet.web.app.resizing import size_places
 
-SIDES = (320, 640)
-"""Sides in pixels of the squares that the detector is given: a video's frame, and a photograph's second look. Its file
-is made for the first."""
+FRAME, PHOTOGRAPH = 320, 640
+"""Sides in pixels of the squares in which faces are sought: of a video's frame, and of a photograph as well. The
+detector's file is made for the first."""
 
 LOOKS = 2
 """How often the landmarks are placed: from the detector's five points, then from those of the first look."""
+
+DETECTOR = (
+    *("SCORE", "OVERLAP", "AGREED", "POSSIBLE", "CLEAR", "UNLIKELY", "LOOKED_AT", "AROUND"),
+    *("SAME_PLACE", "LARGEST", "LEAST", "MOST"),
+)
+EXPOSURE = ("STEP", "DARK", "LIGHT_AGAIN", "BRIGHT", "DIM_AGAIN", "LEAST_SPAN", "HIGHLIGHTS", "SETTLE", "JUMP")
+"""Constants of the modules that the page needs, under their names there in small letters."""
 
 ENGINE = "litert"
 LANDMARKS_ENGINE = "litert-int8"
@@ -51,26 +59,25 @@ def page_constants(tasks: Sequence[str]) -> tuple[dict[str, Any], dict[str, Path
         files[name] = path
         return {"file": name, "sha256": model.files[engine].sha256}
 
-    detector, landmarks = find_model("detector"), find_model("landmarks")
+    detector, landmarks = find_model("detector", fcos.SHIPPED), find_model("landmarks")
     constants = {
         "version": __version__,
         "detector": {
             **file_of(detector, ENGINE),
-            "sides": SIDES,
             "places": size_places(detector.file(ENGINE).read_bytes()),
-            "score": fcos.SCORE,
-            "overlap": fcos.OVERLAP,
-            "within": fcos.WITHIN,
-            "most": fcos.MOST,
+            "frame": FRAME,
+            "photograph": PHOTOGRAPH,
             "framing": asdict(fcos.FRAMING),
+            **_named(fcos, *DETECTOR),
         },
         "landmarks": file_of(landmarks, LANDMARKS_ENGINE),
         "template": load_template(landmarks.file("template")).tolist(),
         "view": {"size": VIEW.size, "margin": VIEW.margin},
         "looks": LOOKS,
+        "sure": fcos.FcosDetector.needs.sure,
         "max_distortion": MAX_DISTORTION,
         "eyes": _eyes(),
-        "exposure": _exposure(),
+        "exposure": _named(exposure, *EXPOSURE),
         "tracker": asdict(TrackerSettings()) | {"unconfirmed_share": UNCONFIRMED_SHARE},
         "tasks": {name: _task(get_task(name), find_model(name), file_of) for name in tasks},
     }
@@ -113,6 +120,5 @@ def _eyes() -> dict[str, Any]:
     }
 
 
-def _exposure() -> dict[str, float]:
-    names = ("STEP", "DARK", "LIGHT_AGAIN", "BRIGHT", "DIM_AGAIN", "LEAST_SPAN", "HIGHLIGHTS", "SETTLE", "JUMP")
-    return {name.lower(): getattr(exposure, name) for name in names}
+def _named(module: ModuleType, *names: str) -> dict[str, float]:
+    return {name.lower(): getattr(module, name) for name in names}

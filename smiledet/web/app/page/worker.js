@@ -26,12 +26,12 @@ async function bytesOf({ file, sha256 }) {
 
 const network = async (row) => Network.load(await bytesOf(row), row.file);
 
-// The detector for squares of each side: its file is that of the first, and the other sizes are written into copies.
+// The detector for squares of each side: its file is that of a video's frame, and the sizes are written into copies.
 async function detectors(row) {
-  const bytes = await bytesOf(row), { sides, places } = row, networks = {};
-  for (const side of sides) {
+  const bytes = await bytesOf(row), networks = {};
+  for (const side of [row.around, row.frame, row.photograph]) {
     const copy = bytes.slice(), view = new DataView(copy.buffer);
-    for (const place of places) view.setInt32(place, (view.getInt32(place, true) * side) / sides[0], true);
+    for (const place of row.places) view.setInt32(place, (view.getInt32(place, true) * side) / row.frame, true);
     networks[side] = await Network.load(copy, row.file);
   }
   return networks;
@@ -72,21 +72,26 @@ async function read({ image, tasks, time = null }) {
   return { width: picture.width, height: picture.height, faces: found, milliseconds: performance.now() - began };
 }
 
-// Where nothing is found the photograph is turned: a camera without a position sensor says nothing of its orientation.
+// A photograph lies as its surest face stands: a camera without a position sensor says nothing of its orientation.
 async function photograph(picture, tasks) {
   const even = new Exposure(constants.exposure).evened(picture), { width, height } = picture;
+  let surest = null;
   for (const degrees of [0, 90, 180, 270]) {
-    const upright = turned(even, degrees), pyramid = new Pyramid(upright), found = [];
-    for (const face of await detector.find(upright, true)) {
-      const { landmarks, eyesOpen, scores } = await faces.read(pyramid, face, tasks);
-      found.push({
-        track: null, box: boxBefore(face.box, degrees, width, height), score: face.score, landmarks: landmarks && pointsBefore(landmarks, degrees, width, height),
-        eyesOpen, sharpness: sharpness(pyramid, face.box), ...Object.fromEntries(tasks.map((task) => [task, faces.settle(task, scores[task])])),
-      });
-    }
-    const area = ({ box }) => box.width * box.height;
-    if (found.length || degrees === 270) return { width, height, turned: found.length ? degrees : 0, faces: found.sort((one, other) => area(other) - area(one)) };
+    const upright = turned(even, degrees), seen = await detector.find(upright, true);
+    if (seen.length && (!surest || seen[0].score > surest.seen[0].score)) surest = { degrees, upright, seen };
+    if (surest && surest.seen[0].score >= constants.sure) break;
   }
+  if (!surest) return { width, height, turned: 0, faces: [] };
+  const { degrees, upright, seen } = surest, pyramid = new Pyramid(upright), found = [];
+  for (const face of seen) {
+    const { landmarks, eyesOpen, scores } = await faces.read(pyramid, face, tasks);
+    found.push({
+      track: null, box: boxBefore(face.box, degrees, width, height), score: face.score, landmarks: landmarks && pointsBefore(landmarks, degrees, width, height),
+      eyesOpen, sharpness: sharpness(pyramid, face.box), ...Object.fromEntries(tasks.map((task) => [task, faces.settle(task, scores[task])])),
+    });
+  }
+  const area = ({ box }) => box.width * box.height;
+  return { width, height, turned: degrees, faces: found.sort((one, other) => area(other) - area(one)) };
 }
 
 // How much neighbouring pixels of a face differ, brought to the size of a chip.
