@@ -16,6 +16,7 @@ from smiledet.detection.detectors.haar import HaarSettings
 from smiledet.detection.following.tracker import TrackerSettings
 from smiledet.detection.locator import LocatorSettings
 from smiledet.detection.photographs import PhotographSettings
+from smiledet.drawing.privacy import PrivacySettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
 from smiledet.engines.files import AUTO, PRECISIONS
@@ -25,9 +26,10 @@ from smiledet.model_index import bring_tasks
 from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
 from smiledet.schema import between, build, one_of, read_toml
+from smiledet.scope import own_scope
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
-from smiledet.tasks.base import is_task, register_task, task_names
+from smiledet.tasks.base import bring_task, is_task, task_names
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.thread import WorkerSettings
 
@@ -113,6 +115,7 @@ class Config:
         photographs: How photographs are searched for faces.
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
+        privacy: What is hidden in everything that is shown and written.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
         haar: Viola-Jones' parameters.
@@ -134,6 +137,7 @@ class Config:
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
     haar: HaarSettings = field(default_factory=HaarSettings)
@@ -188,12 +192,13 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
     files = [configs_folder() / f"{platform}.toml", *([path] if path else [])]
     layers: list[tuple[str, Mapping[str, Any]]] = [(str(file), _by_name(read_toml(file), str(file))) for file in files]
     layers += [(f"flag {name}", _nested(name, value)) for name, value in (flags or {}).items()]
-    _bring_tasks(layers)
-    merged: dict[str, Any] = dataclasses.asdict(Config())
-    origins: dict[str, str] = {}
-    for where, values in layers:
-        _check(build(Config, values, where), where)  # each layer on its own, so that a complaint names the right file
-        _overlay(merged, values, where, origins)
+    with own_scope():
+        _bring_tasks(layers)
+        merged: dict[str, Any] = dataclasses.asdict(Config())
+        origins: dict[str, str] = {}
+        for where, values in layers:
+            _check(build(Config, values, where), where)  # each on its own, so that a complaint names the right file
+            _overlay(merged, values, where, origins)
     return LoadedConfig(build(Config, _without_none(merged), "the merged configuration"), origins)
 
 
@@ -226,7 +231,7 @@ def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
             if isinstance(table, Mapping) and table.get("labels"):
                 settings = build(TaskSettings, table, where, f"task.{name}.")
                 try:
-                    register_task(name, settings.labels, colours=settings.colours)  # type: ignore[arg-type]
+                    bring_task(name, settings.labels, settings.colours)
                 except UsageError as problem:
                     raise ConfigError(f"{where}: {problem}") from problem
 

@@ -6,7 +6,7 @@ results to it, and `FrameBuffer` is the only one who lets them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,12 +28,27 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An upright rectangle in pixels of the full frame: left, top, width, height."""
+    """An upright rectangle in pixels of the full frame; it unpacks in the order of its fields.
+
+    Attributes:
+        x: Its left side.
+        y: Its upper side.
+        width: From there to the right.
+        height: From there down.
+
+    Examples:
+        >>> x, y, width, height = Box(10, 20, 30, 40)
+        >>> x + width
+        40
+    """
 
     x: float
     y: float
     width: float
     height: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.x, self.y, self.width, self.height))
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -269,10 +284,12 @@ class Annotation:
     Attributes:
         image: The annotated copy, BGR uint8.
         readings: The faces in it with their labels, ordered by track.
+        clean: The frame without the drawing where faces are hidden in it; None where the frame itself may be shown.
     """
 
     image: Image
     readings: tuple[FaceReading, ...]
+    clean: Image | None = None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from smiledet.frame import ChipSpec
 from smiledet.model_index import INDEX, MODEL_SUFFIXES, UNKNOWN, Model, ModelFile, bring_tasks, read_index, sha256
 from smiledet.schema import between, build
 from smiledet.system.output_files import write_file
-from smiledet.tasks.base import get_task, register_task
+from smiledet.tasks.base import bring_task, get_task
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def bring_task_of_file(task: str, path: Path) -> None:
     for folder in _folders_around(path):
         bring_tasks(folder)
     if path.is_file() and (labels := read_card(path).labels):
-        register_task(task, labels)
+        bring_task(task, labels)
 
 
 def model_of_file(task: str, path: Path) -> Model:

@@ -12,9 +12,10 @@ from typing import Any
 from smiledet.engines.keras_files import check_keras_file
 from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
+from smiledet.scope import current_scope, open_scope
 from smiledet.system.output_files import write_file
 from smiledet.system.resources import models_folder
-from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, register_task
+from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, bring_task
 
 INDEX = "index.json"
 
@@ -122,23 +123,18 @@ def read_index(folder: Path | None = None) -> list[Model]:
         raise ModelError(f"the model index {path} is broken: {problem!r}") from problem
 
 
-_searched: list[Path] = []
-
-
 def search_first(folder: Path) -> None:
-    """Search a folder's index before the shipped one from now on, and register the tasks that it brings.
-
-    It holds for the whole process: the command line calls it for `--models`.
+    """Search a folder's index before the shipped one, and know the tasks that it brings, until the scope ends.
 
     Raises:
         UsageError: There is no index in it, or it is broken.
     """
     bring_tasks(folder)
-    _searched[:] = [folder]
+    open_scope().models = folder
 
 
 def bring_tasks(folder: Path) -> None:
-    """Make the tasks of a folder's index known to this process.
+    """Make the tasks of a folder's index known until the scope ends; see `smiledet.scope`.
 
     Raises:
         UsageError: There is no index in it, it is broken, or one of its tasks has the name of another.
@@ -147,7 +143,7 @@ def bring_tasks(folder: Path) -> None:
     path = folder / INDEX
     try:
         for row in _read(path).get("tasks", []):
-            register_task(
+            bring_task(
                 row["name"],
                 row["labels"],
                 colours={label: tuple(colour) for label, colour in row.get("colours", {}).items()},
@@ -165,7 +161,8 @@ def all_models(folder: Path | None = None) -> list[Model]:
         folder: The user's own; None for the one of `search_first`, if any.
     """
     found: list[Model] = []
-    for place in [*([folder] if folder else _searched), models_folder()]:
+    own = folder or current_scope().models
+    for place in [*([own] if own else []), models_folder()]:
         taken = {(model.task, model.name) for model in found}
         found += [model for model in read_index(place) if (model.task, model.name) not in taken]
     return found

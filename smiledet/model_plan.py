@@ -15,8 +15,9 @@ from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import Model, bring_tasks, find_model
+from smiledet.scope import own_scope
 from smiledet.shared_network import SharedNetwork, share_networks
-from smiledet.tasks.base import Task, get_task
+from smiledet.tasks.base import Task, bring_task, get_task
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,7 @@ def plan_models(config: Config) -> ModelPlan:
     Raises:
         UsageError: A model or file is missing or damaged, or no engine can run here.
     """
-    folder = Path(config.models).expanduser() if config.models else None
-    if folder is not None:
-        bring_tasks(folder)
-    for name in config.tasks:
-        bring_task_of_file(name, Path(_settings(name, config).model).expanduser())
-    tasks = tuple(_configured(get_task(name), config) for name in config.tasks)
-    models = {task.name: find_model(task.name, _settings(task.name, config).model, folder) for task in tasks}
+    tasks, models = _choose_models(config)
     for task in tasks:
         if (labels := models[task.name].labels) != task.labels:
             name = models[task.name].name
@@ -95,6 +90,31 @@ def plan_models(config: Config) -> ModelPlan:
         log.info("engine %s: %s", choice.name, choice.reason)
     files, device = prepared[choice.name]
     return ModelPlan(tasks, models, files, landmarks, choice.name, device, config.engine)
+
+
+def configured_tasks(config: Config) -> tuple[Task, ...]:
+    """What a configuration reads, with its smoothing, hysteresis and doubt; tasks of its own among them.
+
+    Raises:
+        UsageError: A task is none, or one of its own has the name of another.
+    """
+    with own_scope():
+        if config.models:
+            bring_tasks(Path(config.models).expanduser())
+        for name in config.tasks:
+            settings = _settings(name, config)
+            bring_task_of_file(name, Path(settings.model).expanduser())
+            if settings.labels:
+                bring_task(name, settings.labels, settings.colours)
+        return tuple(_configured(get_task(name), config) for name in config.tasks)
+
+
+def _choose_models(config: Config) -> tuple[tuple[Task, ...], dict[str, Model]]:
+    """The tasks of a configuration, and the model of each."""
+    folder = Path(config.models).expanduser() if config.models else None
+    with own_scope():  # the tasks of its own stay known while their models are looked for
+        tasks = configured_tasks(config)
+        return tasks, {task.name: find_model(task.name, _settings(task.name, config).model, folder) for task in tasks}
 
 
 def _settings(task: str, config: Config) -> TaskSettings:

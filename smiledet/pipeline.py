@@ -125,7 +125,7 @@ class Pipeline:
         )
         self._workers: list[Worker] = self._make_workers()
         self._workers += [
-            SinkWorker(stage, sink, buffer=self.buffer, trace=trace, **self._supervisor.common)
+            SinkWorker(stage, sink, config.privacy, buffer=self.buffer, trace=trace, **self._supervisor.common)
             for stage, sink in self._sinks.items()
         ]
         if trace is not None:
@@ -214,7 +214,9 @@ class Pipeline:
         workers = make_stages(config, self._plan, self._track_labels, self._still, common, self._heads)
         stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
         workers.append(
-            DrawerWorker(self._tasks, self._track_labels, self._drawn, stats, self._draw, **common(drawer.STAGE))
+            DrawerWorker(
+                self._tasks, self._track_labels, self._drawn, stats, self._draw, config.privacy, **common(drawer.STAGE)
+            )
         )
         return workers
 
@@ -280,7 +282,7 @@ class Pipeline:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
         if frame is not None:
             with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
-                window.show(annotation_of(frame).image)
+                window.show(annotation_of(frame, self._config.privacy).image)
             self.buffer.done(frame, WINDOW, None)
         return window.poll()
 

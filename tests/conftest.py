@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ import pytest
 import smiledet
 from smiledet.errors import UsageError
 from smiledet.lab.backend import prepare
-from smiledet.sources.demo import scene
+from smiledet.sources.demo import DROP, Pose, scene
 from smiledet.system.own_process import quieten_opencv
 
 LIMIT = 60.0
@@ -141,6 +142,18 @@ def run_smiledet(
         return subprocess.CompletedProcess(process.args, process.returncode, output, complaints)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def face_box() -> Callable[[Pose], tuple[float, float, float, float]]:
+    """Where the face of a portrait of the demo is: left, top, width, height, about as Viola-Jones frames it."""
+
+    def box(pose: Pose) -> tuple[float, float, float, float]:
+        x = pose.x - math.sin(math.radians(pose.angle)) * DROP * pose.face
+        y = pose.y - math.cos(math.radians(pose.angle)) * DROP * pose.face
+        return x - pose.face / 2, y - pose.face / 2, pose.face, pose.face
+
+    return box
 
 
 @pytest.fixture

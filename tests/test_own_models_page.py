@@ -13,7 +13,9 @@ from page_blocks import blocks
 
 import smiledet
 from smiledet.cli import main
+from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import find_model
+from smiledet.scope import own_scope
 from smiledet.sources.demo import scene
 from smiledet.tasks import base as tasks
 
@@ -31,7 +33,6 @@ def block(kind: str, number: int = 0) -> str:
 def here(tmp_path, monkeypatch, write_scenes):
     """A folder with what the page speaks of."""
     monkeypatch.setattr(tasks, "_registered", {})
-    monkeypatch.setattr("smiledet.model_index._searched", [])
     monkeypatch.chdir(tmp_path)
     Path("net.tflite").write_bytes(find_model("smile", "mini-xception").file("litert").read_bytes())
     cv2.imwrite("portrait.jpg", scene(0))
@@ -49,7 +50,9 @@ def test_the_first_command():
 def test_the_card():
     Path("net.tflite.json").write_text(block("json"))
     assert main(["run", "clip.mp4", "--tasks", "presents", "--model", "presents=net.tflite", "--no-show"]) == 0
-    found = find_model("presents", "net.tflite")
+    with own_scope():
+        bring_task_of_file("presents", Path("net.tflite"))
+        found = find_model("presents", "net.tflite")
     assert found.input.margin == json.loads(block("json"))["margin"]
     assert list(found.labels) == json.loads(block("json"))["labels"]
 

@@ -22,7 +22,7 @@ from smiledet.config import load_config
 from smiledet.frame import Box, Face
 from smiledet.pipeline import Pipeline
 from smiledet.sinks.base import Sink
-from smiledet.sources.demo import DemoSource, face_box, poses
+from smiledet.sources.demo import DemoSource, poses
 from smiledet.workers.locator import Located, LocatorWorker
 
 FOLDER = Path(__file__).parent / "reference"
@@ -66,7 +66,7 @@ def run_demo() -> Kept:
 
 
 @pytest.fixture(scope="module")
-def shown() -> Kept:
+def shown(face_box) -> Kept:
     """A run that is told where the faces are, so that a better locator does not count as a change of pictures."""
 
     def process(self, frame):
@@ -145,7 +145,7 @@ def test_a_change_would_be_seen(shown, change):
     assert mean > MEAN_ERROR or share > LARGE_SHARE
 
 
-def test_the_locator_finds_what_is_there():
+def test_the_locator_finds_what_is_there(face_box):
     """With the real locator: both faces, with the reference's labels, framed as they lie."""
     known = json.loads(READINGS.read_text())
     kept = run_demo()

@@ -238,8 +238,11 @@ def _run(words: Sequence[str], wanted: str | None) -> int:
         if shell not in SHELLS:
             raise UsageError(f"{COMPLETION} {shell!r}: expected one of {', '.join(SHELLS)}")
         return _print_completion(shell)
+    from smiledet.scope import own_scope
+
     parsed = parser.parse_args(words)
-    code: int = parsed.run(parsed)
+    with own_scope():  # tasks and models of a user's own are those of this command alone
+        code: int = parsed.run(parsed)
     return code
 
 

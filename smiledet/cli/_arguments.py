@@ -21,7 +21,7 @@ def add_models(parser: argparse._ActionsContainer) -> None:
 
 
 def use_models(arguments: argparse.Namespace) -> None:
-    """Search the folder of `--models` first, for the rest of this process.
+    """Search the folder of `--models` first, until the command ends.
 
     Raises:
         UsageError: There is no index of models in it.

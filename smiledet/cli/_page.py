@@ -42,7 +42,7 @@ def page_sink(arguments: argparse.Namespace, config: Config) -> PageSink | None:
     """
     if arguments.serve is None:
         return None
-    from smiledet.tasks.base import get_task
+    from smiledet.model_plan import configured_tasks
     from smiledet.web.address import split_address
 
     split_address(arguments.serve, PORT)
@@ -53,7 +53,7 @@ def page_sink(arguments: argparse.Namespace, config: Config) -> PageSink | None:
     from smiledet.web.live.hub import Hub
     from smiledet.web.live.sink import PageSink
 
-    return PageSink(Hub(), [get_task(task) for task in config.tasks])
+    return PageSink(Hub(), configured_tasks(config))
 
 
 @contextmanager

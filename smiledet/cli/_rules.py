@@ -46,10 +46,10 @@ def rule_sinks(config: Config, source: Source) -> list[Sink]:
     """
     if not config.rule:
         return []
+    from smiledet.model_plan import configured_tasks
     from smiledet.rules.sink import RuleSink
-    from smiledet.tasks.base import get_task
 
-    return [RuleSink(config.rule, [get_task(task) for task in config.tasks], source.description)]
+    return [RuleSink(config.rule, configured_tasks(config), source.description)]
 
 
 def _rule(given: str) -> dict[str, Any]:

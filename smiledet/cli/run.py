@@ -29,6 +29,7 @@ from typing_extensions import override
 
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
@@ -88,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(mqtt=None)
     add_serve(out)
     add_rules(out)
+    add_privacy(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -134,6 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
+    check_privacy(arguments, config)
     _check_outputs(arguments, config)
     watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
     only_watched = watched and not any(_output_files(arguments))
@@ -260,7 +263,8 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | Non
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    return reading_flags(arguments) | rule_flags(arguments) | ({"stats": True} if arguments.stats else {})
+    given = reading_flags(arguments) | rule_flags(arguments) | privacy_flags(arguments)
+    return given | ({"stats": True} if arguments.stats else {})
 
 
 def _window(arguments: argparse.Namespace) -> Window | None:
@@ -310,10 +314,10 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
 def _file_sinks(
     arguments: argparse.Namespace, config: Config, source: Source, telemetry: Telemetry | None
 ) -> list[Sink]:
+    from smiledet.model_plan import configured_tasks
     from smiledet.sinks.events import EventsSink
     from smiledet.sinks.sheet import SheetSink
     from smiledet.sinks.video import VideoSink
-    from smiledet.tasks.base import get_task
 
     sinks: list[Sink] = []
     if arguments.record is not None:
@@ -321,14 +325,13 @@ def _file_sinks(
     if arguments.events is not None:
         name = arguments.source if arguments.source is not None else source.description
         machine = telemetry.columns if telemetry is not None else None
-        tasks = [get_task(task) for task in config.tasks]
-        sinks.append(EventsSink(arguments.events, name, tasks, machine=machine))
+        sinks.append(EventsSink(arguments.events, name, configured_tasks(config), machine=machine))
     if arguments.sheet is not None:
         sinks.append(SheetSink(arguments.sheet))
     if arguments.mqtt is not None:
         from smiledet.sinks.mqtt import MqttSink
 
-        sinks.append(MqttSink(arguments.mqtt, source.description, [get_task(task) for task in config.tasks]))
+        sinks.append(MqttSink(arguments.mqtt, source.description, configured_tasks(config)))
     return sinks
 
 

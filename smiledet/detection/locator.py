@@ -124,6 +124,11 @@ class FaceLocator:
         self._size: tuple[int, ...] = (0, 0)
         self._time = 0.0
 
+    @property
+    def possible(self) -> tuple[Box, ...]:
+        """Where the last picture may show further faces, which are not confirmed yet."""
+        return tuple(known.last for known in self._tracker.known(self._time) if not known.confirmed)
+
     def locate(self, grey: GreyImage, time: float, independent: bool = False) -> tuple[Face, ...]:
         """The faces of the next frame.
 

@@ -161,13 +161,6 @@ def poses(index: int) -> tuple[Pose, Pose]:
     )
 
 
-def face_box(pose: Pose) -> tuple[float, float, float, float]:
-    """Where the face of a portrait is: left, top, width, height in pixels, about as Viola-Jones frames it."""
-    x = pose.x - sin(radians(pose.angle)) * DROP * pose.face
-    y = pose.y - cos(radians(pose.angle)) * DROP * pose.face
-    return x - pose.face / 2, y - pose.face / 2, pose.face, pose.face
-
-
 def scene(index: int) -> Image:
     """The demo's picture number `index`: a pure function, BGR uint8 (480, 640, 3), the caller's to keep.
 

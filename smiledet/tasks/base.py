@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from keyword import iskeyword
 from pkgutil import iter_modules
 from typing import Any
 
 import numpy.typing as npt
 
 from smiledet.errors import UsageError
-from smiledet.frame import Prediction
+from smiledet.frame import FaceReading, Prediction
+from smiledet.scope import current_scope, open_scope
 
 Colour = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""
@@ -152,7 +154,7 @@ def register_task(
 ) -> Task:
     """Make a task of one's own known to this process; it is then named like any other.
 
-    Registering the same task twice does no harm.
+    Registering the same task twice does no harm. Tasks of a models folder or of a configuration need no registering.
 
     Args:
         name: What `--tasks` calls it: letters, digits and underscores, no digit first.
@@ -171,18 +173,43 @@ def register_task(
         >>> register_task("presents", ["none", "some"]).labels
         ('none', 'some')
     """
-    if not isinstance(name, str) or not name.isidentifier():
-        raise UsageError(f"task name {name!r}: expected letters, digits and underscores, no digit first")
-    if name in RESERVED:
-        raise UsageError(f"task name {name!r} is taken by a stage of the pipeline or a column; choose another")
+    task = define_task(name, labels, colours, smoothing, hysteresis)
+    if name not in _own_names():
+        _registered[name] = task
+    return task
+
+
+def bring_task(
+    name: str,
+    labels: Sequence[str],
+    colours: Mapping[str, Sequence[int]] | None = None,
+    smoothing: float = SMOOTHING,
+    hysteresis: float = HYSTERESIS,
+) -> Task:
+    """Make a task known until the scope ends that is open; see `smiledet.scope` and, for the rest, `register_task`."""
+    task = define_task(name, labels, colours, smoothing, hysteresis)
+    if name not in _own_names():
+        open_scope().tasks[name] = task
+    return task
+
+
+def define_task(
+    name: str,
+    labels: Sequence[str],
+    colours: Mapping[str, Sequence[int]] | None = None,
+    smoothing: float = SMOOTHING,
+    hysteresis: float = HYSTERESIS,
+) -> Task:
+    """A task, checked, without making it known; see `register_task`."""
+    _check_name(name)
     if isinstance(labels, str) or len(labels) < 2 or not all(isinstance(label, str) and label for label in labels):
         raise UsageError(f"task {name!r}: labels are {labels!r}, expected two or more texts")
     if len(set(labels)) != len(labels):
         raise UsageError(f"task {name!r}: a label stands twice in {', '.join(labels)}")
-    given = dict(colours or {})
-    if unknown := set(given) - set(labels):
-        raise UsageError(f"task {name!r}: a colour for {min(unknown)!r}, which is none of its labels")
-    for label, colour in given.items():
+    given: dict[str, Colour] = {}
+    for label, colour in (colours or {}).items():
+        if label not in labels:
+            raise UsageError(f"task {name!r}: a colour for {label!r}, which is none of its labels")
         if len(colour) != 3 or not all(isinstance(part, int) and 0 <= part <= 255 for part in colour):
             raise UsageError(f"task {name!r}: the colour of {label!r} is {colour!r}, expected three of 0 to 255")
         given[label] = (colour[0], colour[1], colour[2])
@@ -194,45 +221,43 @@ def register_task(
     task = Task(name, tuple(labels), {**usual, **given}, float(smoothing), float(hysteresis))
     if is_task(name) and (known := get_task(name).labels) != task.labels:
         raise UsageError(f"task {name!r} is there already, with the labels {', '.join(known)}")
-    if name not in _own_names():
-        _registered[name] = task
     return task
+
+
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or iskeyword(name):
+        raise UsageError(
+            f"task name {name!r}: expected letters, digits and underscores, a letter first, no Python word"
+        )
+    if name in RESERVED:
+        raise UsageError(f"task name {name!r} is taken by a stage of the pipeline or a column; choose another")
+    if (of := name.rpartition("_")[0]) and is_task(of) and name.removeprefix(f"{of}_") in COLUMNS_OF_A_TASK:
+        raise UsageError(f"task name {name!r} is taken by a column of the task {of!r}; choose another")
 
 
 STAGES = frozenset({"grab", "locate", "align", "draw", "window", "landmarks", "proposals", "detector"})
 COLUMNS = frozenset(
     {
-        "source",
-        "file",
-        "frame",
-        "timestamp",
-        "time",
-        "track",
-        "x",
-        "y",
-        "width",
-        "height",
-        "yaw",
-        "pitch",
-        "roll",
-        "latency_ms",
+        *("source", "file", "frame", "timestamp", "time", "track", "x", "y", "width", "height", "detection_score"),
+        *("yaw", "pitch", "roll", "eyes_open", "mouth_open", "latency_ms", "machine"),
     }
 )
-ATTRIBUTES = frozenset(
-    {"face", "faces", "predictions", "box", "score", "detection_score", "pose", "eyes_open", "smile_intensity"}
-)
-RESERVED = STAGES | COLUMNS | ATTRIBUTES
+ATTRIBUTES = frozenset(name for name in dir(FaceReading) if not name.startswith("_"))
+RESERVED = STAGES | COLUMNS | ATTRIBUTES | {"faces"}
 """Names that mean something else where a task's name stands."""
+
+COLUMNS_OF_A_TASK = frozenset({"score", "scores", "intensity"})
+"""What follows a task's name and an underscore in the names of its columns, beside its labels."""
 
 
 def task_names() -> list[str]:
     """The tasks that there are: one a file in this folder, those of entry points, and those registered."""
-    return sorted({*_own_names(), *_entry_points(), *_registered})
+    return sorted({*_own_names(), *_entry_points(), *_registered, *current_scope().tasks})
 
 
 def is_task(name: str) -> bool:
     """Whether there is such a task; entry points are looked for last, since that takes some milliseconds."""
-    return name in _own_names() or name in _registered or name in _entry_points()
+    return name in _own_names() or name in _own_tasks() or name in _entry_points()
 
 
 def shipped_tasks() -> list[str]:
@@ -254,8 +279,8 @@ def get_task(name: str) -> Task:
     if name in _own_names():
         task: Task = import_module(f"smiledet.tasks.{name}").TASK
         return task
-    if name in _registered:
-        return _registered[name]
+    if (own := _own_tasks().get(name)) is not None:
+        return own
     if name not in _entry_points():
         raise UsageError(f"no task {name!r}; there are {', '.join(task_names())}")
     found = _entry_points()[name]
@@ -265,7 +290,13 @@ def get_task(name: str) -> Task:
         raise UsageError(f"task {name!r} of the package {found.value}: {problem!r}") from problem
     if not isinstance(brought, Task) or brought.name != name:
         raise UsageError(f"the entry point {name!r} ({found.value}) is no smiledet.Task of that name")
+    _check_name(name)
     return brought
+
+
+def _own_tasks() -> Mapping[str, Task]:
+    """Those registered, and those of the scope that is open."""
+    return {**_registered, **current_scope().tasks}
 
 
 @cache

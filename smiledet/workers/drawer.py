@@ -7,6 +7,7 @@ from typing import Any
 
 from smiledet.drawing.annotate import annotate
 from smiledet.drawing.layout import Seat
+from smiledet.drawing.privacy import Cover, PrivacySettings, hidden
 from smiledet.drawing.sprite_cache import SpriteCache
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, FaceReading, Frame, Image
@@ -14,15 +15,18 @@ from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
-from smiledet.workers.locator import faces_of
+from smiledet.workers.locator import Located, faces_of
 from smiledet.workers.track_labels import TrackLabels
 
 STAGE = "draw"
 
 
-def annotation_of(frame: Frame) -> Annotation:
-    """What was drawn; the bare frame where drawing failed, so that no output loses a frame."""
+def annotation_of(frame: Frame, privacy: PrivacySettings | None = None) -> Annotation:
+    """What was drawn; where drawing failed the bare frame, hidden as a whole, so that no output loses a frame."""
     annotation: Annotation | None = frame.results.get(STAGE)
+    if annotation is None and privacy is not None and privacy.covers:
+        image = hidden(frame.image, privacy)
+        return Annotation(image, (), image)
     return annotation or Annotation(frame.image, ())
 
 
@@ -35,6 +39,7 @@ class DrawerWorker(Worker):
         rate: Ticked once a drawn frame.
         stats: What the stats line says now, given the number of faces; None leaves it out.
         draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
+        privacy: What is hidden before anything is drawn; None for nothing.
         common: See `Worker`.
     """
 
@@ -45,6 +50,7 @@ class DrawerWorker(Worker):
         rate: RateMeter,
         stats: Callable[[int], StatsLine] | None = None,
         draw: bool = True,
+        privacy: PrivacySettings | None = None,
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
@@ -53,18 +59,28 @@ class DrawerWorker(Worker):
         self._rate = rate
         self._stats = stats
         self._draw = draw
+        self._cover = Cover(privacy) if privacy is not None and privacy.covers else None
         self._seats: dict[int, Seat] = {}
         self._sprites = SpriteCache()
 
     def process(self, frame: Frame) -> Annotation:
         """Draw one frame."""
-        located = frame.results.get(locator.STAGE) is not None
+        located: Located | None = frame.results.get(locator.STAGE)
         # A frame on which the locator failed says nothing of its faces: their labels are not forgotten over it.
         readings = self._track_labels.read(faces_of(frame), frame.id) if located else ()
-        image = self._drawn(frame, readings) if self._draw else frame.image
+        clean = self._covered(frame, located)
+        shown = frame.image if clean is None else clean
+        image = self._drawn(shown, readings) if self._draw else shown
         self._rate.tick()
-        return Annotation(image, readings)
+        return Annotation(image, readings, clean)
 
-    def _drawn(self, frame: Frame, readings: Sequence[FaceReading]) -> Image:
+    def _covered(self, frame: Frame, located: Located | None) -> Image | None:
+        """The frame with its faces hidden; None where nothing is."""
+        if self._cover is None:
+            return None
+        faces, possible = (located.faces, located.possible) if located else (None, ())
+        return self._cover.covered(frame.image, faces, possible, frame.timestamp, frame.independent)
+
+    def _drawn(self, image: Image, readings: Sequence[FaceReading]) -> Image:
         stats = self._stats(len(readings)) if self._stats else None
-        return annotate(frame.image, readings, self._tasks, stats, self._seats, self._sprites)
+        return annotate(image, readings, self._tasks, stats, self._seats, self._sprites)

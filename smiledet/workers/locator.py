@@ -12,7 +12,7 @@ import cv2
 from smiledet.detection.locator import FaceLocator
 from smiledet.detection.photographs import PhotographLocator
 from smiledet.exposure import Exposure, Table, even_out, measure, table_of
-from smiledet.frame import Face, Frame, GreyImage
+from smiledet.frame import Box, Face, Frame, GreyImage
 from smiledet.workers.base import Worker
 
 STAGE = "locate"
@@ -27,12 +27,14 @@ class Located:
         grey: The frame in grey, uint8 (height, width), evened out: converted once, here, for everybody after.
         table: What evens out the frame; None for one in usual light. See `smiledet.exposure`.
         turned: Degrees clockwise by which a photograph has to be turned until its faces are upright.
+        possible: Places that may turn out to be faces; they are not shown yet.
     """
 
     faces: tuple[Face, ...]
     grey: GreyImage
     table: Table | None = None
     turned: int = 0
+    possible: tuple[Box, ...] = ()
 
 
 def faces_of(frame: Frame) -> tuple[Face, ...]:
@@ -63,7 +65,8 @@ class LocatorWorker(Worker):
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
         table = self._exposure.table(grey, frame.timestamp)
         evened = even_out(grey, table)
-        return Located(self._locator.locate(evened, frame.timestamp, frame.independent), evened, table)
+        faces = self._locator.locate(evened, frame.timestamp, frame.independent)
+        return Located(faces, evened, table, possible=self._locator.possible)
 
 
 class PhotographLocatorWorker(Worker):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from smiledet.drawing.privacy import PrivacySettings
 from smiledet.frame import Frame
 from smiledet.sinks.base import Sink
 from smiledet.workers.base import FaultPolicy, Worker
@@ -19,12 +21,14 @@ class SinkWorker(Worker):
     Args:
         stage: Its name in the buffer.
         sink: Not yet open: it is opened, written and closed by this thread alone.
+        privacy: What is hidden from it; None for nothing.
         common: See `Worker`.
     """
 
-    def __init__(self, stage: str, sink: Sink, **common: Any) -> None:
+    def __init__(self, stage: str, sink: Sink, privacy: PrivacySettings | None = None, **common: Any) -> None:
         super().__init__(stage, faults=FAULTS, **common)
         self._sink = sink
+        self._privacy = privacy
         self._open = False
 
     def setup(self) -> None:
@@ -33,8 +37,11 @@ class SinkWorker(Worker):
         self._open = True
 
     def process(self, frame: Frame) -> None:
-        """Write one frame."""
-        self._sink.write(frame, annotation_of(frame))
+        """Write one frame; where something is hidden, the sink gets nothing that shows it."""
+        annotation = annotation_of(frame, self._privacy)
+        if annotation.clean is not None:
+            frame = replace(frame, image=annotation.clean, results={})
+        self._sink.write(frame, annotation)
 
     def interrupt(self) -> None:
         """End a `write` that waits."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +16,15 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet import FaceReader, UsageError
+from smiledet import FaceReader, FaceReading, UsageError, watch
 from smiledet.cli import main
+from smiledet.config import load_config
 from smiledet.engines.base import load_engine
 from smiledet.engines.files import model_file
 from smiledet.frame import ChipSpec
-from smiledet.model_index import ModelFile, find_model, search_first, sha256
+from smiledet.model_files import bring_task_of_file
+from smiledet.model_index import Model, ModelFile, all_models, find_model, search_first, sha256, write_row, write_task
+from smiledet.scope import own_scope
 from smiledet.sources.demo import scene
 from smiledet.tasks import base as tasks
 
@@ -28,9 +33,8 @@ RUN = ("run", "demo", "--no-show", "--max-frames", "3")
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch, tmp_path) -> Iterator[None]:
-    """Each test begins without tasks or folders of its own, in an empty folder."""
+    """Each test begins without tasks of its own, in an empty folder."""
     monkeypatch.setattr(tasks, "_registered", {})
-    monkeypatch.setattr("smiledet.model_index._searched", [])
     monkeypatch.chdir(tmp_path)
     yield
 
@@ -41,6 +45,24 @@ def network(tmp_path):
     path = tmp_path / "own.tflite"
     path.write_bytes(find_model("smile", "mini-xception").file("litert").read_bytes())
     return path
+
+
+def model_of_file(task: str, path: str) -> Model:
+    """A file's model, with the task that its card brings."""
+    with own_scope():
+        bring_task_of_file(task, Path(path))
+        return find_model(task, path)
+
+
+def models_folder(folder: Path, *labels: str) -> Path:
+    """A models folder with a task `presents` of these labels."""
+    shipped = find_model("smile", "mini-xception")
+    folder.mkdir()
+    (folder / "net.tflite").write_bytes(shipped.file("litert").read_bytes())
+    files = {"litert": ModelFile("net.tflite", sha256(folder / "net.tflite"))}
+    write_row(replace(shipped, task="presents", name="net", labels=labels, files=files, folder=folder))
+    write_task(tasks.define_task("presents", labels), folder)
+    return folder
 
 
 def refused(capsys, *arguments) -> str:
@@ -69,9 +91,13 @@ class TestTasks:
         ("name", "labels", "more", "words"),
         [
             ("2many", ("a", "b"), {}, "letters, digits and underscores"),
+            ("_hidden", ("a", "b"), {}, "letters, digits and underscores"),
+            ("class", ("a", "b"), {}, "letters, digits and underscores"),
+            (None, ("a", "b"), {}, "letters, digits and underscores"),
             ("draw", ("a", "b"), {}, "taken by a stage"),
-            ("time", ("a", "b"), {}, "a column"),
-            ("score", ("a", "b"), {}, "a column"),
+            *((name, ("a", "b"), {}, "a column") for name in ("x", "time", "eyes_open", "latency_ms")),
+            *((name, ("a", "b"), {}, "a column") for name in ("score", "times", "track", "smile_intensity")),
+            ("smile_score", ("a", "b"), {}, "a column of the task 'smile'"),
             ("presents", ("a",), {}, "two or more"),
             ("presents", "ab", {}, "two or more"),
             ("presents", ("a", "a"), {}, "stands twice"),
@@ -84,26 +110,120 @@ class TestTasks:
         with pytest.raises(UsageError, match=words):
             tasks.register_task(name, labels, **more)
 
-    def test_a_package_brings_one_by_an_entry_point(self, monkeypatch):
-        brought = tasks.Task("hats", ("none", "hat"), {})
+    def test_every_column_and_attribute_of_a_face_is_refused(self):
+        from smiledet.columns import column_names
 
-        class Point:
-            value = "theirs:TASK"
-
-            def load(self):
-                return brought
-
-        monkeypatch.setattr(tasks, "_entry_points", lambda: {"hats": Point()})
-        assert tasks.get_task("hats") is brought and "hats" in tasks.task_names()
-        monkeypatch.setattr(Point, "load", lambda self: 3)
-        with pytest.raises(UsageError, match=r"entry point 'hats' \(theirs:TASK\) is no smiledet.Task"):
-            tasks.get_task("hats")
+        taken = {*column_names([tasks.get_task(name) for name in tasks.shipped_tasks()]), *dir(FaceReading)}
+        for name in taken - {*tasks.shipped_tasks()}:
+            with pytest.raises(UsageError, match="task name"):
+                tasks.register_task(name, ("a", "b"))
 
     def test_emotion8_has_contempt_and_a_model(self):
         assert "contempt" in tasks.get_task("emotion8").labels
         assert main([*RUN, "--tasks", "emotion8", "--events", "out.csv"]) == 0
         (header, *_) = Path("out.csv").read_text().splitlines()
         assert "emotion8_contempt" in header
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Installs a package that brings tasks by entry points: its folder is on Python's path."""
+    tasks._entry_points.cache_clear()
+
+    def install(module: str, **points: str) -> None:
+        site = tmp_path / "site"
+        about = site / "hats-1.0.dist-info"
+        about.mkdir(parents=True)
+        (site / "hats_for_smiledet.py").write_text(module)
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: hats\nVersion: 1.0\n")
+        lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+        (about / "entry_points.txt").write_text(f"[smiledet.tasks]\n{lines}")
+        monkeypatch.syspath_prepend(str(site))
+
+    yield install
+    sys.modules.pop("hats_for_smiledet", None)
+    tasks._entry_points.cache_clear()
+
+
+class TestEntryPoints:
+    TASK = "import smiledet\nTASK = smiledet.Task('hats', ('none', 'hat'), {})\n"
+    READ = ("--tasks", "smile,hats", "--model", "hats=own.tflite")
+
+    def test_an_installed_package_brings_a_task(self, installed, network, tmp_path):
+        installed(self.TASK, hats="hats_for_smiledet:TASK")
+        assert main([*RUN, *self.READ, "--events", "out.csv", "--record", "out.mp4"]) == 0
+        rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+        assert rows and {row["hats"] for row in rows} <= {"none", "hat"}
+        with FaceReader(("hats",), model={"hats": "own.tflite"}) as reader:
+            photo = reader.read(scene(0))
+        assert [set(face.hats.scores) for face in photo] == [{"none", "hat"}] * 2
+        assert photo.annotated().shape == photo.image.shape
+
+    @pytest.mark.parametrize(
+        ("module", "words"),
+        [
+            ("TASK = 3\n", "the entry point 'hats' (hats_for_smiledet:TASK) is no smiledet.Task of that name"),
+            ("1 / 0\n", "task 'hats' of the package hats_for_smiledet:TASK: ZeroDivisionError"),
+            ("", "task 'hats' of the package hats_for_smiledet:TASK: AttributeError"),
+        ],
+    )
+    def test_one_that_is_none_is_named(self, installed, network, capsys, module, words):
+        installed(module, hats="hats_for_smiledet:TASK")
+        assert words in refused(capsys, *RUN, *self.READ)
+        assert main([*RUN, "--tasks", "smile"]) == 0  # whoever does not ask for it is not hindered
+
+    def test_a_column_is_no_name_here_either(self, installed, network, capsys):
+        installed(self.TASK.replace("hats", "time"), time="hats_for_smiledet:TASK")
+        assert "'time' is taken by" in refused(capsys, *RUN, "--tasks", "time", "--model", "time=own.tflite")
+
+
+class TestScopes:
+    """Tasks and models of one's own are known as long as a command or reader needs them."""
+
+    @pytest.fixture(autouse=True)
+    def unchanged(self):
+        """Nothing stays behind."""
+        before = tasks.task_names(), all_models()
+        yield
+        assert (tasks.task_names(), all_models()) == before
+
+    @pytest.mark.parametrize("more", [[], ["--record", "nowhere/out.mp4"]])
+    def test_a_command_leaves_nothing_behind(self, tmp_path, more):
+        models_folder(tmp_path / "own", "none", "some")
+        code = main([*RUN, "--tasks", "presents", "--models", "own", *more])
+        assert code == (2 if more else 0)
+
+    @pytest.mark.parametrize("command", [["models"], ["evaluate", "presents", "--data", "folders:own"]])
+    def test_nor_does_one_that_searches_the_folder_first(self, tmp_path, command):
+        models_folder(tmp_path / "own", "none", "some")
+        main([*command, "--models", "own"])
+
+    def test_two_readers_have_tasks_of_one_name(self, tmp_path):
+        folders = [models_folder(tmp_path / "a", "none", "some"), models_folder(tmp_path / "b", "few", "many")]
+        barrier, found = threading.Barrier(2), {}
+
+        def read(folder):
+            barrier.wait()
+            with FaceReader(("presents",), models=folder) as reader:
+                barrier.wait()  # both are open
+                found[folder] = set(reader.read(scene(0)).faces[0].presents.scores)
+
+        threads = [threading.Thread(target=read, args=(folder,)) for folder in folders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == {folders[0]: {"none", "some"}, folders[1]: {"few", "many"}}
+
+    def test_a_configuration_is_read_where_its_task_is_not_known(self, network, tmp_path):
+        (tmp_path / "own.toml").write_text(
+            "tasks = ['presents']\n[[task]]\nname = 'presents'\nlabels = ['none', 'some']\nmodel = 'own.tflite'\n"
+        )
+        config = load_config("desktop-cpu", tmp_path / "own.toml").config
+        with FaceReader(config.tasks, config=config) as reader:
+            assert set(reader.read(scene(0)).faces[0].presents.scores) == {"none", "some"}
+        (reading,) = watch("demo", tasks=config.tasks, config=config, max_frames=1)
+        assert reading.frame == 0
 
 
 class TestFiles:
@@ -156,7 +276,7 @@ class TestCards:
         (tmp_path / "own.tflite.json").write_text(json.dumps(card))
         assert main([*RUN, "--tasks", "presents", "--model", "presents=own.tflite", "--events", "out.csv"]) == 0
         assert {row["presents"] for row in csv.DictReader((tmp_path / "out.csv").open())} <= {"none", "some"}
-        found = find_model("presents", "own.tflite")
+        found = model_of_file("presents", "own.tflite")
         assert (found.labels, found.input, found.mirror_averaging) == (("none", "some"), ChipSpec(64, 0.8, 1), True)
 
     def test_in_python_it_defines_the_task(self, network, tmp_path):
@@ -302,7 +422,6 @@ class TestTraining:
         index = json.loads((tmp_path / "smiledet-models" / "index.json").read_text())
         assert index["tasks"][0]["labels"] == ["none", "some"]
 
-        tasks._registered.clear()  # as in another process
         assert main([*RUN, "--tasks", "presents", "--models", "smiledet-models", "--events", "out.csv"]) == 0
         assert len(list(csv.DictReader((tmp_path / "out.csv").open()))) >= 3
         assert main(["evaluate", "presents", "--models", "smiledet-models", "--data", "folders:faces"]) == 0
@@ -340,5 +459,5 @@ class TestTraining:
 
 
 def test_search_first_needs_an_index(tmp_path):
-    with pytest.raises(UsageError, match="no model index at"):
+    with own_scope(), pytest.raises(UsageError, match="no model index at"):
         search_first(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 import smiledet
 from smiledet.sources import demo
-from smiledet.sources.demo import PERIOD, PORTRAITS, DemoSource, face_box, portrait_path, poses, scene
+from smiledet.sources.demo import PERIOD, PORTRAITS, DemoSource, portrait_path, poses, scene
 
 
 def test_it_lasts_ten_seconds_at_thirty_frames():
@@ -47,7 +47,7 @@ def test_it_moves_smoothly():
             assert abs(after.angle - before.angle) < 1.5 and abs(after.face - before.face) < 2
 
 
-def test_faces_stay_inside_apart_and_of_useful_size():
+def test_faces_stay_inside_apart_and_of_useful_size(face_box):
     for index in range(PERIOD):
         boxes = [face_box(pose) for pose in poses(index)]
         for left, top, width, height in boxes:
@@ -58,7 +58,7 @@ def test_faces_stay_inside_apart_and_of_useful_size():
         assert all(abs(pose.angle) <= 15 for pose in poses(index))
 
 
-def test_viola_jones_finds_both_faces_and_nothing_else():
+def test_viola_jones_finds_both_faces_and_nothing_else(face_box):
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     indices = range(0, PERIOD, 12)
     found = strangers = 0

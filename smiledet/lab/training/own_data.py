@@ -11,7 +11,7 @@ from smiledet.lab.datasets.base import Sample, read_samples
 from smiledet.lab.datasets.splits import split_fifths
 from smiledet.schema import read_toml
 from smiledet.system.resources import configs_folder
-from smiledet.tasks.base import Task, get_task, is_task, register_task
+from smiledet.tasks.base import Task, bring_task, get_task, is_task
 
 OPTIONAL = ("colours", "smoothing", "hysteresis")
 """What a recipe's `[[task]]` may say beside name and labels."""
@@ -45,7 +45,7 @@ def find_recipe(name: str, task: str) -> Path:
 
 
 def recipe_values(path: Path) -> dict[str, Any]:
-    """A recipe's file, parsed; the tasks that its `[[task]]` tables define are registered.
+    """A recipe's file, parsed; the tasks that its `[[task]]` tables define are brought.
 
     Raises:
         UsageError: It is no TOML, or a task in it makes no sense.
@@ -58,7 +58,7 @@ def recipe_values(path: Path) -> dict[str, Any]:
             allowed = ", ".join(("name", "labels", *OPTIONAL))
             raise UsageError(f"{path}: unknown key task.{min(unknown)}; allowed are {allowed}")
         others = {key: row[key] for key in OPTIONAL if key in row}
-        register_task(row["name"], row["labels"], **others)
+        bring_task(row["name"], row["labels"], **others)
     return values
 
 
@@ -74,14 +74,14 @@ def task_of(name: str, data: Sequence[str], labels: Sequence[str] | None = None)
         UsageError: There is no such task, and no data whose folders could define it.
     """
     if labels:
-        return register_task(name, labels)
+        return bring_task(name, labels)
     if is_task(name):
         return get_task(name)
     folders = [each for each in data if each.startswith("folders:")]
     if not folders:
         get_task(name)  # says which there are
     found = {sample.label for each in folders for sample in read_samples(each)[1]}
-    return register_task(name, sorted(found))
+    return bring_task(name, sorted(found))
 
 
 def training_split(layout: str, samples: Sequence[Sample]) -> list[Sample]:

@@ -24,7 +24,7 @@ from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
 from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
-from smiledet.tasks.base import get_task
+from smiledet.tasks.base import Task, get_task
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
@@ -125,7 +125,7 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
         return {
             "version": __version__,
             "folders": _folders(library),
-            "tasks": [_task(name, labels) for name, labels in store.tasks.items()],
+            "tasks": [_task(name, labels, library.tasks) for name, labels in store.tasks.items()],
             "indexing": library.progress(),
             "copies": copies,
             "reads": True,
@@ -311,10 +311,11 @@ def _csv(library: Library, ids: Sequence[int]) -> str:
     return text.getvalue()
 
 
-def _task(name: str, labels: Sequence[str]) -> dict[str, Any]:
+def _task(name: str, labels: Sequence[str], read_now: Sequence[Task]) -> dict[str, Any]:
+    known = {task.name: task for task in read_now}
     try:
-        number = get_task(name).numbers is not None
-    except UsageError:
+        number = (known.get(name) or get_task(name)).numbers is not None
+    except UsageError:  # the store is older than this configuration
         number = False
     return {"name": name, "labels": [] if number else list(labels), "number": number}
 

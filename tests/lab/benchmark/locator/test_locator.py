@@ -28,7 +28,7 @@ from smiledet.lab.benchmark.locator.runs import (
     photograph_pictures,
 )
 from smiledet.lab.benchmark.locator.scores import Score, Tally, in_all, matched, without_doubles
-from smiledet.sources.demo import face_box, poses, scene
+from smiledet.sources.demo import poses, scene
 
 HERE, NEARLY, THERE, AWAY = Box(0, 0, 10, 10), Box(2, 0, 10, 10), Box(50, 0, 10, 10), Box(90, 0, 10, 10)
 
@@ -172,7 +172,7 @@ def test_reference_detectors_keep_what_one_of_them_sees() -> None:
 
 
 @pytest.mark.parametrize("side", [30, 60, 240])
-def test_hog_is_shown_a_face_as_it_likes_it(side: int) -> None:
+def test_hog_is_shown_a_face_as_it_likes_it(side: int, face_box) -> None:
     left, top, width, height = face_box(poses(0)[0])
     scale = side / width
     grey = cv2.resize(
