@@ -14,7 +14,7 @@ Anything else that escapes is a bug. The message is always one line; the command
 
 from __future__ import annotations
 
-from smiledet.system.redaction import redact
+from smiledet.system.messages import one_line
 
 
 class SmiledetError(Exception):
@@ -26,7 +26,7 @@ class SmiledetError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(redact(message))
+        super().__init__(one_line(message))
 
 
 class SourceLostError(SmiledetError):

@@ -24,7 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "smiledet"
 """Begins the cookie's name; the port follows, as browsers send a machine's cookies to all of its ports."""
 
-TOKEN = "token"
+TOKEN = "token"  # noqa: S105 - its name
 """Of the query of the first address, and nowhere after it."""
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -43,8 +43,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
-"""Sent with every answer, as OWASP's list of secure headers has them; what an answer says itself goes before. Nothing is
-loaded from elsewhere, nothing inline is run, no page may frame this one, and no cache keeps what was seen."""
+"""Sent with every answer, as OWASP's list of secure headers has them; what an answer says itself goes before. Nothing
+is loaded from elsewhere, nothing inline is run, no page may frame this one, and no cache keeps what was seen."""
 
 
 def is_loopback(host: str) -> bool:

@@ -49,7 +49,7 @@ def listen(host: str, port: int) -> socket.socket:
 def address_of(listening: socket.socket, host: str, guard: Guard) -> str:
     """What to open in a browser, with the token where one is asked for."""
     port = listening.getsockname()[1]
-    name = {"0.0.0.0": _own_address(), "::": _own_address()}.get(host, host)
+    name = {"0.0.0.0": _own_address(), "::": _own_address()}.get(host, host)  # noqa: S104
     shown = f"[{name}]" if ":" in name else name
     return f"http://{shown}:{port}/" + (f"?{TOKEN}={guard.token}" if guard.token else "")
 

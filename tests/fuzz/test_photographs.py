@@ -44,16 +44,20 @@ def photographs() -> list[bytes]:
     return [*found, stream.getvalue()]
 
 
+def see(read: Callable[[], Any]) -> None:
+    try:
+        image = read()
+    except ImageError as problem:
+        assert "\n" not in str(problem)
+    else:
+        assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+        assert 0 < image.shape[0] * image.shape[1] <= MOST_PIXELS
+
+
 def read_every_way(data: bytes, path: Path) -> None:
     """As bytes, as a file, and only its EXIF data: a picture or one line, and the file as it was."""
-    for ask in (lambda: to_image(data), lambda: decode_picture(path, smallest_face=0.02).image):
-        try:
-            image = ask()
-        except ImageError as problem:
-            assert "\n" not in str(problem)
-        else:
-            assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
-            assert 0 < image.shape[0] * image.shape[1] <= MOST_PIXELS
+    see(lambda: to_image(data))
+    see(lambda: decode_picture(path, smallest_face=0.02).image)
     moment = taken(data)
     assert moment is None or len(moment) in (19, 23)
     assert orientation(path) in range(1, 9)
