@@ -249,6 +249,10 @@ class Pipeline:
                 tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
+            if self._grabber in running and self._grabber.overdue:
+                running.discard(self._grabber)
+                self._supervisor.give_up(self._grabber)
+                self.buffer.end()
             if isinstance(message, Ended):
                 running.discard(message.thread)
                 self._note(message)
