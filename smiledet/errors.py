@@ -1,6 +1,7 @@
 """How smiledet gives up, each way with its exit code.
 
     SmiledetError            1  a fault midway
+    ├── FrameError           1  a picture on which a stage fails; a video goes on with the next
     ├── SourceLostError      1  a camera or stream that broke and did not come back
     └── UsageError           2  bad input
         ├── ImageError       2  a picture that cannot be read
@@ -27,6 +28,10 @@ class SmiledetError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(one_line(message))
+
+
+class FrameError(SmiledetError):
+    """A stage fails on one picture, and may do better on the next: a network answers what is no number."""
 
 
 class SourceLostError(SmiledetError):

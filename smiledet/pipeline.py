@@ -26,6 +26,7 @@ from smiledet.system.processes import ProcessorTimes, processor_times, usable_pr
 from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
+from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber, locator
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
@@ -103,6 +104,7 @@ class Pipeline:
         self._tasks = self._plan.tasks
         self._track_labels = TrackLabels(self._tasks)
         self._drawn = RateMeter()
+        self._watchdog = Watchdog(config.faults.hang)
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
         policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
@@ -238,12 +240,14 @@ class Pipeline:
         setting_up: set[StageThread] = set(self._workers)
         running: set[StageThread] = {self._grabber, *self._workers}
         self._supervisor.start(self._workers)
+        watched = [] if self._still else [worker for worker in self._workers if not worker.may_wait]
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
             message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
+            self._watchdog.look(watched)
             if time.monotonic() - tidied >= TIDY_EVERY:
                 hand_back_memory()
                 tidied = time.monotonic()

@@ -23,6 +23,9 @@ class Sink(ABC):
     reads_heads: bool = False
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
 
+    may_wait: bool = False
+    """Whether `write` waits for somebody who may take as long as they like: the program's own loop."""
+
     wrote: Path | None = None
     """The file that it has written, once something valid stands under its name."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smiledet.buffer import FrameBuffer
-from smiledet.errors import SmiledetError
+from smiledet.errors import FrameError, SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
 from smiledet.telemetry.trace import Trace
@@ -27,11 +27,13 @@ class FaultPolicy:
         failures: Failures in a row after which it is restarted (its resources closed and opened again).
         restarts: Restarts in a row, none of them followed by a success, after which the run ends.
         back_off: Seconds waited before the first restart; doubled for each further one.
+        hang: Seconds that a stage may be at one frame of a video or camera; then the run ends. 0 for no limit.
     """
 
     failures: int = field(default=5, metadata=between(1, 1000))
     restarts: int = field(default=3, metadata=between(0, 1000))
     back_off: float = field(default=0.1, metadata=between(0, 60))
+    hang: float = field(default=30.0, metadata=between(0, 3600))
 
 
 class Worker(StageThread):
@@ -49,7 +51,13 @@ class Worker(StageThread):
         name: The thread's name; the stage's by default.
         clock: Monotonic seconds; tests bring their own.
         common: The rest of `StageThread`.
+
+    Attributes:
+        working_on: Number of the frame that it is at; None while it waits, or is set up.
     """
+
+    may_wait: bool = False
+    """Whether `process` waits for somebody who may take as long as they like."""
 
     def __init__(
         self,
@@ -66,6 +74,7 @@ class Worker(StageThread):
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
+        self.working_on: int | None = None
 
     @abstractmethod
     def process(self, frame: Frame) -> Any:
@@ -98,15 +107,19 @@ class Worker(StageThread):
 
     def _attempt(self, frame: Frame) -> bool:
         """Process one frame; False if that failed. The frame is handed back either way."""
+        self.working_on = frame.id
         try:
             result = self.process(frame) if self._trace is None else self._traced(self._trace, frame)
         except BaseException as problem:
             self._buffer.failed(frame, self.stage)
-            if isinstance(problem, SmiledetError) or not isinstance(problem, Exception):
+            given_up = isinstance(problem, SmiledetError) and not isinstance(problem, FrameError)
+            if given_up or not isinstance(problem, Exception):
                 raise
             log.warning("stage %s failed on frame %d: %r", self.stage, frame.id, problem)
             log.debug("the traceback", exc_info=True)
             return False
+        finally:
+            self.working_on = None
         self._buffer.done(frame, self.stage, result)
         return True
 
