@@ -27,6 +27,7 @@ from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
 from smiledet.schema import between, build, one_of, read_toml
 from smiledet.scope import own_scope
+from smiledet.sessions.store import StoreSettings
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import bring_task, is_task, task_names
@@ -116,6 +117,7 @@ class Config:
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
         privacy: What is hidden in everything that is shown and written.
+        store: What is kept of a run, and how long.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
         haar: Viola-Jones' parameters.
@@ -138,6 +140,7 @@ class Config:
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
     haar: HaarSettings = field(default_factory=HaarSettings)

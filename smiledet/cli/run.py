@@ -31,6 +31,7 @@ from smiledet.cli._arguments import add_reading, files_read, reading_flags, sour
 from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
+from smiledet.cli._store import add_store, store_flags, store_sink
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -89,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(mqtt=None)
     add_serve(out)
     add_rules(out)
+    add_store(out)
     add_privacy(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
@@ -139,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_privacy(arguments, config)
     _check_outputs(arguments, config)
     watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
-    only_watched = watched and not any(_output_files(arguments))
+    only_watched = watched and not any(_output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
@@ -196,6 +198,8 @@ def _run_open(
         page = page_sink(arguments, config)
         sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *rule_sinks(config, source)]
         sinks += [page] if page is not None else []
+        store = store_sink(config, source)
+        sinks += [store] if store is not None else []
         load = telemetry.parts if telemetry is not None else None
         trace = _trace(arguments, supervisor)
         limits = Limits(arguments.max_frames, duration)
@@ -203,6 +207,8 @@ def _run_open(
         pipeline = supervisor.call(
             lambda: Pipeline(config, source, sinks, window, limits, load, trace, supervisor=supervisor), "load"
         )
+        if store is not None:
+            store.count_drops(lambda: (pipeline.buffer.published, pipeline.buffer.counts()))
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
             supervisor.enter(served_page(arguments, page, pipeline, source, machine))
@@ -263,7 +269,8 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | Non
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    given = reading_flags(arguments) | rule_flags(arguments) | privacy_flags(arguments)
+    given = reading_flags(arguments) | rule_flags(arguments)
+    given |= privacy_flags(arguments) | store_flags(arguments)
     return given | ({"stats": True} if arguments.stats else {})
 
 
@@ -303,6 +310,7 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
         raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
+    check_outputs({"--store": config.store.file or None}, sources_read(arguments.source))
     names = ("record", "events", "sheet", "report", "trace")
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
     check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])

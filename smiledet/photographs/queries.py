@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from smiledet.errors import UsageError
 from smiledet.frame import Box, HeadPose
-from smiledet.photographs.database import Database
 from smiledet.photographs.filtering import ORDERS, Where, in_folders, labelled, where
 from smiledet.photographs.records import (
     EVERYTHING,
@@ -32,6 +31,7 @@ from smiledet.photographs.records import (
     StoredPhotograph,
     StoredReading,
 )
+from smiledet.system.database import Database
 
 ROW = """
 SELECT p.id, f.path, f.position, c.hash, p.width, p.height, p.taken, p.dated, p.face_count, p.smile, p.doubt,
