@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from smiledet.errors import UsageError
+from smiledet.system.redaction import host_of
 
 if TYPE_CHECKING:
     from smiledet.config import Config
@@ -57,8 +59,14 @@ def _rule(given: str) -> dict[str, Any]:
     name, equals, value = action.partition("=")
     if not colon or not equals or not value or name not in ACTIONS:
         expected = "smile:save=FOLDER, emotion=happy:run=PROGRAM or face:post=ADDRESS say"
-        raise UsageError(f"--on {given!r}: expected CONDITION:ACTION, {expected}")
+        raise UsageError(f"--on {_shown(given)!r}: expected CONDITION:ACTION, {expected}")
     try:
         return {"when": when, name: shlex.split(value) if name == "run" else value}
     except ValueError as problem:
-        raise UsageError(f"--on {given!r}: {problem}") from problem
+        raise UsageError(f"--on {_shown(given)!r}: {problem}") from problem
+
+
+def _shown(given: str) -> str:
+    """A rule as it may be shown: what follows `=` and `://` may be secret, as the address of a webhook is."""
+    address = re.search(r"\w+://", given)
+    return given if address is None else given[: address.start()] + host_of(given[address.start() :]) + "/…"

@@ -100,8 +100,13 @@ def parse_broker(address: str) -> Broker:
         port = parts.port or SCHEMES[parts.scheme]
         settings = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         snapshot = float(settings.get("snapshot", "0"))
-    except (ValueError, KeyError) as problem:
-        raise OutputError(f"{shown} is no address of a broker: {problem}") from problem
+        if "@" in parts.path + parts.query:
+            raise ValueError
+    except (ValueError, KeyError):  # their own words may hold a part of the password
+        raise OutputError(
+            f"{shown} is no address of a broker: expected mqtt[s]://[USER:PASSWORD@]HOST[:PORT]/TOPIC[?snapshot=S], "
+            "and what is no letter or digit in user and password percent-encoded"
+        ) from None
     topic = unquote(parts.path).strip("/")
     if not parts.hostname or not topic or "#" in address or re.search(r"[#+\0]", topic):
         raise OutputError(f"{shown} is no address of a broker: expected mqtt://HOST/TOPIC, without # and +")
