@@ -307,6 +307,7 @@ class Frame:
         scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
+        source: The name of its source in a run of several; otherwise as the run was told, empty by default.
     """
 
     id: int
@@ -318,6 +319,7 @@ class Frame:
     scale: int = 1
     full_size: tuple[int, int] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError, UsageError
 from smiledet.system.redaction import host_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def rule_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rule": rules} if rules else {}
 
 
-def rule_sinks(config: Config, source: Source) -> list[Sink]:
-    """What watches for the rules; nothing where there are none.
+def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
+    """What watches each source for the rules; nothing where there are none.
 
     Raises:
         ConfigError: A rule cannot be followed.
@@ -51,7 +52,16 @@ def rule_sinks(config: Config, source: Source) -> list[Sink]:
     from smiledet.model_plan import configured_tasks
     from smiledet.rules.sink import RuleSink
 
-    return [RuleSink(config.rule, configured_tasks(config), source.description)]
+    tasks = configured_tasks(config)
+    for rule in config.rule:
+        if rule.source and rule.source not in sources:
+            raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
+    sinks: list[Sink] = []
+    for name, source in sources.items():
+        rules = [rule for rule in config.rule if rule.source in ("", name)]
+        if rules:
+            sinks.append(RuleSink(rules, tasks, name or source.description, name=name))
+    return sinks
 
 
 def _rule(given: str) -> dict[str, Any]:

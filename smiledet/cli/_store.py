@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +35,20 @@ def store_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return flags | ({"store.keep_days": arguments.keep_days} if arguments.keep_days is not None else {})
 
 
-def store_sink(config: Config, source: Source) -> StoreSink | None:
-    """What keeps it; None where nothing is to be kept.
+def store_sinks(config: Config, sources: Mapping[str, Source]) -> dict[str, StoreSink]:
+    """What keeps it of each source, by its name; nothing where nothing is to be kept.
 
     Raises:
         ConfigError: Pictures are to be kept of a run of which no picture is to leave.
     """
     if not config.store.file:
-        return None
+        return {}
     if config.store.pictures and not config.privacy.images:
         raise ConfigError("store.pictures keeps pictures, and no picture is to leave (--no-images, privacy.images)")
+    from smiledet.model_plan import configured_tasks
     from smiledet.sessions.sink import StoreSink
-    from smiledet.tasks.base import get_task
 
-    return StoreSink(config.store, source.description, [get_task(task) for task in config.tasks])
+    tasks = configured_tasks(config)
+    return {
+        name: StoreSink(config.store, name or source.description, tasks, name=name) for name, source in sources.items()
+    }

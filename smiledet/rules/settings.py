@@ -15,6 +15,8 @@ class RuleSettings:
         when: `face`, `no-face`, `smile`, `everyone-smiles`, or `TASK=LABEL`: some face is read so.
         hold: Seconds for which the condition must hold before the rule acts.
         cooldown: Seconds after which it may act again at the earliest. In any case the condition must have ceased.
+        source: Name of the source that is watched, in a run of several; all of them, each for itself, where none is
+            given.
         zone: Left, top, width and height of the part of the frame whose faces count, as shares from 0 to 1; all of it
             where none is given. A face counts where its middle lies.
         save: Folder for a photograph.
@@ -28,6 +30,7 @@ class RuleSettings:
     when: str
     hold: float = field(default=0.3, metadata=between(0, 3600))
     cooldown: float = field(default=5.0, metadata=between(0, 86_400))
+    source: str = ""
     zone: tuple[float, ...] = field(default=(), metadata=between(0, 1))
     save: str = ""
     annotated: bool = True

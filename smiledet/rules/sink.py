@@ -29,6 +29,7 @@ class RuleSink(Sink):
         rules: The rules.
         tasks: What is read.
         source: What is watched.
+        name: The name of the source that is watched, in a run of several.
         runner: Runs the actions; tests bring their own.
 
     Raises:
@@ -40,8 +41,14 @@ class RuleSink(Sink):
     description = "rules"
 
     def __init__(
-        self, rules: Sequence[RuleSettings], tasks: Sequence[Task], source: str, runner: ActionRunner | None = None
+        self,
+        rules: Sequence[RuleSettings],
+        tasks: Sequence[Task],
+        source: str,
+        runner: ActionRunner | None = None,
+        name: str | None = None,
     ) -> None:
+        self.of_source = name
         for rule in rules:
             if len(rule.zone) not in (0, 4):
                 given = len(rule.zone)

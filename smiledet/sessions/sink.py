@@ -39,11 +39,18 @@ class StoreSink(Sink):
         source: What is watched; written without its secrets.
         tasks: What is read.
         wall: Seconds since 1970; tests bring their own.
+        name: The name of the source whose frames it takes, in a run of several; None for all.
     """
 
     def __init__(
-        self, settings: StoreSettings, source: str, tasks: Sequence[Task], wall: Callable[[], float] = time.time
+        self,
+        settings: StoreSettings,
+        source: str,
+        tasks: Sequence[Task],
+        wall: Callable[[], float] = time.time,
+        name: str | None = None,
     ) -> None:
+        self.of_source = name
         self._settings = settings
         self._path = Path(settings.file).expanduser()
         self.description = f"store {self._path}"

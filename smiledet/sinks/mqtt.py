@@ -19,7 +19,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -183,19 +183,24 @@ class MqttSink(Sink):
         address: See `parse_broker`.
         source: What is watched.
         tasks: What is read.
+        name: The name of the source whose frames it takes, in a run of several; its topics stand below that name.
 
     Raises:
         OutputError: It is no such address, or paho-mqtt is not installed.
     """
 
-    def __init__(self, address: str, source: str, tasks: Sequence[Task]) -> None:
+    def __init__(self, address: str, source: str, tasks: Sequence[Task], name: str = "") -> None:
         try:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError as problem:
             raise OutputError("--events mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
         self.description = f"events {shown_source(address)}"
+        self.of_source = name or None
         self._broker = parse_broker(address)
+        if name:
+            below = re.sub(r"[^\w.-]+", "_", name)
+            self._broker = replace(self._broker, topic=f"{self._broker.topic}/{below}")
         self._source = shown_source(source)
         self._tasks = tasks
         self._changes = Changes(tasks)

@@ -55,6 +55,9 @@ class AlignerWorker(Worker):
             no limit.
         heads: Where the poses of heads and how far eyes are open go; None where nobody uses them.
         common: See `Worker`.
+
+    Attributes:
+        specs: See above; any thread may put others in their place.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class AlignerWorker(Worker):
         self._at_once = at_once
         self._heads = heads
         self._create = create
-        self._specs = list(dict.fromkeys(specs))
+        self.specs = list(dict.fromkeys(specs))
 
     def setup(self) -> None:
         """Load the landmark models."""
@@ -85,7 +88,7 @@ class AlignerWorker(Worker):
             faces = whose_turn(faces, frame.id, self._at_once)
         boxes = [face.search_box for face in faces]
         image = even_out(frame.image, located.table) if faces else frame.image
-        aligned = align_faces(self._aligner, image, located.grey, boxes, self._specs, located.turned)
+        aligned = align_faces(self._aligner, image, located.grey, boxes, self.specs, located.turned)
         if self._heads is not None:
             self._heads.post_heads(
                 PostedHead(frame.id, face.track, head_pose(points), eyes_open(frame.image, points))
