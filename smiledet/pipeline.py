@@ -30,13 +30,9 @@ from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
 from smiledet.tasks.base import Task
 from smiledet.telemetry.trace import Trace
-<<<<<<< HEAD
-from smiledet.watchdog import Watchdog
-from smiledet.workers import aligner, drawer, grabber, locator
-=======
 from smiledet.turns import Turns
+from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber
->>>>>>> main
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
@@ -112,14 +108,8 @@ class Pipeline:
         self._trace = trace
         self._window = window
         self._plan = plan_models(config)
-<<<<<<< HEAD
-        self._tasks = self._plan.tasks
-        self._track_labels = TrackLabels(self._tasks)
-        self._drawn = RateMeter()
         self._watchdog = Watchdog(config.faults.hang)
-=======
         self._switching = threading.Lock()
->>>>>>> main
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
         self._sinks = {f"sink {number}: {sink.description}": sink for number, sink in enumerate(sinks, start=1)}
@@ -304,14 +294,15 @@ class Pipeline:
         setting_up: set[StageThread] = set(self._workers)
         running: set[StageThread] = {*grabbers, *self._workers}
         self._supervisor.start(self._workers)
-        watched = [] if self._still else [worker for worker in self._workers if not worker.may_wait]
+        still = any(line.source.still for line in self._lines)
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
             message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
-            self._watchdog.look(watched)
+            if not still:  # a photograph may take as long as it takes
+                self._watchdog.look([worker for worker in self._workers if not worker.may_wait])
             if time.monotonic() - tidied >= TIDY_EVERY:
                 hand_back_memory()
                 tidied = time.monotonic()
@@ -333,7 +324,6 @@ class Pipeline:
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
                     self._ready = processor_times()
                     self._supervisor.start(grabbers)
-        still = any(line.source.still for line in self._lines)
         return self._hold(self._window) if self._window is not None and still else Stop.END
 
     def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:

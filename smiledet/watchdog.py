@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from smiledet.errors import SmiledetError
+from smiledet.frame import Frame
 from smiledet.workers.base import Worker
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ laptop's lid, SIGSTOP, a debugger), and no stage is to blame for that."""
 class _Stay:
     """How long a worker has been at a frame."""
 
-    frame: int
+    frame: Frame
     seconds: float = 0.0
 
 
@@ -60,7 +61,7 @@ class Watchdog:
             stay = self._stays.get(worker)
             if frame is None:
                 self._stays.pop(worker, None)
-            elif stay is None or stay.frame != frame:
+            elif stay is None or stay.frame is not frame:
                 self._stays[worker] = _Stay(frame)
             else:
                 stay.seconds += step
@@ -69,9 +70,9 @@ class Watchdog:
     def _judge(self, worker: Worker, stay: _Stay) -> None:
         if stay.seconds >= NOTICED_AFTER and worker not in self._named:
             self._named.add(worker)
-            log.warning("stage %s has been at frame %d for %.1f s", worker.name, stay.frame, stay.seconds)
+            log.warning("stage %s has been at frame %d for %.1f s", worker.name, stay.frame.id, stay.seconds)
         if 0 < self._limit <= stay.seconds:
             raise SmiledetError(
-                f"stage {worker.name!r} hangs: it has been at frame {stay.frame} for {stay.seconds:.0f} s "
+                f"stage {worker.name!r} hangs: it has been at frame {stay.frame.id} for {stay.seconds:.0f} s "
                 "(faults.hang in the configuration)"
             )

@@ -12,6 +12,7 @@ import pytest
 from smiledet.config import load_config
 from smiledet.engines.litert import LiteRTEngine
 from smiledet.errors import FrameError, SmiledetError
+from smiledet.frame import Frame
 from smiledet.pipeline import Limits, Pipeline
 from smiledet.reader import FaceReader
 from smiledet.sinks.base import Sink
@@ -26,6 +27,10 @@ from smiledet.workers.drawer import DrawerWorker
 from smiledet.workers.locator import LocatorWorker
 
 LIMIT = 30.0
+
+
+def frame_of(number):
+    return Frame(number, 0, 0.0, np.zeros((2, 2, 3), np.uint8))
 
 
 class Fake:
@@ -59,7 +64,7 @@ def pass_by(watchdog, now, worker, seconds, step=0.2):
 class TestWatchdog:
     def test_it_names_a_stage_within_two_seconds(self, watchdog, now, caplog):
         worker = Fake()
-        worker.working_on = 12
+        worker.working_on = frame_of(12)
         watchdog.look([worker])
         pass_by(watchdog, now, worker, NOTICED_AFTER - 0.2)
         assert not caplog.messages
@@ -70,7 +75,7 @@ class TestWatchdog:
 
     def test_it_ends_the_run_after_the_limit(self, watchdog, now):
         worker = Fake()
-        worker.working_on = 12
+        worker.working_on = frame_of(12)
         pass_by(watchdog, now, worker, 9.8)
         with pytest.raises(SmiledetError, match="stage 'smile 1' hangs: it has been at frame 12 for 10 s") as caught:
             pass_by(watchdog, now, worker, 1)
@@ -79,7 +84,7 @@ class TestWatchdog:
     def test_a_slow_stage_is_not_one_that_hangs(self, watchdog, now):
         worker = Fake()
         for frame in range(20):
-            worker.working_on = frame
+            worker.working_on = frame_of(frame)
             pass_by(watchdog, now, worker, 9)
             worker.working_on = None
             pass_by(watchdog, now, worker, 1)
@@ -90,14 +95,14 @@ class TestWatchdog:
     def test_a_process_that_stood_still_blames_nobody(self, watchdog, now, caplog):
         """SIGSTOP for a minute, a laptop's lid, a debugger: the clock goes on, nobody has looked."""
         worker = Fake()
-        worker.working_on = 12
+        worker.working_on = frame_of(12)
         watchdog.look([worker])
         pass_by(watchdog, now, worker, 60, step=60)
         assert not caplog.messages
 
     def test_without_a_limit_it_only_says_so(self, now, caplog):
         worker, watchdog = Fake(), Watchdog(0.0, lambda: now[0])
-        worker.working_on = 1
+        worker.working_on = frame_of(1)
         pass_by(watchdog, now, worker, 1000)
         assert len(caplog.messages) == 1
 

@@ -11,12 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smiledet.buffer import FrameBuffer
-<<<<<<< HEAD
-from smiledet.errors import FrameError, SmiledetError
-=======
 from smiledet.buffer_group import BufferGroup
-from smiledet.errors import SmiledetError
->>>>>>> main
+from smiledet.errors import FrameError, SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
 from smiledet.telemetry.trace import Trace
@@ -59,7 +55,7 @@ class Worker(StageThread):
         common: The rest of `StageThread`.
 
     Attributes:
-        working_on: Number of the frame that it is at; None while it waits, or is set up.
+        working_on: The frame that it is at, of several the first; None while it waits, or is set up.
     """
 
     may_wait: bool = False
@@ -80,9 +76,7 @@ class Worker(StageThread):
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
-<<<<<<< HEAD
-        self.working_on: int | None = None
-=======
+        self.working_on: Frame | None = None
         self._retired = False
         self._stale = False
 
@@ -94,7 +88,6 @@ class Worker(StageThread):
         """Set up anew before the next frame, with another `create`. Called from another thread."""
         self._create = create
         self._stale = True
->>>>>>> main
 
     @abstractmethod
     def process(self, frame: Frame) -> Any:
@@ -137,49 +130,35 @@ class Worker(StageThread):
                 self._buffer.step_back()
                 self.pause(started + 1 / self._settings.max_rate - self._clock())
 
-<<<<<<< HEAD
-    def _attempt(self, frame: Frame) -> bool:
-        """Process one frame; False if that failed. The frame is handed back either way."""
-        self.working_on = frame.id
-=======
     def _attempt(self, frames: Sequence[Frame]) -> bool:
         """Process some frames; False if that failed. They are handed back either way.
 
         Where several fail together each is tried alone, so that a fault of one source is not the others'.
         """
->>>>>>> main
         try:
             if self._stale:
                 self._stale = False
                 self.teardown()
                 self.setup()
+            self.working_on = frames[0]
             results = self.process_batch(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
-<<<<<<< HEAD
-            self._buffer.failed(frame, self.stage)
             given_up = isinstance(problem, SmiledetError) and not isinstance(problem, FrameError)
-            if given_up or not isinstance(problem, Exception):
-=======
-            fatal = isinstance(problem, SmiledetError) or not isinstance(problem, Exception)
+            fatal = given_up or not isinstance(problem, Exception)
             if len(frames) > 1 and not fatal:
                 return False not in [self._attempt([frame]) for frame in frames]
             for frame in frames:
                 self._buffer.failed(frame, self.stage)
             if fatal:
->>>>>>> main
                 raise
             of = f" of {frames[0].source}" if frames[0].source else ""
             log.warning("stage %s failed on frame %d%s: %r", self.stage, frames[0].id, of, problem)
             log.debug("the traceback", exc_info=True)
             return False
-<<<<<<< HEAD
         finally:
             self.working_on = None
-        self._buffer.done(frame, self.stage, result)
-=======
         for frame, result in zip(frames, results, strict=True):
             self._buffer.done(frame, self.stage, result)
->>>>>>> main
         return True
 
     def _traced(self, trace: Trace, frames: Sequence[Frame]) -> list[Any]:
