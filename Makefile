@@ -15,9 +15,9 @@ DEV_SETUP := $(VENV)/.dev
 JOBS   ?= 2
 
 # What depends on the versions of OpenCV, PyAV, NumPy, LiteRT, dlib and Python.
-QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py drawing engines/test_litert.py \
-	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources tasks test_reader.py test_same_pictures.py \
-	test_buffer.py test_supervisor.py)
+QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py engines/test_litert.py \
+	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources test_reader.py test_same_pictures.py \
+	test_supervisor.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-ray test-oldest test-newest test-extras test-wheel test-browser docs fuzz lint \

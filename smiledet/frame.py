@@ -232,6 +232,8 @@ class FaceReading:
         pose: Which way the head faces, estimated from the landmarks; None without them.
         eyes_open: How far the eyes are open: 0 closed, 1 open; None without landmarks. From the picture around them,
             and rough: laughing or shaded eyes and blurred ones come out lower.
+        mouth_open: How far the lips are apart: 0 closed, 1 wide open; None without landmarks. A smile that shows teeth
+            counts as partly open.
     """
 
     face: Face
@@ -239,6 +241,7 @@ class FaceReading:
     landmarks: Points | None = field(default=None, repr=False, compare=False)
     pose: HeadPose | None = field(default=None, compare=False)
     eyes_open: float | None = field(default=None, compare=False)
+    mouth_open: float | None = field(default=None, compare=False)
 
     @property
     def box(self) -> Box:

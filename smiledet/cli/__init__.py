@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 ORDER = (
-    *("run", "images", "gallery", "report", "demo-photos", "models", "platform"),
+    *("run", "images", "gallery", "report", "review", "demo-photos", "models", "platform"),
     *("train", "evaluate", "export", "explain", "datasets", "bench"),
 )
 """Commands in the order in which people come to need them; any other follows."""

@@ -78,6 +78,7 @@ class Guard:
         host: The address that is listened on. On loopback no token is asked for.
         token: The token; None makes one, 192 bits from the operating system.
         names: Further names by which the machine is addressed, such as its host name.
+        open_paths: What begins like one of these is answered without the token: addresses that nobody can guess.
         clock: Monotonic seconds; tests bring their own.
 
     A request passes if its Host header names the machine (an IP address, `localhost`, `host` or one of `names`): a web
@@ -93,9 +94,11 @@ class Guard:
         host: str,
         token: str | None = None,
         names: tuple[str, ...] = (),
+        open_paths: tuple[str, ...] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._names = {"localhost", host.lower(), *(name.lower() for name in names)}
         self.token = None if is_loopback(host) else token or secrets.token_urlsafe(24)
         self._session = secrets.token_urlsafe(24)
@@ -109,7 +112,7 @@ class Guard:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client = str((scope.get("client") or ("",))[0])
         problem = self._problem(scope, headers)
-        known = problem is None and (self.token is None or self._knows(headers))
+        known = problem is None and (self.token is None or self._is_open(scope) or self._knows(headers))
         opens = problem is None and not known and self._brings_token(scope)
         if not self._allowance.take(client, 1 if known or opens else REFUSED):
             await _refuse(scope, send, 429, "too many requests: wait a moment")
@@ -148,6 +151,10 @@ class Guard:
         except ValueError:
             return False
         return True
+
+    def _is_open(self, scope: Scope) -> bool:
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        return reads and scope["path"].startswith(self._open_paths)
 
     def _knows(self, headers: dict[str, str]) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")

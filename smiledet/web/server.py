@@ -106,7 +106,8 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=ENDS_WITHIN,
         h11_max_incomplete_event_size=64 << 10,
-        ws="none",
+        ws="wsproto",
+        ws_max_size=1 << 16,  # what clients send is thrown away
         http=Impatient,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -192,7 +192,7 @@ def test_native_libraries_tell_no_secret_where_they_are_asked_to_talk(tmp_path, 
     program = (
         "import os, sys; import smiledet.cli.run as run; from smiledet.cli import main\n"
         "def talk(arguments):\n"
-        "    os.write(2, b'Input #0 from \\'' + arguments.source.encode() + b'\\':\\n')\n"
+        "    os.write(2, b'Input #0 from \\'' + arguments.source[0].encode() + b'\\':\\n')\n"
         "    print('of Python', file=sys.stderr); return 0\n"
         "run.run = talk; code = main(); os.write(2, b'after it\\n'); sys.exit(code)\n"
     )
