@@ -15,7 +15,7 @@ Anything else that escapes is a bug. The message is always one line; the command
 
 from __future__ import annotations
 
-from smiledet.system.messages import one_line
+from smiledet.system.redaction import redact
 
 
 class SmiledetError(Exception):
@@ -27,7 +27,7 @@ class SmiledetError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(one_line(message))
+        super().__init__(redact(" ".join(str(message).splitlines())))  # a file may be named in two
 
 
 class FrameError(SmiledetError):
