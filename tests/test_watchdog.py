@@ -159,14 +159,15 @@ class Window:
 def test_a_stage_that_hangs_ends_the_run_and_the_outputs_are_finished(
     config, monkeypatch, hang, little_time, worker, live
 ):
-    method = "write" if worker is Notes else "process"
+    method = {Notes: "write", ClassifierWorker: "process_batch"}.get(worker, "process")
     whole = getattr(worker, method)
 
     entered, now = threading.Event(), [0.0]
 
-    def process(self, frame, *others):
+    def process(self, given, *others):
+        frame = given[0] if isinstance(given, list) else given
         if frame.id < 2:
-            return whole(self, frame, *others)
+            return whole(self, given, *others)
         entered.set()
         return hang()
 
