@@ -131,7 +131,7 @@ def test_data_outside_its_folder_is_refused(tmp_path, location):
 
 
 def test_data_of_a_graph_inside_a_node_is_seen_too(tmp_path):
-    outer = onnx.load(with_data_at(tmp_path, "../secret.bin"))
+    outer = onnx.load(with_data_at(tmp_path, "../secret.bin"), load_external_data=False)
     branch = onnx.helper.make_node("If", ["x"], ["y"], then_branch=outer.graph, else_branch=outer.graph)
     graph = onnx.helper.make_graph([branch], "outer", [], [])
     (tmp_path / "nested.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
