@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from smiledet.errors import UsageError
+from smiledet.system.redaction import redact_address
 from smiledet.web.limits import PATIENCE
 from smiledet.web.security import TOKEN, Guard
 
@@ -42,7 +43,7 @@ def listen(host: str, port: int) -> socket.socket:
             raise
     except (OSError, UnicodeError, OverflowError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise UsageError(f"cannot listen on {host} port {port}: {reason}") from problem
+        raise UsageError(f"cannot listen on {redact_address(host)} port {port}: {reason}") from problem
     return listening
 
 
