@@ -1,4 +1,4 @@
-"""What a page answers to a request that makes no sense: one line, whatever was sent."""
+"""What the pages answer to a request that is not of its form."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 
 
-def explain_invalid(app: FastAPI) -> None:
-    """Let an application answer invalid requests with 400 and a line.
-
-    FastAPI's own answer repeats what was sent as JSON, which fails where that is no number (`1e999`).
-    """
+def refuse_invalid(app: FastAPI) -> None:
+    """Answer with one line. FastAPI's own answer holds what was given, and fails where that is an infinite number."""
     app.add_exception_handler(RequestValidationError, _on_invalid)
 
 

@@ -29,7 +29,7 @@ from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
-from smiledet.web.problems import explain_invalid
+from smiledet.web.problems import refuse_invalid
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -84,7 +84,7 @@ def make_app(library: Library, reader: FaceReader, copies: Path | None = None) -
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(SmiledetError, _on_problem)
-    explain_invalid(app)
+    refuse_invalid(app)
     _add_pages(app)
     _add_questions(app, library, copies is not None)
     _add_pictures(app, library, reader)
