@@ -13,7 +13,7 @@ from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
 from smiledet.config import Config
 from smiledet.detection.photographs import detector_name
 from smiledet.drawing.stats import StatsLine
-from smiledet.errors import SmiledetError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.model_plan import plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
@@ -29,6 +29,7 @@ from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, drawer, grabber, locator
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
+from smiledet.workers.explainer import Explainer, parse_explain
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread, WorkerSettings
@@ -101,6 +102,7 @@ class Pipeline:
         self._still = source.still
         self._plan = plan_models(config)
         self._tasks = self._plan.tasks
+        self._explainer = self._make_explainer(source.live)
         self._track_labels = TrackLabels(self._tasks)
         self._drawn = RateMeter()
         self._late: list[SmiledetError] = []
@@ -169,6 +171,8 @@ class Pipeline:
             self.buffer.close()
             self._late += self._supervisor.end([self._grabber, *self._workers])
             self.buffer.settle()
+            if self._explainer is not None:
+                self._explainer.close()
             if self._window is not None:
                 self._window.close()
         if self._late:
@@ -211,14 +215,33 @@ class Pipeline:
                 **self._supervisor.common,
             }
 
-        workers = make_stages(config, self._plan, self._track_labels, self._still, common, self._heads)
+        watched = (self._heads, self._explainer)
+        workers = make_stages(config, self._plan, self._track_labels, self._still, common, *watched)
         stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
         workers.append(
             DrawerWorker(
-                self._tasks, self._track_labels, self._drawn, stats, self._draw, config.privacy, **common(drawer.STAGE)
+                self._tasks,
+                self._track_labels,
+                self._drawn,
+                stats,
+                self._draw,
+                config.privacy,
+                self._explainer,
+                **common(drawer.STAGE),
             )
         )
         return workers
+
+    def _make_explainer(self, live: bool) -> Explainer | None:
+        """What is shown beside the picture; None where nobody asked."""
+        if not self._config.explain:
+            return None
+        task, kind = parse_explain(self._config.explain)
+        if self._config.privacy.covers:
+            raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
+        if task not in self._plan.models:
+            raise UsageError(f"--explain {self._config.explain}: the run reads {', '.join(self._plan.models)}")
+        return Explainer(self._plan.models[task], kind, every_frame=not live)
 
     def _stats(self, faces: int) -> StatsLine:
         """What the stats line says now; the drawer asks once a frame."""

@@ -16,12 +16,13 @@ from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator, create_locator
 from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import ModelPlan
-from smiledet.shared_network import BETWEEN
+from smiledet.shared_network import BETWEEN, SharedNetwork
 from smiledet.shipped_models import make_aligner
 from smiledet.workers import aligner, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
 from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.explainer import Explainer
 from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.thread import WorkerSettings
 from smiledet.workers.track_labels import TrackLabels
@@ -34,6 +35,7 @@ def make_stages(
     still: bool,
     common: Callable[[str], dict[str, Any]],
     heads: bool = False,
+    explainer: Explainer | None = None,
 ) -> list[Worker]:
     """The locator, the aligners and the classifiers, in this order; as many of each as the configuration says.
 
@@ -44,6 +46,7 @@ def make_stages(
         still: Whether the pictures are photographs, each of its own.
         common: The arguments that every worker of a stage takes, see `Worker`.
         heads: Whether somebody uses where faces look and how far their eyes are open.
+        explainer: Is offered what is read of its task; None for nobody.
 
     Raises:
         UsageError: The detector is not installed.
@@ -76,10 +79,17 @@ def make_stages(
     for network in plan.networks:
         create = partial(plan.load, network)
         stages += (
-            ClassifierWorker(network, create, track_labels, name=name, **common(network.stage))
+            ClassifierWorker(
+                network, create, track_labels, _its(explainer, network), name=name, **common(network.stage)
+            )
             for name in names(network.stage)
         )
     return stages
+
+
+def _its(explainer: Explainer | None, network: SharedNetwork) -> Explainer | None:
+    """The explainer, for the network that reads its task."""
+    return explainer if explainer is not None and explainer.task in [task.name for task in network.tasks] else None
 
 
 def worker_settings(config: Config, stage: str) -> WorkerSettings:

@@ -14,6 +14,7 @@ from smiledet.frame import Frame, Prediction
 from smiledet.shared_network import SharedNetwork
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
+from smiledet.workers.explainer import Explainer
 from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 
@@ -26,17 +27,24 @@ class ClassifierWorker(Worker):
         network: The tasks that it reads, and its chips; its name is the stage's.
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
         track_labels: Where the readings go.
+        explainer: Shows what one of the tasks' labels depend on; None for nobody.
         common: See `Worker`.
     """
 
     def __init__(
-        self, network: SharedNetwork, create: Callable[[], Engine], track_labels: TrackLabels, **common: Any
+        self,
+        network: SharedNetwork,
+        create: Callable[[], Engine],
+        track_labels: TrackLabels,
+        explainer: Explainer | None = None,
+        **common: Any,
     ) -> None:
         super().__init__(network.stage, **common)
         self._network = network
         self._spec = network.spec
         self._create = create
         self._track_labels = track_labels
+        self._explainer = explainer
         self._engine: Engine | None = None
 
     def setup(self) -> None:
@@ -64,6 +72,8 @@ class ClassifierWorker(Worker):
             for (face, _), predictions in zip(faces, answers, strict=True)
             for task, prediction in predictions.items()
         )
+        if self._explainer is not None:
+            self._explainer.offer(frame, tuple(each[self._explainer.task] for each in answers))
         return answers
 
     def _rows(self, engine: Engine, frame: Frame, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
