@@ -91,9 +91,7 @@ def test_what_comes_while_it_is_busy_is_left_out(made):
 
 def test_the_picture_stands_beside_the_frame_and_goes_when_it_is_old(waiting, made):
     waiting.offer(a_frame(5, 1.0, 50), (HAPPY,))
-    pictures = [
-        waiting.beside(frame, frame.image) for frame in (a_frame(4, 0.9), a_frame(6, 1.1), a_frame(60, 9.0))
-    ]
+    pictures = [waiting.beside(frame, frame.image) for frame in (a_frame(4, 0.9), a_frame(6, 1.1), a_frame(60, 9.0))]
     assert {each.shape for each in pictures} == {(240, 440, 3)}
     assert all((each[:, :320] == 90).all() for each in pictures)
     assert [bool(each[:, 320:].any()) for each in pictures] == [False, True, False]
