@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,9 +17,8 @@ from smiledet.drawing.explanations import guided_picture, heat_picture
 from smiledet.engines.files import gradient_file
 from smiledet.engines.gradients import GradientNetwork
 from smiledet.errors import UsageError
-from smiledet.frame import Frame, Image, Prediction
+from smiledet.frame import AlignedFace, Face, Frame, Image, Prediction
 from smiledet.model_index import Model
-from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.locator import faces_of
 
 log = logging.getLogger(__name__)
@@ -93,22 +93,30 @@ class Explainer:
         self._last = -1.0
         self._made: deque[_Explained] = deque(maxlen=KEPT)
 
-    def offer(self, frame: Frame, answers: tuple[Prediction, ...]) -> None:
+    def offer(
+        self, frame: Frame, faces: Sequence[tuple[Face, AlignedFace]], answers: Sequence[Mapping[str, Prediction]]
+    ) -> None:
         """Take a frame whose faces were read, if it is time for one and the last is done.
 
         Args:
-            frame: With its aligned faces.
-            answers: The task's answer for each of them.
+            frame: The frame.
+            faces: Those of its faces that a network has read.
+            answers: What it said of each, by task; other networks are let go by.
         """
-        located, aligned = faces_of(frame), aligned_faces_of(frame)
-        if not located or (self._running is not None and not self._running.done()):
+        located = faces_of(frame)
+        if (
+            not located
+            or not answers
+            or self.task not in answers[0]
+            or (self._running is not None and not self._running.done())
+        ):
             return
         if not frame.independent and 0 <= frame.timestamp - self._last < 1 / RATE:
             return
         largest = max(located, key=lambda face: face.box.area).track
-        for (face, placed), answer in zip(aligned, answers, strict=True):
-            if face.track == largest:
-                self._last = frame.timestamp
+        for (face, placed), said in zip(faces, answers, strict=True):
+            if face.track == largest and self._spec in placed.chips:
+                self._last, answer = frame.timestamp, said[self.task]
                 label = max(answer.scores, key=lambda each: answer.scores[each])
                 chip, score = placed.chips[self._spec], answer.scores[label]
                 try:

@@ -15,7 +15,7 @@ from smiledet.workers.explainer import RATE, Explainer, parse_explain
 from smiledet.workers.locator import Located
 
 LABELS = find_model("emotion", "mini-xception").labels
-HAPPY = Prediction.of(LABELS, [0, 0, 0, 1, 0, 0, 0])
+HAPPY = {"emotion": Prediction.of(LABELS, [0, 0, 0, 1, 0, 0, 0])}
 
 
 def a_frame(number, timestamp, *sides):
@@ -27,6 +27,10 @@ def a_frame(number, timestamp, *sides):
     chips = [{spec: np.full((64, 64), 40 * face.track, np.uint8)} for face in faces]
     frame.results[aligner.STAGE] = tuple(zip(faces, (AlignedFace(None, True, each) for each in chips), strict=True))
     return frame
+
+
+def offer(explainer, frame, answers):
+    explainer.offer(frame, frame.results[aligner.STAGE], answers)
 
 
 @pytest.fixture
@@ -66,13 +70,13 @@ def waiting():
 
 
 def test_the_largest_face_is_explained_and_its_most_probable_label(waiting, made):
-    waiting.offer(a_frame(1, 0.0, 30, 90, 60), (HAPPY,) * 3)
+    offer(waiting, a_frame(1, 0.0, 30, 90, 60), (HAPPY,) * 3)
     assert made[0] == [(80, find_model("emotion", "mini-xception").outputs[LABELS.index("happy")])]
 
 
 def test_no_more_often_than_the_rate(waiting, made):
     for number in range(60):
-        waiting.offer(a_frame(number, number / 60, 50), (HAPPY,))
+        offer(waiting, a_frame(number, number / 60, 50), (HAPPY,))
     assert RATE - 2 <= len(made[0]) <= RATE
 
 
@@ -80,26 +84,31 @@ def test_what_comes_while_it_is_busy_is_left_out(made):
     seen, go = made
     live = Explainer(find_model("emotion", "mini-xception"), "gradcam", every_frame=False)
     go.clear()
-    live.offer(a_frame(1, 0.0, 50), (HAPPY,))
-    live.offer(a_frame(2, 5.0, 50), (HAPPY,))
+    offer(live, a_frame(1, 0.0, 50), (HAPPY,))
+    offer(live, a_frame(2, 5.0, 50), (HAPPY,))
     go.set()
     live._running.result(10)
     live.close()
-    live.offer(a_frame(3, 9.0, 50), (HAPPY,))
+    offer(live, a_frame(3, 9.0, 50), (HAPPY,))
     assert len(seen) == 1
 
 
 def test_the_picture_stands_beside_the_frame_and_goes_when_it_is_old(waiting, made):
-    waiting.offer(a_frame(5, 1.0, 50), (HAPPY,))
+    offer(waiting, a_frame(5, 1.0, 50), (HAPPY,))
     pictures = [waiting.beside(frame, frame.image) for frame in (a_frame(4, 0.9), a_frame(6, 1.1), a_frame(60, 9.0))]
     assert {each.shape for each in pictures} == {(240, 440, 3)}
     assert all((each[:, :320] == 90).all() for each in pictures)
     assert [bool(each[:, 320:].any()) for each in pictures] == [False, True, False]
 
 
+def test_another_network_is_let_go_by(waiting, made):
+    offer(waiting, a_frame(1, 0.0, 50), ({"smile": HAPPY["emotion"]},))
+    assert made[0] == []
+
+
 def test_a_fault_ends_nothing(waiting, monkeypatch, caplog):
     monkeypatch.setattr(explainer, "GradientNetwork", lambda path: 1 / 0)
-    waiting.offer(a_frame(1, 0.0, 50), (HAPPY,))
+    offer(waiting, a_frame(1, 0.0, 50), (HAPPY,))
     assert "explaining emotion failed" in caplog.text
 
 
