@@ -31,6 +31,7 @@ from smiledet.system.processes import ProcessorTimes, processor_times, usable_pr
 from smiledet.tasks.base import Task
 from smiledet.telemetry.trace import Trace
 from smiledet.turns import Turns
+from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
@@ -108,6 +109,7 @@ class Pipeline:
         self._trace = trace
         self._window = window
         self._plan = plan_models(config)
+        self._watchdog = Watchdog(config.faults.hang)
         self._switching = threading.Lock()
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
@@ -311,12 +313,15 @@ class Pipeline:
         setting_up: set[StageThread] = set(self._workers)
         running: set[StageThread] = {*grabbers, *self._workers}
         self._supervisor.start(self._workers)
+        still = any(line.source.still for line in self._lines)
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
             message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
+            if not still:  # a photograph may take as long as it takes
+                self._watchdog.look([worker for worker in self._workers if not worker.may_wait])
             if time.monotonic() - tidied >= TIDY_EVERY:
                 hand_back_memory()
                 tidied = time.monotonic()
@@ -338,7 +343,6 @@ class Pipeline:
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
                     self._ready = processor_times()
                     self._supervisor.start(grabbers)
-        still = any(line.source.still for line in self._lines)
         return self._hold(self._window) if self._window is not None and still else Stop.END
 
     def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:
