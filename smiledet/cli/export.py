@@ -128,7 +128,12 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
             path = arguments.output / name
         else:
             path = exported_file(model, arguments.to, precision, free)
-        export(network, path, arguments.to, precision, calibration, None if free else 1)
+        if arguments.to == "gradients":
+            from smiledet.lab.explain.gradient_network import export_gradients
+
+            export_gradients(network, path)
+        else:
+            export(network, path, arguments.to, precision, calibration, None if free else 1)
         print(f"wrote {name if arguments.ship else printable(path)}, {size_of(path) / 1000:.0f} kB")
         if arguments.output is not None and path.is_file():
             print(f"wrote {printable(write_card(model, path))}, what `--model {model.task}={name}` needs to know of it")

@@ -8,6 +8,7 @@ convolutions, sums and products.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from smiledet.errors import SmiledetError
+from smiledet.errors import SmiledetError, UsageError
 from smiledet.lab.explain.gradients import (
     Maps,
     grad_cam,
@@ -25,6 +26,7 @@ from smiledet.lab.explain.gradients import (
     without_softmax,
 )
 from smiledet.lab.training.export.conversion import converted
+from smiledet.system.output_files import write_file
 
 LEAST_AGREEMENT = 0.99
 """Correlation with what Keras computes, from which an exported file will do; its weights are in half precision."""
@@ -68,6 +70,19 @@ def to_gradients(network: keras.Model) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     return converted(converter)
+
+
+def export_gradients(network: keras.Model, path: Path) -> None:
+    """Write a classifier's gradients; a file of that name is replaced once the new one is whole.
+
+    Raises:
+        UsageError: It has no feature maps to explain, or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}") from problem
+    write_file(path, to_gradients(network))
 
 
 def check_gradients(

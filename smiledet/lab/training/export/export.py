@@ -194,10 +194,6 @@ def _converted(
 ) -> bytes:
     from smiledet.lab.training.export.quantise import onnx_to_float16, onnx_to_int8, to_litert_int8
 
-    if file_format == "gradients":
-        from smiledet.lab.explain.gradient_network import to_gradients
-
-        return to_gradients(network)
     if file_format == "litert":
         return to_litert(network, precision) if calibration is None else to_litert_int8(network, calibration)
     whole = to_onnx(network, batch)
