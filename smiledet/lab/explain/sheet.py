@@ -18,7 +18,7 @@ SIDE_BY_SIDE = 300
 CELL = 220
 """Width of a picture in the grid, in pixels."""
 
-SMALL_CELL = 130
+SMALL_CELL = 150
 """Width of a picture in figure 8, in pixels."""
 
 
@@ -90,7 +90,7 @@ def faces_by_class(rows: Sequence[Sequence[ExplainedFace]], models: Sequence[str
         captions += [*(each.name for each in row), *[""] * empty]
         for number, model in enumerate(models):
             images += [guided_picture(each.explanations[number].guided, len(each.face)) for each in row]
-            captions += [f"{model}: {caption(each.explanations[number])}" for each in row]
+            captions += [f"{caption(each.explanations[number])}, {model}" for each in row]
             images, captions = images + [blank] * empty, captions + [""] * empty
     return contact_sheet(images, captions, columns=across * (1 + len(models)), cell_width=SMALL_CELL)
 
