@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
@@ -30,6 +29,7 @@ from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import explained
+from smiledet.web.problems import refuse_invalid
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -84,7 +84,7 @@ def make_app(library: Library, reader: FaceReader, copies: Path | None = None) -
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(SmiledetError, _on_problem)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
+    refuse_invalid(app)
     _add_pages(app)
     _add_questions(app, library, copies is not None)
     _add_pictures(app, library, reader)
@@ -98,13 +98,6 @@ def _on_problem(_request: Request, problem: Exception) -> Response:
     if not isinstance(problem, UsageError):
         status = 500
     return PlainTextResponse(f"{problem}\n", status)
-
-
-def _on_invalid(_request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, RequestValidationError)
-    first = problem.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return PlainTextResponse(f"{where}: {first['msg']}\n", 400)
 
 
 def _add_pages(app: FastAPI) -> None:
