@@ -202,6 +202,7 @@ class _Handover(Sink):
     """
 
     description = "the program's own loop"
+    may_wait = True
 
     def __init__(self, most: int, waits: bool) -> None:
         self._most, self._waits = most, waits
