@@ -157,8 +157,8 @@ def test_photographs(
     page.locator(".filters button", has_text="no face").click()
 
     page.get_by_role("button", name="best shot").click()
-    assert "is the best" in page.locator(".best").inner_text()
-    page.locator(".best button").first.click()
+    assert "is the best" in page.locator("p.best").inner_text()
+    page.locator("p.best button").first.click()
     page.locator("dialog .face").first.wait_for()
     assert page.locator("dialog svg rect").count() == page.locator("dialog .face").count()
     assert_accessible(page)
