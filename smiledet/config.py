@@ -19,13 +19,13 @@ from smiledet.detection.photographs import PhotographSettings
 from smiledet.drawing.privacy import PrivacySettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
-from smiledet.engines.files import AUTO, PRECISIONS
+from smiledet.engines.files import PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import bring_tasks
 from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
-from smiledet.schema import between, build, one_of, read_toml
+from smiledet.schema import AUTO, between, build, one_of, read_toml
 from smiledet.scope import own_scope
 from smiledet.sources.base import SourceSettings
 from smiledet.system.resources import configs_folder

@@ -7,9 +7,10 @@ from dataclasses import replace
 from os import PathLike, fspath
 
 from smiledet.config import Config, TaskSettings, load_config
-from smiledet.detection.detectors.choose import ALLOWED, AUTO, is_detector
+from smiledet.detection.detectors.choose import ALLOWED, is_detector
 from smiledet.errors import UsageError
 from smiledet.platform.choice import pick_platform
+from smiledet.schema import AUTO
 
 
 def choose(

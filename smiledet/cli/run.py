@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from smiledet.__main__ import INTERRUPTED
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_sink, served_page
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
@@ -220,7 +221,7 @@ def _run_open(
     for output in (*sinks, trace, report_file):
         if output is not None and output.wrote is not None:
             log.info("wrote %s", output.wrote)
-    return 130 if why is Stop.SIGNAL else 0
+    return INTERRUPTED if why is Stop.SIGNAL else 0
 
 
 def _progress(arguments: argparse.Namespace, source: Source, supervisor: Supervisor) -> Callable[[], object] | None:

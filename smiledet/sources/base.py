@@ -18,9 +18,6 @@ from smiledet.system.cancel import CancelToken
 USUAL_FPS = 25.0
 """Pictures a second where nothing says how many."""
 
-LONGEST_CLIP = 10**9
-"""Pictures of a clip at most; FFmpeg reports absurd numbers for files and streams that do not say."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
