@@ -81,6 +81,10 @@ SLOW_EXPORTS = {
 their layers are those of networks that are always converted."""
 
 
+HALF_A_MINUTE = SLOW_EXPORTS | {"affective-baseline", "resnet-50", "xception"}
+"""Converted in `make test-slow`, where the others are not left out."""
+
+
 def small_side(name):
     """The smallest there is, where weights or time grow with it."""
     return {"inception-v3": 75, "inception-resnet-v2": 75, "xception": 71, "vgg-16": 32}.get(name, 48)
@@ -233,6 +237,12 @@ def test_gradients_reach_every_trainable_weight(network, keras):
     assert not stuck
 
 
+@pytest.mark.parametrize(
+    "network",
+    [pytest.param(name, marks=pytest.mark.slow) if name in HALF_A_MINUTE else name for name in DISTINCT],
+    indirect=True,
+    scope="module",
+)
 def test_its_export_scores_as_it_does(network, tmp_path):
     from smiledet.engines.base import load_engine
     from smiledet.lab.training.export.export import to_litert

@@ -103,6 +103,7 @@ def test_an_unknown_study_is_named(study, recipe, data_folder, tmp_path, complai
         next(study.run_study("lighting", get_task("smile"), recipe, data_folder, tmp_path))
 
 
+@pytest.mark.slow
 def test_a_study_trains_and_tests_once_for_each(study, recipe, data_folder, tmp_path):
     short = study.shortened(replace(recipe, input=ChipSpec(24)), 1, get_task("smile"))
     rows = list(study.run_study("alignment", get_task("smile"), short, data_folder, tmp_path))
