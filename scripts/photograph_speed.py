@@ -1,17 +1,16 @@
-"""What indexing photographs costs: rates, memory, a large store, a second run.
+"""What indexing photographs costs: rates, memory, a second run.
 
     python scripts/photograph_speed.py PHOTOGRAPH ...
 
 The photographs are brought to 640x480 and to 4000x3000 (with a camera's noise) and indexed, each size in a process of
-its own. Beside the rate of the clock stands that of the processor time: what two processors would do alone. The
-large store holds 100,000 photographs of which nothing was read.
+its own. Beside the rate of the clock stands that of the processor time: what two processors would do alone. What a
+large store answers in which time is measured by store_speed.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import time
@@ -22,25 +21,12 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from smiledet.frame import Box, HeadPose
-from smiledet.photographs.records import (
-    FACES,
-    SEVERAL_FACES,
-    Edition,
-    NewFace,
-    NewPhotograph,
-    NewReading,
-    PhotographFilter,
-    StoredFile,
-)
-from smiledet.photographs.store import Store
+from smiledet.photographs.records import NewPhotograph, StoredFile
 
 SIZES = {"640x480": ((640, 480), 120), "4000x3000": ((4000, 3000), 40)}
 """By name: width, height and how many are indexed."""
 
-MANY, UNCHANGED = 100_000, 10_000
-
-EMOTIONS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+UNCHANGED = 10_000
 
 PROGRAM = """
 import json, sys, time
@@ -85,7 +71,6 @@ def main() -> int:
                 f"{memory:.0f} MB at most |"
             )
         second_run(folder)
-        large_store(folder / "many.sqlite")
     return 0
 
 
@@ -125,58 +110,6 @@ def second_run(folder: Path) -> None:
         indexer.store.add(stored)
         seconds = clocked(lambda: indexer.run(discover([album]).files, folders=[album]))
     print(f"| a second run over {UNCHANGED} unchanged files | {seconds:.1f} s |")
-
-
-def large_store(path: Path) -> None:
-    """Open a store of a hundred thousand photographs, and ask it."""
-    edition = Edition({"smile": ("not smiling", "smiling"), "emotion": EMOTIONS})
-    chance = random.Random(1)
-    with Store(path, edition) as store:
-        for start in range(0, MANY, 1000):
-            store.add(invented(number, chance) for number in range(start, start + 1000))
-    print(f"| the file of {MANY} photographs | {path.stat().st_size / 1e6:.0f} MB |")
-
-    def open_it() -> None:
-        with Store(path, edition) as store:
-            store.photographs(order="date", limit=200)
-            store.counts()
-
-    print(f"| opening it: the first 200 photographs, and how many each label has | {1000 * clocked(open_it):.0f} ms |")
-    smiling = PhotographFilter(labels={"smile": ("smiling",), FACES: (SEVERAL_FACES,)})
-    questions: dict[str, Callable[[Store], object]] = {
-        "200 that smile, more than one face, newest first": lambda store: store.photographs(smiling, "date", 200),
-        "200 where everybody smiles with open eyes": lambda store: store.photographs(
-            PhotographFilter(least_smile=0.6, least_eyes_open=0.5), "smile", 200
-        ),
-        "200 whose name holds a word": lambda store: store.photographs(PhotographFilter(text="img_99"), limit=200),
-        "200 of one folder": lambda store: store.photographs(
-            PhotographFilter(folders=(Path("/photos/77"),)), limit=200
-        ),
-        "how many each label has among those that smile": lambda store: store.counts(smiling),
-    }
-    with Store(path, edition) as store:
-        for name, question in questions.items():
-            question(store)
-            seconds = min(clocked(lambda question=question: question(store)) for _ in range(3))
-            print(f"| {name} | {1000 * seconds:.0f} ms |")
-
-
-def invented(number: int, chance: random.Random) -> NewPhotograph:
-    """A photograph that was never taken."""
-    faces = []
-    for place in range(chance.choice((0, 1, 1, 1, 2, 3))):
-        smile, emotion = chance.random(), chance.choice(EMOTIONS)
-        readings = {
-            "smile": NewReading("smiling" if smile > 0.5 else "not smiling", max(smile, 1 - smile), (1 - smile, smile)),
-            "emotion": NewReading(emotion, chance.random(), [1 / 7] * 7),
-        }
-        pose = HeadPose(chance.uniform(-30, 30), 0, 0)
-        faces.append(NewFace(Box(60 * place, 10, 50, 50), 0.9, readings, pose, chance.random(), smile, 20.0))
-    taken = f"20{chance.randint(10, 25)}-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}T10:00:00"
-    file = StoredFile(Path(f"/photos/{number // 500}/IMG_{number}.jpg"), f"{number:032x}", 10**18, 10**6)
-    return NewPhotograph(
-        *(file, 4000, 3000, tuple(faces)), taken=taken, phash=chance.getrandbits(63), sharpness=chance.random()
-    )
 
 
 def clocked(what: Callable[[], object]) -> float:

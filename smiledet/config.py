@@ -129,6 +129,13 @@ class Config:
         faults: What happens when a stage fails.
         buffer: The shared ring.
         why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> config = Config(tasks=("age",), aligner=AlignerSettings(at_once=4))
+        >>> with FaceReader(config.tasks, config=config) as reader:
+        ...     [task.name for task in reader.tasks]
+        ['age']
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")

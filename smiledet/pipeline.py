@@ -52,6 +52,10 @@ class Limits:
     Attributes:
         max_frames: Frames to take at most; None for no limit.
         duration: Seconds on the source's time line; None for no limit.
+
+    Examples:
+        >>> Limits(duration=2.5).max_frames is None
+        True
     """
 
     max_frames: int | None = None
@@ -76,6 +80,14 @@ class Pipeline:
 
     Raises:
         UsageError: A model is missing or damaged, or the detector is not installed.
+
+    Examples:
+        >>> from smiledet.sources.demo import DemoSource
+        >>> with DemoSource() as source:
+        ...     pipeline = Pipeline(Config(tasks=("smile",)), source, limits=Limits(max_frames=5))
+        ...     why, report = pipeline.run()
+        >>> why.value, report.published
+        ('end of input', 5)
     """
 
     def __init__(
@@ -249,6 +261,10 @@ class Pipeline:
                 tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
+            if self._grabber in running and self._grabber.overdue:
+                running.discard(self._grabber)
+                self._supervisor.give_up(self._grabber)
+                self.buffer.end()
             if isinstance(message, Ended):
                 running.discard(message.thread)
                 self._note(message)

@@ -82,6 +82,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.cancel = CancelToken()
         self._threads: list[StageThread] = []
+        self._given_up: set[StageThread] = set()
         self._mailbox: queue.SimpleQueue[Stop | Ready | Ended] = queue.SimpleQueue()
         self._resources = ExitStack()
 
@@ -171,16 +172,23 @@ class Supervisor:
             self._threads.append(thread)
             thread.start()
 
+    def give_up(self, thread: StageThread) -> None:
+        """Wait for a thread no longer, and hear no more of it: it hangs in something that is not needed any more."""
+        self._given_up.add(thread)
+
     def next_message(self, timeout: float) -> Stop | Ready | Ended | None:
         """What has happened since it was last asked; None where nothing came in time, or within `HEARD_WITHIN`.
 
         Args:
             timeout: Seconds to wait at most; 0 does not.
         """
-        try:
-            return self._mailbox.get(block=timeout > 0, timeout=min(timeout, HEARD_WITHIN))
-        except queue.Empty:
-            return None
+        while True:
+            try:
+                message = self._mailbox.get(block=timeout > 0, timeout=min(timeout, HEARD_WITHIN))
+            except queue.Empty:
+                return None
+            if not isinstance(message, Ended) or message.thread not in self._given_up:
+                return message
 
     def end(self, others: Sequence[StageThread] = ()) -> list[SmiledetError]:
         """End the run: every thread closes what it has. Those that are not done within `STOP_WITHIN` are left behind.
@@ -196,7 +204,7 @@ class Supervisor:
         for thread in self._left():
             threading.Thread(target=thread.interrupt, name=f"interrupt {thread.name}", daemon=True).start()
         deadline = time.monotonic() + STOP_WITHIN
-        for thread in self._threads:
+        for thread in (each for each in self._threads if each not in self._given_up):
             if not thread.join(max(0.0, deadline - time.monotonic())):
                 log.warning("stage %s did not stop in time; it is left behind", thread.name)
         problems = []

@@ -36,6 +36,14 @@ class Tracker:
 
     Raises:
         UsageError: The detector is not installed, or a model is damaged.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(("smile",)) as reader, reader.track() as tracker:
+        ...     reading = tracker.update(scene(0), timestamp=0.0)
+        >>> reading.frame, reading.time
+        (0, 0.0)
     """
 
     def __init__(self, config: Config, plan: ModelPlan) -> None:

@@ -106,6 +106,11 @@ class Watch(Iterator[Reading]):
 
     Raises:
         UsageError: The source cannot be opened, or see `Pipeline`.
+
+    Examples:
+        >>> with watch("demo", tasks=["smile"], max_frames=20) as readings:
+        ...     readings.source.size, readings.source.fps, next(readings).frame
+        ((640, 480), 30, 0)
     """
 
     def __init__(self, config: Config, source: Source, live: bool, limits: Limits) -> None:

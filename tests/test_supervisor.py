@@ -10,7 +10,7 @@ import pytest
 from smiledet.buffer import Drop
 from smiledet.config import load_config
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.pipeline import Pipeline
+from smiledet.pipeline import Limits, Pipeline
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
@@ -151,6 +151,22 @@ def test_a_read_and_a_close_that_hang_are_left(config, hang, caplog):
     assert why is Stop.SIGNAL
     assert notes.calls[-1] == "close"
     assert "stage grab did not stop in time; it is left behind" in caplog.text
+
+
+def test_a_source_that_falls_silent_does_not_outlast_the_duration(config, hang, caplog):
+    class Silent(DemoSource):
+        live = True
+
+        def read(self):
+            picture = super().read()
+            return picture if picture.timestamp < 0.1 else hang()
+
+    source, notes = Silent(), Notes()
+    source.open()
+    pipeline = Pipeline(config, source, [notes], limits=Limits(duration=0.3))
+    why, report = pipeline.run()
+    assert why is Stop.END and report.published == 3
+    assert notes.calls[-1] == "close" and not caplog.messages
 
 
 def test_a_write_that_hangs_does_not_keep_the_other_outputs_from_being_finished(config, hang, caplog):

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from smiledet.__main__ import INTERRUPTED
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
-from smiledet.system.output_files import NO_ROOM
+from smiledet.system.output_files import NO_ROOM, is_without_room
 from smiledet.system.own_process import quieten_opencv
 from smiledet.system.redaction import holds_secret, redact_address
 from smiledet.system.signals import IGNORED, Heard, get_handlers, interrupt, on_signals, set_handlers
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
-        return problem.exit_code
+        return SmiledetError.exit_code if is_without_room(problem) else problem.exit_code
     except KeyboardInterrupt:
         return _interrupted()
     finally:

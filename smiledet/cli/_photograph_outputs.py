@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smiledet.errors import ImageError, SmiledetError
+from smiledet.system.output_files import is_without_room
 
 if TYPE_CHECKING:
     from smiledet.photographs.records import StoredPhotograph
@@ -167,8 +168,10 @@ def _sorter(listed: ImageFiles, task: Task, folder: Path, link: bool) -> Taker:
 
 
 def _warned(write: Callable[[], object]) -> None:
-    """Do something to one of many files; what goes wrong is said, and the others go on."""
+    """Do something to one of many files; what goes wrong is said, and the others go on unless there is no room left."""
     try:
         write()
     except SmiledetError as problem:
+        if is_without_room(problem):
+            raise
         log.warning("%s", problem)

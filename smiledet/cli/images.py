@@ -126,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ExitStack() as stack:
         indexer = stack.enter_context(_indexer(arguments, config, stack))
         takers = make_takers(arguments, listed, indexer.tasks, stack)
-        for file, stored in _chosen(arguments, config, indexer, listed, unread, stack):
+        for file, stored in _chosen(arguments, indexer, listed, unread, stack):
             reading = reading_of(stored, indexer.tasks, str(file))
             for take in takers:
                 take(Shown(counts.photographs, file, reading, stored, is_video(file)))
@@ -165,7 +165,6 @@ def _indexer(arguments: argparse.Namespace, config: Config, stack: ExitStack) ->
 
 def _chosen(
     arguments: argparse.Namespace,
-    config: Config,
     indexer: Indexer,
     listed: ImageFiles,
     unread: list[Unread],
@@ -173,7 +172,6 @@ def _chosen(
 ) -> Iterator[tuple[Path, StoredPhotograph]]:
     """The photographs in the order in which they come out; as soon as each is read, unless all have to be compared."""
     from smiledet.photographs.discover import absolute
-    from smiledet.photographs.stacks import restack
     from smiledet.sources.images import Unread
 
     compared = arguments.best or arguments.sort is not None
@@ -191,7 +189,7 @@ def _chosen(
                 yield file.path, indexer.store.photograph(number)
     indexer.forget_missing(map(Path, arguments.paths), listed.files)
     if arguments.best:
-        restack(indexer.store, config.best_shot)
+        indexer.restack()
     rows = indexer.store.rows(list(held))
     if arguments.best:
         rows = _best(rows)

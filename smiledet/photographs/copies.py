@@ -13,7 +13,7 @@ import cv2
 
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Image
-from smiledet.system.output_files import OutputFile
+from smiledet.system.output_files import OutputFile, removed_on_failure
 from smiledet.system.text import printable
 
 
@@ -49,8 +49,9 @@ def put_sorted(original: Path, place: Path, link: bool) -> None:
             place.symlink_to(target)
         else:
             partial = place.with_name(place.name + ".partial")
-            shutil.copy2(target, partial)
-            partial.rename(place)
+            with removed_on_failure(partial):
+                shutil.copy2(target, partial)
+                partial.rename(place)
     except OSError as problem:
         raise SmiledetError(f"cannot write {printable(place)}: {problem.strerror}") from problem
 

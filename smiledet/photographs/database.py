@@ -36,6 +36,7 @@ class Database:
     Raises:
         OutputError: It cannot be opened or made, or is no store.
         UsageError: A newer smiledet wrote it.
+        SmiledetError: The disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +51,9 @@ class Database:
             raise OutputError(f"cannot make the store {path}: {problem.strerror}") from problem
         except sqlite3.Error as problem:
             self.close()
-            raise OutputError(f"cannot open the store {path}: {problem}") from problem
+            # A disk is full, or gave an error; SQLite's codes are known from Python 3.11 on.
+            kind = SmiledetError if "disk" in str(problem) else OutputError
+            raise kind(f"cannot open the store {path}: {problem}") from problem
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,8 @@ def where(wanted: PhotographFilter, edition: int) -> Where:
     found.add("p.edition = ?", edition)
     found.add(f"p.failed IS {'NOT NULL' if wanted.failed else 'NULL'}")
     for task, labels in wanted.labels.items():
-        among = f"SELECT photograph FROM classes WHERE edition = ? AND task = ? AND label IN ({_marks(labels)})"
-        found.add(f"p.id IN ({among})", edition, task, *labels)
+        among, values = labelled(edition, task, labels)
+        found.add(f"p.id IN ({among})", *values)
     for task, (low, high) in wanted.numbers.items():
         among = "SELECT f.photograph FROM readings r JOIN faces f ON f.id = r.face WHERE r.task = ?"
         found.add(f"p.id IN ({among} AND r.number BETWEEN ? AND ?)", task, low, high)
@@ -74,9 +73,10 @@ def in_folders(folders: Sequence[Path]) -> tuple[str, list[bytes]]:
     return " OR ".join(["folder = ? OR (folder >= ? AND folder < ?)"] * len(folders)), values
 
 
-def without_task(wanted: PhotographFilter, task: str) -> PhotographFilter:
-    """The filter without its condition on a task's labels."""
-    return replace(wanted, labels={name: labels for name, labels in wanted.labels.items() if name != task})
+def labelled(edition: int, task: str, labels: Sequence[str]) -> tuple[str, list[Any]]:
+    """The query for photographs in which a task reads one of some labels; and its values."""
+    query = f"SELECT photograph FROM classes WHERE edition = ? AND task = ? AND label IN ({_marks(labels)})"
+    return query, [edition, task, *labels]
 
 
 def _add_places(wanted: PhotographFilter, found: Where) -> None:
@@ -101,5 +101,5 @@ def _add_marks(marks: tuple[str, ...], found: Where) -> None:
         found.add(marked, *given)
 
 
-def _marks(values: tuple[str, ...]) -> str:
+def _marks(values: Sequence[str]) -> str:
     return ", ".join("?" * len(values))

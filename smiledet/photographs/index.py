@@ -172,10 +172,9 @@ class Indexer:
         for file in self.each(files, cancelled):
             progress = progress.plus(file, self._clock() - started)
             on_progress(progress)
-        if progress.done == progress.total:
-            self.forget_missing(folders, files)
-        if progress.known < progress.done:
-            restack(self.store, self._weights)
+        forgotten = self.forget_missing(folders, files) if progress.done == progress.total else 0
+        if forgotten or progress.known < progress.done:
+            self.restack()
         return progress
 
     def each(self, files: Sequence[Path], cancelled: Callable[[], bool] = lambda: False) -> Iterator[Indexed]:
@@ -204,18 +203,29 @@ class Indexer:
                 pass
             self._cancelled = lambda: True  # what is left of a video
 
-    def forget_missing(self, folders: Iterable[Path], files: Iterable[Path]) -> None:
+    def restack(self) -> int:
+        """Find the stacks of the whole store anew; see `smiledet.photographs.stacks.restack`."""
+        return restack(self.store, self._weights)
+
+    def forget_missing(self, folders: Iterable[Path], files: Iterable[Path]) -> int:
         """Drop from the store what was found in folders once and is there no more.
 
         Args:
             folders: Folders that are there.
             files: What is in them now.
+
+        Returns:
+            How many files were dropped.
         """
+        forgotten = 0
         there = set(map(absolute, files))
         for folder in folders:
             if folder.is_dir():
                 below = self.store.paths_below(absolute(folder))
-                self.store.forget(path for path in below if path not in there and not path.exists())
+                missing = [path for path in below if path not in there and not path.exists()]
+                self.store.forget(missing)
+                forgotten += len(missing)
+        return forgotten
 
     def close(self) -> None:
         """Free the models and close the store; closing twice does no harm."""

@@ -163,7 +163,12 @@ END;
 its photographs along. What a person says (marks and corrections) belongs to the content, so that it outlives other
 models and files that are moved. The wide indexes let filters be tried without a look at the table."""
 
-MIGRATIONS = (FIRST,)
+STACKS_KEPT = """
+ALTER TABLE stacks ADD COLUMN weights TEXT NOT NULL DEFAULT '';
+"""
+"""What the best was chosen by; empty where it has to be chosen anew. So only stacks that changed are looked into."""
+
+MIGRATIONS = (FIRST, STACKS_KEPT)
 
 
 def migrate(connection: sqlite3.Connection, where: str) -> None:
@@ -192,7 +197,8 @@ def migrate(connection: sqlite3.Connection, where: str) -> None:
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite itself has taken it back where the disk is full
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from smiledet.errors import UsageError
 from smiledet.frame import Box, HeadPose
 from smiledet.photographs.database import Database
-from smiledet.photographs.filtering import ORDERS, Where, in_folders, where, without_task
+from smiledet.photographs.filtering import ORDERS, Where, in_folders, labelled, where
 from smiledet.photographs.records import (
     EVERYTHING,
     FACES,
@@ -26,6 +26,7 @@ from smiledet.photographs.records import (
     PhotographFilter,
     PhotographRow,
     Share,
+    StackState,
     StoredFace,
     StoredFile,
     StoredPhotograph,
@@ -105,12 +106,18 @@ class Queries(Database):
         change the counts of that task: they say what another choice would find.
         """
         counts: dict[str, dict[str, int]] = {task: {} for task in (FACES, *self.tasks)}
+        query = "SELECT task, label, COUNT(*) FROM classes WHERE edition = ?"
+        values: list[Any] = [self._edition]
+        for task, labels in wanted.labels.items():
+            condition, more = labelled(self._edition, task, labels)
+            query, values = f"{query} AND (task = ? OR photograph IN ({condition}))", [*values, task, *more]
         with self.reading() as connection:
-            for task in (None, *wanted.labels):
-                chosen = wanted if task is None else without_task(wanted, task)
-                for name, label, count in self._count(connection, chosen, task):
-                    if (task is None) == (name not in wanted.labels):
-                        counts.setdefault(name, {})[label] = count
+            others = self._where(connection, replace(wanted, labels={}))
+            if len(others.conditions) > len(where(EVERYTHING, 0).conditions):
+                query += f" AND photograph IN (SELECT p.id FROM photographs p WHERE {others})"
+                values += others.values
+            for task, label, count in connection.execute(f"{query} GROUP BY task, label", values):
+                counts.setdefault(task, {})[label] = count
         return counts
 
     def photograph(self, photograph: int) -> StoredPhotograph:
@@ -175,29 +182,31 @@ class Queries(Database):
     def looks(self) -> list[Look]:
         """How every photograph looks that could be read and is no frame of a video."""
         query = (
-            "SELECT p.id, p.taken, p.phash, p.width, p.height FROM photographs p JOIN files f ON f.id = p.file "
+            "SELECT p.id, p.taken, p.phash FROM photographs p JOIN files f ON f.id = p.file "
             "WHERE p.edition = ? AND p.failed IS NULL AND p.phash IS NOT NULL AND f.position = ?"
         )
-        boxes: dict[int, list[tuple[float, ...]]] = {}
         with self.reading() as connection:
-            places = (
-                "SELECT f.photograph, f.x, f.y, f.width, f.height FROM faces f "
-                "JOIN photographs p ON p.id = f.photograph WHERE p.edition = ?"
-            )
-            for photograph, *box in connection.execute(places, [self._edition]):
-                boxes.setdefault(photograph, []).append(tuple(box))
-            return [
-                Look(
-                    photograph,
-                    taken,
-                    phash,
-                    tuple(
-                        Box(x / width, y / height, across / width, down / height)
-                        for x, y, across, down in boxes.get(photograph, ())
-                    ),
+            return [Look(*values) for values in connection.execute(query, [self._edition, STILL])]
+
+    def places(self, ids: Sequence[int]) -> dict[int, tuple[Box, ...]]:
+        """Where the faces of photographs are, in shares of the picture's sides; those without a face are left out."""
+        found: dict[int, list[Box]] = {}
+        with self.reading() as connection:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                query = (
+                    "SELECT f.photograph, f.x / p.width, f.y / p.height, f.width / p.width, f.height / p.height "
+                    "FROM faces f JOIN photographs p ON p.id = f.photograph "
+                    f"WHERE p.id IN ({', '.join('?' * len(some))}) ORDER BY f.photograph, f.number"
                 )
-                for photograph, taken, phash, width, height in connection.execute(query, [self._edition, STILL])
-            ]
+                for photograph, *box in connection.execute(query, some):
+                    found.setdefault(photograph, []).append(Box(*box))
+        return {photograph: tuple(boxes) for photograph, boxes in found.items()}
+
+    def stacks(self) -> dict[int, StackState]:
+        """The stacks that are stored, by their ids."""
+        with self.reading() as connection:
+            return self._stacks(connection)
 
     def sharpness(self, ids: Sequence[int]) -> dict[int, float]:
         """How sharp photographs are; see `smiledet.photographs.quality`."""
@@ -230,18 +239,18 @@ class Queries(Database):
             found = connection.execute(query, conditions.values).fetchall()
         return [Share(os.fsdecode(name), *rest) for name, *rest in found]
 
-    def _count(
-        self, connection: sqlite3.Connection, wanted: PhotographFilter, task: str | None
-    ) -> list[tuple[str, str, int]]:
-        conditions = self._where(connection, wanted)
-        query = "SELECT task, label, COUNT(*) FROM classes WHERE edition = ?"
-        values: list[Any] = [self._edition]
-        if task is not None:
-            query, values = f"{query} AND task = ?", [*values, task]
-        if len(conditions.conditions) > len(where(EVERYTHING, 0).conditions):
-            query += f" AND photograph IN (SELECT p.id FROM photographs p WHERE {conditions})"
-            values += conditions.values
-        return connection.execute(f"{query} GROUP BY task, label", values).fetchall()
+    def _stacks(self, connection: sqlite3.Connection) -> dict[int, StackState]:
+        """Stacks, and what is left of those whose best is gone."""
+        query = (
+            "SELECT p.stack, p.id, COALESCE(s.weights, '') FROM photographs p LEFT JOIN stacks s ON s.id = p.stack "
+            "WHERE p.edition = ? AND p.stack IS NOT NULL"
+        )
+        members: dict[int, list[int]] = {}
+        weights: dict[int, str] = {}
+        for stack, photograph, by in connection.execute(query, [self._edition]):
+            members.setdefault(stack, []).append(photograph)
+            weights[stack] = by
+        return {stack: StackState(frozenset(each), weights[stack]) for stack, each in members.items()}
 
     def _where(self, connection: sqlite3.Connection, wanted: PhotographFilter) -> Where:
         """The conditions, without that on folders where no file lies elsewhere: it takes the most time."""

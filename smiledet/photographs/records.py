@@ -269,13 +269,11 @@ class Look:
         id: Of the photograph.
         taken: See `NewPhotograph`.
         phash: See `NewPhotograph`.
-        boxes: Its faces, in shares of the picture's sides.
     """
 
     id: int
     taken: str | None
     phash: int
-    boxes: tuple[Box, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +287,19 @@ class Stack:
 
     photographs: tuple[int, ...]
     reasons: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """A stack as it is stored.
+
+    Attributes:
+        photographs: Ids.
+        weights: What the best was chosen by; empty where a member has been corrected since, or is gone.
+    """
+
+    photographs: frozenset[int]
+    weights: str
 
 
 @dataclass(frozen=True, slots=True)

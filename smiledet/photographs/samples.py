@@ -15,6 +15,7 @@ from smiledet.errors import OutputError
 from smiledet.frame import Image
 from smiledet.photographs.decode import to_image
 from smiledet.sources.demo import portrait_path
+from smiledet.system.output_files import removed_on_failure
 
 FIRST_DAY = datetime(2026, 5, 1, 10, 0)
 BURST = timedelta(seconds=1)
@@ -43,8 +44,9 @@ def write_samples(folder: Path) -> list[Path]:
         for name, data, when in _samples():
             path = folder / name
             path.parent.mkdir(exist_ok=True)
-            with path.open("xb") as file:
+            with path.open("xb") as file, removed_on_failure(path):
                 file.write(data)
+                file.flush()
             moment = when.timestamp()
             os.utime(path, (moment, moment))
             written.append(path)

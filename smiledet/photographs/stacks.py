@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from smiledet.frame import Box
 from smiledet.photographs.best_shot import Shot, ShotWeights, rank
@@ -60,6 +64,8 @@ class Candidate:
 def restack(store: Store, weights: ShotWeights | None = None) -> int:
     """Find the stacks of all photographs of a store, choose the best of each, and store them.
 
+    A stack whose photographs are the same and have not been corrected since stays as it is stored.
+
     Args:
         store: It has the photographs, and takes the stacks.
         weights: What counts how much in the choice.
@@ -67,20 +73,32 @@ def restack(store: Store, weights: ShotWeights | None = None) -> int:
     Returns:
         How many stacks there are.
     """
-    found = find_stacks(_candidates(store))
-    everybody = [member for members in found for member in members]
+    weights = weights or ShotWeights()
+    by = repr(weights)
+    found = {frozenset(members): members for members in find_stacks(_candidates(store))}
+    stored = store.stacks()
+    kept = {state.photographs for state in stored.values() if state.weights == by and state.photographs in found}
+    changed = _ranked(store, [members for each, members in found.items() if each not in kept], weights)
+    gone = [stack for stack, state in stored.items() if state.photographs not in kept]
+    if changed or gone:
+        store.put_stacks(changed, by, gone)
+    return len(kept) + len(changed)
+
+
+def _ranked(store: Store, stacks: Sequence[Sequence[int]], weights: ShotWeights) -> list[Stack]:
+    """Stacks with the best shot first; without photographs that another process has dropped meanwhile."""
+    everybody = [member for members in stacks for member in members]
     faces, sharpness = store.faces(everybody), store.sharpness(everybody)
     shots = {
         row.id: Shot(row.id, (row.width, row.height), sharpness[row.id], faces[row.id]) for row in store.rows(everybody)
     }
-    stacks = []
-    for members in found:
-        there = [shots[member] for member in members if member in shots]  # another process may have dropped some
-        ranked = rank(there, weights) if there else []
-        stacks.append(Stack(tuple(each.id for each in ranked), tuple(each.reasons for each in ranked)))
-    stacks = [stack for stack in stacks if len(stack.photographs) > 1]
-    store.put_stacks(stacks)
-    return len(stacks)
+    found = []
+    for members in stacks:
+        there = [shots[member] for member in members if member in shots]
+        if len(there) > 1:
+            ranked = rank(there, weights)
+            found.append(Stack(tuple(each.id for each in ranked), tuple(each.reasons for each in ranked)))
+    return found
 
 
 def find_stacks(candidates: Iterable[Candidate]) -> list[list[int]]:
@@ -151,29 +169,43 @@ def _joined(groups: list[list[Candidate]]) -> Iterator[list[Candidate]]:
 
 def _near_duplicates(hashes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Pairs of places whose hashes differ in `SAME_BITS` at most, each perhaps more than once."""
-    first: dict[int, int] = {}
-    for place, value in enumerate(hashes):
-        if value in first:
-            yield first[value], place
-        else:
-            first[value] = place
+    values = np.array(hashes, np.int64).view(np.uint64)
+    different, first, which = np.unique(values, return_index=True, return_inverse=True)
+    yield from ((int(first[which[place]]), place) for place in range(len(values)) if first[which[place]] != place)
     width = -(-64 // BLOCKS)
     for block in range(BLOCKS):
-        parts: dict[int, list[int]] = {}
-        for value in first:
-            part = (value & (2**64 - 1)) >> (block * width) & (2**width - 1)
-            parts.setdefault(part, []).append(value)
-        for alike in parts.values():
-            if len(alike) <= CROWDED:
-                yield from (
-                    (first[one], first[other])
-                    for place, one in enumerate(alike)
-                    for other in alike[place + 1 :]
-                    if hash_distance(one, other) <= SAME_BITS
-                )
+        parts = (different >> np.uint64(block * width)) & np.uint64(2**width - 1)
+        _, group, size = np.unique(parts, return_inverse=True, return_counts=True)
+        order = np.argsort(group, kind="stable")
+        order = order[size[group[order]] <= CROWDED]
+        for step in range(1, int(size[group[order]].max(initial=1))):
+            one, other = order[:-step], order[step:]
+            together = group[one] == group[other]
+            one, other = one[together], other[together]
+            alike = _bits(different[one] ^ different[other]) <= SAME_BITS
+            yield from zip(first[one[alike]].tolist(), first[other[alike]].tolist(), strict=True)
 
 
-def _candidates(store: Store) -> Iterator[Candidate]:
-    for found in store.looks():
-        taken = None if found.taken is None else datetime.fromisoformat(found.taken).timestamp()
-        yield Candidate(found.id, taken, found.phash, found.boxes)
+def _bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """How many bits are set in each; `np.bitwise_count` came with NumPy 2."""
+    fives, threes, nibbles = (np.uint64(each * 0x0101010101010101) for each in (0x55, 0x33, 0x0F))
+    values = values - ((values >> np.uint64(1)) & fives)
+    values = (values & threes) + ((values >> np.uint64(2)) & threes)
+    values = (values + (values >> np.uint64(4))) & nibbles
+    bits: npt.NDArray[np.uint64] = (values * np.uint64(0x0101010101010101)) >> np.uint64(56)
+    return bits
+
+
+def _candidates(store: Store) -> list[Candidate]:
+    """All photographs; with their faces where another was taken within `BURST_GAP`, since only there they count."""
+    looks = [(_seconds(each.taken), each) for each in store.looks()]
+    timed = sorted((taken, each.id) for taken, each in looks if taken is not None)
+    near = {
+        one for before, after in pairwise(timed) if after[0] - before[0] <= BURST_GAP for one in (before[1], after[1])
+    }
+    boxes = store.places(sorted(near))
+    return [Candidate(each.id, taken, each.phash, boxes.get(each.id, ())) for taken, each in looks]
+
+
+def _seconds(taken: str | None) -> float | None:
+    return None if taken is None else datetime.fromisoformat(taken).timestamp()

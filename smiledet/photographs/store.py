@@ -198,6 +198,8 @@ class Store(Queries):
                 number = float(answer if label is None else label)
             query = "UPDATE readings SET corrected = ?, number = ? WHERE face = ? AND task = ?"
             connection.execute(query, [label, number, face, task])
+            query = "UPDATE stacks SET weights = '' WHERE id = (SELECT stack FROM photographs WHERE id = ?)"
+            connection.execute(query, [photograph])
             classify(connection, self._edition, photograph)
 
     def mark(self, photograph: int, mark: Mark | None) -> None:
@@ -216,21 +218,25 @@ class Store(Queries):
             if mark is not None:
                 connection.execute("INSERT INTO marks (content, mark, at) VALUES (?, ?, ?)", [*found, mark, now()])
 
-    def put_stacks(self, stacks: Sequence[Stack]) -> None:
-        """Store the stacks of all photographs in the place of those that there were."""
+    def put_stacks(self, stacks: Sequence[Stack], weights: str = "", gone: Iterable[int] | None = None) -> None:
+        """Store stacks in the place of others.
+
+        Args:
+            stacks: New ones.
+            weights: What the best of each was chosen by, see `StackState`.
+            gone: Ids of stacks that are dissolved first; None for all.
+        """
         with self.writing() as connection:
-            connection.execute(
-                "UPDATE photographs SET stack = NULL, place = 0 WHERE edition = ? AND stack IS NOT NULL",
-                [self._edition],
-            )
-            connection.execute("DELETE FROM stacks WHERE edition = ?", [self._edition])
-            for stack in stacks:
-                told = {str(each): reasons for each, reasons in zip(stack.photographs, stack.reasons, strict=True)}
+            for stack in self._stacks(connection) if gone is None else gone:
+                connection.execute("UPDATE photographs SET stack = NULL, place = 0 WHERE stack = ?", [stack])
+                connection.execute("DELETE FROM stacks WHERE id = ?", [stack])
+            for each in stacks:
+                told = dict(zip(map(str, each.photographs), each.reasons, strict=True))
                 number = connection.execute(
-                    "INSERT INTO stacks (edition, best, reasons) VALUES (?, ?, ?)",
-                    [self._edition, stack.photographs[0], json.dumps(told)],
+                    "INSERT INTO stacks (edition, best, reasons, weights) VALUES (?, ?, ?, ?)",
+                    [self._edition, each.photographs[0], json.dumps(told), weights],
                 ).lastrowid
-                rows = [(number, place, each) for place, each in enumerate(stack.photographs)]
+                rows = [(number, place, member) for place, member in enumerate(each.photographs)]
                 connection.executemany("UPDATE photographs SET stack = ?, place = ? WHERE id = ?", rows)
 
     def _use(self, edition: Edition | None) -> tuple[int, Mapping[str, tuple[str, ...]]]:

@@ -22,6 +22,7 @@ from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ConfigError
 from smiledet.frame import Image
 from smiledet.rules.settings import RuleSettings
+from smiledet.system.output_files import removed_on_failure
 from smiledet.system.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -97,8 +98,9 @@ def save_into(folder: Path, annotated: bool) -> Action:
         name = re.sub(r"[^\w.-]+", "_", f"{event.told['time'][:23]}-{event.told['rule']}-{event.told['frame']}.jpg")
         data = jpeg(event.annotated if annotated else event.clean)
         partial = folder / f".{name}.partial"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+        with removed_on_failure(partial):
+            partial.write_bytes(data)
+            partial.replace(folder / name)
 
     return save
 

@@ -77,13 +77,12 @@ class ParquetFile:
         Raises:
             SmiledetError: It cannot be written.
         """
-        if self._writer is None:
-            return
         try:
-            self._write_group()
-            self._guarded(self._writer.close)
-            if self._finished:
-                self._output.take_name()
+            if self._writer is not None:
+                self._write_group()
+                self._guarded(self._writer.close)
+                if self._finished:
+                    self._output.take_name()
         finally:
             self._writer = None
             self._output.close()

@@ -58,6 +58,11 @@ class Picture:
         file: The photograph's file, as a path that can be opened; None where the pictures come from a video.
         scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
+
+    Examples:
+        >>> import numpy as np
+        >>> Picture(np.zeros((480, 640, 3), np.uint8), timestamp=0.5).independent
+        False
     """
 
     image: Image
@@ -72,6 +77,21 @@ class Source(ABC):
     """Something that yields pictures one after the other; used by one thread at a time.
 
     Constructing a source checks nothing; `open` does. A context manager: entering opens, leaving closes.
+
+    Examples:
+        >>> import numpy as np
+        >>> class Grey(Source):
+        ...     live, description = False, "two grey pictures"
+        ...     def open(self):
+        ...         self.left = 2
+        ...     def read(self):
+        ...         self.left -= 1
+        ...         return Picture(np.full((48, 64, 3), 128, np.uint8), 1.0 - self.left) if self.left >= 0 else None
+        ...     def close(self):
+        ...         pass
+        >>> from smiledet import watch
+        >>> [len(reading.faces) for reading in watch(Grey(), tasks=["smile"])]
+        [0, 0]
     """
 
     live: bool
@@ -128,7 +148,11 @@ class Source(ABC):
         return CancelToken()
 
     def heed(self, cancel: CancelToken) -> None:
-        """Take the run's token for `cancel`; called before anything else."""
+        """Take the run's token for `cancel`; called before anything else.
+
+        Args:
+            cancel: The run's token.
+        """
         self.cancel = cancel
 
     def interrupt(self) -> None:

@@ -1,8 +1,7 @@
-"""OpenCV's captures, made quiet and safe to let go of from another thread."""
+"""What is used of OpenCV's captures, and its errors made answers."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -49,63 +48,44 @@ def as_bgr(image: npt.NDArray[Any]) -> Image:
 
 
 class GuardedCapture:
-    """A capture that another thread may release in the middle of a grab.
-
-    Releasing a `cv2.VideoCapture` under a running grab crashes the process, so `release` then leaves it to the thread
-    that is grabbing, and returns at once.
+    """A capture that gives no picture, or no property, where OpenCV raises an error of its own.
 
     Args:
-        capture: What is to be guarded; nobody else may use it afterwards.
+        capture: What is to be guarded. As every source it is used by one thread at a time, which also releases it.
     """
 
     def __init__(self, capture: Capture) -> None:
         self._capture = capture
-        self._lock = threading.Lock()
-        self._leaving = False
-        self._gone = False
 
     def is_open(self) -> bool:
         """Whether there is something to read from."""
-        return self._call(self._capture.isOpened, False)
+        return _answer(self._capture.isOpened, False)
 
     def grab(self) -> bool:
         """Take the next picture, undecoded; False where there is none, or the capture was released."""
-        return self._call(self._capture.grab, False)
+        return _answer(self._capture.grab, False)
 
     def retrieve(self) -> Image | None:
         """Decode what was grabbed; None where that fails."""
         nothing: tuple[bool, npt.NDArray[Any] | None] = (False, None)
-        decoded, image = self._call(self._capture.retrieve, nothing)
+        decoded, image = _answer(self._capture.retrieve, nothing)
         return as_bgr(image) if decoded and image is not None and image.size else None
 
     def get(self, key: int) -> float:
         """A property; 0 where it is not known."""
-        return self._call(lambda: float(self._capture.get(key)), 0.0)
+        return _answer(lambda: float(self._capture.get(key)), 0.0)
 
     def set(self, key: int, value: float) -> bool:
         """Ask for a property; whether it was granted shows only in `get`."""
-        return self._call(lambda: bool(self._capture.set(key, value)), False)
+        return _answer(lambda: bool(self._capture.set(key, value)), False)
 
     def release(self) -> None:
-        """Let go of it, now or when the running call is over; twice does no harm."""
-        self._leaving = True
-        self._let_go()
+        """Let go of it; twice does no harm."""
+        self._capture.release()
 
-    def _call(self, function: Callable[[], T], otherwise: T) -> T:
-        try:
-            with self._lock:
-                return otherwise if self._leaving else function()
-        except cv2.error:
-            return otherwise
-        finally:
-            self._let_go()
 
-    def _let_go(self) -> None:
-        """Release if asked to and nobody is inside; whoever comes out last does it."""
-        if self._leaving and self._lock.acquire(blocking=False):
-            try:
-                if not self._gone:
-                    self._gone = True
-                    self._capture.release()
-            finally:
-                self._lock.release()
+def _answer(function: Callable[[], T], otherwise: T) -> T:
+    try:
+        return function()
+    except cv2.error:
+        return otherwise

@@ -42,6 +42,12 @@ MOST_THREADS = 8
 LENIENT: Mapping[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 """Titles in another encoding than UTF-8 are no reason to refuse a clip; from PyAV 19 on they never are."""
 
+TOLERANCE = 0.05
+"""Share of a clip, and at least the following, by which it may end before it says: many only estimate."""
+
+TOLERATED_PICTURES, TOLERATED_SECONDS = 3, 0.25
+"""The last packet may not say how long it lasts, of two streams one ends first, and WMV says nothing of its rate."""
+
 MOST_STRETCH = 8
 """Times that a pixel is as wide as high, or as high as wide, at most; more is a damaged header."""
 
@@ -96,6 +102,11 @@ class Decoder:
             # FFmpeg itself takes one a processor and one more.
             context.thread_count, context.thread_type = min(MOST_THREADS, usable_processors()), "AUTO"
         self._size = (context.width, context.height)
+        rate = self.get(cv2.CAP_PROP_FPS)
+        self._tolerated = max(TOLERATED_SECONDS, TOLERATED_PICTURES / rate if rate > 0 else 0.0)
+        self._promised = self.duration or 0.0
+        if self.form == "avi" and rate > 0:  # FFmpeg takes its length from its index, which is lost with the end
+            self._promised = max(self._promised, self._stream.frames / rate)
         self._reformatter = VideoReformatter()
         self._turned: tuple[Any, tuple[int, int, int, int]] = (None, (1, 0, 0, 1))
         self._deinterlacer: Deinterlacer | None = None
@@ -122,6 +133,12 @@ class Decoder:
         """Whether it is something that ends, rather than what a camera sends."""
         self.still = self.form.endswith("_pipe") or self.form == "image2"  # that is chosen by the name
         """Whether it is one picture, as a camera's snapshot address gives."""
+
+    @property
+    def missing(self) -> float:
+        """Seconds by which it has not come to the end that it promises; 0 where that is within `TOLERANCE`."""
+        missing = self._promised - self.reached
+        return missing if missing > max(self._tolerated, TOLERANCE * self._promised) else 0.0
 
     def isOpened(self) -> bool:  # noqa: N802, D102 - OpenCV's name
         return self._open

@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 SNAPSHOTS = 5.0
 """Times a second that a snapshot address is asked where nobody says."""
 
-TOLERANCE = 0.05
-"""Share of a clip that may be missing at its end, and at least a second, for it to count as played to the end."""
-
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "rtsp": {"rtsp_transport": "tcp"},
     "rtsps": {"rtsp_transport": "tcp"},
@@ -169,7 +166,7 @@ class StreamSource(LiveSource):
         if decoder is None or not self._plays_clip:
             return False
         if decoder.duration is not None:
-            if decoder.duration - decoder.reached <= max(1.0, TOLERANCE * decoder.duration):
+            if not decoder.missing:
                 return True
         elif decoder.ended or not (decoder.measured or decoder.silent):
             return True  # of unknown length a closed connection is the only end that there is

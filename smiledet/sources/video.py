@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
 
-TOLERANCE = 0.05
-"""Share of a clip, and at least half a second, by which it may end before its container says: many only estimate."""
-
 
 class VideoSource(NamedSource):
     """A video file, a named pipe or standard input; pictures are shown as they are meant to be seen, see `Decoder`.
@@ -131,13 +128,11 @@ class VideoSource(NamedSource):
         decoder = self._decoder
         if decoder is None:
             return
-        promised = decoder.duration or 0.0
-        if decoder.form == "avi" and self.length:  # it says so of the pictures that are there
-            promised = self.length / self.fps
         if not decoder.ended:
             how = decoder.problem
             log.warning("%s breaks off after %d frames, at %.1f s: %s", self._name, self._taken, decoder.reached, how)
-        elif promised - decoder.reached > max(0.5, TOLERANCE * promised):
+        elif decoder.missing:
+            promised = decoder.reached + decoder.missing
             log.warning(
                 "%s ends after %d frames, at %.1f s of %.1f s", self._name, self._taken, decoder.reached, promised
             )

@@ -14,7 +14,8 @@ import fcntl
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC, ENXIO
 from pathlib import Path
 
@@ -231,6 +232,17 @@ def write_file(path: Path, data: bytes, private: bool = False) -> None:
         output.take_name()
 
 
+@contextmanager
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """Remove a file that is being made where that fails or is interrupted: half a file is taken for a whole one."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
 def partial_of(path: Path) -> Path:
     """Where a file is written until it gets its name; the suffix stays, since encoders go by it.
 
@@ -252,6 +264,15 @@ def is_stream(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def is_without_room(problem: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, is that of a full disk, a quota or a limit of a file's size."""
+    while problem is not None:
+        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
+            return True
+        problem = problem.__cause__
+    return False
 
 
 def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:

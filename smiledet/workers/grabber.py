@@ -14,6 +14,9 @@ from smiledet.workers.thread import StageThread
 
 STAGE = "grab"
 
+PATIENCE = 0.5
+"""Seconds by which a live source may be late with the picture after the last one that is wanted."""
+
 
 class Grabber(StageThread):
     """Reads an open source and publishes every picture, until it ends or the run does.
@@ -42,6 +45,14 @@ class Grabber(StageThread):
         self._max_frames = max_frames
         self._duration = duration
         self._clock = clock
+        self._asked_ns: int | None = None  # since when it waits for a picture
+        self._over_ns: int | None = None  # when the duration of a live source is over
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a live source keeps it waiting though the duration is over: a camera or stream that is silent."""
+        asked, over = self._asked_ns, self._over_ns
+        return asked is not None and over is not None and self._clock() > max(asked, over) + PATIENCE * 1e9
 
     def loop(self) -> None:
         """Read and publish."""
@@ -50,8 +61,10 @@ class Grabber(StageThread):
         shape: tuple[int, ...] = ()
         timeline = Timeline(1 / self._source.fps if self._source.fps > 0 else USUAL_STEP)
         while not self.stopping and number != self._max_frames:
-            started, busy = (self._clock(), time.thread_time_ns()) if self._trace is not None else (0, 0)
+            started = self._asked_ns = self._clock()
+            busy = time.thread_time_ns() if self._trace is not None else 0
             picture = self._source.read()
+            self._asked_ns = None
             if picture is None:
                 return
             captured = self._clock()
@@ -61,6 +74,7 @@ class Grabber(StageThread):
                 first = timestamp
                 if self._duration is not None:
                     self._source.until = picture.timestamp + self._duration
+                    self._over_ns = captured + round(1e9 * self._duration) if self._source.live else None
             if self._duration is not None and timestamp - first >= self._duration:
                 return
             # What was followed in pixels of another size cannot be followed on.

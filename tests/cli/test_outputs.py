@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import smiledet
@@ -265,6 +266,36 @@ def test_a_copy_that_does_not_fit_is_not_there(tmp_path):
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout == "cannot write copies/one.png: File too large 1\n", done.stderr
     assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_what_does_not_fit_ends_in_one_line_and_leaves_no_half_of_a_file(album):
+    """By a limit of the size of files, in kilobytes."""
+    cv2.imwrite(str(album / "photos/one.png"), np.random.default_rng(0).integers(0, 255, (600, 600, 3), np.uint8))
+    commands = {
+        "images photos --no-store --copy-to copies": 500,
+        "images photos --no-store --annotate drawn": 500,
+        "demo-photos samples": 20,
+        "images photos --store kept/a.sqlite": 0,
+        "images photos --store kept/b.sqlite": 40,
+        "images photos --store kept/c.sqlite": 100,
+    }
+    program = (
+        "import resource, sys; from smiledet.cli import main\n"
+        "for words, kilobytes in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (1000 * int(kilobytes), -1))\n"
+        "    print(words, main(words.split()), flush=True)\n"
+    )
+    before = contents(album)
+    words = [str(word) for pair in commands.items() for word in pair]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=album, env=env, capture_output=True, text=True)
+    codes = {line[:-2]: line[-1] for line in done.stdout.splitlines() if line[:-2] in commands}
+    assert codes == dict.fromkeys(commands, "1"), done.stderr
+    said = [line for line in done.stderr.splitlines() if "cannot" in line or "the store" in line]
+    assert len(said) == len(commands) and "rollback" not in done.stderr, said
+    left = {name: data for name, data in contents(album).items() if not name.startswith(("kept/", "samples/C"))}
+    copies = {name for name in left if name.endswith("deep/two.png")}  # which may have come first, and fits
+    assert {name: data for name, data in left.items() if name in before or name not in copies} == before
 
 
 def test_a_clip_on_standard_input_is_read_too(tmp_path, write_scenes):

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from smiledet.frame import Box, HeadPose
+from smiledet.photographs import stacks
 from smiledet.photographs.best_shot import Shot, ShotWeights, match_people, rank
 from smiledet.photographs.quality import face_sharpness, hash_distance, overview, perceptual_hash, sharpness
-from smiledet.photographs.records import StoredFace, StoredReading
-from smiledet.photographs.stacks import Candidate, find_stacks
+from smiledet.photographs.records import (
+    Edition,
+    NewFace,
+    NewPhotograph,
+    NewReading,
+    PhotographFilter,
+    StoredFace,
+    StoredFile,
+    StoredReading,
+)
+from smiledet.photographs.stacks import Candidate, find_stacks, restack
+from smiledet.photographs.store import Store
 from smiledet.sources.demo import scene
 
 
@@ -120,8 +133,73 @@ class TestStacks:
     def test_copies_are_found_whenever_they_were_taken(self):
         assert self.found((0.0, 5), (1e6, 5), (None, 7), (None, ~5)) == [[0, 1, 2]]
 
+    def test_near_duplicates_differ_in_four_bits_at_most(self):
+        hashes = [random.Random(1).getrandbits(64) - 2**63]
+        hashes += [hashes[0] ^ 2**10 ^ 2**20 ^ 2**30 ^ 2**40, hashes[0] ^ 31, hashes[0] ^ 2**62]
+        assert self.found(*[(None, each) for each in hashes]) == [[0, 1, 3]]
+
     def test_a_thousand_blank_pages_are_one_stack_in_no_time(self):
         assert [len(stack) for stack in self.found(*[(None, 0)] * 1000)] == [1000]
+
+
+class TestStoredStacks:
+    """What is stored when stacks are found again: the same as if all were new, and only what changed is ranked."""
+
+    @pytest.fixture
+    def store(self, tmp_path):
+        with Store(tmp_path / "store.sqlite", Edition({"smile": ("not smiling", "smiling")})) as store:
+            store.add(self.shot(burst, place) for burst in (1, 2) for place in (0, 1))
+            assert restack(store) == 2
+            yield store
+
+    @staticmethod
+    def shot(burst, place, sharpness=None):
+        taken = f"2026-01-0{burst}T10:00:0{place}"
+        file = StoredFile(Path(f"/a/{burst}-{place}.jpg"), f"{burst}-{place}-{sharpness}", 0, 0)
+        reading = NewReading("smiling", 0.9, (0.1, 0.9))
+        face = NewFace(Box(10, 10, 40, 40), 1.0, {"smile": reading}, smile_intensity=0.9, sharpness=sharpness or place)
+        return NewPhotograph(file, 640, 480, (face,), taken=taken, sharpness=sharpness or place, phash=burst * 0xF0F0F)
+
+    @staticmethod
+    def names(store):
+        return [[row.path.stem for row in each] for each in stacked(store)]
+
+    def test_what_has_not_changed_is_not_ranked_again(self, store, monkeypatch):
+        ranked = []
+        monkeypatch.setattr(stacks, "rank", lambda shots, weights: ranked.append(len(shots)) or rank(shots, weights))
+        assert restack(store) == 2 and ranked == []
+        store.add([self.shot(2, 2)])
+        assert restack(store) == 2 and ranked == [3]
+        assert self.names(store) == [["1-1", "1-0"], ["2-2", "2-1", "2-0"]]
+
+    def test_a_photograph_that_was_changed(self, store):
+        store.add([self.shot(1, 0, sharpness=9.0)])
+        restack(store)
+        assert self.names(store) == [["1-0", "1-1"], ["2-1", "2-0"]]
+
+    @pytest.mark.parametrize("gone", ["1-0", "1-1"])
+    def test_what_is_left_of_a_stack_is_none(self, store, gone):
+        store.forget([Path(f"/a/{gone}.jpg")])
+        store.add([self.shot(3, 0), self.shot(3, 1)])
+        restack(store)
+        assert self.names(store) == [["2-1", "2-0"], ["3-1", "3-0"]]
+
+    def test_other_weights_rank_everything(self, store):
+        assert restack(store, ShotWeights(sharpness=0)) == 2
+        assert {state.weights for state in store.stacks().values()} == {repr(ShotWeights(sharpness=0))}
+
+    def test_a_correction_has_its_stack_ranked_again(self, store):
+        (best,) = store.ids(PhotographFilter(text="1-1"))
+        store.correct(store.faces([best])[best][0].id, "smile", "not smiling")
+        assert sorted(state.weights for state in store.stacks().values()) == ["", repr(ShotWeights())]
+        restack(store)
+        assert {state.weights for state in store.stacks().values()} == {repr(ShotWeights())}
+
+
+def stacked(store):
+    """The stacks of a store, the best first, in the order of their names."""
+    members = [store.rows(sorted(state.photographs)) for state in store.stacks().values()]
+    return sorted((sorted(rows, key=lambda row: row.place) for rows in members), key=lambda rows: rows[0].path)
 
 
 class TestQuality:

@@ -217,6 +217,18 @@ def test_an_interrupted_clip_says_where_it_ends(tmp_path, encode_clip, caplog, n
     assert message.startswith(f"{path} ends after {len(pictures)} frames, at ") and message.endswith(" s of 6.0 s")
 
 
+@pytest.mark.parametrize(("count", "fps"), [(8, 10), (20, 30)])
+def test_a_clip_of_less_than_a_second_says_so_too(tmp_path, encode_clip, caplog, count, fps):
+    rng = np.random.default_rng(3)
+    images = [rng.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(count)]
+    path = encode_clip(tmp_path / "a.mkv", images, fps=fps)
+    assert len(read_all(VideoSource(path))) == count and not caplog.messages
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    taken = len(read_all(VideoSource(path)))
+    (message,) = caplog.messages
+    assert 0 < taken < count and message.startswith(f"{path} ends after {taken} frames, at ")
+
+
 def test_without_times_pictures_come_at_the_clips_rate(tmp_path, encode_clip):
     path = encode_clip(tmp_path / "a.h264", moving(5, 64, 48), fps=25)
     decoder = Decoder(str(path))

@@ -1,5 +1,4 @@
 import logging
-import threading
 
 import numpy as np
 import pytest
@@ -94,22 +93,3 @@ def test_closing_early_is_no_truncation(tmp_path, write_clip, caplog):
     source.close()
     source.close()
     assert source.read() is None and not caplog.records
-
-
-def test_closing_from_another_thread_while_reading(tmp_path, write_clip):
-    source = VideoSource(write_clip(tmp_path / "clip.mp4", count=300))
-    source.open()
-    started = threading.Event()
-    counted = []
-
-    def read():
-        for index, _ in enumerate(iter(source.read, None)):
-            counted.append(index)
-            started.set()
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    assert started.wait(10)
-    source.close()
-    reader.join(10)
-    assert not reader.is_alive() and counted

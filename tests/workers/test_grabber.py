@@ -93,7 +93,7 @@ def test_every_picture_becomes_a_frame(buffer: FrameBuffer, ends: Any) -> None:
     run(Grabber(source, buffer, clock=lambda: next(ticks), on_end=ends))
     frames = grabbed(buffer)
     assert [frame.id for frame in frames] == [0, 1, 2]
-    assert [frame.captured_ns for frame in frames] == [1000, 1007, 1014]
+    assert [frame.captured_ns for frame in frames] == [1007, 1021, 1035]
     assert [frame.timestamp for frame in frames] == [100.0, 100.1, 100.2]
     assert [frame.independent for frame in frames] == [False, True, False]
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 1, 2]

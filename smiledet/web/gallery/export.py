@@ -14,6 +14,7 @@ from smiledet.errors import ImageError, OutputError
 from smiledet.frame import Box, Image
 from smiledet.photographs.decode import to_image
 from smiledet.photographs.records import STILL, Correction
+from smiledet.system.output_files import removed_on_failure
 from smiledet.web.gallery.pictures import readable
 
 PIECE = 1 << 18
@@ -97,9 +98,11 @@ def copy_into(folder: Path, paths: Sequence[Path]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         taken = {each.name.casefold() for each in folder.iterdir()}
         for name, path in ((free_name(path.name, taken), path) for path in paths):
-            with path.open("rb") as source, (folder / name).open("xb") as copy:
+            copied = folder / name
+            with path.open("rb") as source, copied.open("xb") as copy, removed_on_failure(copied):
                 shutil.copyfileobj(source, copy)
-            shutil.copystat(path, folder / name)
+                copy.flush()
+            shutil.copystat(path, copied)
     except OSError as problem:
         raise OutputError(f"cannot copy into {folder}: {problem.strerror or problem}") from problem
     return len(paths)

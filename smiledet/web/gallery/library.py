@@ -13,7 +13,6 @@ from smiledet.errors import SmiledetError, SourceError, UsageError
 from smiledet.photographs.discover import absolute, discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import EVERYTHING, Order, PhotographFilter, PhotographRow
-from smiledet.photographs.stacks import restack
 from smiledet.web.gallery.pictures import is_inside
 
 log = logging.getLogger(__name__)
@@ -154,7 +153,6 @@ class Library:
         try:
             files = self._discover()
             self._indexer.run(files, self._tell, self._cancelled.is_set, self.folders)
-            restack(self.store)
         except SmiledetError as found:
             problem = str(found)
         except Exception as found:

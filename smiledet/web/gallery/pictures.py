@@ -16,6 +16,7 @@ from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.photographs.decode import decode_picture
 from smiledet.sources.decoding import NEEDED
+from smiledet.system.output_files import removed_on_failure
 
 THUMBNAIL = 320
 """Pixels of a thumbnail's shorter side: twice that of a tile on a phone."""
@@ -104,6 +105,10 @@ class Thumbnails:
     @staticmethod
     def _keep(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
+        with (
+            tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside,
+            removed_on_failure(Path(beside.name)),
+        ):
             beside.write(data)
+            beside.flush()
         Path(beside.name).replace(path)
