@@ -112,9 +112,12 @@ class Tracker:
             stage.teardown()
 
     def _update(self, image: Image, timestamp: float | None) -> Reading:
-        now = time.monotonic() if timestamp is None else float(timestamp)
+        try:
+            now = time.monotonic() if timestamp is None else float(timestamp)
+        except (TypeError, ValueError):
+            now = math.nan
         if not math.isfinite(now):
-            raise UsageError(f"timestamp={now}: expected seconds, no less than before")
+            raise UsageError(f"timestamp={timestamp!r}: expected seconds, no less than before")
         if not now >= self._time:
             raise UsageError(
                 f"timestamp={now:g} after {self._time:g}: expected no less; another video, another tracker"

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 
 from typing_extensions import Self, override
 
@@ -17,7 +17,7 @@ from smiledet.detection.detectors.choose import name_of
 from smiledet.detection.photographs import detector_name
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Frame
-from smiledet.options import choose
+from smiledet.options import choose, path_text
 from smiledet.pipeline import Limits, Pipeline
 from smiledet.results import Reading, video_reading
 from smiledet.sinks.base import Sink
@@ -82,12 +82,12 @@ def watch(
     """
     chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):
-        if limit is not None and limit <= 0:
-            raise UsageError(f"{name}={limit!r}: expected more than 0")
+        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+            raise UsageError(f"{name}={limit!r}: expected a number above 0")
     if isinstance(source, Source):
         given = Paced(source) if live and not source.live else source
     else:
-        spec = source if source is None else str(source) if isinstance(source, int) else fspath(source)
+        spec = None if source is None else str(source) if isinstance(source, int) else path_text(source, "source")
         given = create_source(spec, chosen.source, realtime=bool(live), smallest_face=chosen.photographs.smallest_face)
     return Watch(chosen, given, live=given.live if live is None else live, limits=Limits(max_frames, duration))
 
@@ -110,7 +110,7 @@ class Watch(Iterator[Reading]):
     Examples:
         >>> with watch("demo", tasks=["smile"], max_frames=20) as readings:
         ...     readings.source.size, readings.source.fps, next(readings).frame
-        ((640, 480), 30, 0)
+        ((640, 480), 30.0, 0)
     """
 
     def __init__(self, config: Config, source: Source, live: bool, limits: Limits) -> None:
