@@ -13,13 +13,15 @@ BUILD_SETUP := $(VENV)/.build
 DEV_SETUP := $(VENV)/.dev
 
 JOBS   ?= 2
-OLDEST := .venv-oldest
-QUICK  := $(addprefix tests/,alignment detection drawing engines sinks sources tasks workers \
-	test_clips.py test_host_program.py test_pipeline.py test_reader.py test_same_pictures.py)
+
+# What depends on the versions of OpenCV, PyAV, NumPy, LiteRT, dlib and Python.
+QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py engines/test_litert.py \
+	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources test_reader.py test_same_pictures.py \
+	test_supervisor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-ray test-oldest test-wheel test-browser docs lint mutants bench train export lock wheel \
-	wheels clean
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser docs lint \
+	mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -30,23 +32,24 @@ demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 	$(BIN)/smiledet run --unwatched demo-output --stats
 
 # TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
-test: $(DEV_SETUP)  ## the whole suite but for what takes minutes
+test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
-test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more; `make test` leaves them out
-	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile \
-		$(or $(TESTS),tests --ignore tests/browser --ignore tests/wheel)
+test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/lab/training tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
-	SMILEDET_TEST_RAY=1 $(BIN)/python -m pytest tests/photographs/test_ray.py
+	$(BIN)/python -m pytest -m slow tests/photographs/test_ray.py
 
-test-oldest: $(BUILD_SETUP)  ## the quick tests with the oldest base dependencies that are allowed
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(OLDEST)
-	$(BIN)/uv pip compile --quiet --no-header --resolution lowest-direct --only-binary :all: \
-		--python $(OLDEST)/bin/python pyproject.toml --output-file $(OLDEST)/oldest.txt
-	$(BIN)/uv pip install --quiet --python $(OLDEST)/bin/python --requirement $(OLDEST)/oldest.txt jsonschema pytest
-	PYTHONPATH=. $(OLDEST)/bin/python -m pytest $(QUICK)
+test-oldest: $(BUILD_SETUP)  ## quick tests with the oldest Python and packages that are allowed
+	scripts/test_versions.sh oldest $(QUICK)
+
+test-newest: $(BUILD_SETUP)  ## quick tests with the newest Python and packages that are allowed
+	scripts/test_versions.sh newest $(QUICK)
+
+test-extras: $(DEV_SETUP)  ## tests with what is not installed with the rest: mmod, old TensorFlow, NVIDIA's libraries
+	scripts/test_extras.sh $(TESTS)
 
 test-wheel: $(DEV_SETUP)  ## the examples of README and docs, from a wheel in an empty environment
 	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/wheel)
@@ -106,5 +109,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,web,mqtt,docs,dev]'
+		--editable '.[train,bench,pandas,parquet,jetson,web,mqtt,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

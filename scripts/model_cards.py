@@ -115,8 +115,12 @@ def schedule_words(recipe: ClassifierRecipe) -> str:
     for finish in recipe.finish:
         sets = ", ".join(dict.fromkeys(source.partition(":")[0] for source in finish.data))
         words.append(f"Then {_epochs(finish.epochs)} on {sets} from {finish.learning_rate:g}.")
-    if recipe.initial:
+    if recipe.initial.endswith(".h5"):
+        words.append("It started from ImageNet's weights.")
+    elif recipe.initial:
         words.append(f"It started from the weights of {recipe.initial}, and so from that model's data as well.")
+    if not recipe.ran:
+        words.append("These steps have not been run from the first to the last as they are written.")
     return " ".join(words)
 
 

@@ -14,9 +14,12 @@ A thread that wakes only to find that it must wait costs as much as one that has
 looks first whether that makes a frame ready for a stage on which a worker waits, and claims it for that worker. Only
 then, and with the lock let go of, is it woken: it has its frame, and need not come back for the lock.
 
-Where `at_once` says how many workers may have a frame at once, one that is done goes on as long as there is another
+Where `Turns` says how many workers may have a frame at once, one that is done goes on as long as there is another
 frame for it, and only then is it the next worker's turn. More workers than processors do not get more done: they take
 the processors, and Python's lock, from each other some forty times a frame.
+
+A run of several sources has a buffer each, with one lock (`smiledet.turns`). A stage that serves all of them asks a
+`BufferGroup`.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from itertools import islice
 from typing import Any
 
 from smiledet.frame import Frame
+from smiledet.turns import Turns, Waiter, claim_newest, wake
 
 MOST_BYTES = 100_000_000
 """Bytes of all pictures in the ring at most, unless there are but two: four of 3840x2160, two photographs of 12 million
@@ -112,6 +116,20 @@ class StageCount:
         """Frames that it never got, whatever the cause."""
         return sum(self.dropped.values())
 
+    @classmethod
+    def total(cls, counts: Iterable[StageCount]) -> StageCount:
+        """One count of several buffers' frames; the ages of all."""
+        whole = cls(ages_ns=deque())
+        for each in counts:
+            whole.processed += each.processed
+            whole.failed += each.failed
+            whole.dropped += each.dropped
+            whole.missed += each.missed
+            whole.ages_ns.extend(each.ages_ns)
+            whole.first_ns = min(whole.first_ns or each.first_ns, each.first_ns or whole.first_ns)
+            whole.last_ns = max(whole.last_ns, each.last_ns)
+        return whole
+
 
 @dataclass(slots=True)
 class _Slot:
@@ -120,30 +138,6 @@ class _Slot:
     frame: Frame
     claimed: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
-
-
-class _Waiter:
-    """A worker that waits: for what, and where it is woken.
-
-    Attributes:
-        stage: What it asked for.
-        thread: Its thread.
-        gate: Locked until it is woken.
-        slot: What it was handed, claimed already; None where there is nothing more to come.
-    """
-
-    __slots__ = ("gate", "slot", "stage", "thread")
-
-    def __init__(self, stage: StageSpec, thread: int) -> None:
-        self.stage = stage
-        self.thread = thread
-        self.gate = threading.Lock()
-        self.gate.acquire()
-        self.slot: _Slot | None = None
-
-    def wait_for(self, timeout: float | None) -> None:
-        """Wait to be woken, or until the time is over."""
-        self.gate.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
 
 
 class FrameBuffer:
@@ -159,11 +153,10 @@ class FrameBuffer:
         clock: Monotonic nanoseconds; tests bring their own.
         on_drop: Told of every frame that a stage never gets. Called with the lock held: it must be quick, and must not
             call back.
-        at_once: Workers that may have a frame at once, at least 2; None for all of them. A worker counts from its claim
-            until it asks in vain, or says `step_back`: asking again is what tells that it is ready to go on.
+        turns: What it shares with the other buffers of a run; its own by default.
 
     Raises:
-        ValueError: `capacity` or `at_once` is below 2, two stages share a name, or a need names no stage.
+        ValueError: `capacity` is below 2, two stages share a name, or a need names no stage.
     """
 
     def __init__(
@@ -173,8 +166,8 @@ class FrameBuffer:
         capacity: int = 6,
         clock: Callable[[], int] = time.monotonic_ns,
         on_drop: Dropped | None = None,
-        at_once: int | None = None,
         byte_budget: int = 0,
+        turns: Turns | None = None,
     ) -> None:
         specs = list(stages)
         self._stages = {stage.name: stage for stage in specs}
@@ -185,16 +178,11 @@ class FrameBuffer:
                 raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
-        if at_once is not None and at_once < 2:
-            raise ValueError(f"at_once is {at_once}, expected at least 2")
         self.policy = policy
         self.capacity = capacity
         self._clock = clock
         self._on_drop = on_drop
-        self._at_once = at_once
         self._byte_budget = byte_budget
-        # Threads of the workers that count as working; none where it does not matter how many do.
-        self._working: set[int] = set()
         self._ring: dict[int, _Slot] = {}
         self._newest_had = dict.fromkeys(self._stages, -1)
         self._counts = {name: StageCount() for name in self._stages}
@@ -203,16 +191,16 @@ class FrameBuffer:
         self._published = 0
         self._ended = False
         self._closed = False
-        lock = threading.Lock()
-        self._lock = lock
-        self._room = threading.Condition(lock)
+        self.turns = turns or Turns()
+        self.turns.buffers.append(self)
+        self._lock = self.turns.lock
+        self._room = threading.Condition(self._lock)
         # The workers that wait now, by stage, those first that have waited longest.
-        self._waiting: dict[str, list[_Waiter]] = {name: [] for name in self._stages}
-        # Those to be woken as soon as the lock is free.
-        self._chosen: list[_Waiter] = []
-        # Whom a result wakes, and whom a new frame.
-        self._followers = {name: [stage.name for stage in specs if name in stage.needs] for name in self._stages}
-        self._starters = [stage.name for stage in specs if not stage.needs]
+        self._waiting: dict[str, list[Waiter]] = {name: [] for name in self._stages}
+        # The number of the latest claim, and that of each stage: see `Turns`.
+        self.claimed = 0
+        self._claimed = dict.fromkeys(self._stages, 0)
+        self._set_stages(self._stages)
 
     def publish(self, frame: Frame, timeout: float | None = None) -> bool:
         """Put a frame into the ring.
@@ -237,8 +225,8 @@ class FrameBuffer:
             self._published += 1
             for name in self._starters:
                 self._tell(name)
-            chosen = self._take_chosen()
-        _wake(chosen)
+            chosen = self.turns.take_chosen()
+        wake(chosen)
         return True
 
     def newest(self, by: str, timeout: float | None = None) -> Frame | None:
@@ -254,28 +242,12 @@ class FrameBuffer:
             The frame, to be handed back through `done` or `failed`; None when the stage has nothing more to come (input
             ended, or the buffer closed) or the time ran out; `finished` tells the two apart.
         """
-        stage = self._stages[by]
-        with self._lock:
-            thread = threading.get_ident()
-            slot = self._choose(stage) if self._may_work(stage, thread) else None
-            if slot is not None:
-                self._claim(stage, slot, thread)
-                return slot.frame
-            finished = self._is_finished(stage)
-            waiter = _Waiter(stage, thread)
-            if not finished:
-                self._waiting[by].append(waiter)
-            self._give_up_turn(thread)
-            chosen = self._take_chosen()
-        _wake(chosen)
-        if finished:
-            return None
-        try:
-            waiter.wait_for(timeout)
-        finally:
-            if waiter.slot is None:
-                self._forget(waiter)
-        return waiter.slot.frame if waiter.slot is not None else None
+        return claim_newest((self,), by, timeout)
+
+    def batch(self, by: str) -> list[Frame]:
+        """As `newest`, for a stage that takes one frame of each source at a time: one here, none at the end."""
+        frame = self.newest(by)
+        return [] if frame is None else [frame]
 
     def done(self, frame: Frame, by: str, result: Any) -> None:
         """Attach a stage's result to a frame that it had claimed, and wake whoever waits for it."""
@@ -291,17 +263,17 @@ class FrameBuffer:
     def step_back(self) -> None:
         """Say that the calling worker does something else before it asks for its next frame."""
         with self._lock:
-            self._give_up_turn(threading.get_ident())
-            chosen = self._take_chosen()
-        _wake(chosen)
+            self.turns.give_up(threading.get_ident())
+            chosen = self.turns.take_chosen()
+        wake(chosen)
 
     def end(self) -> None:
         """No more frames will be published; the stages finish those that there are."""
         with self._lock:
             self._ended = True
             self._tell_everybody()
-            chosen = self._take_chosen()
-        _wake(chosen)
+            chosen = self.turns.take_chosen()
+        wake(chosen)
 
     def close(self) -> None:
         """Stop at once: everybody wakes, and every later `newest` returns None. Closing twice does no harm."""
@@ -312,8 +284,8 @@ class FrameBuffer:
                     self._count_unclaimed(slot, Drop.CLOSED)
                 self._ring.clear()
             self._tell_everybody()
-            chosen = self._take_chosen()
-        _wake(chosen)
+            chosen = self.turns.take_chosen()
+        wake(chosen)
 
     def settle(self) -> None:
         """Count what was claimed and will not be handed back, since its worker was left behind, as dropped.
@@ -327,10 +299,55 @@ class FrameBuffer:
                     self._drop(frame, name, Drop.CLOSED)
                 frames.clear()
 
+    def add_stage(self, stage: StageSpec, before: str, needed: bool) -> None:
+        """Have a further stage ask from the next frame on, while a run goes on.
+
+        Args:
+            stage: It, and what it needs; its name may be that of a stage that was removed.
+            before: The stage that it stands before.
+            needed: Whether that stage needs its result.
+        """
+        with self._lock:
+            stages = dict(self._stages)
+            names = [*stages]
+            later = {name: stages.pop(name) for name in names[names.index(before) :]}
+            if needed:
+                later[before] = replace(later[before], needs=later[before].needs | {stage.name})
+            newest = max(self._ring, default=-1)
+            for slot in self._ring.values():
+                slot.claimed.add(stage.name)
+                slot.done.add(stage.name)
+            self._counts.setdefault(stage.name, StageCount())
+            self._in_hand[stage.name], self._newest_had[stage.name], self._claimed[stage.name] = {}, newest, 0
+            self._set_stages({**stages, stage.name: stage, **later})
+
+    def remove_stage(self, name: str) -> None:
+        """Let a stage ask no more, and the others go on without its results; what it has in hand is not waited for."""
+        with self._lock:
+            gone = self._stages[name]
+            self._set_stages(
+                {
+                    each.name: replace(each, needs=each.needs - {name})
+                    for each in self._stages.values()
+                    if each is not gone
+                }
+            )
+            for frame in self._in_hand.pop(name).values():
+                self._drop(frame, name, Drop.CLOSED)
+            for slot in list(self._ring.values()):
+                slot.claimed.discard(name)
+                slot.done.discard(name)
+                self._retire(slot)
+            self._tell(name)  # those who wait for its frames end
+            self._tell_everybody()
+            del self._waiting[name]
+            chosen = self.turns.take_chosen()
+        wake(chosen)
+
     def finished(self, by: str) -> bool:
         """Whether a stage will never be handed another frame."""
         with self._lock:
-            return self._is_finished(self._stages[by])
+            return self.ended_for(by)
 
     @property
     def published(self) -> int:
@@ -350,6 +367,10 @@ class FrameBuffer:
             latest = deque(islice(reversed(count.ages_ns), ages))
             return replace(count, dropped=Counter(count.dropped), ages_ns=latest)
 
+    def totals(self) -> tuple[int, dict[str, StageCount]]:
+        """Frames published so far, and `counts`."""
+        return self.published, self.counts()
+
     def counts(self) -> dict[str, StageCount]:
         """A copy of what became of the frames, by stage."""
         with self._lock:
@@ -358,26 +379,66 @@ class FrameBuffer:
                 for name, count in self._counts.items()
             }
 
-    def _forget(self, waiter: _Waiter) -> None:
-        """Hand nothing more to a worker that has stopped waiting."""
-        with self._lock, suppress(ValueError):  # it may have been handed something just now
-            self._waiting[waiter.stage.name].remove(waiter)
+    def has(self, stage: str) -> bool:
+        """Whether it has a stage of that name."""
+        return stage in self._stages
 
     # The rest runs with the lock held.
 
-    def _may_work(self, stage: StageSpec, thread: int) -> bool:
-        return self._at_once is None or thread in self._working or len(self._working) < self._at_once or stage.uncounted
+    def _set_stages(self, stages: dict[str, StageSpec]) -> None:
+        self._stages = stages
+        # Whom a result wakes, and whom a new frame.
+        self._followers = {name: [stage.name for stage in stages.values() if name in stage.needs] for name in stages}
+        self._starters = [stage.name for stage in stages.values() if not stage.needs]
+        # The last stages come last, see `tell_backwards`.
+        self._waiting = {name: self._waiting.get(name, []) for name in [*stages, *self._waiting]}
 
-    def _give_up_turn(self, thread: int) -> None:
-        """Let others work in the place of a worker that does not; whoever comes later in the chain goes first."""
-        if thread in self._working:
-            self._working.remove(thread)
-            for name in reversed(self._waiting):
-                self._tell(name)
+    def tell_backwards(self) -> None:
+        """Hand the workers that wait what there is for them, the last stages first."""
+        for name in reversed(self._waiting):
+            self._tell(name)
+
+    def claimed_by(self, stage: str) -> int:
+        """The number of a stage's latest claim here; 0 before the first."""
+        return self._claimed.get(stage, 0)
+
+    def try_to_claim(self, by: str, thread: int) -> _Slot | None:
+        """Claim what there is now for a stage; None where there is nothing, or it is not its turn."""
+        stage = self._stages.get(by)
+        if stage is None:
+            return None
+        slot = self._choose(stage) if self._may_work(stage, thread) else None
+        if slot is not None:
+            self._claim(stage, slot, thread)
+        return slot
+
+    def await_frame(self, by: str, waiter: Waiter) -> None:
+        """Have a worker woken when there is a frame for it."""
+        self._waiting[by].append(waiter)
+
+    def forget(self, by: str, waiter: Waiter) -> None:
+        """Hand nothing more to a worker that has stopped waiting."""
+        with suppress(ValueError):  # it may have been handed something just now
+            self._waiting[by].remove(waiter)
+
+    def ended_for(self, by: str) -> bool:
+        """As `finished`."""
+        return by not in self._stages or self._is_finished(self._stages[by])
+
+    def _counts_turns(self, stage: StageSpec) -> bool:
+        """Whether those that work on a stage count among those that work at once."""
+        return self.turns.at_once is not None and self.policy is Policy.EVERY_FRAME and not stage.uncounted
+
+    def _may_work(self, stage: StageSpec, thread: int) -> bool:
+        turns = self.turns
+        if not self._counts_turns(stage) or turns.at_once is None:
+            return True
+        return thread in turns.working or len(turns.working) < turns.at_once
 
     def _claim(self, stage: StageSpec, slot: _Slot, thread: int) -> None:
-        if self._at_once is not None and not stage.uncounted:
-            self._working.add(thread)
+        if self._counts_turns(stage):
+            self.turns.working.add(thread)
+        self.claimed = self._claimed[stage.name] = next(self.turns.claims)
         slot.claimed.add(stage.name)
         self._in_hand[stage.name][slot.frame.id] = slot.frame
         self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
@@ -388,25 +449,23 @@ class FrameBuffer:
         passed = 0
         while passed < len(waiting):
             waiter = waiting[passed]
-            slot = self._choose(waiter.stage) if self._may_work(waiter.stage, waiter.thread) else None
-            if slot is not None:
-                self._claim(waiter.stage, slot, waiter.thread)
-                waiter.slot = slot
-            elif not self._is_finished(waiter.stage):
+            waiter.slot = self.try_to_claim(name, waiter.thread)
+            if waiter.slot is not None:
+                for buffer in waiter.buffers:
+                    buffer.forget(name, waiter)
+                self.turns.choose(waiter)
+            elif self.ended_for(name):
+                self.forget(name, waiter)
+                waiter.buffers.remove(self)
+                if not waiter.buffers:
+                    self.turns.choose(waiter)
+            else:
                 passed += 1
-                continue
-            del waiting[passed]
-            self._chosen.append(waiter)
 
     def _tell_everybody(self) -> None:
         self._room.notify_all()
         for name in self._waiting:
             self._tell(name)
-
-    def _take_chosen(self) -> list[_Waiter]:
-        """Who is to be woken, once the lock is free."""
-        chosen, self._chosen = self._chosen, []
-        return chosen
 
     def _goes_in_order(self, stage: StageSpec) -> bool:
         return stage.in_order or self.policy is Policy.EVERY_FRAME
@@ -450,8 +509,8 @@ class FrameBuffer:
 
     def _finish(self, frame: Frame, by: str, result: Any, failed: bool) -> None:
         with self._lock:
-            if self._in_hand[by].pop(frame.id, None) is None:
-                return  # given up meanwhile: see `settle`
+            if self._in_hand.get(by, {}).pop(frame.id, None) is None:
+                return  # given up meanwhile: see `settle` and `remove_stage`
             frame.results[by] = result
             count = self._counts[by]
             if failed:
@@ -469,8 +528,8 @@ class FrameBuffer:
             # After the end a stage may have nothing more to come because another is done.
             for name in self._waiting if self._ended else self._followers[by]:
                 self._tell(name)
-            chosen = self._take_chosen()
-        _wake(chosen)
+            chosen = self.turns.take_chosen()
+        wake(chosen)
 
     def _retire(self, latest: _Slot) -> None:
         """Let go of the frames that no stage is working on or will ever take.
@@ -480,7 +539,7 @@ class FrameBuffer:
                 and only once all are done with it.
         """
         if self.policy is Policy.EVERY_FRAME:
-            leaving = [latest] if len(latest.done) == len(self._stages) else []
+            leaving = [latest] if len(latest.done) == len(self._stages) and latest.frame.id in self._ring else []
         else:
             leaving = [slot for slot in self._ring.values() if slot.claimed == slot.done and not self._is_wanted(slot)]
         for slot in leaving:
@@ -529,9 +588,3 @@ class FrameBuffer:
         self._counts[stage].dropped[cause] += 1
         if self._on_drop is not None:
             self._on_drop(frame, stage, cause)
-
-
-def _wake(chosen: list[_Waiter]) -> None:
-    """Let workers go; without the lock, which they might want at once."""
-    for waiter in chosen:
-        waiter.gate.release()

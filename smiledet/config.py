@@ -27,7 +27,8 @@ from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
 from smiledet.schema import AUTO, between, build, one_of, read_toml
 from smiledet.scope import own_scope
-from smiledet.sources.base import SourceSettings
+from smiledet.sessions.store import StoreSettings
+from smiledet.sources.base import NamedSourceSettings, SourceSettings
 from smiledet.system.resources import configs_folder
 from smiledet.tasks.base import bring_task, is_task, task_names
 from smiledet.workers.base import FaultPolicy
@@ -116,8 +117,10 @@ class Config:
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
         privacy: What is hidden in everything that is shown and written.
+        store: What is kept of a run, and how long.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
         source: How cameras and streams are opened.
+        sources: What is read where the command line names no source, `[[source]]`; it may name some of them.
         haar: Viola-Jones' parameters.
         locator: Where the detector's time is spent.
         tracker: How faces are followed.
@@ -145,8 +148,10 @@ class Config:
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))
     source: SourceSettings = field(default_factory=SourceSettings)
+    sources: tuple[NamedSourceSettings, ...] = ()
     haar: HaarSettings = field(default_factory=HaarSettings)
     locator: LocatorSettings = field(default_factory=LocatorSettings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
@@ -206,11 +211,24 @@ def load_config(platform: str, path: Path | None = None, flags: Mapping[str, Any
         for where, values in layers:
             _check(build(Config, values, where), where)  # each on its own, so that a complaint names the right file
             _overlay(merged, values, where, origins)
+    merged["sources"] = [merged["source"] | row for row in merged["sources"]]
     return LoadedConfig(build(Config, _without_none(merged), "the merged configuration"), origins)
 
 
 def _by_name(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """The parsed file with its `[[task]]` tables by their names, as `[task.NAME]` has them."""
+    """The parsed file with its `[[task]]` tables by their names, as `[task.NAME]` has them.
+
+    A list of sources, `[[source]]`, is moved away from what is said of all of them, `[source]`.
+    """
+    if "sources" in values:
+        raise ConfigError(f"{where}: unknown key sources; a source is written [[source]]")
+    if isinstance(values.get("source"), list):
+        for row in values["source"]:
+            _check_source(row, where)
+        names = [row["name"] for row in values["source"]]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise ConfigError(f"{where}: two [[source]] are called {min(repeated)!r}")
+        values = {key: value for key, value in values.items() if key != "source"} | {"sources": values["source"]}
     rows = values.get("task")
     if not isinstance(rows, list):
         return values
@@ -223,6 +241,16 @@ def _by_name(values: dict[str, Any], where: str) -> dict[str, Any]:
             raise ConfigError(f"{where}: two [[task]] are called {name!r}")
         named[name] = {key: value for key, value in row.items() if key != "name"}
     return {**values, "task": named}
+
+
+def _check_source(row: Any, where: str) -> None:
+    """Refuse what is no source, and one without a name or an address."""
+    if not isinstance(row, dict):
+        raise ConfigError(f"{where}: source is {row!r}, expected a table, [[source]]")
+    settings = build(NamedSourceSettings, row, where, "source.")
+    for key, value in (("name", settings.name), ("address", settings.address)):
+        if not value.strip() or not value.isprintable():
+            raise ConfigError(f'{where}: a [[source]] has no {key}, expected {key} = "…"')
 
 
 def _bring_tasks(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> None:

@@ -273,6 +273,8 @@ class FaceReading:
         pose: Which way the head faces, estimated from the landmarks; None without them.
         eyes_open: How far the eyes are open: 0 closed, 1 open; None without landmarks. From the picture around them,
             and rough: laughing or shaded eyes and blurred ones come out lower.
+        mouth_open: How far the lips are apart: 0 closed, 1 wide open; None without landmarks. A smile that shows teeth
+            counts as partly open.
 
     Examples:
         >>> box = Box(10, 20, 30, 40)
@@ -287,6 +289,7 @@ class FaceReading:
     landmarks: Points | None = field(default=None, repr=False, compare=False)
     pose: HeadPose | None = field(default=None, compare=False)
     eyes_open: float | None = field(default=None, compare=False)
+    mouth_open: float | None = field(default=None, compare=False)
 
     @property
     def box(self) -> Box:
@@ -364,6 +367,7 @@ class Frame:
         scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
+        source: The name of its source in a run of several; otherwise as the run was told, empty by default.
 
     Examples:
         >>> frame = Frame(id=0, captured_ns=0, timestamp=0.0, image=np.zeros((480, 640, 3), np.uint8))
@@ -380,6 +384,7 @@ class Frame:
     scale: int = 1
     full_size: tuple[int, int] | None = None
     results: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

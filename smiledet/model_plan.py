@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from smiledet.config import Config, EngineSettings, TaskSettings
 from smiledet.engines.base import Engine, load_engine
@@ -53,6 +54,13 @@ class ModelPlan:
     def networks(self) -> tuple[SharedNetwork, ...]:
         """What reads the tasks: a network each, or one for several."""
         return share_networks(self.tasks, self.models, self.files)
+
+    def files_by_stage(self) -> dict[str, tuple[Any, ...]]:
+        """What each network's stage runs: engine, file, number format and chip."""
+        return {
+            network.stage: (self.engine, self.settings, self.files[network.tasks[0].name], network.models)
+            for network in self.networks
+        }
 
     def load(self, network: SharedNetwork) -> Engine:
         """Load a network; it belongs to the calling thread."""

@@ -1,53 +1,53 @@
-"""The main thread's part: build the stages, own the buffer, hear how the threads fare, show the window."""
+"""The main thread's part: build the stages, own the buffers, hear how the threads fare, show the window."""
 
 from __future__ import annotations
 
 import logging
-import statistics
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
+from smiledet.buffer_group import BufferGroup
 from smiledet.config import Config
+from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.photographs import detector_name
-from smiledet.drawing.stats import StatsLine
-from smiledet.errors import SmiledetError
-from smiledet.model_plan import plan_models
+from smiledet.drawing.mosaic import Mosaic
+from smiledet.errors import SmiledetError, UsageError
+from smiledet.line import WINDOW, Line, stage_specs
+from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.stages import make_stages, worker_settings
-from smiledet.supervisor import Ended, Stop, Supervisor
+from smiledet.stages import Common, locator_maker, make_classifiers, make_finders, worker_settings
+from smiledet.supervisor import Ended, Request, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
 from smiledet.tasks.base import Task
-from smiledet.telemetry.rate import RateMeter
 from smiledet.telemetry.trace import Trace
-from smiledet.workers import aligner, drawer, grabber, locator
+from smiledet.turns import Turns
+from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
-from smiledet.workers.thread import StageThread, WorkerSettings
+from smiledet.workers.thread import StageThread
 from smiledet.workers.track_labels import TrackLabels
 
 log = logging.getLogger(__name__)
 
-WINDOW = "window"
-
 TIDY_EVERY = 60.0
 """Seconds after which memory that is free goes back to the system."""
-
-LATENCIES_SHOWN = 64
-"""Frames over which the stats line takes the median latency."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where to end before the source does.
+    """Where to end each source before it does.
 
     Attributes:
         max_frames: Frames to take at most; None for no limit.
@@ -63,23 +63,30 @@ class Limits:
 
 
 class Pipeline:
-    """Everything between a source and its sinks.
+    """Everything between sources and sinks.
 
-    Constructing one loads and checks the models but starts nothing.
+    Each source has a buffer, a grabber, a locator, aligners and a drawer of its own (`Line`); classifiers, sinks and
+    the window serve all of them. Constructing one loads and checks the models but starts nothing.
 
     Args:
         config: Every setting.
-        source: Open already; closed at the end of the run.
-        sinks: Not yet open: each is opened, written and closed by a thread of its own.
+        source: Open already; closed at the end of the run. Or several by name: one that ends or is lost does not end
+            the others.
+        sinks: Not yet open: each is opened, written and closed by a thread of its own. It takes the frames of all
+            sources, or of the one that its `of_source` names.
         window: Shown on the calling thread; None for none.
-        limits: Where to end early.
+        limits: Where to end each source early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
         trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
         draw: Whether to draw on the frames; without it sinks are handed the bare picture as the annotated one.
         supervisor: What owns the run; one of its own by default.
 
+    Attributes:
+        buffer: The frames of all sources.
+
     Raises:
-        UsageError: A model is missing or damaged, or the detector is not installed.
+        UsageError: A model is missing or damaged, the detector is not installed, there is no source, or a sink is of
+            none of them.
 
     Examples:
         >>> from smiledet.sources.demo import DemoSource
@@ -93,7 +100,7 @@ class Pipeline:
     def __init__(
         self,
         config: Config,
-        source: Source,
+        source: Source | Mapping[str, Source],
         sinks: Sequence[Sink] = (),
         window: Window | None = None,
         limits: Limits | None = None,
@@ -102,51 +109,53 @@ class Pipeline:
         draw: bool = True,
         supervisor: Supervisor | None = None,
     ) -> None:
+        sources = {"": source} if isinstance(source, Source) else dict(source)
+        if not sources:
+            raise UsageError("there is no source")
         self._config = config
         self._supervisor = supervisor or Supervisor()
-        source.heed(self._supervisor.cancel)
         self._draw = draw
-        self._heads = any(sink.reads_heads for sink in sinks)
         self._load = load
         self._trace = trace
         self._window = window
-        self._still = source.still
         self._plan = plan_models(config)
-        self._tasks = self._plan.tasks
-        self._track_labels = TrackLabels(self._tasks)
-        self._drawn = RateMeter()
+        self._switching = threading.Lock()
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
-        policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
         self._sinks = {f"sink {number}: {sink.description}": sink for number, sink in enumerate(sinks, start=1)}
-        on_drop = _mark_drops(trace) if trace is not None else None
+        for sink in sinks:
+            if sink.of_source is not None and sink.of_source not in sources:
+                raise UsageError(f"{sink.description}: there is no source {sink.of_source!r}")
+        for each in sources.values():
+            each.heed(self._supervisor.cancel)
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
-        at_once = max(2, usable_processors()) if policy is Policy.EVERY_FRAME else None
-        stages = self._stages(policy, list(self._sinks))
-        ring = config.buffer
-        self.buffer = FrameBuffer(
-            stages, policy, ring.capacity, on_drop=on_drop, at_once=at_once, byte_budget=round(1e6 * ring.megabytes)
-        )
-        self._grabber = Grabber(
-            source,
-            self.buffer,
-            *((limits.max_frames, limits.duration) if limits else ()),
-            settings=self._settings(grabber.STAGE),
-            trace=trace,
-            **self._supervisor.common,
-        )
-        self._workers: list[Worker] = self._make_workers()
-        self._workers += [
-            SinkWorker(stage, sink, config.privacy, buffer=self.buffer, trace=trace, **self._supervisor.common)
-            for stage, sink in self._sinks.items()
-        ]
+        turns = Turns(None if any(each.live for each in sources.values()) else max(2, usable_processors()))
+        self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
+        self._mosaic = Mosaic([line.name for line in self._lines])
+        self.buffer = self._group(self._lines)
+        labels = {line.name: line.track_labels for line in self._lines}
+        self._classifiers = make_classifiers(config, self._plan, labels, self._common(self.buffer))
+        self._sink_workers: list[SinkWorker] = []
+        for stage, sink in self._sinks.items():
+            group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
+            self._sink_workers.append(
+                SinkWorker(stage, sink, config.privacy, buffer=group, trace=trace, **self._supervisor.common)
+            )
         if trace is not None:
-            trace.order_threads([self._grabber.name, *(worker.name for worker in self._workers)])
+            threads: list[StageThread] = [line.grabber for line in self._lines]
+            trace.order_threads([thread.name for thread in [*threads, *self._workers]])
+
+    @property
+    def config(self) -> Config:
+        """Every setting as it is now; see `switch`."""
+        return self._config
 
     @property
     def detector(self) -> str:
-        """The face detector that runs."""
-        return detector_name(self._config.photographs) if self._still else self._config.detector
+        """The face detector that runs; of photographs and video together, both."""
+        photographs = detector_name(self._config.photographs)
+        used = (photographs if line.source.still else self._config.detector for line in self._lines)
+        return ", ".join(dict.fromkeys(used))
 
     @property
     def device(self) -> str:
@@ -154,22 +163,54 @@ class Pipeline:
         return self._plan.device
 
     @property
+    def models(self) -> dict[str, str]:
+        """The name of the model that reads each task."""
+        return {task: model.name for task, model in self._plan.models.items()}
+
+    @property
     def tasks(self) -> tuple[Task, ...]:
         """What is read from each face."""
-        return self._tasks
+        return self._plan.tasks
 
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._supervisor.stop()
 
+    def switch(self, config: Config) -> None:
+        """Go on with other tasks, models, thresholds, or another detector, while the run goes on; from any thread.
+
+        What is new is loaded first. Files keep the columns with which they began: what is read in addition is shown
+        and not written.
+
+        Args:
+            config: Every setting. What is said of tasks, the detector, the locator and the engine counts; the rest
+                stays as it was.
+
+        Raises:
+            UsageError: A model is missing or damaged, the detector is not installed, or the run is over.
+        """
+        with self._switching:
+            plan = plan_models(config)
+            now = self._config
+            moved = (now.detector, now.photographs, now.locator, now.haar) != (
+                *(config.detector, config.photographs, config.locator, config.haar),
+            )
+            create = {
+                line.name: locator_maker(config, line.source.still, line.tracker) for line in self._lines if moved
+            }
+            for each in create.values():
+                each()  # what cannot be made is said before the one that runs is given up
+            if not self._supervisor.ask(partial(self._apply, config, plan, create)):
+                raise UsageError("the run is over")
+
     def run(self) -> tuple[Stop, RunReport]:
         """Run until the input ends, the user or a signal stops it, or a stage gives up.
 
         Returns:
-            Why it ended, and what was done.
+            Why it ended, and what was done; what was lost meanwhile where there are other sources.
 
         Raises:
-            SmiledetError: A stage gave up; outputs are closed and readable.
+            SmiledetError: A stage gave up, or the last source was lost; outputs are closed and readable.
             UsageError: An output cannot be written; it is as it was before.
         """
         started = time.monotonic()
@@ -179,76 +220,89 @@ class Pipeline:
         finally:
             over = processor_times()
             self.buffer.close()
-            self._late += self._supervisor.end([self._grabber, *self._workers])
+            self._late += self._supervisor.end([*(line.grabber for line in self._lines), *self._workers])
             self.buffer.settle()
             if self._window is not None:
                 self._window.close()
         if self._late:
             raise self._late[0]
-        report = summarise(self.buffer, over.clock - started, self._ready, over)
+        lost = {line.name: line.lost for line in self._lines if line.lost is not None}
+        report = summarise(self.buffer, over.clock - started, self._ready, over, lost)
         for stage, sink in self._sinks.items():
             missed = report.stages[stage].missed
             if missed and sink.wrote is not None:
                 what = sink.description
-                log.warning("%s was too slow for %d of %d annotated frames, which it lacks", what, missed, report.drawn)
+                drawn = sum(each.drawn for each in report.sources.values() if stage in each.stages)
+                log.warning("%s was too slow for %d of %d annotated frames, which it lacks", what, missed, drawn)
         return why, report
 
-    def _stages(self, policy: Policy, sink_stages: Sequence[str]) -> list[StageSpec]:
-        """Who needs what. In every-frame mode the drawer waits for the classifiers; live it takes their latest."""
-        names = [network.stage for network in self._plan.networks]
-        waits_for = [locator.STAGE, *(names if policy is Policy.EVERY_FRAME else [])]
-        watchers = [StageSpec(stage, frozenset({drawer.STAGE}), in_order=True) for stage in sink_stages]
-        if self._window is not None:
-            watchers.append(StageSpec(WINDOW, frozenset({drawer.STAGE}), uncounted=True))
-        return [
-            StageSpec(locator.STAGE),
-            StageSpec(aligner.STAGE, frozenset({locator.STAGE})),
-            *(StageSpec(name, frozenset({aligner.STAGE})) for name in names),
-            StageSpec(drawer.STAGE, frozenset(waits_for)),
-            *watchers,
-        ]
+    @property
+    def _workers(self) -> list[Worker]:
+        own = (worker for line in self._lines for worker in line.workers)
+        return [*own, *self._classifiers, *self._sink_workers]
 
-    def _settings(self, stage: str) -> WorkerSettings:
-        return worker_settings(self._config, stage)
+    def _group(self, lines: Sequence[Line]) -> BufferGroup:
+        return BufferGroup({line.name: line.buffer for line in lines})
 
-    def _make_workers(self) -> list[Worker]:
+    def _make_line(self, name: str, source: Source, turns: Turns, limits: Limits) -> Line:
+        """A source's buffer and its own threads."""
         config = self._config
-
-        def common(stage: str) -> dict[str, object]:
-            return {
-                "buffer": self.buffer,
-                "settings": self._settings(stage),
-                "faults": config.faults,
-                "trace": self._trace,
-                **self._supervisor.common,
-            }
-
-        workers = make_stages(config, self._plan, self._track_labels, self._still, common, self._heads)
-        stats = self._stats if config.stats and not self._still else None  # a photograph has no frame rate
-        workers.append(
+        policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
+        sinks = [stage for stage, sink in self._sinks.items() if sink.of_source in (None, name)]
+        networks = [network.stage for network in self._plan.networks]
+        buffer = FrameBuffer(
+            stage_specs(networks, policy, sinks, self._window is not None),
+            policy,
+            config.buffer.capacity,
+            on_drop=_mark_drops(self._trace) if self._trace is not None else None,
+            byte_budget=round(1e6 * config.buffer.megabytes),
+            turns=turns,
+        )
+        line = Line(name, source, buffer, TrackLabels(self._plan.tasks), FaceTracker(config.tracker))
+        of = f" {name}" if name else ""
+        line.grabber = Grabber(
+            source,
+            buffer,
+            *(limits.max_frames, limits.duration),
+            source_name=name,
+            settings=worker_settings(config, grabber.STAGE),
+            name=grabber.STAGE + of,
+            trace=self._trace,
+            **self._supervisor.common,
+        )
+        common = self._common(buffer, of)
+        heads = any(self._sinks[stage].reads_heads for stage in sinks)
+        line.workers = make_finders(config, self._plan, line.track_labels, source.still, common, heads, line.tracker)
+        stats = config.stats and not source.still  # a photograph has no frame rate
+        line.workers.append(
             DrawerWorker(
-                self._tasks, self._track_labels, self._drawn, stats, self._draw, config.privacy, **common(drawer.STAGE)
+                self._plan.tasks,
+                line.track_labels,
+                line.drawn,
+                partial(line.stats, self._plan.device, self._load) if stats else None,
+                self._draw,
+                config.privacy,
+                **common(drawer.STAGE, drawer.STAGE),
             )
         )
-        return workers
+        return line
 
-    def _stats(self, faces: int) -> StatsLine:
-        """What the stats line says now; the drawer asks once a frame."""
-        count = self.buffer.count(drawer.STAGE, LATENCIES_SHOWN)
-        ages = count.ages_ns
-        return StatsLine(
-            fps=self._drawn.rate,
-            latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
-            device=self._plan.device,
-            dropped=count.total_dropped,
-            faces=faces,
-            load=self._load() if self._load else (),
-        )
+    def _common(self, buffer: FrameBuffer | BufferGroup, of: str = "") -> Common:
+        """The arguments of the workers that work on a buffer's frames; `of` ends their threads' names."""
+        return lambda stage, name: {
+            "buffer": buffer,
+            "settings": worker_settings(self._config, stage),
+            "faults": self._config.faults,
+            "name": name + of,
+            "trace": self._trace,
+            **self._supervisor.common,
+        }
 
     def _watch(self) -> Stop:
         """Start the threads, wait for what ends the run, and show frames meanwhile."""
+        grabbers = [line.grabber for line in self._lines]
         setting_up: set[StageThread] = set(self._workers)
-        running: set[StageThread] = {self._grabber, *self._workers}
+        running: set[StageThread] = {*grabbers, *self._workers}
         self._supervisor.start(self._workers)
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
@@ -261,31 +315,81 @@ class Pipeline:
                 tidied = time.monotonic()
             if isinstance(message, Stop):
                 return message
-            if self._grabber in running and self._grabber.overdue:
-                running.discard(self._grabber)
-                self._supervisor.give_up(self._grabber)
-                self.buffer.end()
+            for line in self._lines:
+                if line.grabber in running and line.grabber.overdue:
+                    running.discard(line.grabber)
+                    self._supervisor.give_up(line.grabber)
+                    line.buffer.end()
             if isinstance(message, Ended):
                 running.discard(message.thread)
                 self._note(message)
+            elif isinstance(message, Request):
+                message.action()
+                message.done.set()
             elif message is not None:
                 setting_up.discard(message.thread)
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
                     self._ready = processor_times()
-                    self._supervisor.start([self._grabber])
-        return self._hold(self._window) if self._window is not None and self._still else Stop.END
+                    self._supervisor.start(grabbers)
+        still = any(line.source.still for line in self._lines)
+        return self._hold(self._window) if self._window is not None and still else Stop.END
+
+    def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:
+        """Put other classifiers in the place of those that are not wanted any more; see `switch`."""
+        before = self._plan.files_by_stage()
+        stages = {stage for stage, files in plan.files_by_stage().items() if before.get(stage) == files}
+        gone = {network.stage for network in self._plan.networks} - stages
+        fresh = [network.stage for network in plan.networks if network.stage not in stages]
+        self._config, self._plan = config, plan
+        for line in self._lines:
+            line.switch(plan, create.get(line.name))
+            for stage in gone:
+                line.buffer.remove_stage(stage)
+            for stage in fresh:
+                needed = line.buffer.policy is Policy.EVERY_FRAME
+                line.buffer.add_stage(StageSpec(stage, frozenset({aligner.STAGE})), drawer.STAGE, needed)
+        networks = {network.stage: network for network in plan.networks}
+        for worker in self._classifiers:
+            if worker.stage in gone:
+                worker.retire()
+            else:
+                worker.network = networks[worker.stage]
+        labels = {line.name: line.track_labels for line in self._lines}
+        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh)
+        self._classifiers = [each for each in self._classifiers if each.stage not in gone] + started
+        self._supervisor.start(started)
 
     def _note(self, end: Ended) -> None:
-        """End the run at once where a stage gave up; where an output could not be finished, let the others finish.
+        """Let the other sources go on where one is lost, and the other outputs where one cannot be finished.
 
         Raises:
-            SmiledetError: The problem, if frames would have to do without the stage.
+            SmiledetError: The problem, if frames would have to do without the stage, or it was the last source.
         """
         if end.problem is None:
             return
-        if end.thread is self._grabber or not self.buffer.finished(end.thread.stage):
+        line = next((line for line in self._lines if line.owns(end.thread)), None)
+        if line is not None and self._ready is not None:
+            self._lose(line, end)
+        elif line is not None or not self.buffer.finished(end.thread.stage):
             raise end.problem
-        self._late.append(end.problem)
+        else:
+            self._late.append(end.problem)
+
+    def _lose(self, line: Line, end: Ended) -> None:
+        """Go on without a source.
+
+        Raises:
+            SmiledetError: There is no other that was not lost.
+        """
+        assert end.problem is not None
+        first = line.lost is None
+        line.lost = line.lost or end.problem
+        if all(each.lost is not None for each in self._lines):
+            raise end.problem
+        if end.thread is not line.grabber:
+            line.buffer.close()  # without one of its stages it would wait for ever
+        if first:
+            log.warning("source %s is lost, the others go on: %s", line.name, end.problem)
 
     def _hold(self, window: Window) -> Stop:
         """Keep the last photograph on show until a key or a signal."""
@@ -298,7 +402,7 @@ class Pipeline:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
         if frame is not None:
             with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
-                window.show(annotation_of(frame, self._config.privacy).image)
+                window.show(self._mosaic.put(frame.source, annotation_of(frame, self._config.privacy).image))
             self.buffer.done(frame, WINDOW, None)
         return window.poll()
 

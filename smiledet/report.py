@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
 from smiledet.buffer import FrameBuffer, StageCount
+from smiledet.buffer_group import BufferGroup
+from smiledet.errors import SmiledetError
 from smiledet.system.processes import ProcessorTimes, process_start_ns
 from smiledet.workers import drawer
 
@@ -22,10 +24,12 @@ class RunReport:
 
     Attributes:
         seconds: From the first thread's start to the end.
-        published: Frames taken from the source.
+        published: Frames taken from the sources.
         stages: What became of them, by stage.
         ready: Processor time up to the first frame, with everything set up; None where it was not measured.
         over: The same at the end.
+        sources: The report of each source, by its name; empty in those.
+        lost: What ended a source before its end, by its name.
     """
 
     seconds: float
@@ -33,6 +37,8 @@ class RunReport:
     stages: Mapping[str, StageCount]
     ready: ProcessorTimes | None = None
     over: ProcessorTimes | None = None
+    sources: Mapping[str, RunReport] = field(default_factory=dict)
+    lost: Mapping[str, SmiledetError] = field(default_factory=dict)
 
     @property
     def drawn(self) -> int:
@@ -69,10 +75,15 @@ class RunReport:
 
 
 def summarise(
-    buffer: FrameBuffer, seconds: float, ready: ProcessorTimes | None = None, over: ProcessorTimes | None = None
+    buffer: FrameBuffer | BufferGroup,
+    seconds: float,
+    ready: ProcessorTimes | None = None,
+    over: ProcessorTimes | None = None,
+    lost: Mapping[str, SmiledetError] | None = None,
 ) -> RunReport:
     """The report of a run that is over, or that has come this far; see `RunReport` for the arguments."""
-    return RunReport(seconds, buffer.published, buffer.counts(), ready, over)
+    sources = {name: summarise(each, seconds) for name, each in getattr(buffer, "sources", {}).items()}
+    return RunReport(seconds, buffer.published, buffer.counts(), ready, over, sources, lost or {})
 
 
 def summary_line(report: RunReport) -> str:

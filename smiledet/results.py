@@ -40,6 +40,7 @@ class Reading:
         frame: Number of the frame, from 0, in a video; None for a photograph.
         time: Seconds on the source's time line in a video; None for a photograph.
         detector: The face detector that ran.
+        source: The name of the frame's source, where several are watched; empty otherwise.
         turned: Degrees clockwise by which a photograph had to be turned until its faces were found.
         started_ns: `time.monotonic_ns()` when reading a photograph began; 0 in a video.
 
@@ -63,6 +64,7 @@ class Reading:
     time: float | None = None
     detector: str = ""
     turned: int = 0
+    source: str = ""
     started_ns: int = field(default=0, repr=False, compare=False)
 
     @property
@@ -102,7 +104,7 @@ class Reading:
             flat: Write the probabilities of all labels as one column a label (`smile_smiling`), as in the CSV, instead
                 of an object (`smile_scores`), as in the JSON lines.
         """
-        start: dict[str, Any] = {"file": self.file}
+        start: dict[str, Any] = ({"source": self.source} if self.source else {}) | {"file": self.file}
         if self.frame is not None:
             start |= {"frame": self.frame, "timestamp": self.time}
         rows: Sequence[FaceReading | None] = self.faces or (None,)
@@ -212,7 +214,10 @@ def video_reading(frame: Frame, faces: Sequence[FaceReading], tasks: tuple[Task,
     placed = (replace(face, landmarks=landmarks.get(face.track)) for face in faces)
     described = (describe_head(face, frame.image).times(frame.scale) for face in placed)
     image = frame.image if frame.scale == 1 else None
-    return Reading(image, frame.size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector)
+    return Reading(
+        *(image, frame.size, tuple(described), tasks, frame.file, frame.id, frame.timestamp, detector),
+        source=frame.source,
+    )
 
 
 def data_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

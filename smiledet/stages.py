@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.config import Config
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
-from smiledet.detection.locator import FaceLocator, create_locator
+from smiledet.detection.locator import create_locator
 from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import ModelPlan
 from smiledet.shared_network import BETWEEN
@@ -26,60 +26,99 @@ from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.thread import WorkerSettings
 from smiledet.workers.track_labels import TrackLabels
 
+Common: TypeAlias = Callable[[str, str], "dict[str, Any]"]
+"""The arguments that a worker takes, by its stage and its thread's name."""
 
-def make_stages(
+
+def make_finders(
     config: Config,
     plan: ModelPlan,
     track_labels: TrackLabels,
     still: bool,
-    common: Callable[[str], dict[str, Any]],
+    common: Common,
     heads: bool = False,
+    tracker: FaceTracker | None = None,
 ) -> list[Worker]:
-    """The locator, the aligners and the classifiers, in this order; as many of each as the configuration says.
+    """The locator and the aligners of a source, in this order; as many aligners as the configuration says.
 
     Args:
         config: Every setting.
         plan: The models.
-        track_labels: Where the classifiers post what they read.
+        track_labels: Where the aligners post what nobody has to ask a network.
         still: Whether the pictures are photographs, each of its own.
-        common: The arguments that every worker of a stage takes, see `Worker`.
+        common: The arguments that a worker takes, by stage and name: see `Worker`.
         heads: Whether somebody uses where faces look and how far their eyes are open.
+        tracker: Gives faces their numbers; one of its own by default.
 
     Raises:
         UsageError: The detector is not installed.
     """
-    photographs = partial(PhotographLocator, config.photographs)
-    if still:
-        photographs()  # a detector that is not installed is said before any thread starts
-    finder = detector_kind(config.detector)
-    tracker = FaceTracker(config.tracker)  # outlives a restart of the locator, so that no number is given twice
-
-    def make_locator() -> FaceLocator:
-        return create_locator(finder, getattr(config, config.detector, None), tracker, config.locator)
+    create = locator_maker(config, still, tracker or FaceTracker(config.tracker))
 
     def create_aligner() -> FaceAligner:
         return make_aligner(plan.landmarks, config.aligner.max_distortion)
 
-    def names(stage: str) -> list[str]:
-        count = worker_settings(config, stage).workers
-        return [f"{stage} {number}" for number in range(1, count + 1)]
-
-    stages: list[Worker] = [
-        PhotographLocatorWorker(photographs, **common(locator.STAGE))
-        if still
-        else LocatorWorker(make_locator, **common(locator.STAGE))
+    posted = track_labels if heads else None
+    locating = common(locator.STAGE, locator.STAGE)
+    return [
+        PhotographLocatorWorker(create, **locating) if still else LocatorWorker(create, **locating),
+        *(
+            AlignerWorker(create_aligner, plan.chips, config.aligner.at_once, posted, **common(aligner.STAGE, name))
+            for name in _names(config, aligner.STAGE)
+        ),
     ]
-    for name in names(aligner.STAGE):
-        at_once = config.aligner.at_once
-        posted = track_labels if heads else None
-        stages.append(AlignerWorker(create_aligner, plan.chips, at_once, posted, name=name, **common(aligner.STAGE)))
-    for network in plan.networks:
-        create = partial(plan.load, network)
-        stages += (
-            ClassifierWorker(network, create, track_labels, name=name, **common(network.stage))
-            for name in names(network.stage)
-        )
-    return stages
+
+
+def locator_maker(config: Config, still: bool, tracker: FaceTracker) -> Callable[[], Any]:
+    """What makes a source's locator, in its thread.
+
+    Args:
+        config: Every setting.
+        still: Whether the pictures are photographs.
+        tracker: Outlives a restart of the locator, so that no number is given twice.
+
+    Raises:
+        UsageError: The detector is not installed.
+    """
+    if still:
+        PhotographLocator(config.photographs)  # a detector that is not installed is said before any thread starts
+        return partial(PhotographLocator, config.photographs)
+    return partial(
+        create_locator,
+        detector_kind(config.detector),
+        getattr(config, config.detector, None),
+        tracker,
+        config.locator,
+    )
+
+
+def make_classifiers(
+    config: Config,
+    plan: ModelPlan,
+    track_labels: Mapping[str, TrackLabels],
+    common: Common,
+    only: Collection[str] | None = None,
+) -> list[ClassifierWorker]:
+    """The threads that read the faces of all sources; as many of each network as the configuration says.
+
+    Args:
+        config: Every setting.
+        plan: The models.
+        track_labels: Where they post what they read, by the source's name.
+        common: See `make_finders`.
+        only: Stages that are wanted; None for all.
+    """
+    return [
+        ClassifierWorker(network, partial(plan.load, network), track_labels, **common(network.stage, name))
+        for network in plan.networks
+        if only is None or network.stage in only
+        for name in _names(config, network.stage)
+    ]
+
+
+def _names(config: Config, stage: str) -> list[str]:
+    """Of the threads of a stage."""
+    return [f"{stage} {number}" for number in range(1, worker_settings(config, stage).workers + 1)]
 
 
 def worker_settings(config: Config, stage: str) -> WorkerSettings:

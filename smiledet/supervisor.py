@@ -70,6 +70,19 @@ class Ended:
     problem: SmiledetError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that the main thread is to do.
+
+    Attributes:
+        action: What.
+        done: Set afterwards.
+    """
+
+    action: Callable[[], None]
+    done: threading.Event
+
+
 class Supervisor:
     """Owns a run: its threads, its end, and what has to be closed after them.
 
@@ -83,7 +96,7 @@ class Supervisor:
         self.cancel = CancelToken()
         self._threads: list[StageThread] = []
         self._given_up: set[StageThread] = set()
-        self._mailbox: queue.SimpleQueue[Stop | Ready | Ended] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[Stop | Ready | Ended | Request] = queue.SimpleQueue()
         self._resources = ExitStack()
 
     @property
@@ -99,6 +112,15 @@ class Supervisor:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._mailbox.put(Stop.SIGNAL)
         self.cancel.set()
+
+    def ask(self, action: Callable[[], None]) -> bool:
+        """Have the thread that runs the run do something, and wait for it; False where the run ends before that."""
+        request = Request(action, threading.Event())
+        self._mailbox.put(request)
+        while not request.done.wait(HEARD_WITHIN):
+            if self.cancel.is_set():
+                return request.done.is_set()
+        return True
 
     def enter(self, resource: AbstractContextManager[T]) -> T:
         """Enter a context that lasts as long as the run: a trace, the telemetry, a progress bar."""
@@ -176,7 +198,7 @@ class Supervisor:
         """Wait for a thread no longer, and hear no more of it: it hangs in something that is not needed any more."""
         self._given_up.add(thread)
 
-    def next_message(self, timeout: float) -> Stop | Ready | Ended | None:
+    def next_message(self, timeout: float) -> Stop | Ready | Ended | Request | None:
         """What has happened since it was last asked; None where nothing came in time, or within `HEARD_WITHIN`.
 
         Args:

@@ -18,7 +18,7 @@ from smiledet.frame import Frame, Image
 from smiledet.model_plan import ModelPlan
 from smiledet.photographs.decode import Color, to_image
 from smiledet.results import Reading, video_reading
-from smiledet.stages import make_stages
+from smiledet.stages import make_classifiers, make_finders
 from smiledet.workers.base import Worker
 from smiledet.workers.locator import faces_of
 from smiledet.workers.track_labels import TrackLabels
@@ -51,9 +51,14 @@ class Tracker:
         self._detector, self._tasks = config.detector, plan.tasks
         self._track_labels = TrackLabels(plan.tasks)
         idle = FrameBuffer([StageSpec("update")], Policy.EVERY_FRAME, 2)  # the stages are handed frames without one
-        self._stages: list[Worker] = make_stages(
-            config, plan, self._track_labels, False, lambda _stage: {"buffer": idle}
-        )
+
+        def common(_stage: str, _name: str) -> dict[str, Any]:
+            return {"buffer": idle}
+
+        self._stages: list[Worker] = [
+            *make_finders(config, plan, self._track_labels, False, common),
+            *make_classifiers(config, plan, {"": self._track_labels}, common),
+        ]
         self._number = 0
         self._time = float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-track")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from os import PathLike
+from typing import TypeAlias
 
 from typing_extensions import Self, override
 
@@ -22,9 +23,10 @@ from smiledet.pipeline import Limits, Pipeline
 from smiledet.results import Reading, video_reading
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Source
-from smiledet.sources.choose import create_source
+from smiledet.sources.choose import create_source, distinct
 from smiledet.sources.pacing import Paced
 from smiledet.supervisor import Supervisor
+from smiledet.system.redaction import shown_source
 
 AHEAD = 2
 """Frames that may wait for the caller where every frame is handed out."""
@@ -33,8 +35,12 @@ END_WITHIN = 2.0
 """Seconds that the threads get to end."""
 
 
+Spec: TypeAlias = "str | int | PathLike[str] | Source"
+"""What may be watched: see `watch`."""
+
+
 def watch(
-    source: str | int | PathLike[str] | Source | None = None,
+    source: Spec | Sequence[Spec] | Mapping[str, Spec] | None = None,
     tasks: Sequence[str] = ("smile", "emotion"),
     *,
     live: bool | None = None,
@@ -46,25 +52,27 @@ def watch(
     duration: float | None = None,
     config: Config | None = None,
 ) -> Watch:
-    """Watch a camera, a stream, a clip or a folder of photographs, and read every face.
+    """Watch cameras, streams, clips and folders of photographs, and read every face.
 
     The same threads run as under `smiledet run`. They begin at once, and end when the iterator does, is closed, or is
     not used any more.
 
     Args:
         source: What `smiledet run` takes: a camera (0, "/dev/video0"), a stream ("rtsp://…"), a clip, a folder of
-            photographs, "demo"; or a `Source` of your own, not yet open. None for the first camera, and the demo where
-            there is none.
+            photographs, "demo"; or a `Source` of your own, not yet open. Or several of them, as a list or by names of
+            your own: `reading.source` then says whose frame it is, and what is lost does not end the others. None for
+            the first camera, and the demo where there is none.
         tasks: What to read: `smile`, `emotion`, `gender`, `age`.
         live: True for the newest frame each time, the others being dropped: a file is then played at its own pace.
             False for every frame, the threads waiting for the caller; of a camera, as far as they fit in the buffer.
-            None for what suits the source: cameras and streams live, files frame by frame.
+            None for what suits the source: cameras and streams live, files frame by frame. Of several sources the
+            newest frame of each is handed out where all are live.
         model: A model's name by task, for other than the default ones; or a file.
         models: A folder with models of your own, searched before those that ship.
         detector: The face detector; None or `auto` for Viola-Jones in video and MTCNN in photographs.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
-        max_frames: Where to end, in frames taken from the source; None for no limit.
-        duration: Where to end, in seconds of the source; None for no limit.
+        max_frames: Where to end, in frames taken from each source; None for no limit.
+        duration: Where to end, in seconds of each source; None for no limit.
         config: Every other setting; None for that of this machine's platform.
 
     Returns:
@@ -79,28 +87,54 @@ def watch(
         ...     labels = [face.smile.label for face in reading.faces]
         >>> reading.frame, labels
         (19, ['smiling', 'not smiling'])
+        >>> sorted({reading.source for reading in watch({"hall": "demo", "yard": "demo"}, max_frames=2)})
+        ['hall', 'yard']
     """
     chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):
         if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
             raise UsageError(f"{name}={limit!r}: expected a number above 0")
-    if isinstance(source, Source):
-        given = Paced(source) if live and not source.live else source
-    else:
-        spec = None if source is None else str(source) if isinstance(source, int) else path_text(source, "source")
-        given = create_source(spec, chosen.source, realtime=bool(live), smallest_face=chosen.photographs.smallest_face)
-    return Watch(chosen, given, live=given.live if live is None else live, limits=Limits(max_frames, duration))
+    specs = _by_name(source)
+    if not specs:
+        raise UsageError("there is no source to watch")
+    given = {name: _source(spec, chosen, bool(live)) for name, spec in specs.items()}
+    whether = all(each.live for each in given.values()) if live is None else live
+    return Watch(chosen, given, live=whether, limits=Limits(max_frames, duration))
+
+
+def _by_name(source: Spec | Sequence[Spec] | Mapping[str, Spec] | None) -> Mapping[str, Spec | None]:
+    """The sources by name; a single one has none."""
+    if isinstance(source, Mapping):
+        return source
+    if isinstance(source, (str, int, PathLike, Source)) or source is None:
+        return {"": source}
+    if isinstance(source, bytes) or not isinstance(source, Sequence):
+        raise UsageError(f"source is {source!r}: expected a text, a path, a Source, or several of them")
+    shown = (each.description if isinstance(each, Source) else shown_source(_spec(each)) for each in source)
+    return dict(zip(distinct(shown), source, strict=True))
+
+
+def _spec(spec: str | int | PathLike[str]) -> str:
+    return str(spec) if isinstance(spec, int) else path_text(spec, "source")
+
+
+def _source(spec: Spec | None, config: Config, live: bool) -> Source:
+    """What is watched, not yet open."""
+    if isinstance(spec, Source):
+        return Paced(spec) if live and not spec.live else spec
+    smallest = config.photographs.smallest_face
+    return create_source(spec if spec is None else _spec(spec), config.source, realtime=live, smallest_face=smallest)
 
 
 class Watch(Iterator[Reading]):
-    """The readings of a source, one frame after the other; `watch` makes it.
+    """The readings of one source or several, one frame after the other; `watch` makes it.
 
     Attributes:
-        source: What is watched, open: its `fps`, `size`, `length` and `description`.
+        sources: What is watched, by name, open: its `fps`, `size`, `length` and `description`.
 
     Args:
         config: Every setting.
-        source: Not yet open.
+        sources: By name, not yet open; the only one may have an empty name.
         live: Whether the newest frame is handed out, or every one.
         limits: Where to end before the source does.
 
@@ -109,18 +143,22 @@ class Watch(Iterator[Reading]):
 
     Examples:
         >>> with watch("demo", tasks=["smile"], max_frames=20) as readings:
-        ...     readings.source.size, readings.source.fps, next(readings).frame
-        ((640, 480), 30.0, 0)
+        ...     [(each.size, each.fps) for each in readings.sources.values()], next(readings).frame
+        ([((640, 480), 30.0)], 0)
     """
 
-    def __init__(self, config: Config, source: Source, live: bool, limits: Limits) -> None:
-        self.source = source
-        self._detector = detector_name(config.photographs) if source.still else name_of(config.detector)
-        self._handover = _Handover(1 if live else AHEAD, waits=not live)
+    def __init__(self, config: Config, sources: Mapping[str, Source], live: bool, limits: Limits) -> None:
+        self.sources = sources
+        self._detectors = {
+            name: detector_name(config.photographs) if source.still else name_of(config.detector)
+            for name, source in sources.items()
+        }
+        self._handover = _Handover(AHEAD, waits=not live)
         supervisor = Supervisor()
         with ExitStack() as stack:
-            stack.enter_context(supervisor.opened(source))
-            pipeline = Pipeline(config, source, [self._handover], limits=limits, draw=False, supervisor=supervisor)
+            for source in sources.values():
+                stack.enter_context(supervisor.opened(source))
+            pipeline = Pipeline(config, sources, [self._handover], limits=limits, draw=False, supervisor=supervisor)
             self.device, self._tasks = pipeline.device, pipeline.tasks
             whole = stack.pop_all()
         # What the thread holds must not lead back here: who drops the iterator ends the run.
@@ -129,6 +167,11 @@ class Watch(Iterator[Reading]):
         )
         self._end = weakref.finalize(self, _end, pipeline, self._thread)
         self._thread.start()
+
+    @property
+    def source(self) -> Source:
+        """What is watched; the first of several."""
+        return next(iter(self.sources.values()))
 
     def __iter__(self) -> Self:
         return self
@@ -141,9 +184,9 @@ class Watch(Iterator[Reading]):
                 raise problem
             raise StopIteration
         frame, annotation = taken
-        if self.source.live:  # a stage may still read the picture, which the caller may draw on
+        if self.sources[frame.source].live:  # a stage may still read the picture, which the caller may draw on
             frame = replace(frame, image=frame.image.copy())
-        return video_reading(frame, annotation.readings, self._tasks, self._detector)
+        return video_reading(frame, annotation.readings, self._tasks, self._detectors[frame.source])
 
     def close(self) -> None:
         """End the threads and let go of the source; twice does no harm. Nothing more is handed out."""
@@ -161,8 +204,8 @@ class _Handover(Sink):
     """Where the pipeline leaves frames for the iterator.
 
     Args:
-        most: Frames that may lie there.
-        waits: Whether the pipeline waits while it is full; otherwise the oldest frame makes room.
+        most: Frames that may lie there, where the pipeline waits.
+        waits: Whether the pipeline waits while it is full; otherwise a frame takes the place of its source's last.
     """
 
     description = "the program's own loop"
@@ -184,8 +227,8 @@ class _Handover(Sink):
         with self._changed:
             if self._waits:
                 self._changed.wait_for(lambda: len(self._frames) < self._most or self._interrupted)
-            elif len(self._frames) == self._most:
-                self._frames.popleft()
+            else:
+                self._frames = deque(each for each in self._frames if each[0].source != frame.source)
             self._frames.append((frame, annotation))
             self._changed.notify_all()
 

@@ -19,6 +19,7 @@ import pytest
 from smiledet import buffer as buffer_module
 from smiledet.buffer import AGES_KEPT, Drop, FrameBuffer, Policy, StageCount, StageSpec
 from smiledet.frame import Frame
+from smiledet.turns import Turns
 
 LIMIT = 20.0
 """Seconds after which a thread counts as stuck; no passing test comes near."""
@@ -99,7 +100,7 @@ class TestConstruction:
 
     def test_one_worker_at_once_is_refused(self) -> None:
         with pytest.raises(ValueError, match="at_once is 1, expected at least 2"):
-            FrameBuffer([stage("a")], Policy.EVERY_FRAME, at_once=1)
+            Turns(1)
 
 
 class TestWhoIsHandedWhat:
@@ -294,15 +295,15 @@ class TestWaking:
         specs = [stage("a"), stage("b"), stage("c", "a", "b"), stage("d", "c")]
         buffer = FrameBuffer(specs, policy)
         woken: list[str] = []
-        wake = buffer_module._wake
+        wake = buffer_module.wake
 
-        def noting(chosen: list[buffer_module._Waiter]) -> None:
-            woken.extend(waiter.stage.name for waiter in chosen)
+        def noting(chosen: list[buffer_module.Waiter]) -> None:
+            woken.extend(waiter.stage for waiter in chosen)
             wake(chosen)
 
         threads = Threads(partial(buffer.newest, "c"), partial(buffer.newest, "c"), partial(buffer.newest, "d"))
         threads.until_waiting()
-        monkeypatch.setattr(buffer_module, "_wake", noting)
+        monkeypatch.setattr(buffer_module, "wake", noting)
         buffer.publish(frame(0))
         buffer.done(claim(buffer, "a"), "a", None)
         assert woken == []  # b's result is missing, and a and b themselves do not wait
@@ -320,14 +321,14 @@ class TestWaking:
         found: list[Frame | None] = []
         threads = Threads(lambda: found.append(buffer.newest("a")))
         threads.until_waiting()
-        wake = buffer_module._wake
+        wake = buffer_module.wake
 
-        def holding(chosen: list[buffer_module._Waiter]) -> None:
+        def holding(chosen: list[buffer_module.Waiter]) -> None:
             with buffer._lock:
                 wake(chosen)
                 threads.join()
 
-        monkeypatch.setattr(buffer_module, "_wake", holding)
+        monkeypatch.setattr(buffer_module, "wake", holding)
         buffer.publish(published := frame(0))
         assert found == [published]
 
@@ -339,12 +340,12 @@ class TestWaking:
         buffer = FrameBuffer([stage("a")], policy)
         published = frame(0)
 
-        def too_late(waiter: buffer_module._Waiter, timeout: float | None) -> None:
+        def too_late(waiter: buffer_module.Waiter, timeout: float | None) -> None:
             if interrupted:
                 raise KeyboardInterrupt
             buffer.publish(published)
 
-        monkeypatch.setattr(buffer_module._Waiter, "wait_for", too_late)
+        monkeypatch.setattr(buffer_module.Waiter, "wait_for", too_late)
         if interrupted:  # before there was one: it goes to whoever asks next
             with pytest.raises(KeyboardInterrupt):
                 buffer.newest("a", timeout=1)
@@ -469,7 +470,7 @@ class TestAtOnce:
 
     def _two_at_work(self, *specs: StageSpec) -> tuple[FrameBuffer, Frame, Other]:
         """A buffer for two at once, with this thread at work for stage a, and another for b."""
-        buffer = FrameBuffer(specs, Policy.EVERY_FRAME, at_once=2)
+        buffer = FrameBuffer(specs, Policy.EVERY_FRAME, turns=Turns(2))
         buffer.publish(frame(0))
         buffer.publish(frame(1))
         mine = claim(buffer, "a")
@@ -872,7 +873,7 @@ class TestStress:
     def _run(
         self, policy: Policy, seed: int, specs: Sequence[StageSpec], at_once: int | None = None
     ) -> tuple[FrameBuffer, dict[str, list[int]]]:
-        buffer = FrameBuffer(specs, policy, capacity=5, at_once=at_once)
+        buffer = FrameBuffer(specs, policy, capacity=5, turns=Turns(at_once))
         handed: dict[str, list[int]] = {spec.name: [] for spec in specs}
         working: set[tuple[str, int]] = set()
         needs = {spec.name: spec.needs for spec in specs}

@@ -280,7 +280,9 @@ def test_a_recorder_slower_than_its_source_loses_frames_but_no_time_and_says_how
 
         def write(self, frame, annotation):
             drawn = pipeline.buffer.count("draw").processed
-            while pipeline.buffer.count("draw").processed < min(drawn + 3, 40) and not pipeline._grabber.stopping:
+            while (
+                pipeline.buffer.count("draw").processed < min(drawn + 3, 40) and not pipeline._lines[0].grabber.stopping
+            ):
                 pause.wait(0.001)
             super().write(frame, annotation)
 

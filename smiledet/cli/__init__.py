@@ -31,7 +31,7 @@ from smiledet.system.standard_streams import (
 )
 
 ORDER = (
-    *("run", "images", "gallery", "demo-photos", "models", "platform"),
+    *("run", "images", "gallery", "report", "review", "demo-photos", "models", "platform"),
     *("train", "evaluate", "export", "explain", "datasets", "bench"),
 )
 """Commands in the order in which people come to need them; any other follows."""
@@ -75,8 +75,16 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """See `argparse`; a flag that this command does not have is refused here, where its own are known."""
+        """See `argparse`; a flag that this command does not have is refused here, where its own are known.
+
+        Where a command takes any number of words, `argparse` takes those that stand together: those behind a flag are
+        added here.
+        """
         parsed, unknown = super().parse_known_args(args, namespace)
+        several = next((each.dest for each in self._actions if each.nargs == "*" and not each.option_strings), None)
+        if several is not None and all(word == "-" or not word.startswith("-") for word in unknown):
+            setattr(parsed, several, [*getattr(parsed, several), *unknown])
+            unknown = []
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = _nearest(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""

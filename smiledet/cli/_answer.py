@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from smiledet.sinks.tally import OTHERS, Tally
+from smiledet.sources.base import Source
 
 FACES_SHOWN = 20
 """Faces of a video that get a line each; people who pass by a camera are not listed for ever."""
 
 
-def answer(tally: Tally, still: bool) -> list[str]:
-    """The lines: of a video a line a face, of one photograph too, of several photographs a line a task.
+def answer(tallies: Mapping[str, Tally], sources: Mapping[str, Source]) -> list[str]:
+    """The lines of each source; with its name, where there are several."""
+    lines: list[str] = []
+    for name, tally in tallies.items():
+        first, *others = _lines(tally, sources[name].still)
+        lines += [first, *others] if len(tallies) == 1 else [f"{name}: {first}", *(f"  {line}" for line in others)]
+    return lines
+
+
+def _lines(tally: Tally, still: bool) -> list[str]:
+    """Of a video a line a face, of one photograph too, of several photographs a line a task.
 
     Args:
         tally: What was counted.

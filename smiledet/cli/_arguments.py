@@ -56,7 +56,11 @@ def files_read(arguments: argparse.Namespace, config: Config | None = None) -> l
     files += [(given.get("detector") or "").partition("=")[2]]
     if config is not None:
         detectors = (config.detector, config.photographs.detector)
-        files += [config.models, config.source.ca_file, *(name.partition("=")[2] for name in detectors)]
+        files += [
+            config.models,
+            *(each.ca_file for each in (config.source, *config.sources)),
+            *(name.partition("=")[2] for name in detectors),
+        ]
         files += [settings.model for settings in config.task.values()]
     folders = [given.get("config"), given.get("models"), models_folder(), configs_folder()]
     return [*filter(None, files), *filter(None, folders)]

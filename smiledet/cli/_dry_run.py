@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smiledet.config import LoadedConfig
 from smiledet.errors import UsageError
 from smiledet.platform.choice import PlatformChoice
@@ -12,11 +14,11 @@ from smiledet.sources.gstreamer import GStreamerSource
 from smiledet.system.redaction import redact
 
 
-def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -> None:
-    """Print the source, its pipeline where it is GStreamer's, and what reads it.
+def print_plan(sources: Mapping[str, Source], platform: PlatformChoice, loaded: LoadedConfig) -> None:
+    """Print the sources, the pipelines of those that are GStreamer's, and what reads them.
 
     Args:
-        source: Made, not opened.
+        sources: By name; made, not opened.
         platform: The platform, and why it was chosen.
         loaded: The merged configuration.
 
@@ -24,9 +26,14 @@ def print_plan(source: Source, platform: PlatformChoice, loaded: LoadedConfig) -
         UsageError: No engine can run here; the rest is printed before that.
     """
     plan = plan_run(platform, loaded)
-    decisions = [Decision("source", redact(source.description), "not opened yet"), *plan.decisions]
+    opened = [
+        Decision(f"source {name}".rstrip(), redact(source.description), "not opened yet")
+        for name, source in sources.items()
+    ]
+    decisions = [*opened, *plan.decisions]
     print(table(("chosen", "", "because"), [(each.what, each.value, each.reason) for each in decisions]))
-    if isinstance(source, GStreamerSource):
-        print(f"\nGStreamer: {source.pipeline}\n{source.through}")
+    for source in sources.values():
+        if isinstance(source, GStreamerSource):
+            print(f"\nGStreamer: {source.pipeline}\n{source.through}")
     if plan.engine is None:
         raise UsageError(plan.problem)

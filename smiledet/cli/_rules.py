@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from smiledet.errors import UsageError
+from smiledet.errors import ConfigError, UsageError
+from smiledet.system.redaction import host_of
 
 if TYPE_CHECKING:
     from smiledet.config import Config
     from smiledet.sinks.base import Sink
     from smiledet.sources.base import Source
 
-ACTIONS = ("save", "run", "post")
+ACTIONS = ("save", "clip", "run", "post")
 
 
 def add_rules(group: argparse._ActionsContainer) -> None:
@@ -24,7 +27,7 @@ def add_rules(group: argparse._ActionsContainer) -> None:
         default=[],
         metavar="CONDITION:ACTION",
         help="when something is seen, do something. Conditions: face, no-face, smile, everyone-smiles, TASK=LABEL; "
-        "actions: save=FOLDER, run=PROGRAM, post=ADDRESS. More in the configuration, [[rule]]",
+        "actions: save=FOLDER, clip=FOLDER, run=PROGRAM, post=ADDRESS. More in the configuration, [[rule]]",
     )
 
 
@@ -38,8 +41,8 @@ def rule_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rule": rules} if rules else {}
 
 
-def rule_sinks(config: Config, source: Source) -> list[Sink]:
-    """What watches for the rules; nothing where there are none.
+def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
+    """What watches each source for the rules; nothing where there are none.
 
     Raises:
         ConfigError: A rule cannot be followed.
@@ -49,7 +52,16 @@ def rule_sinks(config: Config, source: Source) -> list[Sink]:
     from smiledet.model_plan import configured_tasks
     from smiledet.rules.sink import RuleSink
 
-    return [RuleSink(config.rule, configured_tasks(config), source.description)]
+    tasks = configured_tasks(config)
+    for rule in config.rule:
+        if rule.source and rule.source not in sources:
+            raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
+    sinks: list[Sink] = []
+    for name, source in sources.items():
+        rules = [rule for rule in config.rule if rule.source in ("", name)]
+        if rules:
+            sinks.append(RuleSink(rules, tasks, name or source.description, name=name))
+    return sinks
 
 
 def _rule(given: str) -> dict[str, Any]:
@@ -57,8 +69,14 @@ def _rule(given: str) -> dict[str, Any]:
     name, equals, value = action.partition("=")
     if not colon or not equals or not value or name not in ACTIONS:
         expected = "smile:save=FOLDER, emotion=happy:run=PROGRAM or face:post=ADDRESS say"
-        raise UsageError(f"--on {given!r}: expected CONDITION:ACTION, {expected}")
+        raise UsageError(f"--on {_shown(given)!r}: expected CONDITION:ACTION, {expected}")
     try:
         return {"when": when, name: shlex.split(value) if name == "run" else value}
     except ValueError as problem:
-        raise UsageError(f"--on {given!r}: {problem}") from problem
+        raise UsageError(f"--on {_shown(given)!r}: {problem}") from problem
+
+
+def _shown(given: str) -> str:
+    """A rule as it may be shown: what follows `=` and `://` may be secret, as the address of a webhook is."""
+    address = re.search(r"\w+://", given)
+    return given if address is None else given[: address.start()] + host_of(given[address.start() :]) + "/…"

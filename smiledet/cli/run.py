@@ -2,8 +2,11 @@
 
 SOURCE is a camera (0, /dev/video0), a stream (rtsp://…, http://…), a clip (clip.mp4, or - for one
 on standard input), a photograph, a folder of photographs, or `demo`; on a Jetson also a CSI
-camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…). Without one the first
-camera is used, and the demo where there is no camera.
+camera (csi://0), or what the board decodes itself (nvdec:0, nvdec:rtsp://…), or the name of a
+[[source]] of the configuration. Without one all of [[source]] are used, else the first camera, and
+the demo where there is no camera. Several are read side by side; the end or loss of one does not
+end the others. Each gets a recording and a sheet of its own: out.mp4 becomes out-NAME.mp4, or
+NAME takes the place of {source}.
 
 A file is read frame by frame, nothing dropped, as fast as it goes; with --realtime (and when it is
 only watched in a window) it is played at its own pace. Of a folder every photograph is read, in the
@@ -12,6 +15,7 @@ folders below it, too. Press q or Esc in the window to stop. What was found is p
 Example:
   smiledet run 0 --stats
   smiledet run clip.mp4 --no-show --record annotated.mp4 --events events.jsonl
+  smiledet run 0 1 rtsp://camera.local/stream --record '{source}.mp4' --events events.jsonl
   smiledet run csi://0 --platform jetson-tx2 --dry-run
 """
 
@@ -19,9 +23,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +34,11 @@ from typing_extensions import override
 
 from smiledet.__main__ import INTERRUPTED
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
-from smiledet.cli._page import add_serve, page_sink, served_page
+from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page, shutter_sink
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
+from smiledet.cli._sources import Given, create_sources, paths_of, sources_given
+from smiledet.cli._store import add_store, store_flags, store_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
@@ -53,7 +60,7 @@ UNWATCHED_SECONDS = 20.0
 
 
 class _Events(argparse.Action):
-    """`--events`: a file, standard output, or a broker beside them."""
+    """`--events`: a file, standard output, or an address beside them."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
         super().__init__(option_strings, dest, **settings)
@@ -63,17 +70,17 @@ class _Events(argparse.Action):
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
-        from smiledet.sinks.mqtt import is_mqtt
+        from smiledet.sinks.addresses import is_address
 
-        if is_mqtt(values):
-            namespace.mqtt = values
+        if is_address(values):
+            namespace.events_to = values
         else:
             namespace.events = Path(values)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("source", nargs="?", metavar="SOURCE", help="see above")
+    parser.add_argument("source", nargs="*", metavar="SOURCE", help="see above")
     add_reading(parser).add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
     out = parser.add_argument_group(
         "what comes out", "A file that is there already is replaced, once there is something to write."
@@ -83,13 +90,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--events",
         action=_Events,
-        metavar="OUT.jsonl|OUT.csv|-|mqtt://…",
+        metavar="OUT.jsonl|OUT.csv|-|mqtt://…|osc://…",
         help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
-        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, beside a file, too",
+        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, osc://HOST:PORT "
+        "sends every frame by Open Sound Control, both beside a file, too",
     )
-    parser.set_defaults(mqtt=None)
+    parser.set_defaults(events_to=None)
     add_serve(out)
     add_rules(out)
+    add_store(out)
     add_privacy(out)
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
@@ -111,8 +120,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pace.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
     pace.add_argument("--rate", type=_positive_float, metavar="FPS", help="with --realtime, play it at that rate")
     pace.add_argument("--loop", action="store_true", help="begin a file again when it ends")
-    pace.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop after N frames")
-    pace.add_argument("--duration", type=_positive_float, metavar="S", help="stop after S seconds of the source")
+    pace.add_argument("--max-frames", type=_positive_int, metavar="N", help="stop each source after N frames")
+    pace.add_argument("--duration", type=_positive_float, metavar="S", help="stop each source after S seconds of it")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,60 +131,60 @@ def run(arguments: argparse.Namespace) -> int:
     import_opencv()
     from smiledet.config import load_config
     from smiledet.platform.choice import pick_platform
-    from smiledet.sources.choose import create_source
     from smiledet.supervisor import Supervisor
     from smiledet.system.own_process import settle_process
 
     platform = pick_platform(arguments.platform)
     loaded = load_config(platform.name, arguments.config, _flags(arguments))
     config = loaded.config
+    given = sources_given(arguments.source, config)
     if arguments.dry_run:
         from smiledet.cli._dry_run import print_plan
 
-        print_plan(create_source(arguments.source, config.source, arguments.realtime), platform, loaded)
+        print_plan(create_sources(given, config, arguments.realtime, 0.0, loop=False), platform, loaded)
         return 0
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
         _record_instead(arguments)
     check_privacy(arguments, config)
-    _check_outputs(arguments, config)
-    watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
-    only_watched = watched and not any(_output_files(arguments))
+    _check_outputs(arguments, config, given)
+    watched = window is not None or arguments.serve is not None or arguments.events_to is not None
+    only_watched = watched and not any(_output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
-    settle_process(config.opencv_threads, config.source.read_timeout)
-    source = create_source(
-        *(arguments.source, config.source, realtime, arguments.rate or 0.0, arguments.loop),
-        smallest_face=config.photographs.smallest_face,
-    )
+    settle_process(config.opencv_threads, max(each.settings.read_timeout for each in given))
+    sources = create_sources(given, config, realtime, arguments.rate or 0.0, arguments.loop)
     supervisor = Supervisor()
-    with _report(arguments) as report, supervisor.opened(source):
-        log.info("source: %s", source.description)
-        return _run_open(arguments, config, platform, source, window, supervisor, report)
+    with _report(arguments, given) as report, ExitStack() as opened:
+        for name, source in sources.items():
+            opened.enter_context(supervisor.opened(source))
+            log.info("source%s: %s", f" {name}" if name else "", source.description)
+        return _run_open(arguments, config, platform, given, sources, window, supervisor, report)
 
 
-def _report(arguments: argparse.Namespace) -> AbstractContextManager[OutputFile | None]:
+def _report(arguments: argparse.Namespace, given: Sequence[Given]) -> AbstractContextManager[OutputFile | None]:
     """The report's file, held for the whole run; None where there is none or it is standard output."""
     from smiledet.system.output_files import OutputFile
 
     if arguments.report in (None, STANDARD_OUTPUT):
         return nullcontext()
-    return OutputFile(arguments.report, _is_private(arguments))
+    return OutputFile(arguments.report, _is_private(given))
 
 
-def _is_private(arguments: argparse.Namespace) -> bool:
-    """Whether what is written of the source is for nobody else to read."""
+def _is_private(given: Sequence[Given]) -> bool:
+    """Whether what is written of the sources is for nobody else to read."""
     from smiledet.system.redaction import holds_secret
 
-    return arguments.source is not None and holds_secret(arguments.source)
+    return any(each.spec is not None and holds_secret(each.spec) for each in given)
 
 
 def _run_open(
     arguments: argparse.Namespace,
     config: Config,
     platform: PlatformChoice,
-    source: Source,
+    given: Sequence[Given],
+    sources: Mapping[str, Source],
     window: Window | None,
     supervisor: Supervisor,
     report_file: OutputFile | None,
@@ -189,52 +198,67 @@ def _run_open(
     from smiledet.system.signals import on_signals
 
     duration = arguments.duration
-    if source.live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
+    live = any(source.live for source in sources.values())
+    if live and window is None and arguments.unwatched and duration is None and arguments.max_frames is None:
         duration = UNWATCHED_SECONDS
     with supervisor:
-        tally = Tally(_progress(arguments, source, supervisor))
+        on_frame = _progress(arguments, sources.values(), supervisor)
+        tallies = {name: Tally(on_frame, name) for name in sources}
         telemetry = _telemetry(arguments, platform, supervisor)
-        page = page_sink(arguments, config)
-        sinks = [*_file_sinks(arguments, config, source, telemetry), tally, *rule_sinks(config, source)]
-        sinks += [page] if page is not None else []
+        page, recorder = page_sink(arguments, config, sources), page_recorder(arguments, config, sources)
+        sinks = _file_sinks(arguments, config, given, sources, telemetry)
+        sinks += [*tallies.values(), *rule_sinks(config, sources)]
+        shutter = shutter_sink(arguments, config, sources)
+        sinks += [sink for sink in (page, recorder, shutter) if sink is not None]
+        stores = store_sinks(config, sources)
+        sinks += stores.values()
         load = telemetry.parts if telemetry is not None else None
-        trace = _trace(arguments, supervisor)
+        trace = _trace(arguments, supervisor, _is_private(given))
         limits = Limits(arguments.max_frames, duration)
         # In a thread: loading the networks may take long.
         pipeline = supervisor.call(
-            lambda: Pipeline(config, source, sinks, window, limits, load, trace, supervisor=supervisor), "load"
+            lambda: Pipeline(config, sources, sinks, window, limits, load, trace, supervisor=supervisor), "load"
         )
+        for name, store in stores.items():
+            store.count_drops(pipeline.buffer.sources[name].totals)
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
-            supervisor.enter(served_page(arguments, page, pipeline, source, machine))
+            supervisor.enter(served_page(arguments, page, recorder, pipeline, sources, machine, shutter))
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
     if not _is_quiet(arguments):
-        print(*answer(tally, source.still), sep="\n")
+        print(*answer(tallies, sources), sep="\n")
     if arguments.stats or arguments.unwatched:
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
-            print_tables(pipeline.device, tally, report, source, telemetry)
+            print_tables(pipeline.device, tallies, report, sources, telemetry)
     if arguments.report is not None:
-        write_report(report_file, figures(report, tally, source, telemetry))
+        write_report(report_file, figures(report, tallies, sources, telemetry))
     for output in (*sinks, trace, report_file):
         if output is not None and output.wrote is not None:
             log.info("wrote %s", output.wrote)
-    return INTERRUPTED if why is Stop.SIGNAL else 0
+    for name, problem in report.lost.items():
+        log.error("source %s was lost: %s", name, problem)
+    return INTERRUPTED if why is Stop.SIGNAL else 1 if report.lost else 0
 
 
-def _progress(arguments: argparse.Namespace, source: Source, supervisor: Supervisor) -> Callable[[], object] | None:
+def _progress(
+    arguments: argparse.Namespace, sources: Collection[Source], supervisor: Supervisor
+) -> Callable[[], object] | None:
     """What moves the progress bar on by a frame; None for no bar: a live run has no end, and a terminal is needed.
 
     The bar appears after two seconds.
     """
-    if source.live or getattr(arguments, "quiet", False) or sys.stderr is None or not sys.stderr.isatty():
+    live = any(source.live for source in sources)
+    if live or getattr(arguments, "quiet", False) or sys.stderr is None or not sys.stderr.isatty():
         return None
     from tqdm import tqdm
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    total = min((count for count in (source.length, arguments.max_frames) if count is not None), default=None)
+    limit = math.inf if arguments.max_frames is None else arguments.max_frames
+    lengths = [min(limit, math.inf if source.length is None else source.length) for source in sources]
+    total = sum(lengths) if math.isfinite(sum(lengths)) else None
     bar = supervisor.enter(tqdm(total=total, unit="frame", delay=2, leave=False))
     supervisor.enter(logging_redirect_tqdm())
     return lambda: bar.update()
@@ -250,7 +274,7 @@ def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, supervis
     return supervisor.enter(Telemetry(cancel=supervisor.cancel))
 
 
-def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | None:
+def _trace(arguments: argparse.Namespace, supervisor: Supervisor, private: bool) -> Trace | None:
     """The trace file, open; none where nobody wants it."""
     if arguments.trace is None:
         return None
@@ -258,13 +282,13 @@ def _trace(arguments: argparse.Namespace, supervisor: Supervisor) -> Trace | Non
     from smiledet.workers import drawer
     from smiledet.workers.locator import faces_of
 
-    private = _is_private(arguments)
     return supervisor.enter(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
-    given = reading_flags(arguments) | rule_flags(arguments) | privacy_flags(arguments)
+    given = reading_flags(arguments) | rule_flags(arguments)
+    given |= privacy_flags(arguments) | store_flags(arguments)
     return given | ({"stats": True} if arguments.stats else {})
 
 
@@ -295,7 +319,7 @@ def _output_files(arguments: argparse.Namespace) -> list[Path]:
     return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
 
 
-def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
+def _check_outputs(arguments: argparse.Namespace, config: Config, given: Sequence[Given]) -> None:
     """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_writable
@@ -304,16 +328,26 @@ def _check_outputs(arguments: argparse.Namespace, config: Config) -> None:
         raise UsageError("cannot write to standard output: it is closed")
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
-    names = ("record", "events", "sheet", "report", "trace")
-    outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in names}
-    check_outputs(outputs, [*sources_read(arguments.source), *files_read(arguments, config)])
+    read = [file for each in given for file in sources_read(each.spec)]
+    check_outputs({"--store": config.store.file or None}, read)
+    outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in ("events", "report", "trace")}
+    for flag, path in (("--record", arguments.record), ("--sheet", arguments.sheet)):
+        if path is not None:
+            outputs |= {
+                " of ".join(filter(None, (flag, name))): each for name, each in paths_of(flag, path, given).items()
+            }
+    check_outputs(outputs, [*read, *files_read(arguments, config)])
     for path in outputs.values():
         if path is not None and path != STANDARD_OUTPUT:
             check_writable(path, seekable=path.suffix.lower() == ".parquet")
 
 
 def _file_sinks(
-    arguments: argparse.Namespace, config: Config, source: Source, telemetry: Telemetry | None
+    arguments: argparse.Namespace,
+    config: Config,
+    given: Sequence[Given],
+    sources: Mapping[str, Source],
+    telemetry: Telemetry | None,
 ) -> list[Sink]:
     from smiledet.model_plan import configured_tasks
     from smiledet.sinks.events import EventsSink
@@ -321,18 +355,24 @@ def _file_sinks(
     from smiledet.sinks.video import VideoSink
 
     sinks: list[Sink] = []
+    tasks = configured_tasks(config)
     if arguments.record is not None:
-        sinks.append(VideoSink(arguments.record, source.fps, timed=not source.still))
+        for name, path in paths_of("--record", arguments.record, given).items():
+            sinks.append(VideoSink(path, sources[name].fps, timed=not sources[name].still))
+            sinks[-1].of_source = name
     if arguments.events is not None:
-        name = arguments.source if arguments.source is not None else source.description
+        source = given[0].spec if given[0].spec is not None else sources[given[0].name].description
         machine = telemetry.columns if telemetry is not None else None
-        sinks.append(EventsSink(arguments.events, name, configured_tasks(config), machine=machine))
+        sinks.append(EventsSink(arguments.events, source, tasks, machine=machine, private=_is_private(given)))
     if arguments.sheet is not None:
-        sinks.append(SheetSink(arguments.sheet))
-    if arguments.mqtt is not None:
-        from smiledet.sinks.mqtt import MqttSink
+        for name, path in paths_of("--sheet", arguments.sheet, given).items():
+            sinks.append(SheetSink(path))
+            sinks[-1].of_source = name
+    if arguments.events_to is not None:
+        from smiledet.sinks.addresses import address_sink
 
-        sinks.append(MqttSink(arguments.mqtt, source.description, configured_tasks(config)))
+        to = arguments.events_to
+        sinks += [address_sink(to, name or each.description, tasks, name) for name, each in sources.items()]
     return sinks
 
 

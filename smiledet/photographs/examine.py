@@ -176,6 +176,7 @@ class Examiner:
             face.eyes_open,
             smile.scores["smiling"] if smile else None,
             face_sharpness(grey, face.box.times(1 / scale)),
+            face.mouth_open,
         )
 
 

@@ -1,14 +1,11 @@
 """The tables of the store of photographs, version by version.
 
-`PRAGMA user_version` counts the migrations that a file has had. A change of the tables is one more entry at the end of
-`MIGRATIONS`; an entry that has been released is never changed.
+A change of the tables is one more entry at the end of `MIGRATIONS`; an entry that has been released is never changed.
 """
 
 from __future__ import annotations
 
-import sqlite3
-
-from smiledet.errors import UsageError
+from smiledet.system.database import Tables
 
 FIRST = """
 CREATE TABLE editions (
@@ -168,51 +165,11 @@ ALTER TABLE stacks ADD COLUMN weights TEXT NOT NULL DEFAULT '';
 """
 """What the best was chosen by; empty where it has to be chosen anew. So only stacks that changed are looked into."""
 
-MIGRATIONS = (FIRST, STACKS_KEPT)
+MOUTHS = """
+ALTER TABLE faces ADD COLUMN mouth_open REAL;
+"""
+"""Of faces that were stored before, nobody knows it."""
 
+MIGRATIONS = (FIRST, STACKS_KEPT, MOUTHS)
 
-def migrate(connection: sqlite3.Connection, where: str) -> None:
-    """Bring a file's tables to the newest version, all or nothing.
-
-    Args:
-        connection: In autocommit mode.
-        where: The file, for complaints.
-
-    Raises:
-        UsageError: A newer smiledet wrote it.
-    """
-    if _version(connection) == len(MIGRATIONS):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        had = _version(connection)  # another process may have been quicker
-        if had > len(MIGRATIONS):
-            raise UsageError(
-                f"the store {where} is of version {had}, this smiledet reads {len(MIGRATIONS)}: install a newer one, "
-                "or name another file with --store"
-            )
-        for number, script in enumerate(MIGRATIONS[had:], had + 1):
-            for statement in _statements(script):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself has taken it back where the disk is full
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
-def _statements(script: str) -> list[str]:
-    """The statements of a script; `executescript` would commit the transaction that is open."""
-    found, held = [], ""
-    for line in script.splitlines(keepends=True):
-        held += line
-        if sqlite3.complete_statement(held):
-            found.append(held)
-            held = ""
-    return found
+TABLES = Tables("photographs", MIGRATIONS)

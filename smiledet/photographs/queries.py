@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from smiledet.errors import UsageError
 from smiledet.frame import Box, HeadPose
-from smiledet.photographs.database import Database
 from smiledet.photographs.filtering import ORDERS, Where, in_folders, labelled, where
 from smiledet.photographs.records import (
     EVERYTHING,
@@ -32,6 +31,7 @@ from smiledet.photographs.records import (
     StoredPhotograph,
     StoredReading,
 )
+from smiledet.system.database import Database
 
 ROW = """
 SELECT p.id, f.path, f.position, c.hash, p.width, p.height, p.taken, p.dated, p.face_count, p.smile, p.doubt,
@@ -162,7 +162,8 @@ class Queries(Database):
                     readings.setdefault(face, {})[task] = StoredReading(told, sure, named, corrected is not None)
                 query = (
                     "SELECT id, photograph, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
-                    f"smile_intensity, sharpness FROM faces WHERE photograph IN ({marks}) ORDER BY photograph, number"
+                    f"smile_intensity, sharpness, mouth_open FROM faces WHERE photograph IN ({marks}) "
+                    "ORDER BY photograph, number"
                 )
                 for values in connection.execute(query, some):
                     found[values[1]].append(_face(values, self._in_order(readings.get(values[0], {}))))

@@ -19,6 +19,7 @@ from pathlib import Path
 from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.photographs.filtering import in_folders
+from smiledet.photographs.migrations import TABLES
 from smiledet.photographs.queries import Queries, read_edition, write_edition
 from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
@@ -64,7 +65,7 @@ class Store(Queries):
     """
 
     def __init__(self, path: Path | None = None, edition: Edition | None = None) -> None:
-        super().__init__(path or default_store())
+        super().__init__(path or default_store(), TABLES)
         self._edition, self.tasks = self._use(edition)
 
     def pending(self, paths: Iterable[Path]) -> Pending:

@@ -12,18 +12,23 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ConfigError
 from smiledet.frame import Image
+from smiledet.rules.clips import Kept, write_clip
 from smiledet.rules.settings import RuleSettings
+from smiledet.sinks.recording import find_encoder
 from smiledet.system.output_files import removed_on_failure
-from smiledet.system.redaction import redact
+from smiledet.system.redaction import host_of
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +65,11 @@ class Event:
         """`told` as JSON."""
         return json.dumps(self.told, allow_nan=False).encode()
 
+    @property
+    def name(self) -> str:
+        """Of a file: when it was, what rule, and which frame."""
+        return re.sub(r"[^\w.-]+", "_", f"{self.told['time'][:23]}-{self.told['rule']}-{self.told['frame']}")
+
 
 Action = Callable[[Event], None]
 """Does it; an exception says that it failed."""
@@ -78,8 +88,8 @@ def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
         found.append(("run", run_program(rule.run)))
     if rule.post:
         found.append(("post", post_to(rule.post, rule.secret)))
-    if not found:
-        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, run or post")
+    if not found and not rule.clip:
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run or post")
     return found
 
 
@@ -89,13 +99,10 @@ def save_into(folder: Path, annotated: bool) -> Action:
     Raises:
         ConfigError: The folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ConfigError(f"a rule cannot save into {folder}: {problem.strerror}") from problem
+    _make(folder)
 
     def save(event: Event) -> None:
-        name = re.sub(r"[^\w.-]+", "_", f"{event.told['time'][:23]}-{event.told['rule']}-{event.told['frame']}.jpg")
+        name = f"{event.name}.jpg"
         data = jpeg(event.annotated if annotated else event.clean)
         partial = folder / f".{name}.partial"
         with removed_on_failure(partial):
@@ -105,18 +112,50 @@ def save_into(folder: Path, annotated: bool) -> Action:
     return save
 
 
+def save_clip(folder: Path, frames: Sequence[Kept]) -> Action:
+    """Writes frames into a folder as MP4; nothing is overwritten."""
+
+    def save(event: Event) -> None:
+        write_clip(folder / f"{event.name}.mp4", frames)
+
+    return save
+
+
+def clip_folder(rule: RuleSettings) -> Path:
+    """The folder for a rule's clips, made.
+
+    Raises:
+        ConfigError: It cannot be made.
+        OutputError: No MP4 can be encoded here.
+    """
+    find_encoder(".mp4")
+    folder = Path(rule.clip).expanduser()
+    _make(folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(f"a rule cannot save into {folder}: {problem.strerror}") from problem
+
+
 def run_program(command: tuple[str, ...]) -> Action:
     """Starts a program with what was seen on its standard input; no shell reads its arguments."""
 
     def run(event: Event) -> None:
-        done = subprocess.run(
-            command,
-            input=event.body,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=PROGRAM_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                command,
+                input=event.body,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=PROGRAM_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:  # which would tell the arguments, and with them a key
+            raise OSError(f"{command[0]} did not end within {PROGRAM_SECONDS:g} s") from None
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise OSError(f"{command[0]} ended with {done.returncode}{': ' + said[-1] if said else ''}")
@@ -127,38 +166,72 @@ def run_program(command: tuple[str, ...]) -> Action:
 def post_to(address: str, secret: str = "", pause: Callable[[float], object] | None = None) -> Action:
     """Sends what was seen to a web address, as JSON.
 
+    Of the address no more than scheme and host are shown: many services' secrets stand in the path.
+
     Args:
-        address: http or https.
+        address: http or https; with a user and password, percent-encoded, they are sent as HTTP asks for it (Basic).
         secret: Name of the environment variable with the secret that signs it; empty for none.
         pause: Waits between two attempts; tests bring their own.
 
     Raises:
         ConfigError: It is no such address, or the variable is not set.
     """
-    if not re.match(r"https?://[^/\s]", address):
-        raise ConfigError(f"a rule cannot post to {redact(address)}: expected http://… or https://…")
+    target, authorization = _target(address)
+    shown = host_of(address)
     key = os.environ.get(secret, "") if secret else ""
     if secret and not key:
         raise ConfigError(f"a rule's secret: the environment variable {secret} is not set")
     wait = pause or threading.Event().wait
 
     def post(event: Event) -> None:
-        headers = {"content-type": "application/json", "user-agent": "smiledet"}
+        headers = {"content-type": "application/json", "user-agent": "smiledet", **authorization}
         if key:
             digest = hmac.new(key.encode(), event.body, hashlib.sha256).hexdigest()
             headers["x-smiledet-signature"] = f"sha256={digest}"
         for attempt in range(1, ATTEMPTS + 1):
-            request = urllib.request.Request(address, event.body, headers, method="POST")
+            request = urllib.request.Request(target, event.body, headers, method="POST")
             try:
                 with urllib.request.urlopen(request, timeout=POST_SECONDS):
                     return
-            except (OSError, ValueError) as problem:
+            except (OSError, ValueError, HTTPException) as problem:
                 refused = isinstance(problem, urllib.error.HTTPError) and problem.code < 500
                 if attempt == ATTEMPTS or refused:
-                    raise OSError(f"{redact(address)}: {problem}") from problem
+                    raise OSError(f"{shown}: {_reason(problem)}") from None  # its own words may hold the address
             wait(2.0 ** (attempt - 1))
 
     return post
+
+
+def _target(address: str) -> tuple[str, dict[str, str]]:
+    """The address without a user, and the header that stands for one.
+
+    Raises:
+        ConfigError: It is no address of the web.
+    """
+    try:
+        parts = urlsplit(address)
+        if parts.scheme.lower() not in ("http", "https") or not parts.hostname or re.search(r"[\s\0]", address):
+            raise ValueError
+        port = f":{parts.port}" if parts.port is not None else ""
+        if host_of(address).partition("://")[2] != parts.netloc.rpartition("@")[2]:  # the rest of a password
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            f"a rule cannot post to {host_of(address)}: expected http://… or https://…, and what is no letter or digit "
+            "in user and password percent-encoded"
+        ) from None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    target = urlunsplit((parts.scheme, host + port, parts.path, parts.query, ""))
+    if parts.username is None:
+        return target, {}
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return target, {"authorization": f"Basic {b64encode(user.encode()).decode()}"}
+
+
+def _reason(problem: Exception) -> str:
+    if isinstance(problem, urllib.error.HTTPError):
+        return f"it answers {problem.code} {problem.reason}"
+    return str(getattr(problem, "reason", None) or type(problem).__name__)
 
 
 class ActionRunner:
@@ -191,14 +264,19 @@ class ActionRunner:
 
     def _run(self, name: str, action: Action, event: Event) -> None:
         try:
+            self.do(name, action, event)
+        finally:
+            self._room.release()
+
+    def do(self, name: str, action: Action, event: Event) -> None:
+        """Do it now, in this thread."""
+        try:
             action(event)
             self._count(self.done, name)
         except Exception as problem:
             if self._count(self.failed, name) == 1:
                 log.warning("rule %s: %s failed: %s", event.told["rule"], name, problem)
             log.debug("rule %s: %s failed", event.told["rule"], name, exc_info=True)
-        finally:
-            self._room.release()
 
     def _count(self, counts: dict[str, int], name: str) -> int:
         with self._lock:

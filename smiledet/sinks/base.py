@@ -40,6 +40,9 @@ class Sink(ABC):
     reads_heads: bool = False
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
 
+    of_source: str | None = None
+    """The name of the source whose frames it takes, in a run of several; None for those of all."""
+
     wrote: Path | None = None
     """The file that it has written, once something valid stands under its name."""
 

@@ -43,12 +43,13 @@ class EventsSink(Sink):
     Args:
         path: The file. `-` is standard output.
         source: What is written in the column of that name, an address without its secrets; or that by a photograph's
-            file.
+            file. In a run of several sources each frame tells its own.
         tasks: The tasks that are run; others have no columns.
         clock_ns: Monotonic nanoseconds, for the latency; tests bring their own.
         wall_ns: Nanoseconds since 1970, for the column `time`; tests bring their own.
         machine: Further columns at the end of every row, always of the same names: load, power and temperature at
             that moment; None for none.
+        private: Whether nobody else may read the file, whatever `source` is.
     """
 
     reads_heads = True
@@ -61,6 +62,7 @@ class EventsSink(Sink):
         clock_ns: Callable[[], int] = time.monotonic_ns,
         wall_ns: Callable[[], int] = time.time_ns,
         machine: Callable[[], Mapping[str, float | str | None]] | None = None,
+        private: bool = False,
     ) -> None:
         self.description = f"events {path}"
         self._flat = is_flat(path)
@@ -68,7 +70,7 @@ class EventsSink(Sink):
         self._tasks = tasks
         self._clock_ns, self._wall_ns = clock_ns, wall_ns
         self._machine = machine or dict
-        private = isinstance(source, str) and holds_secret(source)
+        private = private or (isinstance(source, str) and holds_secret(source))
         columns = [*column_names(tasks, flat=True), *self._machine()]
         self._file: RowsFile | ParquetFile = (
             ParquetFile(path, self._types(columns), private)
@@ -110,7 +112,7 @@ class EventsSink(Sink):
 
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
         track = face.face.track if face is not None else None
-        source = self._source if isinstance(self._source, str) else self._source[frame.file or ""]
+        source = frame.source or (self._source if isinstance(self._source, str) else self._source[frame.file or ""])
         picture = (source, frame.file, frame.id, number(frame.timestamp, 6), captured, track)
         return {
             **dict(zip(PICTURE_COLUMNS, picture, strict=True)),

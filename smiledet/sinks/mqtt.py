@@ -19,7 +19,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -100,8 +100,13 @@ def parse_broker(address: str) -> Broker:
         port = parts.port or SCHEMES[parts.scheme]
         settings = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         snapshot = float(settings.get("snapshot", "0"))
-    except (ValueError, KeyError) as problem:
-        raise OutputError(f"{shown} is no address of a broker: {problem}") from problem
+        if "@" in parts.path + parts.query:
+            raise ValueError
+    except (ValueError, KeyError):  # their own words may hold a part of the password
+        raise OutputError(
+            f"{shown} is no address of a broker: expected mqtt[s]://[USER:PASSWORD@]HOST[:PORT]/TOPIC[?snapshot=S], "
+            "and what is no letter or digit in user and password percent-encoded"
+        ) from None
     topic = unquote(parts.path).strip("/")
     if not parts.hostname or not topic or "#" in address or re.search(r"[#+\0]", topic):
         raise OutputError(f"{shown} is no address of a broker: expected mqtt://HOST/TOPIC, without # and +")
@@ -178,19 +183,24 @@ class MqttSink(Sink):
         address: See `parse_broker`.
         source: What is watched.
         tasks: What is read.
+        name: The name of the source whose frames it takes, in a run of several; its topics stand below that name.
 
     Raises:
         OutputError: It is no such address, or paho-mqtt is not installed.
     """
 
-    def __init__(self, address: str, source: str, tasks: Sequence[Task]) -> None:
+    def __init__(self, address: str, source: str, tasks: Sequence[Task], name: str = "") -> None:
         try:
             import paho.mqtt.client as paho
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError as problem:
             raise OutputError("--events mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
         self.description = f"events {shown_source(address)}"
+        self.of_source = name or None
         self._broker = parse_broker(address)
+        if name:
+            below = re.sub(r"[^\w.-]+", "_", name)
+            self._broker = replace(self._broker, topic=f"{self._broker.topic}/{below}")
         self._source = shown_source(source)
         self._tasks = tasks
         self._changes = Changes(tasks)

@@ -22,6 +22,7 @@ class Tally(Sink):
 
     Args:
         on_frame: Called for every frame, in the sink's thread; None for nobody.
+        source: The name of the source whose frames are counted; None for all.
 
     Attributes:
         frames: Frames seen.
@@ -32,8 +33,9 @@ class Tally(Sink):
 
     description = "tally"
 
-    def __init__(self, on_frame: Callable[[], object] | None = None) -> None:
+    def __init__(self, on_frame: Callable[[], object] | None = None, source: str | None = None) -> None:
         self._on_frame = on_frame
+        self.of_source = source
         self.frames = 0
         self.faces = 0
         self.with_faces = 0

@@ -48,6 +48,19 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSourceSettings(SourceSettings):
+    """A source of the configuration, `[[source]]`; what it does not say of `SourceSettings` is as in `[source]`.
+
+    Attributes:
+        name: What the run calls it: on the command line, in events, in the names of files.
+        address: What it is, as on the command line: `0`, `rtsp://…`, `clip.mp4`.
+    """
+
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One picture as a source hands it over.
 
@@ -114,6 +127,9 @@ class Source(ABC):
 
     repeatable: bool = True
     """Whether it can be opened again after its end, as a pipe cannot."""
+
+    exclusive: bool = False
+    """Whether it can be opened only once at a time, as a camera."""
 
     until: float = math.inf
     """Seconds on the source's own time line from which on nobody wants a picture: a lost camera is not waited for."""

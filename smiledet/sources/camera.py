@@ -46,6 +46,8 @@ class CameraSource(LiveSource):
 
     forms = "a camera (0, /dev/video0)"
 
+    exclusive = True
+
     def __init__(
         self,
         device: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -34,6 +35,21 @@ def default_spec() -> str:
         return "0"
     log.warning("no camera at %s: playing the built-in demo instead", FIRST_CAMERA)
     return "demo"
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Names of sources, with a number behind one that is there already.
+
+    >>> distinct(["demo", "0", "demo"])
+    ['demo', '0', 'demo 2']
+    """
+    found: list[str] = []
+    for name in names:
+        number = 1
+        while (numbered := name if number == 1 else f"{name} {number}") in found:
+            number += 1
+        found.append(numbered)
+    return found
 
 
 def create_source(

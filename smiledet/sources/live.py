@@ -165,6 +165,8 @@ class LiveSource(NamedSource):
             if self._try_again(max(0.1, min(self._settings.open_timeout, end - self._clock()))):
                 log.info("%s is back", self.name)
                 return
+            if self._is_over():
+                return
         if end == deadline:
             raise SourceLostError(f"{self.name} was lost and did not come back within {patience:g} s")
 

@@ -65,6 +65,7 @@ class StreamSource(LiveSource):
         self._asked = -math.inf
         self._shown = self._reached = -math.inf  # of a clip, in seconds: before this connection, and until now
         self._began: float | None = None
+        self._said = False  # that it ends before it should
 
     @classmethod
     @override
@@ -78,7 +79,7 @@ class StreamSource(LiveSource):
 
     @override
     def open(self) -> None:
-        self._reached, self._began, self._first = -math.inf, None, None
+        self._reached, self._began, self._first, self._said = -math.inf, None, None, False
         super().open()
 
     def _connect(self, timeout: float) -> GuardedCapture:
@@ -171,7 +172,11 @@ class StreamSource(LiveSource):
         elif decoder.ended or not (decoder.measured or decoder.silent):
             return True  # of unknown length a closed connection is the only end that there is
         # Cut short, unless a further connection brought nothing new: then there is no more.
-        return decoder.ended and self._reached == self._shown
+        over = decoder.ended and self._reached == self._shown
+        if over and not self._said:
+            self._said = True
+            log.warning("%s ends at %.1f s of %.1f s", self.name, decoder.reached, decoder.reached + decoder.missing)
+        return over
 
 
 SOURCE = StreamSource

@@ -109,6 +109,16 @@ def shown_source(spec: str) -> str:
     return redact_address(spec) if spec.startswith("gst:") or _BEGINNING.match(spec) else spec
 
 
+def host_of(address: str) -> str:
+    """Scheme and host of an address, as it may be shown.
+
+    >>> host_of("https://me:p@ss/word@hooks.example/services/T0/s3cret?key=abc")
+    'https://hooks.example'
+    """
+    parts = re.match(r"(\w+://)?([^/?#\s]*)", redact_address(address))
+    return f"{parts[1] or ''}{parts[2].rpartition('@')[2]}" if parts else ""
+
+
 def holds_secret(spec: str) -> bool:
     """Whether a source is an address or a pipeline that holds a secret.
 

@@ -70,7 +70,7 @@ class Trace:
         self._own = threading.local()
         self._places: dict[str, int] = {}
         self._numbers = count(1)
-        self._marks: deque[tuple[int, int, str, str]] = deque(maxlen=MARKS_KEPT)
+        self._marks: deque[tuple[int, dict[str, Any], str, str]] = deque(maxlen=MARKS_KEPT)
         self._waiting: list[str] = []
         self._length = 0
         self._problem: SmiledetError | None = None
@@ -134,7 +134,7 @@ class Trace:
             busy_ns: Processor time of the reading.
             held: Frames in the ring now.
         """
-        bar = self._bar(READ, start_ns, frame.captured_ns, busy_ns, {"frame": frame.id})
+        bar = self._bar(READ, start_ns, frame.captured_ns, busy_ns, _about(frame))
         number = {"frames held": held}
         now = time.monotonic_ns()
         self._begun = True
@@ -142,15 +142,17 @@ class Trace:
 
     def dropped(self, frame: Frame, stage: str, cause: str) -> None:
         """A stage will never get a frame; quick, and safe with locks held."""
-        self._marks.append((time.monotonic_ns(), frame.id, stage, cause))
+        self._marks.append((time.monotonic_ns(), _about(frame), stage, cause))
 
     def _work(self, stage: str, frame: Frame, start: int, end: int, busy: int) -> None:
-        about = {"frame": frame.id, "faces": self._faces(frame)}
+        about = _about(frame) | {"faces": self._faces(frame)}
         events = [self._bar(stage, start, end, busy, about), self._arrow("t", frame, start)]
         if stage == self._last:
             for phase, moment in (("b", frame.captured_ns), ("e", end)):
                 # An `id2` that is local belongs to this process; a plain `id` would stand among "global" events.
-                events.append(self._event(phase, LATENCY, 0, moment, cat="frame", id2={"local": hex(frame.id)}))
+                events.append(
+                    self._event(phase, LATENCY, 0, moment, cat="frame", id2={"local": hex(frame.id) + _of(frame)})
+                )
         self._write(events)
 
     def _bar(self, name: str, start: int, end: int, busy: int, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +161,14 @@ class Trace:
 
     def _arrow(self, phase: str, frame: Frame, moment: int) -> dict[str, Any]:
         """A flow event; it belongs to the bar that is open on its thread at that moment."""
-        return self._event(phase, "frame", self._thread(), moment, cat="flow", id=frame.id)
+        return self._event(
+            phase,
+            "frame",
+            self._thread(),
+            moment,
+            cat="flow",
+            id=f"{frame.id}{_of(frame)}" if frame.source else frame.id,
+        )
 
     def _event(self, phase: str, name: str, thread: int, moment: int, **more: Any) -> dict[str, Any]:
         since = max(0, moment - self._origin) / 1000
@@ -200,9 +209,9 @@ class Trace:
 
     def _take_marks(self) -> None:
         while self._marks:
-            moment, number, stage, cause = self._marks.popleft()
-            about = {"frame": number, "stage": stage, "cause": cause}
-            mark = self._event("i", f"dropped at {stage}", DROPS_NUMBER, moment, s="t", args=about)
+            moment, about, stage, cause = self._marks.popleft()
+            told = about | {"stage": stage, "cause": cause}
+            mark = self._event("i", f"dropped at {stage}", DROPS_NUMBER, moment, s="t", args=told)
             self._waiting.append(",\n" + json.dumps(mark))
 
     def _flush(self) -> None:
@@ -223,3 +232,12 @@ class Trace:
                 file.close()
         except SmiledetError as problem:
             self._problem = self._problem or problem
+
+
+def _of(frame: Frame) -> str:
+    """What tells a frame from that of the same number of another source."""
+    return f" {redact(frame.source)}" if frame.source else ""
+
+
+def _about(frame: Frame) -> dict[str, Any]:
+    return {"frame": frame.id, **({"source": redact(frame.source)} if frame.source else {})}

@@ -74,6 +74,7 @@ class Guard:
         host: The address that is listened on. On loopback no token is asked for.
         token: The token; None makes one, 192 bits from the operating system.
         names: Further names by which the machine is addressed, such as its host name.
+        open_paths: What begins like one of these is answered without the token: addresses that nobody can guess.
 
     A request passes if its Host header names the machine (an IP address, `localhost`, `host` or one of `names`): a web
     site's own name that was made to point here (DNS rebinding) is refused. One that changes something, and a WebSocket,
@@ -82,8 +83,16 @@ class Guard:
     `Authorization: Bearer`.
     """
 
-    def __init__(self, app: App, host: str, token: str | None = None, names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        host: str,
+        token: str | None = None,
+        names: tuple[str, ...] = (),
+        open_paths: tuple[str, ...] = (),
+    ) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._names = {"localhost", host.lower(), *(name.lower() for name in names)}
         self.token = None if is_loopback(host) else token or secrets.token_urlsafe(24)
         self._session = secrets.token_urlsafe(24)
@@ -98,7 +107,7 @@ class Guard:
         if problem is not None:
             await _refuse(scope, send, *problem)
             return
-        if self.token is not None and not self._knows(headers):
+        if self.token is not None and not self._is_open(scope) and not self._knows(headers):
             await self._ask_for_token(scope, send)
             return
         await self._app(scope, _limited(receive), _with_headers(send))
@@ -129,6 +138,10 @@ class Guard:
         except ValueError:
             return False
         return True
+
+    def _is_open(self, scope: Scope) -> bool:
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        return reads and scope["path"].startswith(self._open_paths)
 
     def _knows(self, headers: dict[str, str]) -> bool:
         kind, _, given = headers.get("authorization", "").partition(" ")

@@ -89,7 +89,8 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=PATIENCE,
         h11_max_incomplete_event_size=64 << 10,
-        ws="none",
+        ws="wsproto",
+        ws_max_size=1 << 16,  # what clients send is thrown away
         http="h11",
     )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from smiledet.buffer import FrameBuffer
+from smiledet.buffer_group import BufferGroup
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
@@ -42,7 +44,7 @@ class Worker(StageThread):
 
     Args:
         stage: Name of the stage in the buffer, under which results are attached.
-        buffer: Where the frames come from.
+        buffer: Where the frames come from; that of one source, or those of several.
         settings: Priority and rate.
         faults: What to do about failures.
         on_end: See `StageThread`.
@@ -54,7 +56,7 @@ class Worker(StageThread):
     def __init__(
         self,
         stage: str,
-        buffer: FrameBuffer,
+        buffer: FrameBuffer | BufferGroup,
         settings: WorkerSettings | None = None,
         faults: FaultPolicy | None = None,
         on_end: Ended | None = None,
@@ -66,10 +68,33 @@ class Worker(StageThread):
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
+        self._retired = False
+        self._stale = False
+
+    def retire(self) -> None:
+        """End after the frame at hand: the stage is no more, or others do its work. Called from another thread."""
+        self._retired = True
+
+    def renew(self, create: Callable[[], Any]) -> None:
+        """Set up anew before the next frame, with another `create`. Called from another thread."""
+        self._create = create
+        self._stale = True
 
     @abstractmethod
     def process(self, frame: Frame) -> Any:
         """The stage's result for one frame."""
+
+    def process_batch(self, frames: Sequence[Frame]) -> list[Any]:
+        """The stage's results for frames of different sources; one by one, where a stage has no better way."""
+        return [self.process(frame) for frame in frames]
+
+    def claim(self) -> list[Frame]:
+        """Wait for what to work on next: a frame, or in a stage that takes them together one of each source.
+
+        None at the end.
+        """
+        frame = self._buffer.newest(by=self.stage)
+        return [] if frame is None else [frame]
 
     def loop(self) -> None:
         """Claim, process, hand back, until the buffer has nothing more to come."""
@@ -80,12 +105,12 @@ class Worker(StageThread):
 
     def _loop(self) -> None:
         failures = restarts = 0
-        while not self.stopping:
-            frame = self._buffer.newest(by=self.stage)
-            if frame is None:
+        while not (self.stopping or self._retired):
+            frames = self.claim()
+            if not frames:
                 return
             started = self._clock()
-            if self._attempt(frame):
+            if self._attempt(frames):
                 failures = restarts = 0
             else:
                 failures += 1
@@ -96,23 +121,38 @@ class Worker(StageThread):
                 self._buffer.step_back()
                 self.pause(started + 1 / self._settings.max_rate - self._clock())
 
-    def _attempt(self, frame: Frame) -> bool:
-        """Process one frame; False if that failed. The frame is handed back either way."""
+    def _attempt(self, frames: Sequence[Frame]) -> bool:
+        """Process some frames; False if that failed. They are handed back either way.
+
+        Where several fail together each is tried alone, so that a fault of one source is not the others'.
+        """
         try:
-            result = self.process(frame) if self._trace is None else self._traced(self._trace, frame)
+            if self._stale:
+                self._stale = False
+                self.teardown()
+                self.setup()
+            results = self.process_batch(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
-            self._buffer.failed(frame, self.stage)
-            if isinstance(problem, SmiledetError) or not isinstance(problem, Exception):
+            fatal = isinstance(problem, SmiledetError) or not isinstance(problem, Exception)
+            if len(frames) > 1 and not fatal:
+                return False not in [self._attempt([frame]) for frame in frames]
+            for frame in frames:
+                self._buffer.failed(frame, self.stage)
+            if fatal:
                 raise
-            log.warning("stage %s failed on frame %d: %r", self.stage, frame.id, problem)
+            of = f" of {frames[0].source}" if frames[0].source else ""
+            log.warning("stage %s failed on frame %d%s: %r", self.stage, frames[0].id, of, problem)
             log.debug("the traceback", exc_info=True)
             return False
-        self._buffer.done(frame, self.stage, result)
+        for frame, result in zip(frames, results, strict=True):
+            self._buffer.done(frame, self.stage, result)
         return True
 
-    def _traced(self, trace: Trace, frame: Frame) -> Any:
-        with trace.work(self.stage, frame):
-            return self.process(frame)
+    def _traced(self, trace: Trace, frames: Sequence[Frame]) -> list[Any]:
+        with ExitStack() as bars:
+            for frame in frames:
+                bars.enter_context(trace.work(self.stage, frame))
+            return self.process_batch(frames)
 
     def _restart(self, restarts: int) -> None:
         """Close and open the stage again after a wait that doubles each time.

@@ -41,6 +41,9 @@ class DrawerWorker(Worker):
         draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
         privacy: What is hidden before anything is drawn; None for nothing.
         common: See `Worker`.
+
+    Attributes:
+        tasks: See above; any thread may put others in their place.
     """
 
     def __init__(
@@ -54,7 +57,7 @@ class DrawerWorker(Worker):
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
-        self._tasks = tasks
+        self.tasks = tasks
         self._track_labels = track_labels
         self._rate = rate
         self._stats = stats
@@ -83,4 +86,4 @@ class DrawerWorker(Worker):
 
     def _drawn(self, image: Image, readings: Sequence[FaceReading]) -> Image:
         stats = self._stats(len(readings)) if self._stats else None
-        return annotate(image, readings, self._tasks, stats, self._seats, self._sprites)
+        return annotate(image, readings, self.tasks, stats, self._seats, self._sprites)

@@ -27,6 +27,7 @@ class Grabber(StageThread):
         max_frames: Frames to publish at most; None for no limit.
         duration: Seconds on the source's time line after which to end; None for no limit.
         clock: Monotonic nanoseconds; tests bring their own.
+        source_name: What the frames bear as their `source`.
         common: See `StageThread`.
     """
 
@@ -37,6 +38,7 @@ class Grabber(StageThread):
         max_frames: int | None = None,
         duration: float | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
+        source_name: str = "",
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
@@ -45,6 +47,7 @@ class Grabber(StageThread):
         self._max_frames = max_frames
         self._duration = duration
         self._clock = clock
+        self._source_name = source_name
         self._asked_ns: int | None = None  # since when it waits for a picture
         self._over_ns: int | None = None  # when the duration of a live source is over
 
@@ -83,6 +86,7 @@ class Grabber(StageThread):
             frame = Frame(
                 *(number, captured, timestamp, picture.image, independent, picture.file),
                 *(picture.scale, picture.full_size),
+                source=self._source_name,
             )
             if not self._buffer.publish(frame):
                 return

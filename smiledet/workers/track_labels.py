@@ -21,10 +21,13 @@ class LabelSmoother:
 
     Args:
         task: Its smoothing time constant and hysteresis.
+
+    Attributes:
+        task: See above; another of the same labels may take its place.
     """
 
     def __init__(self, task: Task) -> None:
-        self._task = task
+        self.task = task
         self._scores: dict[str, float] | None = None
         self._prediction: Prediction | None = None
         self._time = 0.0
@@ -42,7 +45,7 @@ class LabelSmoother:
         """
         if self._scores is None:
             self._scores = dict(scores)
-            self._prediction = self._task.settle(dict(scores))
+            self._prediction = self.task.settle(dict(scores))
             self._time = time
             return
         share = self._share(time - self._time)
@@ -50,13 +53,13 @@ class LabelSmoother:
             self._scores[label] += share * (score - self._scores[label])
         self._time = max(self._time, time)
         shown = self._prediction.label if self._prediction else None
-        self._prediction = self._task.settle(dict(self._scores), shown)
+        self._prediction = self.task.settle(dict(self._scores), shown)
 
     def _share(self, elapsed: float) -> float:
         """What a reading weighs in the mean, 0 to 1, so many seconds after the last; negative if it is late."""
-        if self._task.smoothing == 0:
+        if self.task.smoothing == 0:
             return 1.0 if elapsed >= 0 else 0.0
-        faded = math.exp(-abs(elapsed) / self._task.smoothing)
+        faded = math.exp(-abs(elapsed) / self.task.smoothing)
         return 1 - faded if elapsed >= 0 else (1 - faded) * faded
 
     @property
@@ -78,12 +81,13 @@ class PostedPrediction:
 
 @dataclass(frozen=True, slots=True, order=True)
 class PostedHead:
-    """Where one face of one frame looks, and how far its eyes are open."""
+    """Where one face of one frame looks, and how far its eyes and its mouth are open."""
 
     frame: int
     track: int
     pose: HeadPose = field(compare=False)
     eyes_open: float = field(compare=False)
+    mouth_open: float = field(compare=False)
 
 
 class TrackLabels:
@@ -100,6 +104,10 @@ class TrackLabels:
         self._smoothers: dict[int, dict[str, LabelSmoother]] = {}
         self._posted_heads: list[PostedHead] = []
         self._heads: dict[int, PostedHead] = {}
+
+    def set_tasks(self, tasks: Iterable[Task]) -> None:
+        """Go on with other tasks, or with others of their settings; any thread."""
+        self._tasks = {task.name: task for task in tasks}
 
     def post(self, readings: Iterable[PostedPrediction]) -> None:
         """Hand in what was read; any thread."""
@@ -127,12 +135,17 @@ class TrackLabels:
             self._posted = [reading for reading in self._posted if reading.frame > frame]
             heads = sorted(head for head in self._posted_heads if head.frame <= frame)
             self._posted_heads = [head for head in self._posted_heads if head.frame > frame]
-        shown = list(faces)
-        known = {face.track: self._smoothers.get(face.track, {}) for face in shown}
+        shown, tasks = list(faces), self._tasks
+        known = {
+            face.track: {name: each for name, each in self._smoothers.get(face.track, {}).items() if name in tasks}
+            for face in shown
+        }
         for reading in posted:
             of_track = known.get(reading.track)
-            if of_track is not None:
-                smoother = of_track.setdefault(reading.task, LabelSmoother(self._tasks[reading.task]))
+            if of_track is not None and reading.task in tasks:
+                task = tasks[reading.task]
+                smoother = of_track.setdefault(reading.task, LabelSmoother(task))
+                smoother.task = task
                 smoother.update(reading.prediction.scores, reading.time)
         self._smoothers = known
         newest = self._heads | {head.track: head for head in heads}
@@ -142,7 +155,9 @@ class TrackLabels:
     def _reading(self, face: Face) -> FaceReading:
         head = self._heads.get(face.track)
         answers = self._predictions(self._smoothers[face.track])
-        return FaceReading(face, answers, pose=head.pose if head else None, eyes_open=head.eyes_open if head else None)
+        if head is None:
+            return FaceReading(face, answers)
+        return FaceReading(face, answers, pose=head.pose, eyes_open=head.eyes_open, mouth_open=head.mouth_open)
 
     def _predictions(self, smoothers: Mapping[str, LabelSmoother]) -> dict[str, Prediction]:
         # In the order of the tasks, not of the classifiers' finishing.

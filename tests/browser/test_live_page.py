@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ pytest.importorskip("fastapi")
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    command = [sys.executable, "-m", "smiledet", "run", "demo", "--loop", "--realtime", "--no-show"]
+@contextmanager
+def serving(*words: str) -> Iterator[str]:
+    """The address of a run's page."""
+    command = [sys.executable, "-m", "smiledet", "run", *words, "--loop", "--realtime", "--no-show"]
     process = subprocess.Popen([*command, "--serve", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -24,6 +26,12 @@ def address() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving("demo") as found:
+        yield found
 
 
 def test_what_the_run_shows(
@@ -41,9 +49,11 @@ def test_what_the_run_shows(
     assert page.locator("tbody tr").count() >= 5
     assert_accessible(page)
 
-    page.get_by_role("button", name="drawing").click()
+    page.get_by_label("view").select_option("boxes")
     page.locator(".video svg rect").first.wait_for()
     assert "clean" in page.locator(".video img").get_attribute("src")
+    page.get_by_label("view").select_option("clean")
+    page.locator(".video svg").wait_for(state="detached")
     page.get_by_role("button", name="pause").click()
     page.get_by_role("button", name="go on").click()
     with page.expect_download() as download:
@@ -57,3 +67,55 @@ def test_the_picture_moves(address: str, open_page: Callable[[str], Any]) -> Non
     first = page.locator(".video").screenshot()
     while page.locator(".video").screenshot() == first:
         page.wait_for_timeout(50)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("recordings")
+    words = ("demo", "demo", "demo", "demo", "--rate", "5", "--recordings", str(folder))
+    with serving(*words) as found:
+        yield found
+
+
+def test_sources_are_chosen(four: str, open_page: Callable[[str], Any], until: Callable[[Any, str], None]) -> None:
+    page = open_page(four)
+    until(page, "document.querySelectorAll('.face').length === 8")
+    until(page, "document.querySelector('.video img').naturalWidth === 1280")
+    assert page.get_by_label("view").locator("option").count() == 2  # boxes are of one source's picture
+    page.get_by_label("source").select_option("demo 3")
+    until(page, "document.querySelectorAll('.face').length === 2")
+    until(page, "document.querySelector('.video img').naturalWidth === 640")
+    assert "demo+3" in page.get_by_role("link", name="snapshot").get_attribute("href")
+
+
+def test_settings_take_effect(
+    four: str,
+    open_page: Callable[[str], Any],
+    assert_accessible: Callable[[Any], None],
+    until: Callable[[Any, str], None],
+) -> None:
+    page = open_page(four)
+    page.get_by_role("button", name="settings").click()
+    form = page.get_by_role("form", name="settings")
+    form.get_by_label("gender").check()
+    page.locator(".face h3", has_text="gender").first.wait_for()
+    assert_accessible(page)
+    form.get_by_label("gender: unsure below").fill("1")
+    page.locator(".face h3", has_text="unsure").first.wait_for()
+    form.get_by_label("gender: unsure below").fill("0")
+    form.get_by_label("emotion", exact=True).uncheck()
+    until(page, "![...document.querySelectorAll('.face h3')].some((each) => each.textContent.startsWith('emotion'))")
+    form.locator("fieldset", has_text="smile").get_by_label("model").select_option("mobilenet-025")
+    until(page, "!document.querySelector('form.settings').matches('[aria-busy=true]')")
+    assert page.get_by_role("alert").count() == 0
+    form.get_by_label("gender").uncheck()
+    form.get_by_label("emotion", exact=True).check()
+    page.locator(".face h3", has_text="emotion").first.wait_for()
+
+
+def test_record_begins_and_ends(four: str, open_page: Callable[[str], Any]) -> None:
+    page = open_page(four)
+    page.get_by_label("source").select_option("demo 2")
+    page.get_by_role("button", name="record").click()
+    page.get_by_role("button", name=re.compile(r"stop \d+ s")).click()
+    page.get_by_role("button", name="record").wait_for()

@@ -416,6 +416,7 @@ class TestFiles:
         assert engine_class("onnx").file_precisions("int8") == ("int8",)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("SMILEDET_LIBCUDART"), reason="SMILEDET_LIBCUDART names no real libcudart")
 def test_the_real_runtime_has_what_is_called():
     """Of CUDA 11, 12 or 13; it needs no GPU to be asked for its names."""

@@ -270,6 +270,7 @@ class TestOtherPythons:
             monkeypatch.setattr(program.platform, "machine", lambda machine=machine: machine)
             assert environment_for("/usr/bin/python3").get("OPENBLAS_CORETYPE") == kind
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("version", ["3.6", "3.8"])
     def test_it_runs_there(self, version, old_python, fake_gpu, tmp_path, monkeypatch, trouble, caplog):
         """Building, loading, running and a restart under the very Pythons of JetPack 4 and 5."""

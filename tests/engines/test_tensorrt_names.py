@@ -139,6 +139,7 @@ OURS |= {"IExecutionContext.__init__", "ParserError.__init__"}
 """Of the stand-in's own making; board_python.py calls none of them."""
 
 
+@pytest.mark.slow
 def test_every_name_and_signature_is_nvidias(bindings: dict[str, str]) -> None:
     version = bindings["__version__"]
     checked = 0
@@ -155,6 +156,7 @@ def test_every_name_and_signature_is_nvidias(bindings: dict[str, str]) -> None:
     assert checked > 20
 
 
+@pytest.mark.slow
 def test_what_a_version_lacks_is_lacking(bindings: dict[str, str]) -> None:
     """The interfaces that board_python.py asks for before it uses them."""
     ours = listing(bindings["__version__"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +24,6 @@ MEMORY = 100_000_000
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes with a processor each."""
-    if not os.environ.get("SMILEDET_TEST_RAY"):
-        pytest.skip("slow: make test-ray")
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
@@ -49,6 +46,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_every_photograph_is_accounted_for_once_though_a_node_is_killed(cluster, folder, monkeypatch, tmp_path_factory):
     monkeypatch.setattr(ray_cluster, "PARCEL_FILES", 4)
     node = cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
@@ -68,6 +66,7 @@ def test_every_photograph_is_accounted_for_once_though_a_node_is_killed(cluster,
         assert {each.known for each in indexer.each(files)} == {True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "here", "127.0.0.1:99999999", ":80"])
 def test_no_cluster_is_said_in_one_line(complaint, address):
     pytest.importorskip("ray")

@@ -7,7 +7,9 @@ import hmac
 import json
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from http.client import InvalidURL
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
-from smiledet.errors import ConfigError
+from smiledet.errors import ConfigError, UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.rules.actions import ActionRunner, Event, post_to, run_program
 from smiledet.rules.conditions import Trigger
@@ -205,6 +207,51 @@ class TestActions:
         assert "s3cret" not in str(told.value)
         assert "abc" not in str(told.value)
 
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "https://hooks.example/services/T0/s3cret",
+            "http://me:pa#s3cret@host/x",
+            "http://me:pa?s3cret@host/x",
+            "http://me:pa/s3cret@host/x",
+            "http://me:8@s3cret:x@host/x",
+            "http://me:8/s3cret@host/x",
+            "http://me:8#s3cret@host/x",
+            "http://host/s3cret x",
+            "hooks.example/services/s3cret",
+        ],
+    )
+    def test_no_part_of_a_secret_is_told_of_a_service_that_cannot_be_reached(
+        self, address: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unreachable(request: Any, **_: Any) -> None:
+            raise InvalidURL(f"not allowed: {request.full_url}")
+
+        monkeypatch.setattr("urllib.request.urlopen", unreachable)
+        try:
+            action = post_to(address, pause=lambda _: None)
+        except UsageError as problem:
+            told = str(problem)
+        else:
+            runner = ActionRunner()
+            runner.start("post", action, event())
+            runner.close()
+            (told,) = caplog.messages
+        assert "s3cret" not in told
+        assert "cannot post" in told or told.endswith(("://hooks.example: InvalidURL", "://host: InvalidURL"))
+
+    def test_a_user_of_an_address_is_sent_as_http_asks_for_it(self, service: Any) -> None:
+        service.answers = [200]
+        post_to(service.address.replace("://", "://me:p%40ss@"))(event())
+        headers, _ = service.taken[0]
+        assert headers["Authorization"] == "Basic " + b64encode(b"me:p@ss").decode()
+
+    def test_arguments_of_a_program_that_hangs_are_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("smiledet.rules.actions.PROGRAM_SECONDS", 0.2)
+        with pytest.raises(OSError, match=r"did not end within 0\.2 s") as told:
+            run_program((sys.executable, "-c", "input(); import time; time.sleep(60)", "s3cret"))(event())
+        assert "s3cret" not in str(told.value)
+
 
 class TestRunner:
     def test_it_never_waits_and_counts_what_it_leaves_out(self) -> None:
@@ -258,6 +305,7 @@ class TestCommandLine:
             ("smile:dance=now", "expected CONDITION:ACTION"),
             ("smile:run='unclosed", "No closing quotation"),
             ("grin:run=true", "expected one of face, no-face"),
+            ("smile:psot=https://hooks.example/services/s3cret", "--on 'smile:psot=https://hooks.example/…'"),
         ],
     )
     def test_a_mistake_is_told_in_a_line(self, given: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -137,10 +137,17 @@ def test_a_wrong_address_is_told_in_a_line(address: str, capsys: pytest.CaptureF
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_secrets_are_not_told() -> None:
+@pytest.mark.parametrize(
+    "address",
+    ["mqtt://me:s3cret@host", "mqtt://me:s3cret#x@host/t", "mqtt://me:s3cret?x@host/t", "mqtt://me:x/s3cret@host/t"],
+)
+def test_no_part_of_a_secret_is_told_of_a_wrong_address(address: str) -> None:
     with pytest.raises(OutputError) as told:
-        parse_broker("mqtt://me:s3cret@host")
+        parse_broker(address)
     assert "s3cret" not in str(told.value)
+
+
+def test_secrets_are_not_told() -> None:
     broker = parse_broker("mqtts://me:s3%40cret@host/a/b")
     assert (broker.user, broker.password, broker.port, broker.tls, broker.topic) == ("me", "s3@cret", 8883, True, "a/b")
     assert "s3@cret" not in json.dumps(discovery(broker, [SMILE]))

@@ -247,6 +247,19 @@ def test_a_clip_that_never_comes_whole_ends_where_it_breaks(tmp_path, encode_cli
         assert 10 < len(list(iter(source.read, None))) < 50
 
 
+def test_a_clip_that_is_cut_off_on_its_server_ends_and_says_so(tmp_path, encode_clip, times, make_picture, caplog):
+    """All that the server has comes, and it is less than the clip's header says."""
+    whole = encode_clip(tmp_path / "a.mkv", [make_picture(index % 6) for index in range(60)], "mpeg4").read_bytes()
+    data = whole[: len(whole) // 2]
+    with (
+        serving(lambda handler, _: send_file(handler, data)) as address,
+        StreamSource(address, SourceSettings(open_timeout=3, read_timeout=1), **times) as source,
+    ):
+        assert 10 < len(list(iter(source.read, None))) < 50
+    lost, ends = caplog.messages
+    assert "was lost" in lost and ends.startswith(f"stream {address} ends at ") and ends.endswith(" s of 6.0 s")
+
+
 @pytest.mark.parametrize("name", ["", ".jpg"])
 def test_a_snapshot_address_is_asked_over_and_over(name, times, fake_time, make_picture, number_of, caplog):
     def answer(handler, number):

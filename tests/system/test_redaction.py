@@ -79,12 +79,15 @@ def test_what_is_no_secret_stays(given):
 
 
 @pytest.mark.parametrize(("given", "shown"), SECRETS)
-@pytest.mark.parametrize(
-    "text", ["{} was lost; try a@b", "cannot open '{}': no host", '{{"source": "{}", "m": "a@b"}}']
-)
+@pytest.mark.parametrize("text", ["{} was lost; try a@b", "cannot open '{}': no host"])
 def test_an_address_is_found_in_running_text(given, shown, text):
-    if '"' in given and '"' in text:
-        pytest.skip("what goes into JSON is redacted before")
+    assert redact(text.format(given)) == text.format(shown)
+
+
+# With quotes in it, it is redacted before it goes into JSON.
+@pytest.mark.parametrize(("given", "shown"), [each for each in SECRETS if '"' not in each[0]])
+def test_an_address_is_found_in_json(given, shown):
+    text = '{{"source": "{}", "m": "a@b"}}'
     assert redact(text.format(given)) == text.format(shown)
 
 
@@ -189,7 +192,7 @@ def test_native_libraries_tell_no_secret_where_they_are_asked_to_talk(tmp_path, 
     program = (
         "import os, sys; import smiledet.cli.run as run; from smiledet.cli import main\n"
         "def talk(arguments):\n"
-        "    os.write(2, b'Input #0 from \\'' + arguments.source.encode() + b'\\':\\n')\n"
+        "    os.write(2, b'Input #0 from \\'' + arguments.source[0].encode() + b'\\':\\n')\n"
         "    print('of Python', file=sys.stderr); return 0\n"
         "run.run = talk; code = main(); os.write(2, b'after it\\n'); sys.exit(code)\n"
     )

@@ -6,10 +6,11 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,10 +19,10 @@ import numpy as np
 import pytest
 
 from smiledet.errors import UsageError
-from smiledet.frame import Box, Face, FaceReading, Prediction
+from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.web.address import split_address
-from smiledet.web.live.hub import Hub, Newest, Shown
-from smiledet.web.live.sink import History
+from smiledet.web.live.hub import ALL, Hub, Hubs, Newest, Shown
+from smiledet.web.live.sink import History, PageSink
 
 httpx = pytest.importorskip("httpx")
 
@@ -48,11 +49,39 @@ def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.wait()
 
 
-@pytest.fixture(scope="module")
-def live() -> Iterator[Any]:
+@contextmanager
+def websocket(address: Any, headers: Mapping[str, str] | None = None) -> Iterator[tuple[int, Any]]:
+    """A WebSocket's handshake (RFC 6455): the status, and what receives the next message."""
+    host = f"{address.host}:{address.port}"
+    named = {"Host": host, "Origin": f"http://{host}", "Upgrade": "websocket", "Connection": "Upgrade"}
+    named |= {"Sec-WebSocket-Key": "c21pbGVkZXQtc21pbGVkZQ==", "Sec-WebSocket-Version": "13"} | dict(headers or {})
     with (
-        running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0") as (address, _),
-        httpx.Client(base_url=address, timeout=30) as client,
+        socket.create_connection((address.host, address.port), timeout=30) as connected,
+        connected.makefile("rb") as file,
+    ):
+        lines = ["GET /api/faces HTTP/1.1", *(f"{name}: {value}" for name, value in named.items()), "", ""]
+        connected.sendall("\r\n".join(lines).encode())
+        status = int(file.readline().split()[1])
+        while file.readline().strip():
+            pass
+
+        def receive() -> Any:
+            head = file.read(2)
+            assert head[0] == 0x81, "one whole text"
+            length = head[1]
+            if length >= 126:
+                length = int.from_bytes(file.read(2 if length == 126 else 8), "big")
+            return json.loads(file.read(length))
+
+        yield status, receive
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("booth")
+    with (
+        running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0", "--shutter", str(folder)) as (address, _),
+        httpx.Client(base_url=address.removesuffix("shutter"), timeout=30) as client,
     ):
         with client.stream("GET", "/api/faces") as events:  # there is a frame by then
             next(line for line in events.iter_lines() if line.startswith("data:"))
@@ -60,8 +89,9 @@ def live() -> Iterator[Any]:
 
 
 class TestPage:
-    def test_the_page_and_its_files_are_there(self, live: Any) -> None:
-        page = live.get("/")
+    @pytest.mark.parametrize("path", ["/", "/shutter"])
+    def test_the_page_and_its_files_are_there(self, live: Any, path: str) -> None:
+        page = live.get(path)
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
         for name in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
             assert live.get(name).status_code == 200, name
@@ -107,11 +137,135 @@ class TestPage:
         assert live.get("/api/openapi.json").json()["info"]["title"] == "smiledet live"
         state = live.get("/api/state").json()
         assert [task["name"] for task in state["tasks"]] == ["smile", "emotion"]
-        assert state["source"].startswith("the built-in demo")
+        assert [each["name"] for each in state["sources"]] == [""]
+        assert state["sources"][0]["description"].startswith("the built-in demo")
+
+    def test_the_history_comes_with_the_faces_once(self, live: Any) -> None:
+        """Every second once, on a connection that is there for two of them."""
+        times: list[int] = []
+        with live.stream("GET", "/api/faces") as events:
+            for line in events.iter_lines():
+                if line.startswith("data:"):
+                    times += [each["time"] for each in json.loads(line.removeprefix("data:")).get("seconds", [])]
+                    if len(times) > 2:
+                        break
+        assert times == sorted(set(times))
+
+    def test_faces_come_over_a_websocket(self, live: Any) -> None:
+        with websocket(live.base_url) as (status, receive):
+            assert status == 101
+            told = [receive() for _ in range(3)]
+        assert [each["frame"] for each in told] == sorted({each["frame"] for each in told})
+        assert {"width", "height", "faces", "latency_ms"} <= set(told[0])
+
+    @pytest.mark.parametrize(
+        "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}]
+    )
+    def test_another_sites_websocket_is_refused(self, live: Any, headers: dict[str, str]) -> None:
+        with websocket(live.base_url, headers) as (status, _):
+            assert status == 403
 
     def test_no_other_file_is_served(self, live: Any) -> None:
         for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fapp.py", "/static//etc/passwd"):
             assert live.get(path).status_code == 404, path
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("recordings")
+    words = ("demo", "demo", "--loop", "--realtime", "--rate", "5", "--tasks", "smile", "--recordings", str(folder))
+    with (
+        running(*words, "--serve", "127.0.0.1:0") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        client.folder = folder
+        _until_told(client, "demo 2", lambda told: told["faces"])
+        yield client
+
+
+def _until_told(client: Any, source: str, holds: Callable[[Any], Any]) -> Any:
+    """What is told of the first frame of a source for which something holds."""
+    with client.stream("GET", "/api/faces", params={"source": source}) as events:
+        for line in events.iter_lines():
+            if line.startswith("data:") and holds(told := json.loads(line.removeprefix("data:"))):
+                return told
+    raise AssertionError("the run has ended")
+
+
+class TestSeveralSources:
+    def test_each_is_shown_and_all_together(self, two: Any) -> None:
+        names = [each["name"] for each in two.get("/api/state").json()["sources"]]
+        assert names == ["demo", "demo 2"]
+        told = _until_told(two, "", lambda told: len(told["faces"]) == 4)
+        assert {face["source"] for face in told["faces"]} == set(names)
+        sizes = {}
+        for name in ("", *names):
+            data = two.get("/snapshot.jpg", params={"source": name}).content
+            sizes[name] = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape
+        assert sizes == {"": (480, 1280, 3), "demo": (480, 640, 3), "demo 2": (480, 640, 3)}
+        assert set(two.get("/healthz").json()["sources"]) == set(names)
+        assert 'smiledet_stage_frames_total{source="demo 2",stage="draw"}' in two.get("/metrics").text
+        figures = [two.get("/api/figures", params={"source": name}).json()["taken"]["frames"] for name in ("", "demo")]
+        assert figures[0] > figures[1] > 0
+
+    @pytest.mark.parametrize("path", ["/api/faces", "/snapshot.jpg", "/video/clean.mjpeg", "/api/figures"])
+    def test_another_source_is_not_found(self, two: Any, path: str) -> None:
+        assert two.get(path, params={"source": "attic"}).status_code == 404
+
+
+class TestControl:
+    def test_tasks_models_and_thresholds_are_switched_while_it_runs(self, two: Any) -> None:
+        before = two.get("/api/settings").json()
+        assert before["tasks"] == ["smile"] and "gender" in before["choices"]["tasks"]
+        changes = {"tasks": ["gender"], "unsure_below": {"gender": 1.0}, "min_face": 0.15}
+        after = two.patch("/api/settings", json=changes).json()
+        assert (after["tasks"], after["unsure_below"], after["min_face"]) == (["gender"], {"gender": 1.0}, 0.15)
+        _until_told(two, "demo", lambda told: any(face.get("gender") == "unsure" for face in told["faces"]))
+        assert [task["name"] for task in two.get("/api/figures").json()["tasks"]] == ["gender"]
+        assert two.patch("/api/settings", json={"tasks": ["smile"]}).json()["tasks"] == ["smile"]
+        _until_told(two, "demo", lambda told: any(face.get("smile") for face in told["faces"]))
+
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            ({"tasks": []}, 422),
+            ({"tasks": ["nose"]}, 400),
+            ({"models": {"smile": "/etc/passwd"}}, 400),
+            ({"detector": "yunet=/etc/passwd"}, 400),
+            ({"min_face": 7}, 422),
+            ({"unsure_below": {"smile": -1}}, 422),
+            ({"speed": 1}, 422),
+        ],
+    )
+    def test_what_cannot_be_is_refused_and_changes_nothing(self, two: Any, changes: Any, status: int) -> None:
+        before = two.get("/api/settings").json()
+        assert two.patch("/api/settings", json=changes).status_code == status
+        assert two.get("/api/settings").json() == before
+
+    def test_other_sites_change_nothing(self, two: Any) -> None:
+        for method, path in (("PATCH", "/api/settings"), ("POST", "/api/recordings"), ("DELETE", "/api/recordings")):
+            answer = two.request(method, path, json={}, headers={"origin": "http://elsewhere.example"})
+            assert answer.status_code == 403, path
+
+    def test_a_source_is_recorded_from_the_page(self, two: Any, count_frames: Callable[..., int]) -> None:
+        written = two.post("/api/recordings", json={"source": "demo 2"}).json()
+        assert list(written) == ["demo 2"]
+        _until_told(two, "demo 2", lambda told: two.get("/api/figures").json()["recordings"]["demo 2"]["seconds"] > 1)
+        assert two.request("DELETE", "/api/recordings", json={"source": "demo 2"}).json() == written
+        _until_told(two, "demo 2", lambda told: not two.get("/api/figures").json()["recordings"])
+        (path,) = two.folder.glob("*.mp4")
+        assert path.name == written["demo 2"] and count_frames(path) > 0
+        assert two.post("/api/recordings", json={"source": "attic"}).status_code == 404
+
+    def test_it_is_described(self, two: Any) -> None:
+        paths = two.get("/api/openapi.json").json()["paths"]
+        assert {"patch", "get"} <= set(paths["/api/settings"]) and {"post", "delete"} <= set(paths["/api/recordings"])
+
+
+def test_no_picture_is_recorded_where_none_may_leave() -> None:
+    words = ("demo", "--loop", "--realtime", "--tasks", "smile", "--no-images", "--serve", "127.0.0.1:0")
+    with running(*words) as (address, _):
+        assert httpx.post(f"{address}api/recordings", json={}, timeout=60).status_code == 403
 
 
 def test_a_signal_ends_a_run_that_is_watched() -> None:
@@ -182,6 +336,29 @@ class TestViewers:
         assert encoded == [7]
 
 
+class TestHubs:
+    def test_all_sources_stand_side_by_side_with_their_newest_faces(self) -> None:
+        hubs = Hubs(["a", "b"])
+        for name, value in (("a", 50), ("b", 200)):
+            image = np.full((480, 640, 3), value, np.uint8)
+            hubs.put(name, Shown(0, image, image, [{"track": 1}], 0))
+        shown = hubs.by_name[ALL].frames.value
+        assert shown is not None
+        assert shown.rows == [{"source": "a", "track": 1}, {"source": "b", "track": 1}]
+        whole = hubs.by_name[ALL].pictures["clean"](shown)
+        assert whole.shape == (480, 1280, 3)
+        assert (whole[0, 0, 0], whole[0, 640, 0]) == (50, 200)
+        hubs.close()
+
+    def test_the_only_source_is_known_by_its_name_too(self) -> None:
+        page = PageSink(["hall"], [])
+        image = np.zeros((8, 8, 3), np.uint8)
+        page.write(Frame(0, 0, 0.0, image, source="hall"), Annotation(image, ()))
+        assert page.hubs.by_name[ALL].frames.value is page.hubs.by_name["hall"].frames.value is not None
+        assert page.histories[ALL] is page.histories["hall"]
+        page.close()
+
+
 class TestHistory:
     def face(self, track: int, smiling: float) -> FaceReading:
         prediction = Prediction.of(LABELS, [1 - smiling, smiling])
@@ -205,3 +382,4 @@ class TestHistory:
         assert [each["people"] for each in seconds] == [1.5, 2, 0]
         assert seconds[0]["scores"]["smile"]["smiling"] == pytest.approx(0.6)
         assert history.smiles == 3
+        assert [each["time"] for each in history.since(100)] == [101, 102] and history.since(102) == []

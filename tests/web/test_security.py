@@ -139,6 +139,14 @@ class TestToken:
         assert "\r" not in location
         assert "\n" not in location
 
+    def test_addresses_that_nobody_can_guess_need_no_token(self) -> None:
+        guard = Guard(_page, NETWORK, open_paths=("/photo/",))
+        assert ask(guard, path="/photo/abc.jpg")[0] == 200
+        assert ask(guard, path="/photos")[0] == 401
+        assert ask(guard, "POST", path="/photo/abc.jpg")[0] == 401
+        assert ask(guard, path="/photo/abc.jpg", headers={"host": "evil.example"})[0] == 421
+        assert ask(guard, path="/photo/abc", kind="websocket")[0] == 1008
+
 
 class TestSize:
     def test_a_long_request_is_refused_by_its_length(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Frame
+from smiledet.turns import Turns
 from smiledet.workers.base import FaultPolicy, Worker
 from smiledet.workers.thread import WorkerSettings
 
@@ -333,7 +334,7 @@ class TestTakingTurns:
         ids=["rate", "fault"],
     )
     def test_a_worker_that_pauses_lets_others_work(self, frame_of: Frames, common: dict[str, Any]) -> None:
-        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=4, at_once=2)
+        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=4, turns=Turns(2))
         for number in range(4):
             buffer.publish(frame_of(number))
         buffer.end()
@@ -341,13 +342,13 @@ class TestTakingTurns:
 
         class Watched(Trial):
             def pause(self, seconds: float) -> None:
-                working.append(set(buffer._working))
+                working.append(set(buffer.turns.working))
 
         Watched(buffer, failing={1}, **common).loop()
         assert working and not any(working)
 
     def test_a_worker_that_ends_does_not_count_any_more(self, frame_of: Frames) -> None:
-        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=2, at_once=2)
+        buffer = FrameBuffer(STAGES, Policy.EVERY_FRAME, capacity=2, turns=Turns(2))
         buffer.publish(frame_of(0))
 
         class Fatal(Trial):
@@ -356,4 +357,4 @@ class TestTakingTurns:
 
         with pytest.raises(UsageError):
             Fatal(buffer).loop()
-        assert not buffer._working
+        assert not buffer.turns.working

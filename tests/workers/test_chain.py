@@ -140,7 +140,7 @@ def run(photographs: list[Image], fails: bool, workers: int) -> tuple[Memory, Fr
     threads: list[Worker] = [
         LocatorWorker(create_locator, **common),
         *(AlignerWorker(shipped_aligner, [SPEC], **common) for _ in range(workers)),
-        *(ClassifierWorker(SharedNetwork((TASK,), (ROW,)), load, track_labels, **common) for _ in range(workers)),
+        *(ClassifierWorker(SharedNetwork((TASK,), (ROW,)), load, {"": track_labels}, **common) for _ in range(workers)),
         DrawerWorker([TASK], track_labels, RateMeter(), **common),
         SinkWorker(SINK, memory, **common),
     ]

@@ -83,7 +83,7 @@ class Crew:
             ClassifierWorker(
                 network(spec, mirror_averaging),
                 self.load,
-                self.track_labels,
+                {"": self.track_labels},
                 buffer=self.buffer,
                 on_end=ends,
                 name=f"light {number}",
@@ -198,7 +198,7 @@ def test_a_network_of_other_labels_fails_frame_by_frame(
 
     frame = aligned_frame(0, [51], SPEC)
     crew = Crew([frame], ends)
-    crew.threads = [ClassifierWorker(network(), Three, crew.track_labels, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(network(), Three, {"": crew.track_labels}, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert frame.results[TASK.name] is None
     assert "stage light failed on frame 0: ValueError(" in caplog.text
@@ -209,6 +209,6 @@ def test_a_network_that_cannot_be_loaded_ends_the_run(aligned_frame: AlignedFram
         raise UsageError("model light/x: x.tflite is damaged")
 
     crew = Crew([aligned_frame(0, [51], SPEC)], ends)
-    crew.threads = [ClassifierWorker(network(), fail, crew.track_labels, buffer=crew.buffer, on_end=ends)]
+    crew.threads = [ClassifierWorker(network(), fail, {"": crew.track_labels}, buffer=crew.buffer, on_end=ends)]
     crew.run()
     assert ends.message == "model light/x: x.tflite is damaged"

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from smiledet.errors import UsageError
+from smiledet.lab.networks.parts import TWO_LABELS
 
 Maps = npt.NDArray[np.float32]
 
@@ -74,9 +75,11 @@ def only_head(network: keras.Model, outputs: Sequence[int]) -> tuple[keras.Model
         outputs: Which of its outputs are meant, of one head; empty for all.
 
     Returns:
-        The network up to that head, and where the outputs stand there.
+        The network up to that head, and where the outputs stand there. One that ends in a sigmoid unit up to that unit.
     """
     last = network.layers[-1]
+    if last.name == TWO_LABELS:
+        return keras.Model(network.input, last.input), ()
     if not outputs or not isinstance(last, keras.layers.Concatenate):
         return network, tuple(outputs)
     start = 0
@@ -147,6 +150,40 @@ def guided_backpropagation(guided: keras.Model, chips: Maps, classes: npt.NDArra
         tape.watch(pixels)
         scores = class_scores(guided(pixels, training=False), classes)
     return np.asarray(tape.gradient(scores, pixels), np.float32)
+
+
+def last_convolution(network: keras.Model) -> Any:
+    """The map (batch, height, width, channels) that the last convolution makes; in mini-Xception a map a class.
+
+    Raises:
+        UsageError: The network has no convolution.
+    """
+    convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    maps = [layer.output for layer in network.layers if isinstance(layer, convolutions) and _has_one_output(layer)]
+    if not maps:
+        raise UsageError(f"the network {network.name} has no convolution to explain")
+    return maps[-1]
+
+
+def strongest_neuron(guided: keras.Model, chips: Maps) -> Maps:
+    """The pixels that raise the most active neuron of the last convolution, seed `004_*` section IV and figure 8.
+
+    "The selected neuron was always selected in accordance to the highest activation."
+
+    Args:
+        guided: From `without_softmax(network, guided=True)`.
+        chips: float32 (n, height, width, channels), pixels 0 … 255.
+
+    Returns:
+        float32, the chips' shape; signed.
+    """
+    inner = keras.Model(guided.inputs, last_convolution(guided))
+    pixels = tf.constant(chips)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        maps = inner(pixels, training=False)
+        highest = tf.reduce_max(tf.reshape(maps, (maps.shape[0], -1)), axis=1)
+    return np.asarray(tape.gradient(highest, pixels), np.float32)
 
 
 def last_features(network: keras.Model) -> Any:

@@ -34,13 +34,20 @@ def find_recipe(name: str, task: str) -> Path:
             raise UsageError(f"--recipe {name}: no such file")
         return path
     folder = configs_folder() / "train"
-    for path in (folder / f"{task}-{name}.toml", folder / f"{name}.toml", folder / "own" / f"{name}.toml"):
+    own, studies = folder / "own", folder / "studies"
+    for path in (
+        folder / f"{task}-{name}.toml",
+        folder / f"{name}.toml",
+        own / f"{name}.toml",
+        studies / f"{task}-{name}.toml",
+    ):
         if path.is_file():
             return path
     shipped = [path.stem for path in sorted(folder.glob("*.toml"))]
-    own = [path.stem for path in sorted((folder / "own").glob("*.toml"))]
+    any_task, compared = ([path.stem for path in sorted(each.glob("*.toml"))] for each in (own, studies))
     raise UsageError(
-        f"no recipe {name!r}: there are {', '.join(own)} for any task, {', '.join(shipped)}, or a FILE.toml"
+        f"no recipe {name!r}: there are {', '.join(any_task)} for any task, {', '.join((*shipped, *compared))}, "
+        "or a FILE.toml"
     )
 
 

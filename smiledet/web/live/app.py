@@ -1,15 +1,15 @@
-"""The live page's API and its files."""
+"""The live page's API and its files: pictures, readings, figures. What changes the run is in `control`."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,9 +18,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from smiledet import __version__
 from smiledet.columns import number
 from smiledet.drawing.jpeg import jpeg
-from smiledet.tasks.base import Task
-from smiledet.web.live.hub import Hub, Shown
-from smiledet.web.live.sink import History
+from smiledet.pipeline import Pipeline
+from smiledet.sinks.recorder import Recorder
+from smiledet.web.live.control import add_control
+from smiledet.web.live.hub import ALL
+from smiledet.web.live.sink import PageSink
 from smiledet.web.live.status import Status, StatusCollector
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
@@ -28,30 +30,39 @@ STATIC = Path(__file__).resolve().parents[1] / "static"
 BOUNDARY = "frame"
 NO_STORE = {"cache-control": "no-store"}
 
+Kind = Literal["annotated", "clean"]
+Name = Annotated[str, Query(alias="source", description="The source's name; empty for all of them, side by side.")]
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
     """What the page shows.
 
     Attributes:
-        hub: The frames.
-        history: The last minutes.
+        page: The frames and the last minutes.
+        pipeline: What runs.
         status: The stages.
-        tasks: What is read.
-        source: What is watched, without secrets.
-        device: What runs the networks.
-        detector: The face detector.
+        sources: What is watched by name, without secrets.
         machine: Load, temperature and power now; empty where nobody looks.
+        recorder: Begins and ends recordings; None where no picture may leave.
     """
 
-    hub: Hub
-    history: History
+    page: PageSink
+    pipeline: Pipeline
     status: Status
-    tasks: tuple[Task, ...]
-    source: str
-    device: str
-    detector: str
+    sources: Mapping[str, str]
     machine: Callable[[], dict[str, Any]]
+    recorder: Recorder | None
+
+    def checked(self, source: str) -> str:
+        """The name of a source, or `ALL`.
+
+        Raises:
+            HTTPException: 404, there is no such source.
+        """
+        if source not in self.page.hubs.by_name:
+            raise HTTPException(404, f"there is no source {source!r}")
+        return source
 
 
 def make_app(live: Live) -> FastAPI:
@@ -62,6 +73,7 @@ def make_app(live: Live) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_pictures(app, live)
     _add_figures(app, live)
+    add_control(app, live.pipeline, live.page, live.recorder, list(live.sources))
     return app
 
 
@@ -71,19 +83,19 @@ def _add_pictures(app: FastAPI, live: Live) -> None:
         return FileResponse(STATIC / "live" / "index.html", headers={"cache-control": "no-cache"})
 
     @app.get("/video/{kind}.mjpeg")
-    async def video(kind: Literal["annotated", "clean"]) -> Response:
+    async def video(kind: Kind, source: Name = ALL) -> Response:
         """The video as JPEGs (multipart/x-mixed-replace): always the newest frame."""
-        parts = _parts(live.hub.videos[kind].follow())
+        parts = _parts(live.page.hubs.by_name[live.checked(source)].videos[kind].follow())
         return StreamingResponse(parts, media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}", headers=NO_STORE)
 
     @app.get("/snapshot.jpg")
-    def snapshot(kind: Literal["annotated", "clean"] = "annotated") -> Response:
+    def snapshot(kind: Kind = "annotated", source: Name = ALL) -> Response:
         """The newest frame."""
-        shown = live.hub.frames.value
+        hub = live.page.hubs.by_name[live.checked(source)]
+        shown = hub.frames.value
         if shown is None:
             return PlainTextResponse("no frame yet\n", 503, NO_STORE)
-        image = shown.annotated if kind == "annotated" else shown.clean
-        return Response(jpeg(image), media_type="image/jpeg", headers=NO_STORE)
+        return Response(jpeg(hub.pictures[kind](shown)), media_type="image/jpeg", headers=NO_STORE)
 
 
 def _add_figures(app: FastAPI, live: Live) -> None:
@@ -91,31 +103,32 @@ def _add_figures(app: FastAPI, live: Live) -> None:
     registry.register(StatusCollector(live.status))
 
     @app.get("/api/state")
-    def state() -> dict[str, Any]:
-        """What is read, how each stage is, and the history of the last minutes."""
-        tasks = [{"name": task.name, "labels": [] if task.numbers else list(task.labels)} for task in live.tasks]
+    def state(source: Name = ALL) -> dict[str, Any]:
+        """What is watched and read, and how each stage is."""
         return {
             "version": __version__,
-            "source": live.source,
-            "device": live.device,
-            "detector": live.detector,
-            "tasks": tasks,
-            "history": live.history.seconds(),
-        } | _figures(live)
+            "sources": [{"name": name, "description": told} for name, told in live.sources.items()],
+            "device": live.pipeline.device,
+            "records": live.recorder is not None,
+        } | _figures(live, source)
 
     @app.get("/api/figures")
-    def figures() -> dict[str, Any]:
-        """How each stage is, smiles counted, and the machine's load."""
-        return _figures(live)
+    def figures(source: Name = ALL) -> dict[str, Any]:
+        """How each stage is, smiles counted, what is recorded, and the machine's load."""
+        return _figures(live, source)
 
     @app.get("/api/faces")
-    async def faces() -> Response:
-        """The faces of each newest frame, as server-sent events."""
-        return StreamingResponse(_events(live.hub.frames.follow()), media_type="text/event-stream", headers=NO_STORE)
+    async def faces(source: Name = ALL) -> Response:
+        """The faces of each newest frame, as server-sent events.
+
+        The first holds the history of the last ten minutes, a row a second; later ones the seconds that are over since.
+        """
+        events = _events(face_messages(live, live.checked(source)))
+        return StreamingResponse(events, media_type="text/event-stream", headers=NO_STORE)
 
     @app.get("/healthz")
     def health() -> Response:
-        """200 while frames come, 503 when none has come for two seconds."""
+        """200 while frames come of every source that has not ended; 503 when none has come of one for two seconds."""
         found = live.status.health()
         return JSONResponse(found, 200 if found["healthy"] else 503, NO_STORE)
 
@@ -125,12 +138,17 @@ def _add_figures(app: FastAPI, live: Live) -> None:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _figures(live: Live) -> dict[str, Any]:
+def _figures(live: Live, source: str) -> dict[str, Any]:
+    live.checked(source)
+    tasks = live.pipeline.tasks
     return {
-        "stages": live.status.stages(),
-        "taken": live.status.source(),
-        "smiles": live.history.smiles,
+        "tasks": [{"name": task.name, "labels": [] if task.numbers else list(task.labels)} for task in tasks],
+        "detector": live.pipeline.detector,
+        "stages": live.status.stages(source),
+        "taken": live.status.source(source),
+        "smiles": sum(live.page.histories[name].smiles for name in (live.sources if source == ALL else [source])),
         "machine": live.machine(),
+        "recordings": live.recorder.state() if live.recorder is not None else {},
     }
 
 
@@ -140,15 +158,24 @@ async def _parts(pictures: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield head.encode() + data + b"\r\n"
 
 
-async def _events(frames: AsyncIterator[Shown]) -> AsyncIterator[str]:
-    async for shown in frames:
+async def face_messages(live: Live, source: str) -> AsyncIterator[dict[str, Any]]:
+    """What `/api/faces` tells of each newest frame, with the seconds of the history that are over since the last."""
+    history, last = live.page.histories[source], 0
+    async for shown in live.page.hubs.by_name[source].frames.follow():
         height, width = shown.clean.shape[:2]
-        told = {
+        told: dict[str, Any] = {
             "frame": shown.number,
             "width": width,
             "height": height,
             "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
             "faces": shown.rows,
         }
+        if seconds := history.since(last):
+            told["seconds"], last = seconds, seconds[-1]["time"]
+        yield told
+
+
+async def _events(messages: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
+    async for told in messages:
         yield f"data: {json.dumps(told, allow_nan=False)}\n\n"
     yield "event: end\ndata: {}\n\n"

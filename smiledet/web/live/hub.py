@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from smiledet.drawing.jpeg import jpeg
+from smiledet.drawing.mosaic import Mosaic
 from smiledet.frame import Image
 
 T = TypeVar("T")
@@ -102,10 +104,12 @@ class Video:
 
     Args:
         picture: What is encoded of a frame.
+        most: Pictures a second at most; None for no limit.
     """
 
-    def __init__(self, picture: Callable[[Shown], Image]) -> None:
+    def __init__(self, picture: Callable[[Shown], Image], most: float | None = None) -> None:
         self._picture = picture
+        self._pause = 0.0 if most is None else 1 / most
         self._newest: Newest[bytes] = Newest()
         self._condition = threading.Condition()
         self._next: Shown | None = None
@@ -133,25 +137,33 @@ class Video:
         return self._newest.follow()
 
     def _run(self) -> None:
+        began = float("-inf")
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._closed or self._next is not None)
+                self._condition.wait_for(lambda: self._closed, max(0.0, began + self._pause - time.monotonic()))
                 if self._closed:
                     return
                 shown, self._next = self._next, None
             assert shown is not None
+            began = time.monotonic()
             self._newest.put(jpeg(self._picture(shown)))
 
 
 class Hub:
-    """Everything that the page shows of a run."""
+    """What the page shows of a source.
 
-    def __init__(self) -> None:
+    Args:
+        pictures: What its annotated and its clean video show of a frame.
+        most: Pictures a second of either at most; None for no limit.
+    """
+
+    def __init__(
+        self, pictures: Mapping[str, Callable[[Shown], Image]] | None = None, most: float | None = None
+    ) -> None:
         self.frames: Newest[Shown] = Newest()
-        self.videos = {
-            "annotated": Video(lambda shown: shown.annotated),
-            "clean": Video(lambda shown: shown.clean),
-        }
+        self.pictures = pictures or {"annotated": lambda shown: shown.annotated, "clean": lambda shown: shown.clean}
+        self.videos = {kind: Video(picture, most) for kind, picture in self.pictures.items()}
 
     def put(self, shown: Shown) -> None:
         """Show a frame; never waits for a viewer."""
@@ -164,3 +176,60 @@ class Hub:
         self.frames.close()
         for video in self.videos.values():
             video.close()
+
+
+ALL = ""
+"""The name under which all sources are shown together; that of the only source, too."""
+
+MOST = 15.0
+"""Pictures a second of all sources together."""
+
+
+class Hubs:
+    """What the page shows of each source, and of all together, side by side.
+
+    Args:
+        names: Of the sources; the only one is known as `ALL`, too.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.by_name = {name: Hub() for name in names}
+        self.several = len(names) > 1
+        if not self.several:
+            self.by_name[ALL] = self.by_name[names[0]]
+        if self.several:
+            self._lock = threading.Lock()
+            whole = {"annotated": self._side_by_side("annotated"), "clean": self._side_by_side("clean")}
+            self.by_name[ALL] = Hub(whole, MOST)
+
+    def put(self, source: str, shown: Shown) -> None:
+        """Show a frame of a source; never waits for a viewer."""
+        self.by_name[source].put(shown)
+        if self.several:
+            self.by_name[ALL].put(replace(shown, rows=self._rows()))
+
+    def close(self) -> None:
+        """The run is over."""
+        for hub in self.by_name.values():
+            hub.close()
+
+    def _rows(self) -> list[Mapping[str, Any]]:
+        """The newest faces of all sources."""
+        newest = [(name, hub.frames.value) for name, hub in self.by_name.items() if name != ALL]
+        return [{"source": name, **row} for name, shown in newest if shown is not None for row in shown.rows]
+
+    def _side_by_side(self, kind: str) -> Callable[[Shown], Image]:
+        names = list(self.by_name)
+        mosaic = Mosaic(names)
+
+        def compose(shown: Shown) -> Image:
+            whole = shown.clean
+            with self._lock:
+                for name in names:
+                    newest = self.by_name[name].frames.value
+                    if newest is not None:
+                        whole = mosaic.put(name, newest.annotated if kind == "annotated" else newest.clean)
+                copied: Image = whole.copy()
+            return copied
+
+        return compose

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -13,7 +13,7 @@ from smiledet.columns import face_columns
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.tasks.base import Task
-from smiledet.web.live.hub import Hub, Shown
+from smiledet.web.live.hub import ALL, Hubs, Shown
 
 SECONDS_KEPT = 600
 """Of the history that a viewer who comes later is shown."""
@@ -59,6 +59,12 @@ class History:
         """The seconds that are over: `time`, `people`, and `scores` by task and label."""
         return list(self._seconds)
 
+    def since(self, second: int) -> list[dict[str, Any]]:
+        """The seconds that are over and came after one."""
+        if not self._seconds or self._seconds[-1]["time"] <= second:
+            return []
+        return [each for each in self.seconds() if each["time"] > second]
+
     def _count_smiles(self, readings: Sequence[FaceReading]) -> None:
         """A smile begins where a face's label turns to smiling."""
         smiling = {each.track for each in readings if SMILE in each.predictions and each.smile.label == SMILING}
@@ -76,25 +82,28 @@ class History:
 
 
 class PageSink(Sink):
-    """Hands every frame to a hub; never waits for a viewer.
+    """Hands every frame to the hubs; never waits for a viewer.
 
     Args:
-        hub: Where the viewers follow.
+        names: Of the sources; the only one is known as `ALL`, too.
         tasks: What is read.
 
     Attributes:
-        hub: See above.
-        history: The last minutes.
+        hubs: Where the viewers follow.
+        histories: The last minutes of each source, and of all together.
+        tasks: See above; any thread may put others in their place.
     """
 
     reads_heads = True
 
     description = "page"
 
-    def __init__(self, hub: Hub, tasks: Sequence[Task]) -> None:
-        self.hub = hub
-        self._tasks = tasks
-        self.history = History()
+    def __init__(self, names: Sequence[str], tasks: Sequence[Task]) -> None:
+        self.hubs = Hubs(names)
+        self.tasks = tuple(tasks)
+        self.histories = {name: History() for name in names}
+        self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
+        self._readings: dict[str, Sequence[FaceReading]] = {}
 
     @override
     def open(self) -> None:
@@ -103,13 +112,14 @@ class PageSink(Sink):
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
         size = (frame.image.shape[1], frame.image.shape[0])
-        rows = [self._row(face, size) for face in annotation.readings]
-        self.hub.put(Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
-        self.history.add(annotation.readings)
+        tasks = self.tasks
+        rows = [{"track": face.track, **face_columns(face, tasks, size)} for face in annotation.readings]
+        self.hubs.put(frame.source, Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
+        self.histories[frame.source].add(annotation.readings)
+        if self.hubs.several:
+            self._readings[frame.source] = annotation.readings
+            self.histories[ALL].add([face for readings in self._readings.values() for face in readings])
 
     @override
     def close(self) -> None:
-        self.hub.close()
-
-    def _row(self, face: FaceReading, size: tuple[int, int]) -> Mapping[str, Any]:
-        return {"track": face.track, **face_columns(face, self._tasks, size)}
+        self.hubs.close()

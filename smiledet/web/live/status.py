@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from smiledet.buffer import FrameBuffer, StageCount
+from smiledet.buffer_group import BufferGroup
+from smiledet.web.live.hub import ALL
 from smiledet.workers import drawer
 
 REFRESH = 1.0
@@ -25,14 +27,46 @@ AGES = 64
 
 
 class Status:
-    """What the buffer counts, with rates.
+    """What the buffers count, with rates.
 
     Args:
-        buffer: The run's.
+        buffers: The run's.
+        clock_ns: The buffers' clock; tests bring their own.
+    """
+
+    def __init__(self, buffers: BufferGroup, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        several = len(buffers.sources) > 1
+        self.sources: dict[str, SourceStatus] = {
+            name: SourceStatus(buffer, clock_ns) for name, buffer in buffers.sources.items()
+        }
+        whole = SourceStatus(buffers, clock_ns) if several else next(iter(self.sources.values()))
+        self._all = {**self.sources, ALL: whole}
+
+    def stages(self, source: str) -> dict[str, dict[str, Any]]:
+        """See `SourceStatus`; of all sources together where the name is `ALL`."""
+        return self._all[source].stages()
+
+    def source(self, source: str) -> dict[str, Any]:
+        """See `SourceStatus`."""
+        return self._all[source].source()
+
+    def health(self) -> dict[str, Any]:
+        """Whether frames are taken and drawn of every source that has not ended, and how long ago the last one was."""
+        every = {name: each.health() for name, each in self.sources.items()}
+        if len(every) == 1:
+            return next(iter(every.values()))
+        return {"healthy": all(each["healthy"] for each in every.values()), "sources": every}
+
+
+class SourceStatus:
+    """What the buffer of one source counts, or those of all, with rates.
+
+    Args:
+        buffer: Its.
         clock_ns: The buffer's clock; tests bring their own.
     """
 
-    def __init__(self, buffer: FrameBuffer, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, buffer: FrameBuffer | BufferGroup, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._buffer, self._clock_ns = buffer, clock_ns
         self._lock = threading.Lock()
         self._before = (clock_ns(), buffer.published, dict.fromkeys(buffer.counts(), 0))
@@ -47,15 +81,17 @@ class Status:
         """
         counts = self._buffer.counts()
         self._take_rates(counts)
-        return {name: self._stage(name, count) for name, count in counts.items()}
+        return {name: self._stage(name, count) for name, count in counts.items() if self._buffer.has(name)}
 
     def health(self) -> dict[str, Any]:
         """Whether frames are taken and drawn, and how long ago the last one was."""
         count = self._buffer.count(drawer.STAGE, 1)
         last = count.last_ns or self._started_ns
         age = (self._clock_ns() - last) / 1e9
+        ended = self._buffer.finished(drawer.STAGE)
         return {
-            "healthy": age <= STALE,
+            "healthy": ended or age <= STALE,
+            "ended": ended,
             "seconds_since_last_frame": round(age, 3),
             "stages": {name: ("stale" if each["stale"] else "ok") for name, each in self.stages().items()},
         }
@@ -90,7 +126,7 @@ class Status:
 
 
 class StatusCollector(Collector):
-    """The same for Prometheus.
+    """The same for Prometheus; of several sources with a label `source`.
 
     Args:
         status: Where the figures come from.
@@ -101,22 +137,25 @@ class StatusCollector(Collector):
 
     def collect(self) -> Any:
         """The metrics; Prometheus' library calls it."""
-        frames = CounterMetricFamily("smiledet_frames", "Frames taken from the source.")
-        frames.add_metric([], self._status.source()["frames"])
-        yield frames
-        processed = CounterMetricFamily("smiledet_stage_frames", "Frames that a stage finished.", labels=["stage"])
-        failed = CounterMetricFamily("smiledet_stage_failures", "Frames on which a stage failed.", labels=["stage"])
+        several = len(self._status.sources) > 1
+        labels = ["source", "stage"] if several else ["stage"]
+        frames = CounterMetricFamily("smiledet_frames", "Frames taken from the source.", labels=labels[:-1])
+        processed = CounterMetricFamily("smiledet_stage_frames", "Frames that a stage finished.", labels=labels)
+        failed = CounterMetricFamily("smiledet_stage_failures", "Frames on which a stage failed.", labels=labels)
         dropped = CounterMetricFamily(
-            "smiledet_stage_drops", "Frames that a stage never got.", labels=["stage", "cause"]
+            "smiledet_stage_drops", "Frames that a stage never got.", labels=[*labels, "cause"]
         )
         latency = GaugeMetricFamily(
-            "smiledet_stage_latency_seconds", "Median time from capture to a stage's end.", labels=["stage"]
+            "smiledet_stage_latency_seconds", "Median time from capture to a stage's end.", labels=labels
         )
-        for name, stage in self._status.stages().items():
-            processed.add_metric([name], stage["processed"])
-            failed.add_metric([name], stage["failed"])
-            for cause, number in stage["dropped"].items():
-                dropped.add_metric([name, cause], number)
-            if stage["latency_ms"] is not None:
-                latency.add_metric([name], stage["latency_ms"] / 1000)
-        yield from (processed, failed, dropped, latency)
+        for source, status in self._status.sources.items():
+            whose = [source] if several else []
+            frames.add_metric(whose, status.source()["frames"])
+            for name, stage in status.stages().items():
+                processed.add_metric([*whose, name], stage["processed"])
+                failed.add_metric([*whose, name], stage["failed"])
+                for cause, number in stage["dropped"].items():
+                    dropped.add_metric([*whose, name, cause], number)
+                if stage["latency_ms"] is not None:
+                    latency.add_metric([*whose, name], stage["latency_ms"] / 1000)
+        yield from (frames, processed, failed, dropped, latency)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -77,12 +76,8 @@ SLOW_EXPORTS = {
     "vgg-16",
     "vgg-net-003",
 }
-"""The converter takes up to a minute and 2 GB for them: only where SMILEDET_SLOW is set. But for the two Inceptions,
-their layers are those of networks that are always converted."""
-
-
-HALF_A_MINUTE = SLOW_EXPORTS | {"affective-baseline", "resnet-50", "xception"}
-"""Converted in `make test-slow`, where the others are not left out."""
+"""The converter takes up to a minute and 2 GB for them: `make test-extras TESTS=tests/lab/networks`. But for the two
+Inceptions, their layers are those of networks that are always converted."""
 
 
 def small_side(name):
@@ -239,16 +234,13 @@ def test_gradients_reach_every_trainable_weight(network, keras):
 
 @pytest.mark.parametrize(
     "network",
-    [pytest.param(name, marks=pytest.mark.slow) if name in HALF_A_MINUTE else name for name in DISTINCT],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW_EXPORTS)) for name in DISTINCT],
     indirect=True,
-    scope="module",
 )
 def test_its_export_scores_as_it_does(network, tmp_path):
     from smiledet.engines.base import load_engine
     from smiledet.lab.training.export.export import to_litert
 
-    if network.name in SLOW_EXPORTS and "SMILEDET_SLOW" not in os.environ:
-        pytest.skip("slow to convert: set SMILEDET_SLOW to try")
     path = tmp_path / "network.tflite"
     path.write_bytes(to_litert(network))
     chips = chips_for(network, 1).astype(np.uint8)

@@ -1,6 +1,6 @@
 // The live page: video, faces with their scores, the last minutes, and how each stage is.
 
-import { html, render, useState, useEffect, useMemo, useRef } from "/static/vendor/preact-htm.js";
+import { html, render, useState, useEffect, useMemo } from "/static/vendor/preact-htm.js";
 import { TimePlot } from "/static/plot.js";
 import { emoji, percent } from "/static/labels.js";
 
@@ -8,101 +8,138 @@ const KEPT = 600; // seconds of history, as the server keeps them
 const REFRESH = 1000;
 const COLOURS = ["--accent", "--chosen", "--good", "--bad", "--violet", "--teal", "--muted", "--text"];
 
-function useFaces() {
+function useFaces(source) {
   const [faces, setFaces] = useState(null);
+  const [history, setHistory] = useState([]);
   const [connected, setConnected] = useState(false);
   const [ended, setEnded] = useState(false);
   useEffect(() => {
-    const events = new EventSource("/api/faces"); // reconnects by itself
+    const events = new EventSource(`/api/faces?${ofSource(source)}`); // reconnects by itself
     let next = 0;
     let newest = null;
+    setFaces(null);
+    setHistory([]);
     events.onopen = () => setConnected(true);
     events.onerror = () => setConnected(false);
     events.onmessage = (event) => {
-      newest = event.data;
-      if (!next) next = requestAnimationFrame(() => { next = 0; setFaces(JSON.parse(newest)); });
+      newest = JSON.parse(event.data);
+      const { seconds } = newest;
+      if (seconds) setHistory((old) => [...old.filter((each) => each.time < seconds[0].time), ...seconds].slice(-KEPT));
+      if (!next) next = requestAnimationFrame(() => { next = 0; setFaces(newest); });
     };
     events.addEventListener("end", () => { setEnded(true); events.close(); });
     return () => { events.close(); cancelAnimationFrame(next); };
-  }, []);
-  return { faces, connected, ended };
+  }, [source]);
+  return { faces, history, connected, ended };
 }
 
-function useFigures(first) {
+function useFigures(first, source) {
   const [figures, setFigures] = useState(first);
+  const refresh = () => fetch(`/api/figures?${ofSource(source)}`).then((answer) => answer.json()).then(setFigures).catch(() => {});
   useEffect(() => {
-    const timer = setInterval(() => fetch("/api/figures").then((answer) => answer.json()).then(setFigures).catch(() => {}), REFRESH);
+    refresh();
+    const timer = setInterval(refresh, REFRESH);
     return () => clearInterval(timer);
-  }, []);
-  return figures;
+  }, [source]);
+  return [figures, refresh];
 }
 
-function useHistory(first, faces) {
-  const [history, setHistory] = useState(first);
-  const second = useRef({ at: 0, frames: 0, people: 0, sums: {}, counts: {} });
-  useEffect(() => {
-    if (!faces) return;
-    const now = Math.floor(Date.now() / 1000);
-    const held = second.current;
-    if (now !== held.at) {
-      if (held.frames) {
-        const scores = Object.fromEntries(Object.entries(held.sums).map(([task, sums]) => [task, Object.fromEntries(Object.entries(sums).map(([label, sum]) => [label, sum / held.counts[task]]))]));
-        const done = { time: held.at, people: held.people / held.frames, scores };
-        setHistory((old) => [...old.filter((each) => each.time < done.time), done].slice(-KEPT));
-      }
-      second.current = { at: now, frames: 0, people: 0, sums: {}, counts: {} };
-    }
-    const sums = second.current;
-    sums.frames += 1;
-    sums.people += faces.faces.length;
-    for (const face of faces.faces) {
-      for (const [key, scores] of Object.entries(face)) {
-        if (!key.endsWith("_scores") || !scores) continue;
-        const task = key.slice(0, -7);
-        sums.counts[task] = (sums.counts[task] || 0) + 1;
-        const sum = (sums.sums[task] ||= {});
-        for (const [label, score] of Object.entries(scores)) sum[label] = (sum[label] || 0) + score;
-      }
-    }
-  }, [faces]);
-  return history;
+const ofSource = (source) => new URLSearchParams({ source }).toString();
+
+async function send(method, address, body) {
+  const answer = await fetch(address, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(typeof told.detail === "string" ? told.detail : "this cannot be");
+  return told;
 }
 
 function Live({ state }) {
-  const { faces, connected, ended } = useFaces();
-  const figures = useFigures(state);
-  const history = useHistory(state.history, faces);
-  const [drawn, setDrawn] = useState(true);
+  const [source, setSource] = useState("");
+  const { faces, history, connected, ended } = useFaces(source);
+  const [figures, refresh] = useFigures(state, source);
+  const [view, setView] = useState("labels");
   const [paused, setPaused] = useState(false);
+  const [open, setOpen] = useState(false);
+  const [problem, setProblem] = useState("");
   const [attempt, setAttempt] = useState(0);
   useEffect(() => { if (connected) setAttempt((n) => n + 1); }, [connected]);
   const status = ended ? "the run is over" : connected ? "live" : "connecting …";
-  const source = paused ? "/snapshot.jpg" : `/video/${drawn ? "annotated" : "clean"}.mjpeg`;
+  const several = state.sources.length > 1;
+  const all = several && source === "";
+  const kind = view === "labels" ? "annotated" : "clean";
+  const video = `${paused ? `/snapshot.jpg?kind=${kind}&` : `/video/${kind}.mjpeg?`}${ofSource(source)}`;
   const draw = figures.stages.draw || {};
+  const recordings = Object.entries(figures.recordings || {}).filter(([name, each]) => each.file && (source === "" || name === source));
+  const record = () => send(recordings.length ? "DELETE" : "POST", "/api/recordings", { source }).then(() => { setProblem(""); refresh(); }).catch((error) => setProblem(error.message));
+  const described = state.sources.filter((each) => each.name === source || !several).map((each) => each.description)[0] || `${state.sources.length} sources`;
   return html`
     <header class="top">
       <h1><img src="/static/icon.svg" alt=""/> smiledet</h1>
       <span class="status ${connected && !ended ? "on" : ""}" role="status">${status}</span>
-      <span class="source">${state.source}</span>
-      <button aria-pressed=${drawn} onClick=${() => setDrawn(!drawn)}>drawing</button>
+      <span class="source">${described}</span>
+      ${several && html`<select aria-label="source" value=${source} onChange=${(event) => setSource(event.target.value)}>
+        <option value="">all sources</option>${state.sources.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}
+      <select aria-label="view" value=${view} onChange=${(event) => setView(event.target.value)}>
+        <option value="labels">boxes and labels</option>${!all && html`<option value="boxes">boxes</option>`}<option value="clean">picture alone</option></select>
       <button aria-pressed=${paused} onClick=${() => setPaused(!paused)}>${paused ? "go on" : "pause"}</button>
-      <a class="button" href="/snapshot.jpg" download="smiledet.jpg">snapshot</a>
+      <a class="button" href=${`/snapshot.jpg?kind=${kind}&${ofSource(source)}`} download="smiledet.jpg">snapshot</a>
+      ${state.records && html`<button class=${recordings.length ? "recording" : ""} aria-pressed=${recordings.length > 0} onClick=${record}>${recordings.length ? `stop ${Math.round(recordings[0][1].seconds)} s` : "record"}</button>`}
+      <button aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button>
     </header>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <main>
-      <section class="video"><img key=${`${source}${attempt}`} src=${`${source}?${attempt}`} alt="the newest frame"/>
-        ${!drawn && !paused && faces && html`<${Boxes} faces=${faces}/>`}</section>
+      <section class="video"><img key=${`${video}${attempt}`} src=${`${video}&${attempt}`} alt="the newest frame"/>
+        ${view === "boxes" && !all && !paused && faces && html`<${Boxes} faces=${faces}/>`}</section>
       <section class="side" tabindex="0" aria-label="readings">
+        ${open && html`<${Settings} onChange=${refresh}/>`}
         <div class="cards">
           <div class="card"><b>${faces ? faces.faces.length : "–"}</b><span>faces</span></div>
           <div class="card"><b>${figures.smiles}</b><span>smiles</span></div>
           <div class="card"><b>${draw.fps ?? "–"}</b><span>FPS</span></div>
-          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(1)}</b><span>ms latency</span></div>
+          <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(draw.latency_ms < 100 ? 1 : 0)}</b><span>ms latency</span></div>
         </div>
-        ${faces && faces.faces.map((face) => html`<${Face} key=${face.track} face=${face} tasks=${state.tasks}/>`)}
-        <${History} history=${history} tasks=${state.tasks}/>
-        <${Stages} figures=${figures} device=${state.device} detector=${state.detector}/>
+        ${faces && faces.faces.map((face) => html`<${Face} key=${`${face.source} ${face.track}`} face=${face} tasks=${figures.tasks}/>`)}
+        <${History} history=${history} tasks=${figures.tasks}/>
+        <${Stages} figures=${figures} device=${state.device} detector=${figures.detector}/>
       </section>
     </main>`;
+}
+
+function Settings({ onChange }) {
+  const [settings, setSettings] = useState(null);
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  useEffect(() => { fetch("/api/settings").then((answer) => answer.json()).then(setSettings); }, []);
+  if (!settings) return null;
+  const { choices } = settings;
+  const change = async (changes) => {
+    setBusy(true);
+    try {
+      setSettings(await send("PATCH", "/api/settings", changes));
+      setProblem("");
+    } catch (error) {
+      setProblem(error.message);
+      setSettings({ ...settings });
+    }
+    setBusy(false);
+    onChange();
+  };
+  const toggle = (task, on) => change({ tasks: choices.tasks.filter((each) => (each === task ? on : settings.tasks.includes(each))) });
+  return html`<form class="settings" aria-label="settings" aria-busy=${busy} onSubmit=${(event) => event.preventDefault()}>
+    <h2>Settings</h2>${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${choices.tasks.map((task) => {
+      const on = settings.tasks.includes(task);
+      const doubt = settings.unsure_below[task];
+      return html`<fieldset key=${task} class=${on ? "" : "off"} disabled=${busy}><legend><label><input type="checkbox" checked=${on} disabled=${on && settings.tasks.length === 1} onChange=${(event) => toggle(task, event.target.checked)}/> ${task}</label></legend>
+        ${on && choices.models[task].length > 1 && html`<label>model <select value=${settings.models[task]} onChange=${(event) => change({ models: { [task]: event.target.value } })}>
+          ${choices.models[task].map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>`}
+        ${on && doubt !== undefined && html`<label>unsure below a lead of <output>${percent(doubt)}</output>
+          <input type="range" min="0" max="1" step="0.05" value=${doubt} aria-label=${`${task}: unsure below`} onChange=${(event) => change({ unsure_below: { [task]: Number(event.target.value) } })}/></label>`}</fieldset>`;
+    })}
+    <fieldset disabled=${busy}><legend>faces</legend>
+      <label>detector <select value=${settings.detector} onChange=${(event) => change({ detector: event.target.value })}>${choices.detectors.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
+      <label>smallest face <output>${percent(settings.min_face)}</output> of the picture
+        <input type="range" min="0.05" max="0.5" step="0.01" value=${settings.min_face} aria-label="smallest face" onChange=${(event) => change({ min_face: Number(event.target.value) })}/></label></fieldset></form>`;
 }
 
 function Boxes({ faces }) {
@@ -110,7 +147,7 @@ function Boxes({ faces }) {
 }
 
 function Face({ face, tasks }) {
-  return html`<article class="face"><h2>Face ${face.track}</h2>${tasks.map((task) => {
+  return html`<article class="face"><h2>${face.source ? `${face.source}, face` : "Face"} ${face.track}</h2>${tasks.map((task) => {
     const label = face[task.name];
     if (label === null || label === undefined) return null;
     const scores = task.labels.length ? Object.entries(face[`${task.name}_scores`] || {}) : [];

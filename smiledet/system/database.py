@@ -6,12 +6,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from typing_extensions import Self
 
-from smiledet.errors import OutputError, SmiledetError
-from smiledet.photographs.migrations import migrate
+from smiledet.errors import OutputError, SmiledetError, UsageError
 
 BUSY = 30.0
 """Seconds to wait while another process writes."""
@@ -27,28 +27,48 @@ SETTINGS = (
 more. 16 MB of pages are kept a connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of one kind of store, version by version.
+
+    Attributes:
+        what: What such a store holds, for complaints.
+        migrations: SQL that brings a file from each version to the next. `PRAGMA user_version` counts those that a file
+            has had.
+        mark: `PRAGMA application_id` of its files, by which kinds are told apart.
+    """
+
+    what: str
+    migrations: tuple[str, ...]
+    mark: int = 0
+
+
 class Database:
     """Connections to one file, one a thread.
 
     Args:
         path: The file; made with its folders where it is not there.
+        tables: What it holds.
 
     Raises:
         OutputError: It cannot be opened or made, or is no store.
-        UsageError: A newer smiledet wrote it.
+        UsageError: A newer smiledet wrote it, or it is a store of another kind.
         SmiledetError: The disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tables: Tables) -> None:
         self.path = path
         self._own = threading.local()
         self._writing = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            migrate(self._connection(), str(path))
+            _migrate(self._connection(), str(path), tables)
         except OSError as problem:
             raise OutputError(f"cannot make the store {path}: {problem.strerror}") from problem
+        except UsageError:
+            self.close()
+            raise
         except sqlite3.Error as problem:
             self.close()
             # A disk is full, or gave an error; SQLite's codes are known from Python 3.11 on.
@@ -106,3 +126,55 @@ class Database:
                 connection.execute(f"PRAGMA {setting}")
             self._own.connection = connection
         return connection
+
+
+def _migrate(connection: sqlite3.Connection, where: str, tables: Tables) -> None:
+    """Bring a file's tables to the newest version, all or nothing.
+
+    Args:
+        connection: In autocommit mode.
+        where: The file, for complaints.
+        tables: What it holds.
+
+    Raises:
+        UsageError: A newer smiledet wrote it, or it holds something else.
+    """
+    newest = len(tables.migrations)
+    if _pragma(connection, "user_version") == newest and _pragma(connection, "application_id") == tables.mark:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        had = _pragma(connection, "user_version")  # another process may have been quicker
+        if had and _pragma(connection, "application_id") != tables.mark:
+            raise UsageError(f"{where} is no store of {tables.what}, but another store: name another file with --store")
+        if had > newest:
+            raise UsageError(
+                f"the store {where} is of version {had}, this smiledet reads {newest}: install a newer one, "
+                "or name another file with --store"
+            )
+        for number, script in enumerate(tables.migrations[had:], had + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute(f"PRAGMA application_id = {tables.mark}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself has taken it back where the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script; `executescript` would commit the transaction that is open."""
+    found, held = [], ""
+    for line in script.splitlines(keepends=True):
+        held += line
+        if sqlite3.complete_statement(held):
+            found.append(held)
+            held = ""
+    return found

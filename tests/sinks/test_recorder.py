@@ -1,0 +1,58 @@
+"""Recordings that begin and end while a run goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smiledet.errors import UsageError
+from smiledet.frame import Annotation, Frame
+from smiledet.sinks.recorder import Recorder
+from smiledet.sources.demo import DemoSource
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Recorder:
+    sources = {"hall": DemoSource(), "yard": DemoSource()}
+    return Recorder(tmp_path / "recordings", sources, clock=lambda: 0.0)
+
+
+def write(recorder: Recorder, source: str, *numbers: int) -> None:
+    for number in numbers:
+        image = np.full((48, 64, 3), 10 * number, np.uint8)
+        recorder.write(Frame(number, 0, number / 30, image, source=source), Annotation(image, ()))
+
+
+def test_only_what_lies_between_start_and_stop_is_written(recorder, count_frames) -> None:
+    write(recorder, "hall", 0, 1)
+    path = recorder.start("hall")
+    assert recorder.start("hall") == path  # somebody else has begun it already
+    write(recorder, "hall", 2, 3, 4)
+    write(recorder, "yard", 2, 3)
+    assert recorder.state()["hall"]["file"] == str(path) and "yard" not in recorder.state()
+    assert recorder.stop("hall") == path
+    write(recorder, "hall", 5, 6)
+    assert recorder.state() == {} and recorder.stop("hall") is None
+    assert count_frames(path) == 3
+    again = recorder.start("hall")
+    write(recorder, "hall", 7)
+    recorder.close()
+    assert again != path and count_frames(again) == 1
+
+
+def test_a_recording_that_cannot_be_written_ends_alone_and_says_why(recorder, tmp_path, count_frames) -> None:
+    good, bad = recorder.start("yard"), recorder.start("hall")
+    bad.mkdir()
+    write(recorder, "hall", 0, 1)
+    write(recorder, "yard", 0, 1)
+    assert str(bad) in recorder.state()["hall"]["problem"]
+    recorder.close()
+    assert count_frames(good) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file"):
+        Recorder(tmp_path / "file" / "x", {"": DemoSource()}).start("")
