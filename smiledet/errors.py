@@ -1,6 +1,7 @@
 """How smiledet gives up, each way with its exit code.
 
     SmiledetError            1  a fault midway
+    ├── FrameError           1  a picture on which a stage fails; a video goes on with the next
     ├── SourceLostError      1  a camera or stream that broke and did not come back
     └── UsageError           2  bad input
         ├── ImageError       2  a picture that cannot be read
@@ -33,7 +34,11 @@ class SmiledetError(Exception):
     exit_code = 1
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(redact(message))
+        super().__init__(redact(" ".join(str(message).splitlines())))  # a file may be named in two
+
+
+class FrameError(SmiledetError):
+    """A stage fails on one picture, and may do better on the next: a network answers what is no number."""
 
 
 class SourceLostError(SmiledetError):

@@ -41,7 +41,7 @@ class FaceReader:
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
             A model can be a file, too (`.tflite`, `.onnx`).
         models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
-        detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
+        detector: The face detector: `auto` (`fcos`), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
             `config`, as below.
         faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.

@@ -69,7 +69,7 @@ def watch(
             newest frame of each is handed out where all are live.
         model: A model's name by task, for other than the default ones; or a file.
         models: A folder with models of your own, searched before those that ship.
-        detector: The face detector; None or `auto` for Viola-Jones in video and MTCNN in photographs.
+        detector: The face detector; None or `auto` for Viola-Jones in video and `fcos` in photographs.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
         max_frames: Where to end, in frames taken from each source; None for no limit.
         duration: Where to end, in seconds of each source; None for no limit.
@@ -209,6 +209,7 @@ class _Handover(Sink):
     """
 
     description = "the program's own loop"
+    may_wait = True
 
     def __init__(self, most: int, waits: bool) -> None:
         self._most, self._waits = most, waits

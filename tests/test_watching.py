@@ -223,8 +223,8 @@ def test_photographs_are_searched_as_photographs(tmp_path):
         cv2.imwrite(str(tmp_path / f"{number}.png"), scene(number))
     readings = list(smiledet.watch(tmp_path, tasks=["smile"]))
     assert [(reading.frame, len(reading), reading.detector) for reading in readings] == [
-        (0, 2, "mtcnn"),
-        (1, 2, "mtcnn"),
+        (0, 2, "fcos"),
+        (1, 2, "fcos"),
     ]
 
 

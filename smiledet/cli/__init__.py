@@ -261,6 +261,6 @@ def _version() -> str:
 def _interrupted() -> int:
     # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would end
     # by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
-    exec("")
+    exec("")  # noqa: S102
     say("interrupted")
     return INTERRUPTED

@@ -189,9 +189,9 @@ def post_to(address: str, secret: str = "", pause: Callable[[float], object] | N
             digest = hmac.new(key.encode(), event.body, hashlib.sha256).hexdigest()
             headers["x-smiledet-signature"] = f"sha256={digest}"
         for attempt in range(1, ATTEMPTS + 1):
-            request = urllib.request.Request(target, event.body, headers, method="POST")
+            request = urllib.request.Request(target, event.body, headers, method="POST")  # noqa: S310 - checked above
             try:
-                with urllib.request.urlopen(request, timeout=POST_SECONDS):
+                with urllib.request.urlopen(request, timeout=POST_SECONDS):  # noqa: S310
                     return
             except (OSError, ValueError, HTTPException) as problem:
                 refused = isinstance(problem, urllib.error.HTTPError) and problem.code < 500

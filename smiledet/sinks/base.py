@@ -40,6 +40,9 @@ class Sink(ABC):
     reads_heads: bool = False
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
 
+    may_wait: bool = False
+    """Whether `write` waits for somebody who may take as long as they like: the program's own loop."""
+
     of_source: str | None = None
     """The name of the source whose frames it takes, in a run of several; None for those of all."""
 

@@ -71,7 +71,8 @@ class VideoSource(NamedSource):
         self._pending = self._decode()
         if self._pending is None:
             self.close()
-            raise SourceError(f"no picture of {self._name} can be decoded: {decoder.problem or 'there is none'}")
+            problem = decoder.problem or "there is none"
+            raise SourceError(f"no picture of {self._name} can be decoded: {problem}{self._hint}")
         self.size = (self._pending.image.shape[1], self._pending.image.shape[0])
         self.description = f"video {self._name}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
 
@@ -109,8 +110,11 @@ class VideoSource(NamedSource):
         try:
             return Decoder(address)
         except SourceError as problem:
-            hint = "" if self.repeatable else "; of a pipe it must be readable from front to back, as .mkv and .ts are"
-            raise SourceError(f"{self._name} is no video that can be read: {problem}{hint}") from problem
+            raise SourceError(f"{self._name} is no video that can be read: {problem}{self._hint}") from problem
+
+    @property
+    def _hint(self) -> str:
+        return "" if self.repeatable else "; of a pipe it must be readable from front to back, as .mkv and .ts are"
 
     def _decode(self) -> Picture | None:
         """The next picture that can be decoded."""

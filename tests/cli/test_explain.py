@@ -69,7 +69,7 @@ class TestPictures:
         arguments = ["--data", f"folders:{folder}", "--per-class", "1", *names, *neuron, "--output", str(output)]
         assert main(["explain", *arguments]) == 0
         height, width = cv2.imread(str(output)).shape[:2]
-        assert width > 3 * 130 and height > 2 * 130  # a face and two models; two classes
+        assert width > 3 * 150 and height > 2 * 150  # a face and two models; two classes
 
     def test_what_cannot_be_explained(self, refused, tmp_path):
         output = tmp_path / "x.png"

@@ -70,3 +70,26 @@ def test_figure_25_names_models_that_are_alike_legibly():
         texts = [text for text in axes.texts if text.get_text()]
         assert len(texts) == 9
         assert apart(texts)
+
+
+@pytest.mark.parametrize("slowest", [0.9, 3.0, 40.0, 900.0])
+def test_no_number_of_figure_25s_axes_covers_another(slowest):
+    rows = [
+        {"model": name, "accuracy": share, "auc": share, "milliseconds": time, "parameters": 1000}
+        for name, share, time in (("quick", 0.9, 0.4), ("slow", 0.95, slowest))
+    ]
+    figure = plot_trade_off(rows, "smile")
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            numbers = [
+                label for label in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)) if label.get_text()
+            ]
+            shown = [each.get_window_extent() for each in numbers if inside(axis, axes, each)]
+            assert shown and not any(one.overlaps(other) for one, other in combinations(shown, 2))
+
+
+def inside(axis, axes, label):
+    """Whether a tick lies within the limits; others have labels that are not drawn."""
+    low, high = axes.get_xlim() if axis is axes.xaxis else axes.get_ylim()
+    return low <= label.get_position()[0 if axis is axes.xaxis else 1] <= high

@@ -15,7 +15,9 @@ import pytest
 
 import smiledet
 from smiledet import SmiledetError, watch
+from smiledet.cli._sources import Given, path_of
 from smiledet.errors import SourceError
+from smiledet.sources.base import SourceSettings
 from smiledet.system.messages import UNREDACTED, MessageFormatter
 from smiledet.system.redaction import holds_secret, redact, redact_address, shown_source
 
@@ -185,6 +187,11 @@ def test_a_run_writes_no_secret_anywhere(clip_address, run_smiledet, tmp_path):
     assert all(path.stat().st_mode & 0o077 == 0 for path in outputs)
     for text in (result.stdout, result.stderr, *(path.read_text() for path in outputs)):
         assert not re.search("s3cret|bWU6", text)
+
+
+def test_files_named_after_a_source_do_not_tell_its_secret():
+    given = Given("", "rtsp://me:s3cret@host/x?token=t0p", SourceSettings())
+    assert path_of(Path("{source}.mp4"), given, several=False) == Path("rtsp_host_x_token.mp4")
 
 
 @pytest.mark.parametrize("debug", ["GST_DEBUG", "OPENCV_LOG_LEVEL"])

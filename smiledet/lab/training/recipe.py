@@ -113,7 +113,7 @@ class DetectorRecipe:
         pixels: Pixels a step, about: it tells how many scenes of a side a step takes.
         epochs: How often so many steps are taken.
         steps: Steps an epoch.
-        learning_rate: Peak of the cosine.
+        learning_rate: Its peak; it falls over the last 30 % of the steps.
         weight_average: Decay of the running mean of the weights that is kept.
         seed: Of every random draw.
     """

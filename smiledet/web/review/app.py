@@ -20,6 +20,7 @@ from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.web.gallery.export import archive
 from smiledet.web.gallery.pictures import shrunk
+from smiledet.web.problems import refuse_invalid
 from smiledet.web.review.corrections import Corrections, kept_at, labelled_set
 from smiledet.web.review.pictures import ClipPictures
 from smiledet.web.review.readings import Readings, Track
@@ -53,6 +54,7 @@ def make_app(clip: Path, readings: Readings, pictures: ClipPictures, corrections
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_exception_handler(SmiledetError, _on_problem)
+    refuse_invalid(app)
     tasks = readings.tasks
 
     @app.get("/", include_in_schema=False)

@@ -66,6 +66,7 @@ def plot_curves(panels: Mapping[str, Mapping[str, Sequence[float]]], across: str
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with mpl.rc_context({"font.size": 9}):
         names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
@@ -75,6 +76,7 @@ def plot_curves(panels: Mapping[str, Mapping[str, Sequence[float]]], across: str
             for name, values in lines.items():
                 _line(axes, name, values, names.index(name))
             axes.set(xlabel=across, title=title)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
         if names and panels:
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)

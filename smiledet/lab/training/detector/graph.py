@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.detectors.fcos import ANSWERS, INPUT, OUTPUTS
+from smiledet.detection.detectors.fcos_network import ANSWERS, INPUT, OUTPUTS
 from smiledet.errors import SmiledetError
 from smiledet.lab.training.export.conversion import OPSET
 

@@ -24,6 +24,9 @@ DARK_CELL = 0.55
 LARGEST_BUBBLE = 2600.0
 """Area of the bubble of the model with most parameters, in square points."""
 
+NARROW = 8.0
+"""Longest time shown over the shortest up to which the ticks between powers of ten are numbered."""
+
 SMALLEST_BUBBLE = 25.0
 
 
@@ -123,6 +126,7 @@ def plot_trade_off(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         title: Over the picture.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     areas = {name: [row.get(name) for row in rows] for name in ("auc", "auc_macro")}
     panels = {"accuracy": ("ACC", [row["accuracy"] for row in rows])}
@@ -140,9 +144,11 @@ def plot_trade_off(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         for index, (row, value) in enumerate(shown):
             _bubble(axes, row, value, most, f"C{index % 10}")
         axes.set_xscale("log")
-        for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            formatter("{x:g}")  # 0.2 rather than 2 x 10^-1
         axes.margins(0.25)
+        axes.xaxis.set_major_formatter("{x:g}")  # 0.2 rather than 2 x 10^-1
+        low, high = axes.get_xlim()
+        # Between powers of ten there is room for numbers where there is little more than one of them.
+        axes.xaxis.set_minor_formatter("{x:g}" if high < NARROW * low else NullFormatter())
         axes.set_xlabel("running time, ms a face (one thread)")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3, which="both")
