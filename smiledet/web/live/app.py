@@ -24,6 +24,7 @@ from smiledet.web.live.control import add_control
 from smiledet.web.live.hub import ALL
 from smiledet.web.live.sink import PageSink
 from smiledet.web.live.status import Status, StatusCollector
+from smiledet.web.problems import refuse_invalid
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -71,6 +72,7 @@ def make_app(live: Live) -> FastAPI:
         title="smiledet live", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    refuse_invalid(app)
     _add_pictures(app, live)
     _add_figures(app, live)
     add_control(app, live.pipeline, live.page, live.recorder, list(live.sources))
