@@ -116,6 +116,8 @@ class Config:
         photographs: How photographs are searched for faces.
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
+        explain: Of which task it is shown beside the picture what the network looks at: TASK, TASK:gradcam or
+            TASK:guided; empty for none.
         privacy: What is hidden in everything that is shown and written.
         store: What is kept of a run, and how long.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
@@ -140,6 +142,7 @@ class Config:
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
+    explain: str = ""
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))

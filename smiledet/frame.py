@@ -173,11 +173,14 @@ class AlignedFace:
         aligned: True where the similarity was applied; False where the fitted affine map was too skewed (or there were
             no landmarks) and the chip was cut from the upright box.
         chips: The cut-outs, uint8 (size, size) or (size, size, 3), one for each geometry that a network asked for.
+        to_template: 2x3, from the pixels of the picture that it was cut from to face-box coordinates (0 … 1); None of
+            a face that came cut out.
     """
 
     landmarks: Points | None
     aligned: bool
     chips: Mapping[ChipSpec, npt.NDArray[np.uint8]]
+    to_template: Matrix | None = None
 
 
 @dataclass(frozen=True, slots=True)

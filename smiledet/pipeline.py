@@ -35,6 +35,7 @@ from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
+from smiledet.workers.explainer import Explainer, parse_explain
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
@@ -120,11 +121,14 @@ class Pipeline:
             each.heed(self._supervisor.cancel)
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         turns = Turns(None if any(each.live for each in sources.values()) else max(2, usable_processors()))
+        self._explainers = self._make_explainers(sources)
         self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
         self._mosaic = Mosaic([line.name for line in self._lines])
         self.buffer = self._group(self._lines)
         labels = {line.name: line.track_labels for line in self._lines}
-        self._classifiers = make_classifiers(config, self._plan, labels, self._common(self.buffer))
+        self._classifiers = make_classifiers(
+            config, self._plan, labels, self._common(self.buffer), explainers=self._explainers
+        )
         self._sink_workers: list[SinkWorker] = []
         for stage, sink in self._sinks.items():
             group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
@@ -212,6 +216,8 @@ class Pipeline:
             self.buffer.close()
             self._late += self._supervisor.end([*(line.grabber for line in self._lines), *self._workers])
             self.buffer.settle()
+            for explainer in self._explainers.values():
+                explainer.close()
             if self._window is not None:
                 self._window.close()
         if self._late:
@@ -272,10 +278,23 @@ class Pipeline:
                 partial(line.stats, self._plan.device, self._load) if stats else None,
                 self._draw,
                 config.privacy,
+                self._explainers.get(name),
                 **common(drawer.STAGE, drawer.STAGE),
             )
         )
         return line
+
+    def _make_explainers(self, sources: Mapping[str, Source]) -> dict[str, Explainer]:
+        """What is shown beside each source's picture; nothing where nobody asked."""
+        if not self._config.explain:
+            return {}
+        task, kind = parse_explain(self._config.explain)
+        if self._config.privacy.covers:
+            raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
+        if task not in self._plan.models:
+            raise UsageError(f"--explain {self._config.explain}: the run reads {', '.join(self._plan.models)}")
+        model = self._plan.models[task]
+        return {name: Explainer(model, kind, every_frame=not source.live) for name, source in sources.items()}
 
     def _common(self, buffer: FrameBuffer | BufferGroup, of: str = "") -> Common:
         """The arguments of the workers that work on a buffer's frames; `of` ends their threads' names."""
@@ -347,7 +366,7 @@ class Pipeline:
             else:
                 worker.network = networks[worker.stage]
         labels = {line.name: line.track_labels for line in self._lines}
-        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh)
+        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh, self._explainers)
         self._classifiers = [each for each in self._classifiers if each.stage not in gone] + started
         self._supervisor.start(started)
 

@@ -99,6 +99,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rules(out)
     add_store(out)
     add_privacy(out)
+    out.add_argument(
+        "--explain",
+        metavar="TASK[:gradcam|:guided]",
+        help="beside the picture, what the network looks at in the largest face: where the evidence lies (gradcam), "
+        "or which pixels speak for the label (guided)",
+    )
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -288,6 +294,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
     given = reading_flags(arguments) | rule_flags(arguments)
     given |= privacy_flags(arguments) | store_flags(arguments)
+    given |= {"explain": arguments.explain} if arguments.explain else {}
     return given | ({"stats": True} if arguments.stats else {})
 
 

@@ -32,12 +32,7 @@ class LiteRTEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
-        try:
-            interpreter = opened(path, threads)
-        except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
-            raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
-        except (OSError, RuntimeError, ValueError) as problem:
-            raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+        interpreter = open_network(path, threads)
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         self._interpreter: Interpreter | None = interpreter
         self._input, self._output = given["index"], result["index"]
@@ -78,6 +73,20 @@ class LiteRTEngine(Engine):
         limits = np.iinfo(self._input_type)
         integers: npt.NDArray[Any] = np.clip(np.rint(chips / scale) + zero, limits.min, limits.max)
         return integers.astype(self._input_type)
+
+
+def open_network(path: Path, threads: int) -> Interpreter:
+    """A network with its memory.
+
+    Raises:
+        ModelError: LiteRT cannot be loaded here, or the file is not what it reads.
+    """
+    try:
+        return opened(path, threads)
+    except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
+        raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
 
 
 def _quantisation(details: dict[str, Any]) -> tuple[float, int] | None:

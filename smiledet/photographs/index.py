@@ -137,6 +137,7 @@ class Indexer:
     ) -> None:
         plan = plan_models(config)
         self.tasks: tuple[Task, ...] = plan.tasks
+        self.models = plan.models
         self.store = Store(store, edition_of(plan, config))
         self._every = every
         self._cluster = cluster

@@ -94,8 +94,8 @@ def without_softmax(network: keras.Model, guided: bool = False) -> keras.Model:
     """The same network, same weights, up to the scores before its softmax (or sigmoid).
 
     Args:
-        network: A classifier of one input and one output. A head that is neither a softmax nor a sigmoid is left as it
-            is.
+        network: A classifier of one input, with one head or several. A head that is neither a softmax nor a sigmoid is
+            left as it is.
         guided: Replace every ReLU's gradient by equation 2's; other activations keep theirs.
 
     Raises:
@@ -103,13 +103,13 @@ def without_softmax(network: keras.Model, guided: bool = False) -> keras.Model:
     """
     if keras.backend.backend() != "tensorflow":
         raise UsageError(f"explaining needs Keras' TensorFlow backend, not {keras.backend.backend()}: KERAS_BACKEND")
-    last = network.layers[-1].name
+    last = {layer.name for layer in _last_layers(network)}
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        if layer.name == last and isinstance(layer, keras.layers.Softmax):
+        if layer.name in last and isinstance(layer, keras.layers.Softmax):
             return Identity(name=layer.name)
-        if layer.name == last and config.get("activation") in ("softmax", "sigmoid"):
+        if layer.name in last and config.get("activation") in ("softmax", "sigmoid"):
             return type(layer).from_config({**config, "activation": "linear"})
         if guided and isinstance(layer, keras.layers.ReLU) and not config["negative_slope"] and not config["threshold"]:
             return GuidedReLU(config["max_value"], name=layer.name)
@@ -195,9 +195,9 @@ def last_features(network: keras.Model) -> Any:
     Raises:
         UsageError: The network has no maps.
     """
-    classes = network.output_shape[-1]
+    classes = {layer.output.shape[-1] for layer in _last_layers(network)}
     shapes = [(layer.output, tuple(layer.output.shape)) for layer in network.layers if _has_one_output(layer)]
-    maps = [output for output, shape in shapes if len(shape) == 4 and shape[-1] not in (classes, 1)]
+    maps = [output for output, shape in shapes if len(shape) == 4 and shape[-1] not in {*classes, 1}]
     spread = [output for output in maps if output.shape[1] != 1 or output.shape[2] != 1]
     if not spread:
         raise UsageError(f"the network {network.name} has no feature maps to explain")
@@ -227,6 +227,14 @@ def grad_cam(network: keras.Model, chips: Maps, classes: npt.NDArray[np.int64]) 
     gradients = tape.gradient(chosen, features)
     weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
     return np.asarray(tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)), np.float32)
+
+
+def _last_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that answer: one a head."""
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.Concatenate):
+        return [last]
+    return [tensor._keras_history.operation for tensor in last.input]
 
 
 def _has_one_output(layer: keras.layers.Layer) -> bool:

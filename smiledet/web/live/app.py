@@ -71,6 +71,7 @@ def make_app(live: Live) -> FastAPI:
     app = FastAPI(
         title="smiledet live", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
+    refuse_invalid(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     refuse_invalid(app)
     _add_pictures(app, live)
