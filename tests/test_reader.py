@@ -87,7 +87,7 @@ class TestTheRoot:
     def test_importing_it_loads_nothing_heavy(self):
         program = "import sys, smiledet; print([m for m in ('cv2', 'numpy', 'dlib', 'tqdm') if m in sys.modules])"
         root = Path(smiledet.__file__).parents[1]
-        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
         assert done.stdout == "[]\n"
 
 
@@ -307,7 +307,7 @@ class TestMaking:
             "assert state() == before, (before, state())\n"
         )
         root = Path(smiledet.__file__).parents[1]
-        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -424,5 +424,5 @@ def test_a_forked_process_reads_too():
         "print(faces, flush=True)\n"
     )
     root = Path(smiledet.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
     assert (done.stdout, done.returncode) == ("2\n2\n", 0), done.stderr

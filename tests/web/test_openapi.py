@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -16,17 +16,17 @@ pytest.importorskip("fastapi")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec  # noqa: E402
 from smiledet.config import load_config  # noqa: E402
 from smiledet.photographs.index import Indexer  # noqa: E402
 from smiledet.photographs.samples import write_samples  # noqa: E402
+from smiledet.pipeline import Pipeline  # noqa: E402
 from smiledet.reader import FaceReader  # noqa: E402
+from smiledet.sources.choose import create_source  # noqa: E402
 from smiledet.tasks.base import get_task  # noqa: E402
 from smiledet.web.gallery import app as gallery_app  # noqa: E402
 from smiledet.web.gallery.library import Library  # noqa: E402
 from smiledet.web.live import app as live_app  # noqa: E402
-from smiledet.web.live.hub import Hub, Shown  # noqa: E402
-from smiledet.web.live.sink import History  # noqa: E402
+from smiledet.web.live.sink import PageSink  # noqa: E402
 from smiledet.web.live.status import Status  # noqa: E402
 
 EXAMPLES = int(os.environ.get("SMILEDET_FUZZ", "0")) or 3
@@ -61,13 +61,18 @@ def gallery(home: Path) -> Iterator[tuple[Any, Path]]:
 
 @pytest.fixture(scope="module")
 def live() -> Iterator[Any]:
-    """The live page's application with one frame."""
-    hub, buffer = Hub(), FrameBuffer([StageSpec("draw")], Policy.LIVE)
-    image = np.zeros((48, 64, 3), np.uint8)
-    hub.put(Shown(0, image, image, [], 0))
-    tasks = (get_task("smile"),)
-    yield live_app.make_app(live_app.Live(hub, History(), Status(buffer), tasks, "demo", "CPU", "haar", dict))
-    hub.close()
+    """The live page's application of a run that goes on."""
+    config = load_config("desktop-cpu", None, {"tasks": ["smile"]}).config
+    source = create_source("demo", realtime=True, loop=True)
+    source.open()
+    page = PageSink([""], (get_task("smile"),))
+    pipeline = Pipeline(config, source, [page])
+    running = threading.Thread(target=pipeline.run)
+    running.start()
+    status = Status(pipeline.buffer)
+    yield live_app.make_app(live_app.Live(page, pipeline, status, {"": "demo"}, dict, None))
+    pipeline.stop()
+    running.join(30)
 
 
 def ask_everything(app: Any, leave_out: tuple[str, ...] = ()) -> int:
