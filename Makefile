@@ -20,7 +20,7 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 	test_supervisor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-ray test-oldest test-newest test-extras test-wheel test-browser docs fuzz lint \
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser docs fuzz lint \
 	mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
@@ -32,8 +32,11 @@ demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 	$(BIN)/smiledet run --unwatched demo-output --stats
 
 # TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
-test: $(DEV_SETUP)  ## the whole suite
+test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/lab/training tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'

@@ -19,13 +19,13 @@ from smiledet.detection.photographs import PhotographSettings
 from smiledet.drawing.privacy import PrivacySettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
-from smiledet.engines.files import AUTO, PRECISIONS
+from smiledet.engines.files import PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import bring_tasks
 from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
-from smiledet.schema import between, build, one_of, read_toml
+from smiledet.schema import AUTO, between, build, one_of, read_toml
 from smiledet.scope import own_scope
 from smiledet.sessions.store import StoreSettings
 from smiledet.sources.base import NamedSourceSettings, SourceSettings
@@ -134,6 +134,13 @@ class Config:
         faults: What happens when a stage fails.
         buffer: The shared ring.
         why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> config = Config(tasks=("age",), aligner=AlignerSettings(at_once=4))
+        >>> with FaceReader(config.tasks, config=config) as reader:
+        ...     [task.name for task in reader.tasks]
+        ['age']
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")

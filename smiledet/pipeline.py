@@ -54,6 +54,10 @@ class Limits:
     Attributes:
         max_frames: Frames to take at most; None for no limit.
         duration: Seconds on the source's time line; None for no limit.
+
+    Examples:
+        >>> Limits(duration=2.5).max_frames is None
+        True
     """
 
     max_frames: int | None = None
@@ -85,6 +89,14 @@ class Pipeline:
     Raises:
         UsageError: A model is missing or damaged, the detector is not installed, there is no source, or a sink is of
             none of them.
+
+    Examples:
+        >>> from smiledet.sources.demo import DemoSource
+        >>> with DemoSource() as source:
+        ...     pipeline = Pipeline(Config(tasks=("smile",)), source, limits=Limits(max_frames=5))
+        ...     why, report = pipeline.run()
+        >>> why.value, report.published
+        ('end of input', 5)
     """
 
     def __init__(

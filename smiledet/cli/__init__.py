@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, NoReturn
 
+from smiledet.__main__ import INTERRUPTED
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM, is_without_room
@@ -28,9 +29,6 @@ from smiledet.system.standard_streams import (
     keep_standard_error_quiet,
     redacted_standard_error,
 )
-
-INTERRUPTED = 130
-
 
 ORDER = (
     *("run", "images", "gallery", "web-app", "report", "review", "demo-photos", "models", "platform"),

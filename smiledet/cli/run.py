@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from smiledet.__main__ import INTERRUPTED
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
 from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page, shutter_sink
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
@@ -245,7 +246,7 @@ def _run_open(
             log.info("wrote %s", output.wrote)
     for name, problem in report.lost.items():
         log.error("source %s was lost: %s", name, problem)
-    return 130 if why is Stop.SIGNAL else 1 if report.lost else 0
+    return INTERRUPTED if why is Stop.SIGNAL else 1 if report.lost else 0
 
 
 def _progress(

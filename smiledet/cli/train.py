@@ -222,6 +222,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     from smiledet.lab.training.classifiers.training_set import read_training
     from smiledet.lab.training.export.export import calibration_chips, ship
     from smiledet.lab.training.fingerprint import check_run, take_fingerprint
+    from smiledet.lab.training.learnt import write_learnt
     from smiledet.model_index import write_task
     from smiledet.tasks.base import is_shipped
 
@@ -240,6 +241,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     rows = ship(task, recipe, network, models, calibration, seen["temperatures"])
     if not is_shipped(task.name):
         write_task(task, models)
+    write_learnt(rows[0], [data for head in heads_of(recipe, task) for data in head.data], arguments.data_folder)
     print(f"wrote {', '.join(entry.path for entry in rows[0].files.values())} to {models}")
     for head in heads_of(recipe, task):
         for each in (head.task, *head.also):

@@ -13,11 +13,11 @@ from typing import Literal
 
 import cv2
 
-from smiledet.detection.detectors.choose import AUTO, DETECTORS, WITH_FILE, detector_kind, name_of
+from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_kind, name_of
 from smiledet.detection.locator import distinct
 from smiledet.detection.search import scan
 from smiledet.frame import Detection, GreyImage, Image
-from smiledet.schema import one_of
+from smiledet.schema import AUTO, one_of
 from smiledet.turning import TURNS, turn, turn_box
 
 FaceSizes = Literal["small", "normal", "large"]

@@ -9,10 +9,10 @@ from pathlib import Path
 from smiledet.engines.base import Engine, engine_class, engine_names
 from smiledet.errors import ModelError
 from smiledet.model_index import Model
+from smiledet.schema import AUTO
 from smiledet.system.resources import cache_folder
 
 FLOAT32 = "float32"
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
-from smiledet.sources.base import NamedSource, Picture, SourceSettings
+from smiledet.sources.base import USUAL_FPS, NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
 from smiledet.sources.decoder import Decoder
 from smiledet.sources.images import is_image_name
@@ -23,9 +23,6 @@ from smiledet.system.text import printable
 log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-
-USUAL_FPS = 25.0
-"""Pictures a second where a file does not say."""
 
 
 class VideoSource(NamedSource):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -424,7 +426,19 @@ class TestTraining:
 
         assert main([*RUN, "--tasks", "presents", "--models", "smiledet-models", "--events", "out.csv"]) == 0
         assert len(list(csv.DictReader((tmp_path / "out.csv").open()))) >= 3
-        assert main(["evaluate", "presents", "--models", "smiledet-models", "--data", "folders:faces"]) == 0
+
+        # Measured on what it was not trained on, whatever the files are called by now.
+        for number, photograph in enumerate(sorted(Path(shutil.copytree("faces", "renamed")).rglob("*.png"))):
+            photograph.rename(photograph.with_name(f"photograph{number}.png"))
+        measure = ["evaluate", "presents", "--models", "smiledet-models", "--data", "folders:renamed"]
+        capsys.readouterr()
+        assert main([*measure, "--json"]) == 0
+        figures = json.loads(capsys.readouterr().out)
+        held_out = int(re.search(r"of (\d+) held-out faces", said).group(1))
+        assert (figures["split"], figures["found"]) == ("all", held_out) and figures["left_out"] > 3 * held_out
+        assert main([*measure, "--split", "all"]) == 0
+        assert f"folders:renamed (all, {figures['left_out']} of them trained on): " in capsys.readouterr().out
+
         with FaceReader(("presents",), models="smiledet-models") as reader:
             assert len(reader.read(scene(0)).faces) == 2
 

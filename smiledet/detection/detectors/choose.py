@@ -8,9 +8,6 @@ from pathlib import Path
 from smiledet.detection.detectors.base import DetectorKind
 from smiledet.errors import ModelError, UsageError
 
-AUTO = "auto"
-"""Whatever suits the source: Viola-Jones for video, the network of our own for photographs."""
-
 DETECTORS = ("haar", "hog", "mmod", "mtcnn", "fcos")
 """The detectors that come with the package or an extra of it, one a file in this folder."""
 

@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.frame import ChipSpec, Points
+from smiledet.lab.training.faces.occlusions import SUBPIXEL
 
 EYES = (np.arange(36, 42), np.arange(42, 48))
-SUBPIXEL = 4
-"""Bits behind the point in the coordinates that OpenCV draws at."""
 
 CORNERS = 40
 """Of the polygon that stands for a lens."""

@@ -121,6 +121,7 @@ def test_the_preprocessing_study_has_the_rows_of_the_papers_table(study, recipe)
     ]
 
 
+@pytest.mark.slow
 def test_a_study_trains_and_tests_once_for_each(study, variants, recipe, data_folder, tmp_path):
     short = variants.shortened(replace(recipe, input=ChipSpec(24)), 1, get_task("smile"))
     chosen = study.variants_of("alignment", short)

@@ -79,6 +79,7 @@ class TestTraining:
         kind = detector_kind(f"fcos={model.file('onnx')}")
         assert kind.scanning(None).detect(np.zeros((80, 80), np.uint8), 24) == []
 
+    @pytest.mark.slow
     def test_an_interrupted_training_ends_as_an_uninterrupted_one(self, face_pictures, tmp_path) -> None:
         from smiledet.lab.training.detector.train import train_detector
 
