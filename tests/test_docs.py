@@ -319,7 +319,8 @@ class TestSite:
     def test_dead_links_and_missing_figures_fail(self, tmp_path):
         root = tmp_path / "checkout"
         shutil.copytree(ROOT / "docs", root / "docs")
-        for name in ("smiledet", "scripts", "models", "configs", "tests", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
+        copied = ("smiledet", "scripts", "models", "configs", "tests")
+        for name in (*copied, "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"):
             (root / name).symlink_to(ROOT / name)
         planted = {
             root / "README.md": (README, "[a](docs/nowhere.md)"),
