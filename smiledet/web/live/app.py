@@ -75,7 +75,6 @@ def make_app(live: Live) -> FastAPI:
     refuse_invalid(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     add_app(app)
-    refuse_invalid(app)
     _add_pictures(app, live)
     _add_figures(app, live)
     add_control(app, live.pipeline, live.page, live.recorder, list(live.sources))
