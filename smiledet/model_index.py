@@ -84,20 +84,29 @@ class Model:
             ModelError: The model has no file for that engine, the file is missing, its sha256 is wrong, or it is
                 Keras' and holds code, or ONNX' and names a file elsewhere.
         """
-        if engine not in self.files:
-            raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
-        entry = self.files[engine]
-        path = self.folder / entry.path
-        if not path.is_file():
-            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
+        path, expected = self.place(engine), self.files[engine].sha256
         found = sha256(path)
-        if found != entry.sha256:
+        if found != expected:
             raise ModelError(
                 f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
-                f"the index says {entry.sha256[:12]}…"
+                f"the index says {expected[:12]}…"
             )
         if (check := FORMAT_CHECKS.get(path.suffix)) is not None:
             check(path)
+        return path
+
+    def place(self, engine: str) -> Path:
+        """The path of an engine's file, whose content is not looked at.
+
+        Raises:
+            ModelError: The model has no file for that engine, or the file is missing.
+        """
+        if engine not in self.files:
+            raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
+        path = self.folder / self.files[engine].path
+        if not path.is_file():
+            remedy = "reinstall smiledet" if self.folder == models_folder() else "train it again"
+            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: {remedy}")
         return path
 
 

@@ -24,7 +24,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import data_path
 from smiledet.errors import UsageError
 from smiledet.system.text import printable
 
@@ -107,9 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_folders(arguments: argparse.Namespace) -> None:
     """See that neither models nor checkpoints go among the photographs."""
+    from smiledet.lab.datasets.base import check_data
     from smiledet.system.output_checks import check_folder
 
-    data = [data_path(data) for data in arguments.data or ()]
+    data = [check_data(data)[1] for data in arguments.data or ()]
     check_folder("--models", arguments.models, data)
     if arguments.output is not None:
         check_folder("--output", arguments.output, data)

@@ -269,6 +269,15 @@ class TestFiles:
         (tmp_path / "bad.toml").write_text(text)
         assert words in refused(capsys, *RUN, "--config", "bad.toml")
 
+    def test_a_models_folder_whose_file_is_gone_is_named(self, tmp_path, capsys):
+        models_folder(tmp_path / "own", "none", "some")
+        (tmp_path / "own" / "net.tflite").unlink()
+        assert "own/net.tflite is missing: train it again" in refused(capsys, "models", "--models", "own")
+
+    @pytest.mark.parametrize("flags", [("--model", "=net"), ("--labels", "=a,b")])
+    def test_a_task_without_a_name_is_refused(self, capsys, flags):
+        assert f"{flags[0]} {flags[1]!r}: expected TASK=" in refused(capsys, *RUN, *flags)
+
 
 class TestCards:
     """`FILE.json` beside a model's file."""
@@ -469,6 +478,8 @@ class TestTraining:
         assert "no recipe 'nothing': there are" in refused(capsys, "train", "hats", "--recipe", "nothing", *folders)
         assert "--epochs is 0" in refused(capsys, "train", "hats", "--epochs", "0", *folders)
         assert "no data set at" in refused(capsys, "train", "hats", "--data", "folders:nowhere")
+        assert "--data 'folders': expected LAYOUT:PATH" in refused(capsys, "train", "hats", "--data", "folders")
+        assert "--data 'zip:faces': no layout 'zip'" in refused(capsys, "train", "hats", "--data", "zip:faces")
         assert "names no data" in refused(capsys, "train", "hats", "--data-folder", ".")
 
 
