@@ -70,6 +70,17 @@ def test_a_photograph_from_ready_to_ready(tmp_path: Path) -> None:
     assert [phase for _, phase in booth.phases] == ["ready", "countdown", "burst", "shown", "ready"]
 
 
+def test_a_smile_at_the_photograph_does_not_take_it_away(tmp_path: Path) -> None:
+    booth = Booth(tmp_path)
+    booth.play(HOLD + COUNTDOWN + BURST + 0.5, [face()])
+    assert booth.state.phase == "shown"
+    booth.play(1.0, [face(smiling=False)])
+    booth.play(SHOWN - 2, [face()])
+    assert booth.state.phase == "shown"
+    booth.play(3.0, [face()])
+    assert booth.state.phase == "countdown", "it had ceased, so this is another smile"
+
+
 @pytest.mark.parametrize(
     "faces", [[], [face(smiling=False)], [face(eyes=0.2)], [face(eyes=None)], [face(1), face(2, eyes=0.1)]]
 )

@@ -114,13 +114,13 @@ class Shutter(Sink):
             self._go("ready", now)
         if everybody:
             self._happy_at = now
-        wants = self._trigger.take(everybody, now)
-        if self._phase == "ready" and wants:
+        # A smile at the photograph that is shown does not take it away; one that ceases meanwhile counts as ceased.
+        if (self._phase == "ready" or not everybody) and self._trigger.take(everybody, now):
             self._go("countdown", now)
         elif self._phase == "countdown":
             self._count_down(now)
-        elif self._phase == "shown" and (wants or now - self._since >= SHOWN):
-            self._go("countdown" if wants else "ready", now)
+        elif self._phase == "shown" and now - self._since >= SHOWN:
+            self._go("ready", now)
         if self._phase == "burst":
             self._shoot(frame, faces, everybody, now)
         left = math.ceil(COUNTDOWN - (now - self._since)) if self._phase == "countdown" else 0
