@@ -131,7 +131,7 @@ class Worker(StageThread):
                 self._stale = False
                 self.teardown()
                 self.setup()
-            results = self.process_batch(frames) if self._trace is None else self._traced(self._trace, frames)
+            results = self._results(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
             fatal = isinstance(problem, SmiledetError) or not isinstance(problem, Exception)
             if len(frames) > 1 and not fatal:
@@ -152,7 +152,10 @@ class Worker(StageThread):
         with ExitStack() as bars:
             for frame in frames:
                 bars.enter_context(trace.work(self.stage, frame))
-            return self.process_batch(frames)
+            return self._results(frames)
+
+    def _results(self, frames: Sequence[Frame]) -> list[Any]:
+        return [self.process(frames[0])] if len(frames) == 1 else self.process_batch(frames)
 
     def _restart(self, restarts: int) -> None:
         """Close and open the stage again after a wait that doubles each time.
