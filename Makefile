@@ -15,12 +15,12 @@ DEV_SETUP := $(VENV)/.dev
 JOBS   ?= 2
 
 # What depends on the versions of OpenCV, PyAV, NumPy, LiteRT, dlib and Python.
-QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py drawing engines/test_litert.py \
-	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources tasks test_reader.py test_same_pictures.py \
-	test_buffer.py test_supervisor.py)
+QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py engines/test_litert.py \
+	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources test_reader.py test_same_pictures.py \
+	test_supervisor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-ray test-oldest test-newest test-extras test-wheel test-browser docs lint \
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser docs fuzz lint \
 	mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
@@ -32,8 +32,11 @@ demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 	$(BIN)/smiledet run --unwatched demo-output --stats
 
 # TESTS: files or pytest's further arguments; JOBS: processes, of which each takes up to 2 GB.
-test: $(DEV_SETUP)  ## the whole suite
+test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/lab/training tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
@@ -54,10 +57,17 @@ test-wheel: $(DEV_SETUP)  ## the examples of README and docs, from a wheel in an
 test-browser: $(DEV_SETUP)  ## the pages, clicked through in a real Chromium
 	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/browser)
 
-lint: $(DEV_SETUP)  ## ruff and mypy
+lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/audit.py
+
+# FUZZ: damaged inputs drawn for each test, other ones each time.
+FUZZ ?= 1000
+fuzz: $(DEV_SETUP)  ## damaged photographs, clips, settings, models, data sets and requests (an hour)
+	SMILEDET_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m 'slow or not slow' \
+		$(or $(TESTS),tests/fuzz tests/lab/datasets/test_damaged.py tests/web/test_openapi.py)
 
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
@@ -79,9 +89,13 @@ export: $(DEV_SETUP)  ## every exported file that ships, compared with Keras
 lock: $(BUILD_SETUP)  ## resolve the exact versions anew
 	$(BIN)/uv pip compile --universal --python-version 3.10 --all-extras --no-annotate --no-header --quiet \
 		pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.10 --extra web --extra mqtt --extra onnx --generate-hashes \
+		--no-annotate --no-header --quiet --constraint requirements.lock pyproject.toml --output-file requirements-run.lock
 
-wheel: $(BUILD_SETUP)  ## dist/smiledet-*.whl
+wheel: $(BUILD_SETUP)  ## dist/smiledet-*.whl, and what it depends on (dist/smiledet.cdx.json, CycloneDX)
 	$(BIN)/python -m build --wheel --no-isolation
+	$(BIN)/python -W ignore -m cyclonedx_py requirements requirements-run.lock --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file dist/smiledet.cdx.json
 
 wheels: $(RUN_SETUP) $(BUILD_SETUP)  ## every base dependency has a wheel on every platform
 	$(BIN)/python scripts/check_wheels.py
@@ -90,7 +104,9 @@ clean:  ## what was built; keeps runs/ and the models
 	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The lock is a file of constraints: exact versions for every extra, of which each target installs what it needs.
+# The lock is a file of constraints: exact versions for every extra, of which each target installs what it needs. It has
+# no hashes: with them pip refuses to install this checkout, which has none. requirements-run.lock has, for a machine
+# that runs: `pip install --require-hashes --requirement requirements-run.lock`, then the wheel with `--no-deps`.
 $(RUN_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
@@ -100,7 +116,7 @@ $(RUN_SETUP): pyproject.toml requirements.lock
 $(BUILD_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		build hatchling packaging uv
+		build cyclonedx-bom hatchling packaging uv
 	touch $@
 
 $(DEV_SETUP): pyproject.toml requirements.lock

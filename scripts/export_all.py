@@ -3,6 +3,8 @@
 That is ONNX for the small networks, and for those that ship as ONNX already; others are exported where they run
 (`smiledet export`). Networks that are stored in half precision are so in ONNX too.
 
+The default networks of few classes ship with their gradients, for `run --explain` and the gallery's "why?".
+
 Every network of few classes ships in int8 for LiteRT, calibrated on its recipe's first data set, as long as that loses
 less than half a point; LiteRT takes such a file by itself. Without --data-folder these files are left as they are.
 
@@ -61,6 +63,8 @@ def main() -> int:
         wanted = []
         if precision := as_onnx(model):
             wanted.append(["--to", "onnx", "--precision", precision])
+        if model.default and len(model.labels) <= FEW:
+            wanted.append(["--to", "gradients"])
         if data_folder and (data := int8_data(model, data_folder)):
             wanted.append(["--precision", "int8", "--data", data])
         for options in wanted:

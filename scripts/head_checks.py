@@ -21,12 +21,14 @@ import numpy as np
 from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.eyes import eyes_open
 from smiledet.alignment.head import head_pose
+from smiledet.alignment.mouth import mouth_open
 from smiledet.errors import SmiledetError
 from smiledet.frame import Box, HeadPose, Image
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace, read_annotated_faces
 from smiledet.lab.datasets.splits import spread
 from smiledet.lab.training.evaluation.evaluate import samples_of
 from smiledet.lab.training.evaluation.held_out import HELD_OUT
+from smiledet.lab.training.evaluation.metrics import area_under_roc
 from smiledet.lab.training.evaluation.tables import markdown, percent
 from smiledet.lab.training.faces.face_mesh import FaceMesh
 from smiledet.lab.training.faces.labelled_faces import LabelledFaceLocator, find_face
@@ -42,6 +44,9 @@ TURNS = [
 ]
 FRONTAL = 12.0
 """Degrees of yaw and pitch up to which a face looks at the camera."""
+
+JAWS = (0.1, 0.3)
+"""Degrees of MediaPipe's jawOpen."""
 
 
 def pose_of(image: Image, box: Box, aligner: FaceAligner) -> HeadPose:
@@ -89,12 +94,19 @@ def pose_rows(faces: Sequence[AnnotatedFace], teacher: FaceMesh, aligner: FaceAl
     return rows
 
 
-def eye_row(task: str, folder: Path, count: int, teacher: FaceMesh, aligner: FaceAligner) -> list[str]:
-    """How many closed eyes are found on a task's held-out photographs, and in how many faces both agree."""
+def rows_of(
+    task: str, folder: Path, count: int, teacher: FaceMesh, aligner: FaceAligner
+) -> tuple[list[str], list[list[str]]]:
+    """What eyes and mouths of a task's held-out photographs are read as, beside what the teacher sees.
+
+    Returns:
+        How many closed eyes are found, and in how many faces both agree; and a row for each degree of an open jaw: how
+        many faces have it, and how surely `mouth_open` ranks them above the others.
+    """
     held_out = HELD_OUT[task]
     samples = samples_of(get_task(task), held_out.data(folder), held_out.split)
     locator = LabelledFaceLocator()
-    ours, theirs = [], []
+    ours, theirs, mouths, jaws = [], [], [], []
     for sample in spread(samples, count):
         image = cv2.imread(str(sample.image))
         assert image is not None
@@ -108,6 +120,8 @@ def eye_row(task: str, folder: Path, count: int, teacher: FaceMesh, aligner: Fac
         if mesh.presence > 0.5:
             ours.append(eyes_open(image, landmarks) < 0.5)
             theirs.append(mesh.eyes_open < 0.5)
+            mouths.append(mouth_open(landmarks))
+            jaws.append(mesh.jaw_open)
     closed, called = np.array(theirs, bool), np.array(ours, bool)
     both = int((closed & called).sum())
     shares = [
@@ -115,11 +129,16 @@ def eye_row(task: str, folder: Path, count: int, teacher: FaceMesh, aligner: Fac
         f"{both} of {called.sum()}",
         percent(float((closed == called).mean()), 1) if len(closed) else "-",
     ]
-    return [held_out.words, str(len(closed)), *shares]
+    lips, jaw = np.array(mouths), np.array(jaws)
+    ranked = [
+        [held_out.words, f"{least:g}", str(int((jaw > least).sum())), f"{area_under_roc(jaw > least, lips):.3f}"]
+        for least in JAWS
+    ]
+    return [held_out.words, str(len(closed)), *shares], ranked
 
 
 def main() -> int:
-    """Print both tables; returns the exit code."""
+    """Print the tables; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-folder", type=Path, required=True, help="see ../shared/data/README.md")
     parser.add_argument("--heads", type=int, default=60, help="photographs to render from at most (default: 60)")
@@ -132,8 +151,11 @@ def main() -> int:
     print(markdown(header, pose_rows(faces, teacher, aligner)))
     print()
     header = ["photographs", "faces", "closed eyes found", "that are closed", "agreement"]
-    rows = [eye_row(task, arguments.data_folder, arguments.photographs, teacher, aligner) for task in ("smile", "age")]
-    print(markdown(header, rows))
+    found = [rows_of(task, arguments.data_folder, arguments.photographs, teacher, aligner) for task in ("smile", "age")]
+    print(markdown(header, [eyes for eyes, _ in found]))
+    print()
+    header = ["photographs", "jaw open more than", "faces", "mouth_open ranks them above the others (AUC)"]
+    print(markdown(header, [row for _, mouths in found for row in mouths]))
     return 0
 
 

@@ -40,6 +40,9 @@ LIMIT = 20.0
 """Seconds from the signal to the end that count as hanging, unless told otherwise; the promise is 2, on a machine that
 is free."""
 
+PROGRESS = 50
+"""Runs after which a line says how far it is."""
+
 SUFFIXES = (".mp4", ".mkv", ".webm", ".avi")
 
 
@@ -222,6 +225,13 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return table(("moment", "runs", "exit codes", "slowest end, s", "wrong"), rows)
 
 
+def told(outcome: Outcome) -> str:
+    """What is wrong with a run, and how it was interrupted."""
+    plan = outcome.plan
+    names = " ".join(number.name for number in plan.signals)
+    return f"run {plan.number} ({names} {plan.wait:.2f} s into {plan.moment}): {outcome.problem}"
+
+
 def main() -> int:
     """Read the command line and run; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -232,15 +242,22 @@ def main() -> int:
         "--limit", type=float, default=LIMIT, metavar="S", help=f"seconds that count as hanging (default: {LIMIT:g})"
     )
     arguments = parser.parse_args()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # under nohup; runs would inherit that, but not a handler
+        signal.signal(signal.SIGHUP, lambda *_: None)
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.jobs) as pool:
         plans = make_plans(arguments.runs, arguments.seed)
-        outcomes = list(pool.map(lambda plan: run(plan, Path(folder, str(plan.number)), arguments.limit), plans))
+        outcomes = []
+        for outcome in pool.map(lambda plan: run(plan, Path(folder, str(plan.number)), arguments.limit), plans):
+            outcomes.append(outcome)
+            if outcome.problem:
+                plan, names = outcome.plan, " ".join(number.name for number in outcome.plan.signals)
+                print(
+                    f"run {plan.number} ({names} {plan.wait:.2f} s into {plan.moment}): {outcome.problem}", flush=True
+                )
+            if len(outcomes) % PROGRESS == 0:
+                print(f"{len(outcomes)} of {len(plans)} runs", file=sys.stderr, flush=True)
     print(summary(outcomes))
-    wrong = [each for each in outcomes if each.problem]
-    for each in wrong:
-        names = " ".join(number.name for number in each.plan.signals)
-        print(f"run {each.plan.number} ({names} {each.plan.wait:.2f} s into {each.plan.moment}): {each.problem}")
-    return 1 if wrong else 0
+    return 1 if any(each.problem for each in outcomes) else 0
 
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ LIMITS = {
     "Not for decisions about people.",
     "emotion8": "As emotion, with contempt, which is rarer still in the training data than disgust and seldom read right.",
     "gender": "Reads how a stranger would label a face, as man or woman; it says nothing about who somebody is, and knows "
-    "no others. The tables say for whom it errs most. Not for decisions about people.",
+    "no others. The tables say for whom it errs most. On everyday photographs (FairFace) mini-xception is right of 81 % and "
+    "mobilenet-025 of 76 %, of children hardly more often than not. Not for decisions about people.",
     "age": "Reads how old a face looks, trained on adults' labels that are partly estimates; the tables say at which ages "
     "it errs most. Not for deciding whether somebody is of age.",
 }
@@ -115,8 +116,12 @@ def schedule_words(recipe: ClassifierRecipe) -> str:
     for finish in recipe.finish:
         sets = ", ".join(dict.fromkeys(source.partition(":")[0] for source in finish.data))
         words.append(f"Then {_epochs(finish.epochs)} on {sets} from {finish.learning_rate:g}.")
-    if recipe.initial:
+    if recipe.initial.endswith(".h5"):
+        words.append("It started from ImageNet's weights.")
+    elif recipe.initial:
         words.append(f"It started from the weights of {recipe.initial}, and so from that model's data as well.")
+    if not recipe.ran:
+        words.append("These steps have not been run from the first to the last as they are written.")
     return " ".join(words)
 
 

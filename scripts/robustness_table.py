@@ -200,7 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-folder", type=Path, required=True, help="see ../shared/data/README.md")
     parser.add_argument("--photographs", type=int, default=300, help="of each set at most (default: 300; 0 for all)")
-    parser.add_argument("--detectors", nargs="*", default=["haar", "mtcnn"], help=f"of {', '.join(ALLOWED)}")
+    parser.add_argument("--detectors", nargs="*", default=["haar", "mtcnn", "fcos"], help=f"of {', '.join(ALLOWED)}")
     cv2.setNumThreads(1)
     print(table(list(columns(parser.parse_args()))))
     return 0

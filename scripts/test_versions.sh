@@ -19,7 +19,7 @@ if ! { "$uv" venv --quiet --clear --python "$python" "$environment" &&
     "$uv" pip compile --quiet --no-header --no-annotate --resolution "$resolution" --only-binary :all: \
         --python "$environment/bin/python" pyproject.toml --output-file "$environment/packages.txt" &&
     "$uv" pip install --quiet --python "$environment/bin/python" --requirement "$environment/packages.txt" \
-        jsonschema pytest pytest-xdist; }; then
+        jsonschema pillow-heif pytest pytest-xdist; }; then
     echo "SKIPPED: the $1 packages could not be installed; is there a package index?"
     exit 0
 fi

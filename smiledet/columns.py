@@ -16,11 +16,12 @@ from typing import Any
 from smiledet.frame import Box, FaceReading, Prediction
 from smiledet.tasks.base import Task
 
-VERSION = 3
+VERSION = 4
 """Of the columns. It grows when a column gets another name or meaning, or when one is added to every row.
 
-2 had no columns of the head. 1 had the columns of four tasks in every file, `smile_score` was the probability of
-`smiling` whichever label was shown, `source` was the last column, and there were no columns `file` and `time`.
+3 had no `mouth_open`, 2 no columns of the head. 1 had the columns of four tasks in every file, `smile_score` was the
+probability of `smiling` whichever label was shown, `source` was the last column, and there were no columns `file` and
+`time`.
 """
 
 PICTURE_COLUMNS = ("source", "file", "frame", "timestamp", "time", "track")
@@ -29,8 +30,8 @@ PICTURE_COLUMNS = ("source", "file", "frame", "timestamp", "time", "track")
 BOX_COLUMNS = ("x", "y", "width", "height", "detection_score")
 """Where a face is: whole pixels of the full picture, clipped to it, and the detector's own score."""
 
-HEAD_COLUMNS = ("yaw", "pitch", "roll", "eyes_open")
-"""Which way a head faces, in degrees, and how far the eyes are open, 0 to 1: of the newest landmarks of its track."""
+HEAD_COLUMNS = ("yaw", "pitch", "roll", "eyes_open", "mouth_open")
+"""Which way a head faces, in degrees, and how far eyes and mouth are open, 0 to 1: of its track's newest landmarks."""
 
 LATENCY_COLUMN = "latency_ms"
 
@@ -120,22 +121,22 @@ def face_columns(
 
 
 def head_columns(face: FaceReading | None) -> dict[str, Any]:
-    """Where a face looks and how far its eyes are open; empty columns where no landmarks were sought.
+    """Where a face looks and how far eyes and mouth are open; empty columns where no landmarks were sought.
 
     >>> head_columns(None)
-    {'yaw': None, 'pitch': None, 'roll': None, 'eyes_open': None}
+    {'yaw': None, 'pitch': None, 'roll': None, 'eyes_open': None, 'mouth_open': None}
     """
     if face is None or face.pose is None:
         return dict.fromkeys(HEAD_COLUMNS)
     angles = [number(angle, 1) for angle in (face.pose.yaw, face.pose.pitch, face.pose.roll)]
-    eyes = None if face.eyes_open is None else number(face.eyes_open, 2)
-    return dict(zip(HEAD_COLUMNS, (*angles, eyes), strict=True))
+    opened = [None if share is None else number(share, 2) for share in (face.eyes_open, face.mouth_open)]
+    return dict(zip(HEAD_COLUMNS, (*angles, *opened), strict=True))
 
 
 def column_names(tasks: Sequence[Task], flat: bool = False) -> list[str]:
     """Every column in order, without those of the machine.
 
     >>> column_names([])[-2:]
-    ['eyes_open', 'latency_ms']
+    ['mouth_open', 'latency_ms']
     """
     return [*PICTURE_COLUMNS, *face_columns(None, tasks, (0, 0), flat), LATENCY_COLUMN]

@@ -19,13 +19,13 @@ from smiledet.detection.photographs import PhotographSettings
 from smiledet.drawing.privacy import PrivacySettings
 from smiledet.engines.base import engine_names
 from smiledet.engines.choice import ENGINES, PREFERENCE
-from smiledet.engines.files import AUTO, PRECISIONS
+from smiledet.engines.files import PRECISIONS
 from smiledet.errors import ConfigError, UsageError
 from smiledet.model_files import bring_task_of_file
 from smiledet.model_index import bring_tasks
 from smiledet.photographs.best_shot import ShotWeights
 from smiledet.rules.settings import RuleSettings
-from smiledet.schema import between, build, one_of, read_toml
+from smiledet.schema import AUTO, between, build, one_of, read_toml
 from smiledet.scope import own_scope
 from smiledet.sessions.store import StoreSettings
 from smiledet.sources.base import NamedSourceSettings, SourceSettings
@@ -116,6 +116,8 @@ class Config:
         photographs: How photographs are searched for faces.
         best_shot: What counts how much in the choice of the best of a burst.
         stats: Whether the stats line is drawn and printed.
+        explain: Of which task it is shown beside the picture what the network looks at: TASK, TASK:gradcam or
+            TASK:guided; empty for none.
         privacy: What is hidden in everything that is shown and written.
         store: What is kept of a run, and how long.
         opencv_threads: Size of OpenCV's own thread pool; the stages are threads already, and fight with it for cores.
@@ -132,6 +134,13 @@ class Config:
         faults: What happens when a stage fails.
         buffer: The shared ring.
         why: Why the file that holds it sets what it sets, in words by dotted name; `smiledet platform` shows it.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> config = Config(tasks=("age",), aligner=AlignerSettings(at_once=4))
+        >>> with FaceReader(config.tasks, config=config) as reader:
+        ...     [task.name for task in reader.tasks]
+        ['age']
     """
 
     tasks: tuple[str, ...] = ("smile", "emotion")
@@ -140,6 +149,7 @@ class Config:
     photographs: PhotographSettings = field(default_factory=PhotographSettings)
     best_shot: ShotWeights = field(default_factory=ShotWeights)
     stats: bool = False
+    explain: str = ""
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     opencv_threads: int = field(default=1, metadata=between(1, 64))

@@ -63,6 +63,9 @@ class Box:
     def iou(self, other: Box) -> float:
         """Intersection over union with another box, 0 to 1.
 
+        Args:
+            other: The other box, in pixels of the same picture.
+
         Examples:
             >>> Box(0, 0, 2, 2).iou(Box(1, 0, 2, 2))
             0.3333333333333333
@@ -76,6 +79,9 @@ class Box:
     def scaled(self, factor: float) -> Box:
         """The box grown (or shrunk) about its centre; may leave the picture.
 
+        Args:
+            factor: By which width and height are multiplied.
+
         Examples:
             >>> Box(10, 30, 20, 40).scaled(2)
             Box(x=0.0, y=10.0, width=40, height=80)
@@ -87,13 +93,21 @@ class Box:
     def times(self, factor: float) -> Box:
         """The box in a picture that is so many times larger.
 
-        >>> Box(10, 10, 20, 30).times(2)
-        Box(x=20, y=20, width=40, height=60)
+        Args:
+            factor: Side of that picture, in sides of this one.
+
+        Examples:
+            >>> Box(10, 10, 20, 30).times(2)
+            Box(x=20, y=20, width=40, height=60)
         """
         return Box(self.x * factor, self.y * factor, self.width * factor, self.height * factor)
 
     def clipped(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Whole-pixel corners (left, top, right, bottom) inside a picture of that size; right and bottom exclusive.
+
+        Args:
+            width: Of the picture, in pixels.
+            height: Of the picture, in pixels.
 
         Examples:
             >>> Box(-3.2, 4.6, 10, 10).clipped(100, 12)
@@ -111,6 +125,10 @@ class Detection:
         box: Where, in pixels of the picture that was searched.
         score: The detector's own confidence, higher is surer; Viola-Jones' is the number of
             overlapping windows that it merged into the box.
+
+    Examples:
+        >>> Detection(Box(10, 20, 30, 40), score=12.0).box.area
+        1200
     """
 
     box: Box
@@ -126,6 +144,11 @@ class Prediction:
         score: Its probability, 0 to 1; of `unsure` that of the most probable class.
         scores: The probability of every class, in the task's order; sums to 1.
         intensity: How much there is of what the task measures the strength of (a smile), 0 to 1; None for other tasks.
+
+    Examples:
+        >>> answer = Prediction("smiling", 0.75, {"not smiling": 0.25, "smiling": 0.75})
+        >>> answer.scores[answer.label] == answer.score
+        True
     """
 
     label: str
@@ -136,6 +159,10 @@ class Prediction:
     @classmethod
     def of(cls, labels: Sequence[str], scores: Sequence[float] | npt.NDArray[Any]) -> Prediction:
         """The prediction that a row of class probabilities stands for.
+
+        Args:
+            labels: The classes.
+            scores: The probability of each, 0 to 1, in the order of the labels.
 
         Examples:
             >>> Prediction.of(["not smiling", "smiling"], [0.25, 0.75]).label
@@ -157,6 +184,10 @@ class ChipSpec:
         size: Side of the square chip, in pixels.
         margin: Side of what the chip shows, in sides of a face box; 1 frames a face as Viola-Jones does.
         channels: 1 for grey, 3 for BGR.
+
+    Examples:
+        >>> ChipSpec(64, margin=0.8)
+        ChipSpec(size=64, margin=0.8, channels=1)
     """
 
     size: int
@@ -173,11 +204,14 @@ class AlignedFace:
         aligned: True where the similarity was applied; False where the fitted affine map was too skewed (or there were
             no landmarks) and the chip was cut from the upright box.
         chips: The cut-outs, uint8 (size, size) or (size, size, 3), one for each geometry that a network asked for.
+        to_template: 2x3, from the pixels of the picture that it was cut from to face-box coordinates (0 … 1); None of
+            a face that came cut out.
     """
 
     landmarks: Points | None
     aligned: bool
     chips: Mapping[ChipSpec, npt.NDArray[np.uint8]]
+    to_template: Matrix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +224,11 @@ class Face:
         track: Identity that lasts while the face is followed; 1, 2, 3 … in order of appearance.
         search_box: The detector's own box on this frame, unsmoothed, or the smoothed one while the face is only
             guessed at.
+
+    Examples:
+        >>> box = Box(10, 20, 30, 40)
+        >>> Face(box, score=12.0, track=1, search_box=box).box.centre
+        (25.0, 40.0)
     """
 
     box: Box
@@ -211,6 +250,11 @@ class HeadPose:
         yaw: Positive where the face is turned to the right side of the picture (to the person's own left).
         pitch: Positive where it looks up.
         roll: Positive where it is tilted clockwise, as seen in the picture.
+
+    Examples:
+        >>> pose = HeadPose(yaw=20.0, pitch=-5.0, roll=0.0)
+        >>> "to the right of the picture" if pose.yaw > 0 else "to the left"
+        'to the right of the picture'
     """
 
     yaw: float
@@ -232,6 +276,15 @@ class FaceReading:
         pose: Which way the head faces, estimated from the landmarks; None without them.
         eyes_open: How far the eyes are open: 0 closed, 1 open; None without landmarks. From the picture around them,
             and rough: laughing or shaded eyes and blurred ones come out lower.
+        mouth_open: How far the lips are apart: 0 closed, 1 wide open; None without landmarks. A smile that shows teeth
+            counts as partly open.
+
+    Examples:
+        >>> box = Box(10, 20, 30, 40)
+        >>> smile = Prediction.of(("not smiling", "smiling"), (0.25, 0.75))
+        >>> face = FaceReading(Face(box, 12.0, 1, box), {"smile": smile})
+        >>> face.box.x, face.smile.label, face.smile.score
+        (10, 'smiling', 0.75)
     """
 
     face: Face
@@ -239,6 +292,7 @@ class FaceReading:
     landmarks: Points | None = field(default=None, repr=False, compare=False)
     pose: HeadPose | None = field(default=None, compare=False)
     eyes_open: float | None = field(default=None, compare=False)
+    mouth_open: float | None = field(default=None, compare=False)
 
     @property
     def box(self) -> Box:
@@ -246,7 +300,11 @@ class FaceReading:
         return self.face.box
 
     def times(self, factor: float) -> FaceReading:
-        """The same face in a picture that is so many times larger."""
+        """The same face in a picture that is so many times larger.
+
+        Args:
+            factor: Side of that picture, in sides of this one.
+        """
         if factor == 1:
             return self
         face = replace(self.face, box=self.face.box.times(factor), search_box=self.face.search_box.times(factor))
@@ -285,6 +343,11 @@ class Annotation:
         image: The annotated copy, BGR uint8.
         readings: The faces in it with their labels, ordered by track.
         clean: The frame without the drawing where faces are hidden in it; None where the frame itself may be shown.
+
+    Examples:
+        >>> nobody = Annotation(np.zeros((480, 640, 3), np.uint8), ())
+        >>> [reading.smile.label for reading in nobody.readings]
+        []
     """
 
     image: Image
@@ -308,6 +371,11 @@ class Frame:
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
         results: By stage. A stage that failed on the frame leaves None.
         source: The name of its source in a run of several; otherwise as the run was told, empty by default.
+
+    Examples:
+        >>> frame = Frame(id=0, captured_ns=0, timestamp=0.0, image=np.zeros((480, 640, 3), np.uint8))
+        >>> frame.size
+        (640, 480)
     """
 
     id: int

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from smiledet.engines.onnx_files import check_onnx_file
 from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
 from smiledet.model_index import INDEX, MODEL_SUFFIXES, UNKNOWN, Model, ModelFile, bring_tasks, read_index, sha256
@@ -167,7 +168,8 @@ def _onnx_shapes(path: Path) -> tuple[list[Any], list[Any]]:
         import onnxruntime
     except ImportError as problem:
         raise ModelError(f"{path} needs ONNX Runtime: pip install 'smiledet[onnx]'") from problem
-    network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    check_onnx_file(path)
+    network = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"], enable_fallback=0)
     return list(network.get_inputs()[0].shape), list(network.get_outputs()[0].shape)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.engines.keras_files import check_keras_file
+from smiledet.engines.onnx_files import check_onnx_file
 from smiledet.errors import ModelError
 from smiledet.frame import ChipSpec
 from smiledet.scope import current_scope, open_scope
@@ -81,23 +82,36 @@ class Model:
 
         Raises:
             ModelError: The model has no file for that engine, the file is missing, its sha256 is wrong, or it is
-                Keras' and holds code.
+                Keras' and holds code, or ONNX' and names a file elsewhere.
+        """
+        path, expected = self.place(engine), self.files[engine].sha256
+        found = sha256(path)
+        if found != expected:
+            raise ModelError(
+                f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
+                f"the index says {expected[:12]}…"
+            )
+        if (check := FORMAT_CHECKS.get(path.suffix)) is not None:
+            check(path)
+        return path
+
+    def place(self, engine: str) -> Path:
+        """The path of an engine's file, whose content is not looked at.
+
+        Raises:
+            ModelError: The model has no file for that engine, or the file is missing.
         """
         if engine not in self.files:
             raise ModelError(f"model {self.task}/{self.name} has no {engine} file; it has {', '.join(self.files)}")
-        entry = self.files[engine]
-        path = self.folder / entry.path
+        path = self.folder / self.files[engine].path
         if not path.is_file():
-            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: reinstall smiledet")
-        found = sha256(path)
-        if found != entry.sha256:
-            raise ModelError(
-                f"model {self.task}/{self.name}: {path} is damaged: its sha256 is {found[:12]}…, "
-                f"the index says {entry.sha256[:12]}…"
-            )
-        if path.suffix == ".keras":
-            check_keras_file(path)
+            remedy = "reinstall smiledet" if self.folder == models_folder() else "train it again"
+            raise ModelError(f"model {self.task}/{self.name}: {path} is missing: {remedy}")
         return path
+
+
+FORMAT_CHECKS = {".keras": check_keras_file, ".onnx": check_onnx_file}
+"""What looks into a model's file, by its suffix, before a library does."""
 
 
 def sha256(path: Path) -> str:

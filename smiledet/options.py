@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
+from typing import Any
 
 from smiledet.config import Config, TaskSettings, load_config
-from smiledet.detection.detectors.choose import ALLOWED, AUTO, is_detector
-from smiledet.errors import UsageError
+from smiledet.detection.detectors.choose import ALLOWED, is_detector
+from smiledet.engines.choice import ENGINES
+from smiledet.errors import ConfigError, UsageError
 from smiledet.platform.choice import pick_platform
+from smiledet.schema import AUTO
 
 
 def choose(
@@ -33,13 +36,18 @@ def choose(
     Raises:
         UsageError: A choice is none of those that there are.
     """
-    if isinstance(tasks, str):
-        raise UsageError(f"tasks={tasks!r}: expected a sequence of names, such as ('smile', 'emotion')")
-    if detector not in (None, AUTO) and not is_detector(detector):
+    tasks = names(tasks, "tasks")
+    if detector is not None and not (isinstance(detector, str) and (detector == AUTO or is_detector(detector))):
         raise UsageError(f"detector={detector!r}: expected {AUTO} or one of {', '.join(ALLOWED)}")
+    if not isinstance(engine, str):
+        raise UsageError(f"engine={engine!r}: expected {AUTO} or one of {', '.join(ENGINES)}")
+    if config is not None and not isinstance(config, Config):
+        raise ConfigError(f"config={config!r}: expected a smiledet.Config")
     config = config or load_config(pick_platform().name).config
-    model = model or {}
-    if unread := sorted(set(model) - set(tasks)):
+    if model is not None and not isinstance(model, Mapping):
+        raise UsageError(f"model={model!r}: expected a model by task, such as {{'smile': 'mobilenet-025'}}")
+    model = {task: path_text(choice, f"model of {task}") for task, choice in (model or {}).items()}
+    if unread := sorted(map(str, set(model) - set(tasks))):
         raise UsageError(f"model names {', '.join(unread)}, which is not among the tasks {', '.join(tasks)}")
     if len(set(tasks)) != len(tasks) or not tasks:
         raise UsageError(f"tasks={tuple(tasks)!r}: expected at least one, and each once")
@@ -47,7 +55,7 @@ def choose(
     config = replace(
         config,
         tasks=tuple(tasks),
-        models=config.models if models is None else fspath(models),
+        models=config.models if models is None else path_text(models, "models"),
         task={**config.task, **named},
         engine=config.engine if engine == AUTO else replace(config.engine, name=engine),
     )
@@ -55,3 +63,30 @@ def choose(
         return config
     photographs = replace(config.photographs, detector=detector)
     return replace(config, photographs=photographs, detector=config.detector if detector == AUTO else detector)
+
+
+def names(given: Any, argument: str) -> tuple[str, ...]:
+    """A sequence of names.
+
+    Raises:
+        UsageError: It is one text, or something else.
+    """
+    try:
+        found = () if isinstance(given, (str, bytes)) else tuple(given)
+    except TypeError:
+        found = ()
+    if not found or not all(isinstance(name, str) for name in found):
+        raise UsageError(f"{argument}={given!r}: expected a sequence of names, such as ('smile', 'emotion')")
+    return found
+
+
+def path_text(given: Any, argument: str) -> str:
+    """A name or path as text.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    text = fspath(given) if isinstance(given, (str, PathLike)) else None
+    if not isinstance(text, str):
+        raise UsageError(f"{argument} is {given!r}: expected a text or a path")
+    return text

@@ -31,9 +31,11 @@ from smiledet.system.processes import ProcessorTimes, processor_times, usable_pr
 from smiledet.tasks.base import Task
 from smiledet.telemetry.trace import Trace
 from smiledet.turns import Turns
+from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
+from smiledet.workers.explainer import Explainer, parse_explain
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
@@ -52,6 +54,10 @@ class Limits:
     Attributes:
         max_frames: Frames to take at most; None for no limit.
         duration: Seconds on the source's time line; None for no limit.
+
+    Examples:
+        >>> Limits(duration=2.5).max_frames is None
+        True
     """
 
     max_frames: int | None = None
@@ -83,6 +89,14 @@ class Pipeline:
     Raises:
         UsageError: A model is missing or damaged, the detector is not installed, there is no source, or a sink is of
             none of them.
+
+    Examples:
+        >>> from smiledet.sources.demo import DemoSource
+        >>> with DemoSource() as source:
+        ...     pipeline = Pipeline(Config(tasks=("smile",)), source, limits=Limits(max_frames=5))
+        ...     why, report = pipeline.run()
+        >>> why.value, report.published
+        ('end of input', 5)
     """
 
     def __init__(
@@ -107,6 +121,7 @@ class Pipeline:
         self._trace = trace
         self._window = window
         self._plan = plan_models(config)
+        self._watchdog = Watchdog(config.faults.hang)
         self._switching = threading.Lock()
         self._late: list[SmiledetError] = []
         self._ready: ProcessorTimes | None = None
@@ -118,11 +133,14 @@ class Pipeline:
             each.heed(self._supervisor.cancel)
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         turns = Turns(None if any(each.live for each in sources.values()) else max(2, usable_processors()))
+        self._explainers = self._make_explainers(sources)
         self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
         self._mosaic = Mosaic([line.name for line in self._lines])
         self.buffer = self._group(self._lines)
         labels = {line.name: line.track_labels for line in self._lines}
-        self._classifiers = make_classifiers(config, self._plan, labels, self._common(self.buffer))
+        self._classifiers = make_classifiers(
+            config, self._plan, labels, self._common(self.buffer), explainers=self._explainers
+        )
         self._sink_workers: list[SinkWorker] = []
         for stage, sink in self._sinks.items():
             group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
@@ -210,6 +228,8 @@ class Pipeline:
             self.buffer.close()
             self._late += self._supervisor.end([*(line.grabber for line in self._lines), *self._workers])
             self.buffer.settle()
+            for explainer in self._explainers.values():
+                explainer.close()
             if self._window is not None:
                 self._window.close()
         if self._late:
@@ -270,10 +290,23 @@ class Pipeline:
                 partial(line.stats, self._plan.device, self._load) if stats else None,
                 self._draw,
                 config.privacy,
+                self._explainers.get(name),
                 **common(drawer.STAGE, drawer.STAGE),
             )
         )
         return line
+
+    def _make_explainers(self, sources: Mapping[str, Source]) -> dict[str, Explainer]:
+        """What is shown beside each source's picture; nothing where nobody asked."""
+        if not self._config.explain:
+            return {}
+        task, kind = parse_explain(self._config.explain)
+        if self._config.privacy.covers:
+            raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
+        if task not in self._plan.models:
+            raise UsageError(f"--explain {self._config.explain}: the run reads {', '.join(self._plan.models)}")
+        model = self._plan.models[task]
+        return {name: Explainer(model, kind, every_frame=not source.live) for name, source in sources.items()}
 
     def _common(self, buffer: FrameBuffer | BufferGroup, of: str = "") -> Common:
         """The arguments of the workers that work on a buffer's frames; `of` ends their threads' names."""
@@ -292,12 +325,15 @@ class Pipeline:
         setting_up: set[StageThread] = set(self._workers)
         running: set[StageThread] = {*grabbers, *self._workers}
         self._supervisor.start(self._workers)
+        still = any(line.source.still for line in self._lines)
         tidied = time.monotonic()
         while running or (self._window is not None and not self.buffer.finished(WINDOW)):
             if self._window is not None and self._show_newest(self._window):
                 return Stop.KEY
             # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
             message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
+            if not still:  # a photograph may take as long as it takes
+                self._watchdog.look([worker for worker in self._workers if not worker.may_wait])
             if time.monotonic() - tidied >= TIDY_EVERY:
                 hand_back_memory()
                 tidied = time.monotonic()
@@ -319,7 +355,6 @@ class Pipeline:
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
                     self._ready = processor_times()
                     self._supervisor.start(grabbers)
-        still = any(line.source.still for line in self._lines)
         return self._hold(self._window) if self._window is not None and still else Stop.END
 
     def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:
@@ -343,7 +378,7 @@ class Pipeline:
             else:
                 worker.network = networks[worker.stage]
         labels = {line.name: line.track_labels for line in self._lines}
-        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh)
+        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh, self._explainers)
         self._classifiers = [each for each in self._classifiers if each.stage not in gone] + started
         self._supervisor.start(started)
 

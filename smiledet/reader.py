@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from typing_extensions import Self
 
 from smiledet.config import Config
@@ -18,7 +19,7 @@ from smiledet.detection.photographs import WORKING_SIDE, FaceSizes, PhotographLo
 from smiledet.errors import ImageError, SourceError, UsageError
 from smiledet.frame import Prediction
 from smiledet.model_plan import plan_models
-from smiledet.options import choose
+from smiledet.options import choose, names
 from smiledet.photographs.decode import Color, decode_picture, to_image
 from smiledet.photographs.reading import PhotographStages, StagePool, usual_workers
 from smiledet.results import Reading, Table
@@ -40,7 +41,7 @@ class FaceReader:
         model: A model's name by task, for other than the default ones: `{"emotion": "mobilenet-075"}`.
             A model can be a file, too (`.tflite`, `.onnx`).
         models: A folder with models of your own, as `smiledet train` writes them; searched before those that ship.
-        detector: The face detector: `auto` (MTCNN), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
+        detector: The face detector: `auto` (`fcos`), `haar` (Viola-Jones), `hog`, `mmod`, `mtcnn`; None for that of
             `config`, as below.
         faces: The smallest faces wanted: `small`, `normal` or `large`; see `PhotographSettings`.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
@@ -72,8 +73,8 @@ class FaceReader:
     ) -> None:
         if faces not in (None, *WORKING_SIDE):
             raise UsageError(f"faces={faces!r}: expected one of {', '.join(WORKING_SIDE)}")
-        if workers is not None and workers < 1:
-            raise UsageError(f"workers={workers!r}: expected 1 or more")
+        if workers is not None and not (isinstance(workers, int) and workers >= 1):
+            raise UsageError(f"workers={workers!r}: expected a whole number, 1 or more")
         config = choose(config, tasks, model, detector, engine, models)
         photographs = replace(config.photographs, faces=faces or config.photographs.faces)
         self._config = replace(config, photographs=photographs)
@@ -168,7 +169,7 @@ class FaceReader:
         Nothing is searched for or aligned. Such a crop shows the face from the middle of the forehead to the chin.
 
         Args:
-            crops: Pictures as `read` takes them.
+            crops: Pictures as `read` takes them, or an array of several, (n, height, width, channels).
             tasks: Some of the reader's tasks; None for all.
             color: See `read`.
 
@@ -179,11 +180,11 @@ class FaceReader:
             ImageError: A crop is no picture.
             UsageError: The reader does not read one of the tasks, or was closed.
         """
-        wanted = tuple(tasks) if tasks is not None else tuple(task.name for task in self._plan.tasks)
+        wanted = names(tasks, "tasks") if tasks is not None else tuple(task.name for task in self._plan.tasks)
         if others := [name for name in wanted if name not in self._plan.models]:
             raise UsageError(f"this reader does not read {', '.join(others)}; it reads {', '.join(self._plan.models)}")
-        if isinstance(crops, (str, bytes, os.PathLike)):
-            raise ImageError(f"read_crops takes a sequence of pictures; a {type(crops).__name__} was given")
+        if not _are_many(crops) or isinstance(crops, (str, os.PathLike)):
+            raise ImageError(f"read_crops takes a sequence of pictures; {_words(crops)} was given")
         pictures = [to_image(crop, color) for crop in crops]
         return self._submit(PhotographStages.read_crops, pictures, wanted).result()
 
@@ -245,9 +246,20 @@ def _pictures(given: Any) -> tuple[Iterable[Any], Sequence[Unread]]:
         except SourceError as problem:
             raise ImageError(str(problem)) from problem
         return found.files, found.unread
-    if isinstance(given, (bytes, bytearray)) or not isinstance(given, Iterable):
-        raise ImageError(f"read_many takes a folder or a list of pictures; a {type(given).__name__} was given")
+    if not _are_many(given):
+        raise ImageError(f"read_many takes a folder or a list of pictures; {_words(given)} was given")
     return given, ()
+
+
+def _are_many(given: Any) -> bool:
+    """Whether something is several pictures: of an array the rows of one picture would pass for grey pictures."""
+    if isinstance(given, np.ndarray):
+        return given.ndim == 4
+    return isinstance(given, Iterable) and not isinstance(given, (bytes, bytearray, memoryview, Mapping))
+
+
+def _words(given: Any) -> str:
+    return f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else f"a {type(given).__name__}"
 
 
 def _watched(pictures: Iterable[Any], progress: bool) -> Iterable[Any]:

@@ -43,6 +43,16 @@ class Reading:
         source: The name of the frame's source, where several are watched; empty otherwise.
         turned: Degrees clockwise by which a photograph had to be turned until its faces were found.
         started_ns: `time.monotonic_ns()` when reading a photograph began; 0 in a video.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(("smile",)) as reader:
+        ...     photo = reader.read(scene(0))
+        >>> len(photo), photo.size, [face.smile.label for face in photo]
+        (2, (640, 480), ['smiling', 'not smiling'])
+        >>> photo.to_dicts(flat=True)[0]["smile"]
+        'smiling'
     """
 
     _image: Image | None = field(repr=False, compare=False)
@@ -138,6 +148,14 @@ class Table:
     Attributes:
         readings: One a picture that could be read, in the order in which they were given.
         failures: For each picture that could not be read, what it was and why.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(("smile",)) as reader:
+        ...     table = reader.read_many([scene(0), b"no picture"])
+        >>> len(table), len(table.failures), [row["smile"] for row in table.to_dicts()]
+        (1, 1, ['smiling', 'not smiling'])
     """
 
     readings: tuple[Reading, ...]
@@ -150,7 +168,11 @@ class Table:
         return iter(self.readings)
 
     def to_dicts(self, flat: bool = False) -> list[dict[str, Any]]:
-        """The rows of every reading; see `Reading.to_dicts`."""
+        """The rows of every reading.
+
+        Args:
+            flat: See `Reading.to_dicts`.
+        """
         return [row for reading in self.readings for row in reading.to_dicts(flat)]
 
     def to_pandas(self) -> pd.DataFrame:

@@ -22,6 +22,9 @@ else:
 
 T = TypeVar("T")
 
+AUTO = "auto"
+"""The value of a setting by which smiledet chooses: an engine, a precision, a detector, a platform."""
+
 
 def between(low: float, high: float) -> dict[str, Any]:
     """Metadata of a number that must lie in low … high, both allowed."""

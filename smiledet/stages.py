@@ -22,6 +22,7 @@ from smiledet.workers import aligner, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
 from smiledet.workers.classifier import ClassifierWorker
+from smiledet.workers.explainer import Explainer
 from smiledet.workers.locator import LocatorWorker, PhotographLocatorWorker
 from smiledet.workers.thread import WorkerSettings
 from smiledet.workers.track_labels import TrackLabels
@@ -98,6 +99,7 @@ def make_classifiers(
     track_labels: Mapping[str, TrackLabels],
     common: Common,
     only: Collection[str] | None = None,
+    explainers: Mapping[str, Explainer] | None = None,
 ) -> list[ClassifierWorker]:
     """The threads that read the faces of all sources; as many of each network as the configuration says.
 
@@ -107,9 +109,10 @@ def make_classifiers(
         track_labels: Where they post what they read, by the source's name.
         common: See `make_finders`.
         only: Stages that are wanted; None for all.
+        explainers: Are offered what is read, by the source's name; None for nobody.
     """
     return [
-        ClassifierWorker(network, partial(plan.load, network), track_labels, **common(network.stage, name))
+        ClassifierWorker(network, partial(plan.load, network), track_labels, explainers, **common(network.stage, name))
         for network in plan.networks
         if only is None or network.stage in only
         for name in _names(config, network.stage)

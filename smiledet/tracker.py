@@ -36,6 +36,14 @@ class Tracker:
 
     Raises:
         UsageError: The detector is not installed, or a model is damaged.
+
+    Examples:
+        >>> from smiledet import FaceReader
+        >>> from smiledet.sources.demo import scene
+        >>> with FaceReader(("smile",)) as reader, reader.track() as tracker:
+        ...     reading = tracker.update(scene(0), timestamp=0.0)
+        >>> reading.frame, reading.time
+        (0, 0.0)
     """
 
     def __init__(self, config: Config, plan: ModelPlan) -> None:
@@ -109,9 +117,12 @@ class Tracker:
             stage.teardown()
 
     def _update(self, image: Image, timestamp: float | None) -> Reading:
-        now = time.monotonic() if timestamp is None else float(timestamp)
+        try:
+            now = time.monotonic() if timestamp is None else float(timestamp)
+        except (TypeError, ValueError):
+            now = math.nan
         if not math.isfinite(now):
-            raise UsageError(f"timestamp={now}: expected seconds, no less than before")
+            raise UsageError(f"timestamp={timestamp!r}: expected seconds, no less than before")
         if not now >= self._time:
             raise UsageError(
                 f"timestamp={now:g} after {self._time:g}: expected no less; another video, another tracker"

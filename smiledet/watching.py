@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import TypeAlias
 
 from typing_extensions import Self, override
@@ -18,7 +18,7 @@ from smiledet.detection.detectors.choose import name_of
 from smiledet.detection.photographs import detector_name
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Frame
-from smiledet.options import choose
+from smiledet.options import choose, path_text
 from smiledet.pipeline import Limits, Pipeline
 from smiledet.results import Reading, video_reading
 from smiledet.sinks.base import Sink
@@ -69,7 +69,7 @@ def watch(
             newest frame of each is handed out where all are live.
         model: A model's name by task, for other than the default ones; or a file.
         models: A folder with models of your own, searched before those that ship.
-        detector: The face detector; None or `auto` for Viola-Jones in video and MTCNN in photographs.
+        detector: The face detector; None or `auto` for Viola-Jones in video and `fcos` in photographs.
         engine: What runs the networks: `auto`, `litert`, `onnx`, `tensorrt` or `tensorflow`.
         max_frames: Where to end, in frames taken from each source; None for no limit.
         duration: Where to end, in seconds of each source; None for no limit.
@@ -92,8 +92,8 @@ def watch(
     """
     chosen = choose(config, tasks, model, detector, engine, models)
     for name, limit in (("max_frames", max_frames), ("duration", duration)):
-        if limit is not None and limit <= 0:
-            raise UsageError(f"{name}={limit!r}: expected more than 0")
+        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+            raise UsageError(f"{name}={limit!r}: expected a number above 0")
     specs = _by_name(source)
     if not specs:
         raise UsageError("there is no source to watch")
@@ -108,12 +108,14 @@ def _by_name(source: Spec | Sequence[Spec] | Mapping[str, Spec] | None) -> Mappi
         return source
     if isinstance(source, (str, int, PathLike, Source)) or source is None:
         return {"": source}
+    if isinstance(source, bytes) or not isinstance(source, Sequence):
+        raise UsageError(f"source is {source!r}: expected a text, a path, a Source, or several of them")
     shown = (each.description if isinstance(each, Source) else shown_source(_spec(each)) for each in source)
     return dict(zip(distinct(shown), source, strict=True))
 
 
 def _spec(spec: str | int | PathLike[str]) -> str:
-    return str(spec) if isinstance(spec, int) else fspath(spec)
+    return str(spec) if isinstance(spec, int) else path_text(spec, "source")
 
 
 def _source(spec: Spec | None, config: Config, live: bool) -> Source:
@@ -138,6 +140,11 @@ class Watch(Iterator[Reading]):
 
     Raises:
         UsageError: The source cannot be opened, or see `Pipeline`.
+
+    Examples:
+        >>> with watch("demo", tasks=["smile"], max_frames=20) as readings:
+        ...     [(each.size, each.fps) for each in readings.sources.values()], next(readings).frame
+        ([((640, 480), 30.0)], 0)
     """
 
     def __init__(self, config: Config, sources: Mapping[str, Source], live: bool, limits: Limits) -> None:
@@ -202,6 +209,7 @@ class _Handover(Sink):
     """
 
     description = "the program's own loop"
+    may_wait = True
 
     def __init__(self, most: int, waits: bool) -> None:
         self._most, self._waits = most, waits

@@ -10,10 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import pytest
@@ -30,6 +32,51 @@ LIMIT = 60.0
 # The command line does so before OpenCV is imported, as here only its own processes do.
 quieten_opencv()
 (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)  # it moved in OpenCV 4.13
+
+try:
+    from hypothesis import HealthCheck, settings
+    from hypothesis import strategies as st
+except ImportError:  # where only the quick tests run, with the oldest packages
+    collect_ignore_glob = ["fuzz/*", "**/test_damaged*.py"]
+else:
+    # `make fuzz` draws so many inputs a test, other ones each time; otherwise a few are drawn, the same each time.
+    EXAMPLES = int(os.environ.get("SMILEDET_FUZZ", "0"))
+    HANG = timedelta(seconds=30)
+    """An input that takes longer counts as one that hangs; none comes near on an idle machine."""
+
+    settings.register_profile(
+        "smiledet",
+        max_examples=EXAMPLES or 40,
+        derandomize=not EXAMPLES,
+        deadline=HANG,
+        database=None,
+        print_blob=bool(EXAMPLES),
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    settings.load_profile("smiledet")
+
+    @st.composite
+    def _damaged(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
+        data = bytearray(draw(st.sampled_from(seeds)))
+        for _ in range(draw(st.integers(1, 4))):
+            # Headers are where the decisions are.
+            end = len(data) if draw(st.booleans()) else min(len(data), 200)
+            place = draw(st.integers(0, end))
+            kind = draw(st.sampled_from(("cut", "flip", "put", "drop", "repeat", "number")))
+            if kind == "cut":
+                del data[place:]
+            elif kind == "flip" and place < len(data):
+                data[place] ^= 1 << draw(st.integers(0, 7))
+            elif kind == "put":
+                data[place : place + draw(st.integers(0, 8))] = draw(st.binary(max_size=8))
+            elif kind == "drop":
+                del data[place : place + draw(st.integers(1, 64))]
+            elif kind == "repeat":
+                data[place:place] = data[place : place + draw(st.integers(1, 64))] * draw(st.integers(1, 4))
+            else:  # a length or a count
+                data[place : place + 4] = draw(st.sampled_from((b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0" * 4)))
+        return bytes(data)
+
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 
@@ -187,6 +234,19 @@ def keras() -> ModuleType:
 
 
 @pytest.fixture
+def refused_in_one_line() -> Callable[[Callable[[], object]], None]:
+    """Sees that something works, or is refused in one line."""
+
+    def ask(action: Callable[[], object]) -> None:
+        try:
+            action()
+        except UsageError as problem:
+            assert "\n" not in str(problem)
+
+    return ask
+
+
+@pytest.fixture
 def complaint() -> Callable[..., AbstractContextManager[None]]:
     """Expects a UsageError of one line that contains every given word."""
 
@@ -200,3 +260,31 @@ def complaint() -> Callable[..., AbstractContextManager[None]]:
             assert word in message
 
     return expect
+
+
+@pytest.fixture(scope="session")
+def damaged() -> Callable[[Sequence[bytes]], Any]:
+    """A strategy of damaged copies of some files."""
+    return _damaged
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Callable[[str], list[bytes]]:
+    """The files that once failed, by kind."""
+
+    def read(kind: str) -> list[bytes]:
+        return [path.read_bytes() for path in sorted(Path(__file__).parent.joinpath("fuzz", "corpus", kind).glob("*"))]
+
+    return read
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Callable[[str, bytes], Path]:
+    """Writes a file, again and again; its content afterwards must be what was written."""
+
+    def write(name: str, data: bytes) -> Path:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return path
+
+    return write

@@ -275,6 +275,28 @@ def test_the_notebook_runs():
     assert any("smiling" in output.get("data", {}).get("text/plain", "") for output in shown)
 
 
+def loaded_from_elsewhere(site):
+    """What a browser would load from other machines to show the pages."""
+    found = []
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        tags = re.findall(
+            r"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*?\bsrc=[\"']?((?:https?:)?//[^\"' >]*)", text
+        )
+        tags += [
+            address
+            for tag in re.findall(r"<link\b[^>]*>", text)
+            if re.search(r"rel=[\"']?(stylesheet|preload|preconnect|icon|modulepreload)", tag)
+            for address in re.findall(r"href=[\"']?((?:https?:)?//[^\"' >]*)", tag)
+        ]
+        tags += re.findall(r"class=[\"']?mermaid\b", text)  # the theme would fetch what draws them
+        found += [(page.name, tag) for tag in tags]
+    for sheet in site.rglob("*.css"):
+        loads = re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^\"')]*)", sheet.read_text(encoding="utf-8"))
+        found += [(sheet.name, address) for address in loads]
+    return found
+
+
 class TestSite:
     def build(self, folder, root=ROOT):
         pytest.importorskip("material")
@@ -292,11 +314,13 @@ class TestSite:
         assert "smile/mobilenet-100" in (tmp_path / "accuracy.html").read_text(encoding="utf-8")
         assert "smiledet.FaceReader" in (tmp_path / "reference.html").read_text(encoding="utf-8")
         assert (tmp_path / "repository" / "models" / "smile" / "mini-xception.html").is_file()
+        assert loaded_from_elsewhere(tmp_path) == []
 
     def test_dead_links_and_missing_figures_fail(self, tmp_path):
         root = tmp_path / "checkout"
         shutil.copytree(ROOT / "docs", root / "docs")
-        for name in ("smiledet", "scripts", "models", "configs", "tests", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
+        copied = ("smiledet", "scripts", "models", "configs", "tests")
+        for name in (*copied, "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"):
             (root / name).symlink_to(ROOT / name)
         planted = {
             root / "README.md": (README, "[a](docs/nowhere.md)"),

@@ -157,8 +157,9 @@ class TestDirections:
     def test_schemas_know_of_errors_alone(self) -> None:
         assert {each.own for each in imports() if each.by == "schema" and each.own is not None} == {"errors"}
 
-    def test_the_buffer_knows_of_frames_alone(self) -> None:
-        assert {each.own for each in imports() if each.by == "buffer" and each.own is not None} == {"frame"}
+    def test_the_buffer_knows_of_frames_and_turns_alone(self) -> None:
+        assert {each.own for each in imports() if each.by == "buffer" and each.own is not None} == {"frame", "turns"}
+        assert {each.own for each in imports() if each.by == "turns" and each.own is not None} == {"frame", "buffer"}
 
     def test_what_the_workers_call_does_not_call_back(self) -> None:
         below = tuple(room for room in RUN_PATH_ROOMS if room != "workers")
@@ -175,6 +176,7 @@ class TestDirections:
                 ("sources", "tasks.base"),
                 ("sinks.video", "sources.capture"),
                 ("sinks.video", "sources.base"),
+                ("sinks.recorder", "sources.base"),
             )
             found += offences((room,), others, but=allowed)
         assert found == []

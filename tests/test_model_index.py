@@ -114,7 +114,7 @@ class TestFiles:
         path.unlink()
         with pytest.raises(UsageError) as caught:
             model.file("litert")
-        assert str(caught.value) == f"model smile/small: {path} is missing: reinstall smiledet"
+        assert str(caught.value) == f"model smile/small: {path} is missing: train it again"
 
     def test_an_engine_without_a_file_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:

@@ -87,7 +87,7 @@ class TestTheRoot:
     def test_importing_it_loads_nothing_heavy(self):
         program = "import sys, smiledet; print([m for m in ('cv2', 'numpy', 'dlib', 'tqdm') if m in sys.modules])"
         root = Path(smiledet.__file__).parents[1]
-        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
         assert done.stdout == "[]\n"
 
 
@@ -193,7 +193,9 @@ class TestManyPictures:
         table = reader.read_many([scene(0), np.zeros((9, 9), np.uint8), scene(40)])
         assert [len(reading) for reading in table] == [2, 0, 2]
 
-    @pytest.mark.parametrize("given", ["nowhere", b"abc", 4])
+    @pytest.mark.parametrize(
+        "given", ["nowhere", b"abc", 4, None, {}, np.zeros((48, 64, 3), np.uint8), np.zeros((9, 9))]
+    )
     def test_what_is_no_folder_or_list_is_refused(self, reader, given):
         with pytest.raises(ImageError, match="read_many takes a folder or a list"):
             reader.read_many(given)
@@ -218,6 +220,17 @@ class TestCrops:
         with pytest.raises(UsageError, match="does not read age; it reads smile, emotion"):
             reader.read_crops([], tasks=("age",))
 
+    @pytest.mark.parametrize("given", ["nowhere", b"abc", 4, None, {}, np.zeros((48, 64, 3), np.uint8)])
+    def test_what_is_no_list_is_refused(self, reader, given):
+        with pytest.raises(ImageError, match="read_crops takes a sequence of pictures; "):
+            reader.read_crops(given)
+
+    def test_an_array_of_several_is_taken(self, reader):
+        crops = np.stack([scene(0)[:96, :96], scene(0)[96:192, 96:192]])
+        assert [set(each) for each in reader.read_crops(crops)] == [{"smile", "emotion"}] * 2
+        with pytest.raises(UsageError, match="expected a sequence of names"):
+            reader.read_crops(crops, tasks="smile")
+
 
 class TestMaking:
     @pytest.mark.parametrize(
@@ -226,10 +239,25 @@ class TestMaking:
             ({"tasks": "smile"}, "expected a sequence of names"),
             ({"tasks": ("joy",)}, "no task 'joy'"),
             ({"detector": "eyes"}, "expected auto or one of haar"),
-            ({"workers": 0}, "expected 1 or more"),
+            ({"workers": 0}, "workers=0: expected a whole number, 1 or more"),
             ({"model": {"age": "mobilenet-025"}}, "not among the tasks"),
             ({"model": {"smile": "none"}}, "no model 'none'"),
             ({"engine": "steam"}, "no engine 'steam'"),
+            *(
+                ({"tasks": wrong}, "expected a sequence of names")
+                for wrong in (None, 3, b"smile", (1,), (["smile"],), ())
+            ),
+            ({"model": "mobilenet-025"}, "expected a model by task"),
+            ({"model": {"smile": None}}, "model of smile is None"),
+            ({"model": {1: "none"}}, "not among the tasks"),
+            ({"models": 5}, "models is 5: expected a text or a path"),
+            ({"models": b"own"}, "models is b'own'"),
+            ({"detector": 5}, "expected auto or one of haar"),
+            ({"engine": None}, "expected auto or one of litert"),
+            ({"workers": "2"}, "expected a whole number"),
+            ({"workers": 2.5}, "expected a whole number"),
+            ({"config": "own.toml"}, "expected a smiledet.Config"),
+            ({"faces": 5}, "expected one of small"),
         ],
     )
     def test_bad_arguments_are_refused_in_one_line(self, arguments, words):
@@ -279,7 +307,7 @@ class TestMaking:
             "assert state() == before, (before, state())\n"
         )
         root = Path(smiledet.__file__).parents[1]
-        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -396,5 +424,5 @@ def test_a_forked_process_reads_too():
         "print(faces, flush=True)\n"
     )
     root = Path(smiledet.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=180)
     assert (done.stdout, done.returncode) == ("2\n2\n", 0), done.stderr

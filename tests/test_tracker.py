@@ -57,6 +57,12 @@ def test_times_must_not_run_backwards(reader):
         assert tracker.update(scene(2), 6.0).frame == 2
 
 
+@pytest.mark.parametrize("time", ["later", float("nan"), [1.0]])
+def test_what_is_no_time_is_refused(reader, time):
+    with reader.track() as tracker, pytest.raises(UsageError, match="expected seconds, no less than before"):
+        tracker.update(scene(0), time)
+
+
 def test_without_a_time_it_is_now(reader):
     with reader.track() as tracker:
         first, second = tracker.update(scene(0)), tracker.update(scene(1))

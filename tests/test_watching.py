@@ -169,14 +169,19 @@ def test_closing_twice_and_asking_again():
     [
         (["nowhere.mp4"], {}, "there is no 'nowhere.mp4'"),
         (["demo"], {"tasks": "smile"}, "expected a sequence of names"),
-        (["demo"], {"tasks": ()}, "expected at least one"),
+        (["demo"], {"tasks": ()}, "expected a sequence of names"),
+        ([2.5], {}, "source is 2.5: expected a text, a path"),
+        ([[2.5]], {}, "source is 2.5: expected a text or a path"),
+        ([b"demo"], {}, "source is b'demo'"),
+        (["demo"], {"max_frames": "5"}, "max_frames='5': expected a number above 0"),
+        (["demo"], {"duration": float("nan")}, "duration=nan: expected a number above 0"),
         (["demo"], {"tasks": ("smile", "smile")}, "each once"),
         (["demo"], {"tasks": ("sleep",)}, "sleep"),
         (["demo"], {"detector": "eyes"}, "expected auto or one of haar"),
         (["demo"], {"engine": "steam"}, "steam"),
         (["demo"], {"model": {"age": "x"}}, "age, which is not among the tasks"),
-        (["demo"], {"max_frames": 0}, "max_frames=0: expected more than 0"),
-        (["demo"], {"duration": -1.0}, "duration=-1.0: expected more than 0"),
+        (["demo"], {"max_frames": 0}, "max_frames=0: expected a number above 0"),
+        (["demo"], {"duration": -1.0}, "duration=-1.0: expected a number above 0"),
     ],
 )
 def test_bad_input_is_told_at_once(arguments, options, complaint):
@@ -218,8 +223,8 @@ def test_photographs_are_searched_as_photographs(tmp_path):
         cv2.imwrite(str(tmp_path / f"{number}.png"), scene(number))
     readings = list(smiledet.watch(tmp_path, tasks=["smile"]))
     assert [(reading.frame, len(reading), reading.detector) for reading in readings] == [
-        (0, 2, "mtcnn"),
-        (1, 2, "mtcnn"),
+        (0, 2, "fcos"),
+        (1, 2, "fcos"),
     ]
 
 

@@ -29,7 +29,7 @@ TABLE = re.compile(r"^<!-- (benchmark|results)(?:: (\S+))? -->$", re.MULTILINE)
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add README as the first page, and every file that a page links to, and those that they link to in turn."""
     waiting = [(HOME, "README.md"), ("repository/CONTRIBUTING.md", "CONTRIBUTING.md")]
-    waiting.append(("repository/CHANGELOG.md", "CHANGELOG.md"))
+    waiting += [(f"repository/{name}", name) for name in ("CHANGELOG.md", "SECURITY.md")]
     waiting += [(found.src_uri, f"docs/{found.src_uri}") for found in files.documentation_pages()]
     seen: set[str] = set()
     while waiting:

@@ -62,7 +62,7 @@ class FaceAligner:
         if image is not None and any(spec.channels == 3 for spec in specs):
             planes[3] = ImagePyramid(image, box)
         chips = {spec: cut_chip(_plane(planes, spec), to_template, spec) for spec in specs}
-        return AlignedFace(points, aligned, chips)
+        return AlignedFace(points, aligned, chips, to_template)
 
     def fit(self, inner: Points, target: Target) -> Matrix | None:
         """The 2x3 map from the frame to face-box coordinates; None where the landmarks do not fit.

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from smiledet.alignment.eyes import eyes_open
+from smiledet.alignment.mouth import mouth_open
 from smiledet.frame import FaceReading, GreyImage, HeadPose, Image, Matrix, Points
 
 POINTS = (30, 8, 36, 45, 48, 54)
@@ -66,7 +67,7 @@ def _angles(rotation: Matrix) -> HeadPose:
 
 
 def describe_head(face: FaceReading, image: Image | GreyImage) -> FaceReading:
-    """The face with its pose and its eyes, where it has landmarks.
+    """The face with its pose, its eyes and its mouth, where it has landmarks.
 
     Args:
         face: The face.
@@ -74,4 +75,9 @@ def describe_head(face: FaceReading, image: Image | GreyImage) -> FaceReading:
     """
     if face.landmarks is None:
         return face
-    return replace(face, pose=head_pose(face.landmarks), eyes_open=eyes_open(image, face.landmarks))
+    return replace(
+        face,
+        pose=head_pose(face.landmarks),
+        eyes_open=eyes_open(image, face.landmarks),
+        mouth_open=mouth_open(face.landmarks),
+    )

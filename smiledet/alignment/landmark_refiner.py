@@ -19,6 +19,7 @@ import numpy.typing as npt
 from smiledet.alignment.chips import ImagePyramid, chip_map, cut_chip
 from smiledet.alignment.similarity import Target, inverse, match, similarity_of, transform
 from smiledet.alignment.template import INNER, POINT_COUNT
+from smiledet.errors import FrameError
 from smiledet.frame import ChipSpec, GreyImage, Matrix, Points
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
@@ -87,10 +88,15 @@ class LandmarkRefiner:
 
         Returns:
             (68, 2) float64, pixels of the image.
+
+        Raises:
+            FrameError: The network says something that is no number.
         """
         into = self._mean_face.view_of(points)
         if into is None:
             return points
         view = cut_chip(image, into, VIEW)
         (answer,) = self._network(view[None, :, :, None])
+        if not np.isfinite(answer).all():
+            raise FrameError("the landmarks' network answers no numbers")
         return transform(inverse(chip_map(into, VIEW)), self._mean_face.points(answer))

@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, NoReturn
 
+from smiledet.__main__ import INTERRUPTED
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.system.messages import log_to_standard_error, quieten_warnings, redact_tracebacks, say
 from smiledet.system.output_files import NO_ROOM, is_without_room
@@ -29,11 +30,8 @@ from smiledet.system.standard_streams import (
     redacted_standard_error,
 )
 
-INTERRUPTED = 130
-
-
 ORDER = (
-    *("run", "images", "gallery", "report", "demo-photos", "models", "platform"),
+    *("run", "images", "gallery", "web-app", "report", "review", "demo-photos", "models", "platform"),
     *("train", "evaluate", "export", "explain", "datasets", "bench"),
 )
 """Commands in the order in which people come to need them; any other follows."""
@@ -263,6 +261,6 @@ def _version() -> str:
 def _interrupted() -> int:
     # Where it fell into the `exec` of a text, as dataclasses are made by, Python has noted it, and under `-m` would end
     # by sending itself SIGINT whatever is returned here; the next text that is executed clears the note.
-    exec("")
+    exec("")  # noqa: S102
     say("interrupted")
     return INTERRUPTED

@@ -135,12 +135,12 @@ def reading_flags(arguments: argparse.Namespace) -> dict[str, Any]:
         flags["models"] = str(arguments.models)
     for choice in arguments.labels:
         task, equals, labels = choice.partition("=")
-        if not equals or not labels:
+        if not (task and equals and labels):
             raise UsageError(f"--labels {choice!r}: expected TASK=LABEL,LABEL, presents=none,some say")
         flags[f"task.{task}.labels"] = [label.strip() for label in labels.split(",")]
     for choice in arguments.model:
         task, equals, name = choice.partition("=")
-        if not equals or not name:
+        if not (task and equals and name):
             raise UsageError(f"--model {choice!r}: expected TASK=NAME, smile=mini-xception say")
         flags[f"task.{task}.model"] = name
     return flags

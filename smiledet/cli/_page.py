@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from smiledet.pipeline import Pipeline
     from smiledet.sinks.recorder import Recorder
     from smiledet.sources.base import Source
+    from smiledet.web.live.shutter import Shutter
     from smiledet.web.live.sink import PageSink
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,15 @@ def add_serve(group: argparse._ActionsContainer) -> None:
         metavar="HOST:PORT",
         help=f"show the run on a page in the browser (default: 127.0.0.1:{PORT}; needs the extra `web`); on another "
         "address than loopback it asks for the token that is printed",
+    )
+    group.add_argument(
+        "--shutter",
+        nargs="?",
+        type=Path,
+        const=Path("photo-booth"),
+        metavar="FOLDER",
+        help="with --serve: a photo booth, which counts down when everybody smiles with open eyes and saves the "
+        "sharpest picture of a burst in FOLDER (default: photo-booth)",
     )
     group.add_argument(
         "--recordings",
@@ -73,6 +83,27 @@ def page_recorder(arguments: argparse.Namespace, config: Config, sources: Mappin
     return Recorder(arguments.recordings, sources)
 
 
+def shutter_sink(arguments: argparse.Namespace, config: Config, sources: Mapping[str, Source]) -> Shutter | None:
+    """The photo booth; None where none is wanted. After `page_sink`, which says what is not installed.
+
+    Raises:
+        UsageError: There is no page, several sources, smiles are not read, or no picture is to leave.
+    """
+    if arguments.shutter is None:
+        return None
+    if arguments.serve is None:
+        raise UsageError("--shutter is a page: give --serve too")
+    if len(sources) > 1:
+        raise UsageError(f"--shutter watches one source, and there are {len(sources)}")
+    if "smile" not in config.tasks:
+        raise UsageError(f"--shutter waits for smiles, and the tasks are {', '.join(config.tasks)}")
+    if not config.privacy.images:
+        raise UsageError("--shutter takes pictures, and no picture is to leave (--no-images, privacy.images)")
+    from smiledet.web.live.shutter import Shutter
+
+    return Shutter(arguments.shutter.expanduser())
+
+
 @contextmanager
 def served_page(
     arguments: argparse.Namespace,
@@ -81,6 +112,7 @@ def served_page(
     pipeline: Pipeline,
     sources: Mapping[str, Source],
     machine: Callable[[], dict[str, Any]] | None,
+    shutter: Shutter | None = None,
 ) -> Iterator[None]:
     """Serve the page while the block runs, and say where.
 
@@ -96,6 +128,6 @@ def served_page(
     host, port = split_address(arguments.serve, PORT)
     told = {name: redact(source.description) for name, source in sources.items()}
     live = Live(page, pipeline, Status(pipeline.buffer), told, machine or dict, recorder)
-    with serve_live(live, host, port) as address:
+    with serve_live(live, host, port, shutter) as address:
         log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
         yield

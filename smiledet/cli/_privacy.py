@@ -39,10 +39,11 @@ def check_privacy(arguments: argparse.Namespace, config: Config) -> None:
     if config.privacy.images:
         return
     asked = [f"--{name}" for name in PICTURES if getattr(arguments, name) is not None]
-    asked += [f"rule {rule.when!r} with save" for rule in config.rule if rule.save]
-    if arguments.mqtt is not None:
-        from smiledet.sinks.mqtt import parse_broker
+    asked += [f"rule {rule.when!r} with save or clip" for rule in config.rule if rule.save or rule.clip]
+    if arguments.events_to is not None:
+        from smiledet.sinks.mqtt import is_mqtt, parse_broker
 
-        asked += ["--events mqtt://… with snapshot"] if parse_broker(arguments.mqtt).snapshot else []
+        to = arguments.events_to
+        asked += ["--events mqtt://… with snapshot"] if is_mqtt(to) and parse_broker(to).snapshot else []
     if asked:
         raise UsageError(f"{asked[0]} writes pictures, and no picture is to leave (--no-images, privacy.images)")

@@ -37,7 +37,9 @@ class Given:
     @property
     def file_name(self) -> str:
         """What stands for it in the names of files: a file's own name without its suffix, else the name."""
-        name = self.name or self.spec or "demo"
+        from smiledet.system.redaction import shown_source
+
+        name = self.name or shown_source(self.spec or "demo")
         plain = Path(name).stem if re.fullmatch(r"[^:]*\.\w{1,5}", name) else name
         return re.sub(r"[^\w.-]+", "_", plain).strip("_.") or "source"
 

@@ -4,6 +4,9 @@ A photograph in which no face is found is left out of `accuracy` and everything 
 `accuracy_all`, where it counts as a mistake. Sets that are crops already (FER-2013, SMILEs,
 UTKFace) count as located unless --locate is given.
 
+Of a data set with splits the test split is read. A folder a label has none: every photograph is
+read that the model was not trained on. Photographs are known by their content.
+
 Example:
   smiledet evaluate smile --data genki4k:genki4k.tar.gz --split test --report reports/smile
   smiledet evaluate emotion --all-models --data fer2013:fer2013.tar.gz
@@ -31,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--model", metavar="NAME", help="as `smiledet models` lists it (default: the configured one)")
     which.add_argument("--all-models", action="store_true", help="every shipped model of the task, compared")
     parser.add_argument("--data", required=True, metavar="LAYOUT:PATH", help="genki4k, smiles, fer2013, folders …")
-    parser.add_argument("--split", default="test", metavar="NAME", help="train, test …, or all (default: test)")
+    parser.add_argument(
+        "--split",
+        metavar="NAME",
+        help="train, test …, or all (default: test; of a folder without splits what the model was not trained on)",
+    )
     parser.add_argument("--engine", default="litert", help="what runs the model (default: litert)")
     parser.add_argument("--locate", action="store_true", help="search for the face even where crops are given")
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="write figures, tables and plots there")
@@ -91,9 +98,19 @@ def _command(figures: dict[str, Any], locate: bool) -> str:
     """What measures the same again, but for the folder of the data."""
     layout, _, path = figures["data"].partition(":")
     words = ["smiledet evaluate", figures["task"], "--model", figures["model"]]
-    words += ["--data", f"{layout}:{Path(path).name}", "--split", figures["split"]]
+    words += ["--data", f"{layout}:{Path(path).name}"]
+    words += [] if figures["left_out"] else ["--split", figures["split"]]
     words += ["--engine", figures["engine"]] if figures["engine"] != "litert" else []
     return " ".join(words + (["--locate"] if locate else []))
+
+
+def _which(result: dict[str, Any]) -> str:
+    """Which photographs were read."""
+    if result["left_out"]:
+        return f"{result['split']} but {result['left_out']} that a model was trained on"
+    if result["trained_on"]:
+        return f"{result['split']}, {result['trained_on']} of them trained on"
+    return str(result["split"])
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -101,7 +118,7 @@ def describe(result: dict[str, Any]) -> str:
     from smiledet.lab.training.evaluation.tables import headline
 
     lines = [
-        f"{result['task']}/{result['model']} on {printable(result['data'])} ({result['split']}): {headline(result)}",
+        f"{result['task']}/{result['model']} on {printable(result['data'])} ({_which(result)}): {headline(result)}",
         f"  {result['count']} photographs; no face found in {result['missed']} "
         f"(as mistakes: accuracy {result['accuracy_all']:.2%})",
     ]

@@ -4,9 +4,14 @@ In guided back-propagation white pixels raise the class' score by being brighter
 being darker. Grad-CAM is as coarse as the network's last feature maps (4x4 in mini-Xception).
 Needs Keras: pip install 'smiledet[train]'.
 
+With --data a data set's held-out faces, class by class, each beside what the models look at
+(figure 8 of Arriaga and others, 2017): the most active neuron of the last convolution, or with
+--neuron class the score of the class that is read.
+
 Example:
   smiledet explain --model mini-xception portrait.jpg
   smiledet explain --task emotion --grid portrait.jpg --output grid.png
+  smiledet explain --data fer2013:fer2013.tar.gz --model mini-xception --output figure-8.png
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import add_models, files_read, use_models
+from smiledet.cli._arguments import add_models, data_path, files_read, use_models
 
 if TYPE_CHECKING:
     from smiledet.model_index import Model
@@ -26,7 +31,14 @@ DEFAULT_TASK = "emotion"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a photograph; its largest face is taken")
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="a photograph; its largest face is taken")
+    parser.add_argument("--data", metavar="LAYOUT:PATH", help="faces of a data set, class by class, instead of IMAGE")
+    parser.add_argument("--per-class", type=int, default=3, metavar="N", help="faces of each class (default: 3)")
+    parser.add_argument(
+        "--neuron",
+        choices=("strongest", "class"),
+        help="with --data: the most active neuron of the last convolution (default), or the score of the class",
+    )
     parser.add_argument(
         "--model", action="append", metavar="NAME", help="as `smiledet models` lists it; may be repeated"
     )
@@ -47,9 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
         from smiledet.errors import UsageError
 
         raise UsageError("--label explains one class, --grid explains them all: take one of the two")
+    _check_subject(arguments)
     output = _writable(arguments)
     task, models = _models(arguments)
     prepare()
+    if arguments.data:
+        _explain_data(arguments, task, models, output)
+        return 0
     import cv2
 
     from smiledet.lab.explain.explainer import Explainer, cut_face, display_spec, shown_face
@@ -76,14 +92,45 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_subject(arguments: argparse.Namespace) -> None:
+    """See that either photographs or a data set is explained, with what goes with it."""
+    from smiledet.errors import UsageError
+
+    if bool(arguments.images) == bool(arguments.data):
+        raise UsageError("explain takes photographs (IMAGE …) or --data LAYOUT:PATH, one of the two")
+    if arguments.data and (arguments.label or arguments.grid or arguments.crop):
+        raise UsageError("--data goes with none of --label, --grid and --crop")
+    if arguments.neuron and not arguments.data:
+        raise UsageError("--neuron goes with --data")
+    if arguments.per_class < 1:
+        raise UsageError(f"--per-class is {arguments.per_class}, expected 1 or more")
+
+
+def _explain_data(arguments: argparse.Namespace, task: Task, models: list[Model], output: Path) -> None:
+    """Figure 8: a row a class of held-out faces."""
+    import cv2
+
+    from smiledet.lab.explain.by_class import explain_classes
+    from smiledet.lab.explain.sheet import faces_by_class
+    from smiledet.system.output_files import write_file
+    from smiledet.system.text import printable
+
+    rows = explain_classes(task, models, arguments.data, arguments.per_class, arguments.neuron != "class")
+    picture = faces_by_class(rows, [model.name for model in models])
+    write_file(output, cv2.imencode(output.suffix.lower(), picture)[1].tobytes())
+    print(printable(output))
+
+
 def _writable(arguments: argparse.Namespace) -> Path:
     """The picture to write, which is none of what is read."""
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
 
-    output: Path = arguments.output or Path(f"{arguments.images[0].stem}-explained.png")
+    stem = arguments.images[0].stem if arguments.images else "classes"
+    output: Path = arguments.output or Path(f"{stem}-explained.png")
     check_suffix(output, (".png", ".jpg", ".jpeg"))
-    check_outputs({"--output": output}, [*arguments.images, *files_read(arguments)])
+    data = [data_path(arguments.data)] if arguments.data else []
+    check_outputs({"--output": output}, [*arguments.images, *data, *files_read(arguments)])
     check_writable(output)
     return output
 

@@ -11,11 +11,15 @@ An ONNX file takes one face at a time, unless --batch any leaves the number free
 chooses kernels for one face, for a few and for many, and runs the faces of a picture together.
 The engines take such a file before any other.
 
+--to gradients writes what `smiledet run --explain` and the gallery's "why?" run: forward pass,
+Grad-CAM and guided back-propagation as one network for LiteRT.
+
 Example:
   smiledet export smile/mini-xception --to onnx --check
   smiledet export smile/mini-xception --to litert --precision int8 --data genki4k:genki4k.tar.gz
   smiledet export smile/mobilenet-025 --to tensorrt --check
   smiledet export smile/mobilenet-025 --to onnx --batch any --check
+  smiledet export smile/mobilenet-025 --to gradients --check
 """
 
 from __future__ import annotations
@@ -80,7 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.to == TENSORRT:
         _make_plan(arguments, model)
     else:
-        _write_file(arguments, model, "float32" if arguments.precision == "auto" else arguments.precision)
+        from smiledet.engines.files import FORMATS
+
+        usual = FORMATS[arguments.to].precisions[0]
+        _write_file(arguments, model, usual if arguments.precision == "auto" else arguments.precision)
     return 0
 
 
@@ -121,11 +128,18 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
             path = arguments.output / name
         else:
             path = exported_file(model, arguments.to, precision, free)
-        export(network, path, arguments.to, precision, calibration, None if free else 1)
+        if arguments.to == "gradients":
+            from smiledet.lab.explain.gradient_network import export_gradients
+
+            export_gradients(network, path)
+        else:
+            export(network, path, arguments.to, precision, calibration, None if free else 1)
         print(f"wrote {name if arguments.ship else printable(path)}, {size_of(path) / 1000:.0f} kB")
         if arguments.output is not None and path.is_file():
             print(f"wrote {printable(write_card(model, path))}, what `--model {model.task}={name}` needs to know of it")
-        if arguments.check:
+        if arguments.check and arguments.to == "gradients":
+            _check_gradients(model, network, path)
+        elif arguments.check:
             kind = next(found for found in map(engine_class, engine_names()) if found.file_format == arguments.to)
             _check(arguments, model, kind.load(path, 1, precision), precision)
         if arguments.ship:  # what differs too much never gets here
@@ -221,6 +235,23 @@ def _check(arguments: argparse.Namespace, model: Model, engine: Engine, precisio
     for line in describe(found):
         print(f"  {line}")
     check(found, precision)
+
+
+def _check_gradients(model: Model, network: keras.Model, path: Path) -> None:
+    """Print how exported gradients compare with Keras'.
+
+    Raises:
+        SmiledetError: They differ too much.
+    """
+    from smiledet.lab.explain.gradient_network import check_gradients
+    from smiledet.lab.training.export.agreement import portrait_chips
+
+    chips = portrait_chips(_spec(model), tilts=(0, 8), light=(1.0,)).astype("float32")
+    cam, guided = check_gradients(path, network, [model.outputs], chips)
+    print(
+        f"compared with Keras on {len(chips)} faces of the demo's portraits, every class: "
+        f"least correlation {cam:.4f} (Grad-CAM), {guided:.4f} (guided)"
+    )
 
 
 def describe(found: Agreement) -> list[str]:

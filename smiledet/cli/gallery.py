@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     with serve_gallery(folders, config, host, port, arguments.store, arguments.copies) as (address, ended):
         print(f"the gallery is at {address}", flush=True)
         if arguments.open:
-            threading.Thread(target=_browse, args=(address,), daemon=True).start()
+            threading.Thread(target=browse, args=(address,), daemon=True).start()
         while not ended.wait(1.0):
             pass
     return 0
@@ -78,7 +78,8 @@ def _folder(given: Path) -> Path:
     return folder
 
 
-def _browse(address: str) -> None:
+def browse(address: str) -> None:
+    """Open an address in the user's browser."""
     import webbrowser
 
     if not webbrowser.open(address):

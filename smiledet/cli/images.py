@@ -209,6 +209,7 @@ def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
 
 def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageFiles) -> None:
     """See before anything is read that no output overwrites what is read or another, and that it can be written."""
+    from smiledet.photographs.copies import check_folder_of_copies
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable
@@ -218,6 +219,9 @@ def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageF
     if path is not None and path != STANDARD_OUTPUT:
         check_suffix(path, SUFFIXES)
         check_writable(path, seekable=path.suffix.lower() == ".parquet")
+    for folder in (arguments.copy_to, arguments.link_to):
+        if folder is not None:
+            check_folder_of_copies(folder)
 
 
 def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: ExitStack) -> Callable[[], object]:

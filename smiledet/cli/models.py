@@ -88,10 +88,7 @@ def _measured(figures: Mapping[str, Any]) -> str:
 
 def _sizes(model: Model, check: bool) -> dict[str, int]:
     """Bytes of a model's files by engine; checked ones where asked for."""
-    return {
-        engine: (model.file(engine) if check else model.folder / file.path).stat().st_size
-        for engine, file in model.files.items()
-    }
+    return {engine: (model.file(engine) if check else model.place(engine)).stat().st_size for engine in model.files}
 
 
 def _model_row(model: Model, sizes: dict[str, int]) -> dict[str, Any]:

@@ -32,8 +32,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from smiledet.__main__ import INTERRUPTED
 from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
-from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page
+from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page, shutter_sink
 from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
 from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
 from smiledet.cli._sources import Given, create_sources, paths_of, sources_given
@@ -59,7 +60,7 @@ UNWATCHED_SECONDS = 20.0
 
 
 class _Events(argparse.Action):
-    """`--events`: a file, standard output, or a broker beside them."""
+    """`--events`: a file, standard output, or an address beside them."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
         super().__init__(option_strings, dest, **settings)
@@ -69,10 +70,10 @@ class _Events(argparse.Action):
     def __call__(
         self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
     ) -> None:
-        from smiledet.sinks.mqtt import is_mqtt
+        from smiledet.sinks.addresses import is_address
 
-        if is_mqtt(values):
-            namespace.mqtt = values
+        if is_address(values):
+            namespace.events_to = values
         else:
             namespace.events = Path(values)
 
@@ -89,15 +90,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--events",
         action=_Events,
-        metavar="OUT.jsonl|OUT.csv|-|mqtt://…",
+        metavar="OUT.jsonl|OUT.csv|-|mqtt://…|osc://…",
         help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
-        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, beside a file, too",
+        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, osc://HOST:PORT "
+        "sends every frame by Open Sound Control, both beside a file, too",
     )
-    parser.set_defaults(mqtt=None)
+    parser.set_defaults(events_to=None)
     add_serve(out)
     add_rules(out)
     add_store(out)
     add_privacy(out)
+    out.add_argument(
+        "--explain",
+        metavar="TASK[:gradcam|:guided]",
+        help="beside the picture, what the network looks at in the largest face: where the evidence lies (gradcam), "
+        "or which pixels speak for the label (guided)",
+    )
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
     out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
@@ -146,7 +154,7 @@ def run(arguments: argparse.Namespace) -> int:
         _record_instead(arguments)
     check_privacy(arguments, config)
     _check_outputs(arguments, config, given)
-    watched = window is not None or arguments.serve is not None or arguments.mqtt is not None
+    watched = window is not None or arguments.serve is not None or arguments.events_to is not None
     only_watched = watched and not any(_output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
@@ -206,7 +214,8 @@ def _run_open(
         page, recorder = page_sink(arguments, config, sources), page_recorder(arguments, config, sources)
         sinks = _file_sinks(arguments, config, given, sources, telemetry)
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
-        sinks += [sink for sink in (page, recorder) if sink is not None]
+        shutter = shutter_sink(arguments, config, sources)
+        sinks += [sink for sink in (page, recorder, shutter) if sink is not None]
         stores = store_sinks(config, sources)
         sinks += stores.values()
         load = telemetry.parts if telemetry is not None else None
@@ -220,7 +229,7 @@ def _run_open(
             store.count_drops(pipeline.buffer.sources[name].totals)
         if page is not None:
             machine = telemetry.columns if telemetry is not None else None
-            supervisor.enter(served_page(arguments, page, recorder, pipeline, sources, machine))
+            supervisor.enter(served_page(arguments, page, recorder, pipeline, sources, machine, shutter))
         log.info("platform %s: %s; %s, %s", platform.name, platform.reason, pipeline.detector, pipeline.device)
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
@@ -237,7 +246,7 @@ def _run_open(
             log.info("wrote %s", output.wrote)
     for name, problem in report.lost.items():
         log.error("source %s was lost: %s", name, problem)
-    return 130 if why is Stop.SIGNAL else 1 if report.lost else 0
+    return INTERRUPTED if why is Stop.SIGNAL else 1 if report.lost else 0
 
 
 def _progress(
@@ -286,6 +295,7 @@ def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
     """Command-line values by the dotted names of the configuration."""
     given = reading_flags(arguments) | rule_flags(arguments)
     given |= privacy_flags(arguments) | store_flags(arguments)
+    given |= {"explain": arguments.explain} if arguments.explain else {}
     return given | ({"stats": True} if arguments.stats else {})
 
 
@@ -365,10 +375,11 @@ def _file_sinks(
         for name, path in paths_of("--sheet", arguments.sheet, given).items():
             sinks.append(SheetSink(path))
             sinks[-1].of_source = name
-    if arguments.mqtt is not None:
-        from smiledet.sinks.mqtt import MqttSink
+    if arguments.events_to is not None:
+        from smiledet.sinks.addresses import address_sink
 
-        sinks += [MqttSink(arguments.mqtt, name or each.description, tasks, name) for name, each in sources.items()]
+        to = arguments.events_to
+        sinks += [address_sink(to, name or each.description, tasks, name) for name, each in sources.items()]
     return sinks
 
 

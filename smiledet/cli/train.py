@@ -13,6 +13,7 @@ Example:
   smiledet train emotion --recipe mini-xception --data-folder ../shared/data
   smiledet train landmarks
   smiledet train smile --study preprocessing --epochs 6
+  smiledet train smile --compare mini-xception,mobilenet-025@96,vgg-16@32:1 --epochs 6
 """
 
 from __future__ import annotations
@@ -23,12 +24,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smiledet.cli._arguments import data_path
 from smiledet.errors import UsageError
 from smiledet.system.text import printable
 
 if TYPE_CHECKING:
-    from smiledet.lab.training.recipe import ClassifierRecipe
     from smiledet.model_index import Model
     from smiledet.tasks.base import Task
 
@@ -62,6 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--study", choices=("preprocessing", "alignment"), help="train once for each way to prepare a face, and compare"
     )
+    parser.add_argument(
+        "--compare",
+        metavar="LIST",
+        help="train these architectures alike and compare them: NAME[@SIDE][:EPOCHS], separated by commas; @SIDE is"
+        " the side of the chips in pixels (default: what its paper gives it)",
+    )
+    parser.add_argument(
+        "--sigmoid", action="store_true", help="end in one sigmoid unit, not a softmax; for tasks of two labels"
+    )
     parser.add_argument("--quick", action="store_true", help="a trial of the recipe: an epoch on a few photographs")
     parser.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="checkpoints and logs (default: runs/TASK-NAME)")
@@ -79,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.epochs is not None and arguments.epochs < 1:
         raise UsageError(f"--epochs is {arguments.epochs}, expected 1 or more")
+    if arguments.study and arguments.compare:
+        raise UsageError("--study and --compare are two comparisons: take one of them")
     models = arguments.models
     if models.exists() and not models.is_dir():
         raise UsageError(f"--models {models}: it is no folder")
@@ -96,9 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_folders(arguments: argparse.Namespace) -> None:
     """See that neither models nor checkpoints go among the photographs."""
+    from smiledet.lab.datasets.base import check_data
     from smiledet.system.output_checks import check_folder
 
-    data = [data_path(data) for data in arguments.data or ()]
+    data = [check_data(data)[1] for data in arguments.data or ()]
     check_folder("--models", arguments.models, data)
     if arguments.output is not None:
         check_folder("--output", arguments.output, data)
@@ -195,18 +206,23 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     task = task_of(arguments.task, recipe.data, labels)
     if arguments.quick:
         recipe = quick_classifier(recipe)
-    if arguments.epochs is not None and not arguments.study:
+    if arguments.sigmoid:
+        recipe = replace(recipe, output="sigmoid")
+    if arguments.epochs is not None and not (arguments.study or arguments.compare):
         schedule = replace(recipe.schedule, epochs=arguments.epochs)
         recipe = replace(recipe, schedule=replace(schedule, small_epochs=min(schedule.small_epochs, arguments.epochs)))
     prepare()
-    if arguments.study:
-        _run_study(arguments, task, recipe)
+    if arguments.study or arguments.compare:
+        from smiledet.lab.training.classifiers.outcome_table import run_variants
+
+        run_variants(arguments, task, recipe)
         return
     from smiledet.lab.training.classifiers.heads import heads_of
     from smiledet.lab.training.classifiers.train import train_classifier
     from smiledet.lab.training.classifiers.training_set import read_training
     from smiledet.lab.training.export.export import calibration_chips, ship
     from smiledet.lab.training.fingerprint import check_run, take_fingerprint
+    from smiledet.lab.training.learnt import write_learnt
     from smiledet.model_index import write_task
     from smiledet.tasks.base import is_shipped
 
@@ -214,7 +230,9 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     samples = [
         sample
         for head in heads_of(recipe, task)
-        for sample in read_training(head.task, head.data, arguments.data_folder, recipe.schedule.faces)
+        for sample in read_training(
+            head.task, head.data, arguments.data_folder, recipe.schedule.faces, apart_from=recipe.apart_from
+        )
     ]
     check_run(output, take_fingerprint(recipe, task.labels, samples), arguments.fresh)
     calibration = calibration_chips(task, recipe, arguments.data_folder)
@@ -223,6 +241,7 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     rows = ship(task, recipe, network, models, calibration, seen["temperatures"])
     if not is_shipped(task.name):
         write_task(task, models)
+    write_learnt(rows[0], [data for head in heads_of(recipe, task) for data in head.data], arguments.data_folder)
     print(f"wrote {', '.join(entry.path for entry in rows[0].files.values())} to {models}")
     for head in heads_of(recipe, task):
         for each in (head.task, *head.also):
@@ -257,15 +276,3 @@ def _print_test_figure(arguments: argparse.Namespace, task: Task, data: str, mod
     said = f"{share.replace('_', ' ')} {value:.2f}" if task.numbers is not None else f"{100 * (value or 0):.1f} % right"
     left_out = f"; in {figures['missed']} no face was found" if figures["missed"] else ""
     print(f"test: {model.task}/{model.name} {said} of {figures['found']} held-out faces{left_out}")
-
-
-def _run_study(arguments: argparse.Namespace, task: Task, recipe: ClassifierRecipe) -> None:
-    from smiledet.lab.training.classifiers.study import run_study, shortened
-
-    output = arguments.output or Path("runs") / f"study-{arguments.study}-{task.name}-{recipe.name}"
-    recipe = shortened(recipe, arguments.epochs, task)
-    print(f"{arguments.study} for {task.name}, {recipe.architecture}, {recipe.schedule.epochs} epochs", flush=True)
-    print(f"{'':26}accuracy     AUC  faces")
-    for row in run_study(arguments.study, task, recipe, arguments.data_folder, output):
-        auc = f"{row.auc:.4f}" if row.auc is not None else ""
-        print(f"{row.name:26}{100 * row.accuracy:6.2f} %{auc:>8}{row.count:7}", flush=True)

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import cv2
+import numpy as np
+
 from smiledet.detection.detectors.base import DetectorKind, FaceDetector
 from smiledet.detection.following.template_follower import MIN_CORRELATION, STEADY, TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, KnownFace
@@ -290,8 +293,8 @@ def distinct(detections: Sequence[Detection]) -> list[Detection]:
     >>> [found.score for found in distinct(twice)]
     [9]
     """
-    kept: list[Detection] = []
-    for detection in sorted(detections, key=lambda found: -found.score):
-        if all(detection.box.iou(other.box) < DUPLICATE_OVERLAP for other in kept):
-            kept.append(detection)
-    return kept
+    surest = sorted(detections, key=lambda found: -found.score)
+    boxes = [(float(box.x), float(box.y), float(box.width), float(box.height)) for box in (each.box for each in surest)]
+    ranks = [float(rank) for rank in range(len(surest), 0, -1)]  # the scores of some detectors are negative
+    kept = cv2.dnn.NMSBoxes(boxes, ranks, 0.0, DUPLICATE_OVERLAP)
+    return [surest[int(index)] for index in np.asarray(kept, int).ravel()]

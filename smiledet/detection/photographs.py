@@ -1,8 +1,9 @@
 """Finding the faces of a photograph.
 
 A photograph is searched once, whole, by a network detector: there is no next frame that would show what this one
-hides. It is searched at a working size, and where nothing is found, turned by 90 degree steps as well, since a camera
-without a position sensor writes no orientation into its files.
+hides. It is searched at a working size, and where no face is sure, turned by 90 degree steps as well, since a camera
+without a position sensor writes no orientation into its files. The way it lies is that of the surest face: a head that
+stands upside down may look a little like one that does not.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from typing import Literal
 
 import cv2
 
-from smiledet.detection.detectors.choose import AUTO, DETECTORS, WITH_FILE, detector_kind, name_of
+from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_kind, name_of
 from smiledet.detection.locator import distinct
 from smiledet.detection.search import scan
 from smiledet.frame import Detection, GreyImage, Image
-from smiledet.schema import one_of
+from smiledet.schema import AUTO, one_of
 from smiledet.turning import TURNS, turn, turn_box
 
 FaceSizes = Literal["small", "normal", "large"]
 
-NETWORK = "mtcnn"
-"""What `auto` stands for. Of 40 portraits of HELEN at 640x480 it finds all; Viola-Jones finds 27."""
+NETWORK = "fcos"
+"""What `auto` stands for: the network of our own, see `smiledet.detection.detectors.fcos`."""
 
 WORKING_SIDE = {"small": 1920, "normal": 1280, "large": 640}
 """Pixels of the longer side to which a larger photograph is shrunk before the search, by the size of face wanted."""
@@ -36,7 +37,7 @@ class PhotographSettings:
     """How photographs are searched; a video is searched otherwise, see `LocatorSettings`.
 
     Attributes:
-        detector: The face detector; `auto` is MTCNN. YuNet is chosen with its file: `yunet=FILE`.
+        detector: The face detector; `auto` is `fcos`. YuNet is chosen with its file: `yunet=FILE`.
         faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
             1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
             4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
@@ -99,15 +100,18 @@ class PhotographLocator:
             image: BGR uint8 (height, width, 3), or grey uint8 (height, width).
         """
         grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        surest = PhotographFaces((), self.detector)
         for degrees in TURNS:
             upright = turn(grey, degrees)
             found = self._search(upright)
-            if found:
+            if found and (not surest.detections or found[0].score > surest.detections[0].score):
                 size = (upright.shape[1], upright.shape[0])
                 boxes = (turn_box(face.box, -degrees % 360, size) for face in found)
                 faces = (Detection(box, face.score) for box, face in zip(boxes, found, strict=True))
-                return PhotographFaces(tuple(faces), self.detector, degrees)
-        return PhotographFaces((), self.detector)
+                surest = PhotographFaces(tuple(faces), self.detector, degrees)
+            if surest.detections and surest.detections[0].score >= self._detector.needs.sure:
+                break
+        return surest
 
     def _search(self, grey: GreyImage) -> list[Detection]:
         longer = max(grey.shape)

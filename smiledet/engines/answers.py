@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from smiledet.engines.base import Engine
 from smiledet.engines.mirror_averaging import look
+from smiledet.errors import FrameError
 from smiledet.model_index import Model
 
 
@@ -27,12 +28,17 @@ def answers_of(model: Model, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     Returns:
         float32 (n, labels), calibrated probabilities; each row sums to 1.
 
+    Raises:
+        FrameError: The network says something that is no number (NaN) or infinite: it would spoil every later mean.
+
     >>> from dataclasses import replace
     >>> from smiledet.model_index import find_model
     >>> model = replace(find_model("smile"), outputs=(1, 0), temperature=2.0)
     >>> answers_of(model, np.array([[0.9, 0.1]])).round(2).tolist()
     [[0.25, 0.75]]
     """
+    if not np.isfinite(rows).all():
+        raise FrameError(f"the network of {model.task}/{model.name} answers no numbers")
     if not model.outputs and model.temperature == 1:
         return np.asarray(rows, np.float32)
     chosen = rows[:, model.outputs] if model.outputs else rows

@@ -24,9 +24,17 @@ class Engine(ABC):
 
     Raises:
         ModelError: The engine's library is not installed, or the file is not what it reads.
+
+    Examples:
+        >>> from smiledet.model_index import find_model
+        >>> network = load_engine("litert", find_model("smile", "mini-xception").file("litert"))
+        >>> network.predict(np.zeros((3, 64, 64, 1), np.uint8)).shape
+        (3, 2)
+        >>> network.close()
     """
 
     name: ClassVar[str]
+    """What `--engine` calls it."""
 
     file_format: ClassVar[str]
     """What it reads: one of `smiledet.engines.files.FORMATS`."""
@@ -45,7 +53,13 @@ class Engine(ABC):
 
     @classmethod
     def load(cls, path: Path, threads: int, precision: str) -> Engine:  # noqa: ARG003 - the file decides
-        """Load a network, to compute in a precision if the engine can choose that; most compute as the file has it."""
+        """Load a network, to compute in a precision if the engine can choose that; most compute as the file has it.
+
+        Args:
+            path: See `Engine`.
+            threads: See `Engine`.
+            precision: One of `smiledet.engines.files.PRECISIONS`, or `auto`.
+        """
         return cls(path, threads)
 
     @classmethod

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from smiledet.engines.base import engine_class
 from smiledet.errors import ModelError, UsageError
-
-AUTO = "auto"
+from smiledet.schema import AUTO
 
 ENGINES = ("litert", "onnx", "tensorflow", "tensorrt")
 """What a configuration may name; a test holds that no file of this folder is missing here."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from smiledet.engines.base import Engine, engine_class, engine_names
 from smiledet.errors import ModelError
 from smiledet.model_index import Model
+from smiledet.schema import AUTO
 from smiledet.system.resources import cache_folder
 
 FLOAT32 = "float32"
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ FORMATS = {
     "litert": FileFormat(".tflite", (FLOAT32, "float16", "dynamic", "int8")),
     "onnx": FileFormat(".onnx", (FLOAT32, "float16", "int8"), batches=True),
     "savedmodel": FileFormat(".savedmodel", (FLOAT32,)),
+    "gradients": FileFormat("-gradients.tflite", ("float16",)),
 }
 """What `smiledet export --to` knows."""
 
@@ -140,6 +141,19 @@ def model_file(model: Model, engine: str, precision: str = AUTO) -> Path:
         f"model {model.task}/{model.name} has no {key} file yet; to make it: "
         f"smiledet export {model.task}/{model.name} --to {file_format}{option}{calibration}"
     )
+
+
+def gradient_file(model: Model) -> Path:
+    """The file with a model's gradients, see `smiledet.engines.gradients`.
+
+    Raises:
+        ModelError: There is none, and then the message says which command makes it; the shipped one is damaged.
+    """
+    path = file_there(model, "gradients", "float16")
+    if path is None:
+        name = f"{model.task}/{model.name}"
+        raise ModelError(f"model {name} has no gradients yet; to make them: smiledet export {name} --to gradients")
+    return path
 
 
 def with_readers(preference: Sequence[str], models: Iterable[Model]) -> tuple[str, ...]:

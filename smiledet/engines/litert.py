@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,19 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.engines.amx import without_amx
 from smiledet.engines.base import Engine, check_chips
 from smiledet.errors import ModelError
-from smiledet.system.standard_streams import TENSORFLOW_GREETING, standard_error_without
+from smiledet.system.litert import opened
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
-
-ANNOUNCEMENT = b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU."
-"""What native code writes to stderr when the first network of a process gets its memory; no setting keeps it quiet."""
-
-_first = threading.Lock()
-_announced = False
 
 
 class LiteRTEngine(Engine):
@@ -40,12 +32,7 @@ class LiteRTEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
-        try:
-            interpreter = _opened(path, threads)
-        except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
-            raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
-        except (OSError, RuntimeError, ValueError) as problem:
-            raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+        interpreter = open_network(path, threads)
         given, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         self._interpreter: Interpreter | None = interpreter
         self._input, self._output = given["index"], result["index"]
@@ -88,6 +75,20 @@ class LiteRTEngine(Engine):
         return integers.astype(self._input_type)
 
 
+def open_network(path: Path, threads: int) -> Interpreter:
+    """A network with its memory.
+
+    Raises:
+        ModelError: LiteRT cannot be loaded here, or the file is not what it reads.
+    """
+    try:
+        return opened(path, threads)
+    except ImportError as problem:  # its wheels can ask for a newer glibc than they say: JetPack 4's is older
+        raise ModelError(f"the engine litert cannot be loaded here: {_first_line(problem)}") from problem
+    except (OSError, RuntimeError, ValueError) as problem:
+        raise ModelError(f"{path} is no LiteRT model: {_first_line(problem)}") from problem
+
+
 def _quantisation(details: dict[str, Any]) -> tuple[float, int] | None:
     """Scale and zero point of a tensor of integers; None for real numbers."""
     if not np.issubdtype(details["dtype"], np.integer):
@@ -106,32 +107,6 @@ def _real(integers: npt.NDArray[np.float32], scale: float, zero: int) -> npt.NDA
 
 def _first_line(problem: Exception) -> str:
     return (str(problem) or repr(problem)).splitlines()[0]
-
-
-def _announces(line: bytes) -> bool:
-    return line.rstrip() == ANNOUNCEMENT or TENSORFLOW_GREETING.match(line) is not None
-
-
-def _opened(path: Path, threads: int) -> Interpreter:
-    """A network with its memory, without a word on stderr.
-
-    The first one of a process decides for all which kernels there are: those without AMX.
-    """
-    global _announced
-    with _first:
-        if not _announced:
-            with standard_error_without(_announces), without_amx():
-                from ai_edge_litert.interpreter import Interpreter  # LiteRT up to 2.0 greets as TensorFlow does
-
-                first = Interpreter(model_path=str(path), num_threads=threads)
-                first.allocate_tensors()
-            _announced = True
-            return first
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    interpreter.allocate_tensors()
-    return interpreter
 
 
 ENGINE = LiteRTEngine

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.engines.base import Engine, check_chips, in_batches
+from smiledet.engines.onnx_files import check_onnx_file
 from smiledet.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,16 @@ class ONNXEngine(Engine):
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.check()
+        check_onnx_file(path)
         onnxruntime = import_runtime()
         wanted = [provider for provider in (CUDA, CPU) if provider in onnxruntime.get_available_providers()]
         if CUDA in wanted and hasattr(onnxruntime, "preload_dlls"):  # CUDA as pip installs it; from 1.21 on
             onnxruntime.preload_dlls()
         try:
-            session: Any = onnxruntime.InferenceSession(str(path), _options(onnxruntime, threads), providers=wanted)
+            # Where there is nothing else to fall back to, it would say so on standard output and try once more.
+            session: Any = onnxruntime.InferenceSession(
+                str(path), _options(onnxruntime, threads), providers=wanted, enable_fallback=int(CUDA in wanted)
+            )
         except Exception as problem:  # its exceptions have no base of their own
             raise ModelError(f"{path} is no ONNX model: {str(problem).splitlines()[0]}") from problem
         self._session: Any = session

@@ -73,6 +73,17 @@ def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
     for copy in copies.values():
         if os.path.lexists(copy):
             raise OutputError(f"cannot write {printable(copy)}: it is there already; give --annotate another folder")
+    check_folder_of_copies(folder)
+    _refuse_doubles(copies.values())
+    return copies
+
+
+def check_folder_of_copies(folder: Path) -> None:
+    """See that copies can be written into a folder, which need not be there; the one that it lies in must.
+
+    Raises:
+        OutputError: They cannot; the message says why.
+    """
     if not folder.is_dir():
         if os.path.lexists(folder):
             raise OutputError(f"cannot write into {printable(folder)}: it is no folder")
@@ -80,8 +91,6 @@ def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
             raise OutputError(f"cannot write into {printable(folder)}: there is no folder {printable(folder.parent)}")
     if not os.access(folder if folder.is_dir() else folder.parent, os.W_OK):
         raise OutputError(f"cannot write into {printable(folder)}: Permission denied")
-    _refuse_doubles(copies.values())
-    return copies
 
 
 def write_copy(image: Image, path: Path) -> None:

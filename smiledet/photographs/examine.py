@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import cv2
 
 from smiledet.config import Config
+from smiledet.detection.detectors.fcos import SHIPPED
 from smiledet.detection.photographs import detector_name
 from smiledet.errors import SourceError
 from smiledet.frame import FaceReading, GreyImage
-from smiledet.model_index import sha256
+from smiledet.model_index import find_model, sha256
 from smiledet.model_plan import ModelPlan
 from smiledet.photographs.discover import is_video
 from smiledet.photographs.exif import taken
@@ -53,12 +54,16 @@ class Examined:
 def edition_of(plan: ModelPlan, config: Config) -> Edition:
     """What photographs are read with under a plan and a configuration."""
     models = {task.name: f"{plan.models[task.name].name} {sha256(plan.files[task.name])}" for task in plan.tasks}
-    detector = config.photographs.detector
-    _, equals, file = detector.partition("=")
+    _, equals, file = config.photographs.detector.partition("=")
+    detector = detector_name(config.photographs)
+    if equals:
+        detector += f" {sha256(Path(file).expanduser())}"
+    elif detector == SHIPPED:
+        detector += f" {find_model('detector', SHIPPED).files['litert'].sha256}"
     settings = {
         **models,
         "landmarks": json.dumps(sorted(each.sha256 for each in plan.landmarks.files.values())),
-        "detector": detector_name(config.photographs) + (f" {sha256(Path(file).expanduser())}" if equals else ""),
+        "detector": detector,
         "faces": config.photographs.faces,
         "max_distortion": str(config.aligner.max_distortion),
         "version": str(VERSION),
@@ -176,6 +181,7 @@ class Examiner:
             face.eyes_open,
             smile.scores["smiling"] if smile else None,
             face_sharpness(grey, face.box.times(1 / scale)),
+            face.mouth_open,
         )
 
 

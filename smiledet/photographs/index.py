@@ -14,6 +14,7 @@ from typing import Protocol
 from typing_extensions import Self
 
 from smiledet.config import Config
+from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import plan_models
 from smiledet.photographs.discover import absolute, is_video
 from smiledet.photographs.examine import Examined, Examiner, edition_of
@@ -136,7 +137,9 @@ class Indexer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         plan = plan_models(config)
+        PhotographLocator(config.photographs)  # a detector that is not installed, or its file missing, is said now
         self.tasks: tuple[Task, ...] = plan.tasks
+        self.models = plan.models
         self.store = Store(store, edition_of(plan, config))
         self._every = every
         self._cluster = cluster

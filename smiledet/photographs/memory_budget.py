@@ -9,8 +9,8 @@ from contextlib import contextmanager
 BYTES_A_PIXEL = 8
 """What reading takes: the picture in BGR, in grey, evened out, and its file."""
 
-MODELS, MODELS_A_WORKER = 110_000_000, 30_000_000
-"""Bytes that the process takes without a picture: its libraries, and each worker's models."""
+MODELS, MODELS_A_WORKER = 110_000_000, 85_000_000
+"""Bytes that the process takes without a picture: its libraries, and each worker's models with their memory."""
 
 
 class MemoryBudget:

@@ -165,6 +165,11 @@ ALTER TABLE stacks ADD COLUMN weights TEXT NOT NULL DEFAULT '';
 """
 """What the best was chosen by; empty where it has to be chosen anew. So only stacks that changed are looked into."""
 
-MIGRATIONS = (FIRST, STACKS_KEPT)
+MOUTHS = """
+ALTER TABLE faces ADD COLUMN mouth_open REAL;
+"""
+"""Of faces that were stored before, nobody knows it."""
+
+MIGRATIONS = (FIRST, STACKS_KEPT, MOUTHS)
 
 TABLES = Tables("photographs", MIGRATIONS)

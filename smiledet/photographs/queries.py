@@ -162,7 +162,8 @@ class Queries(Database):
                     readings.setdefault(face, {})[task] = StoredReading(told, sure, named, corrected is not None)
                 query = (
                     "SELECT id, photograph, number, x, y, width, height, detection_score, yaw, pitch, roll, eyes_open, "
-                    f"smile_intensity, sharpness FROM faces WHERE photograph IN ({marks}) ORDER BY photograph, number"
+                    f"smile_intensity, sharpness, mouth_open FROM faces WHERE photograph IN ({marks}) "
+                    "ORDER BY photograph, number"
                 )
                 for values in connection.execute(query, some):
                     found[values[1]].append(_face(values, self._in_order(readings.get(values[0], {}))))

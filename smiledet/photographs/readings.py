@@ -46,4 +46,4 @@ def _face(face: StoredFace) -> FaceReading:
         task: Prediction(reading.label, reading.score, reading.scores) for task, reading in face.readings.items()
     }
     found = Face(face.box, face.detection_score, face.number, face.box)
-    return FaceReading(found, predictions, pose=face.pose, eyes_open=face.eyes_open)
+    return FaceReading(found, predictions, pose=face.pose, eyes_open=face.eyes_open, mouth_open=face.mouth_open)

@@ -78,6 +78,7 @@ class NewFace:
     eyes_open: float | None = None
     smile_intensity: float | None = None
     sharpness: float | None = None
+    mouth_open: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class StoredFace:
         eyes_open: 0 closed, 1 open; None where it is not known.
         smile_intensity: Probability that it smiles; None where smiles were not read.
         sharpness: See `smiledet.photographs.quality`.
+        mouth_open: 0 closed, 1 wide open; None where it is not known.
     """
 
     id: int
@@ -170,6 +172,7 @@ class StoredFace:
     eyes_open: float | None = None
     smile_intensity: float | None = None
     sharpness: float | None = None
+    mouth_open: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,7 @@ def _put_face(
         "pitch": pose.pitch if pose else None,
         "roll": pose.roll if pose else None,
         "eyes_open": face.eyes_open,
+        "mouth_open": face.mouth_open,
         "smile_intensity": face.smile_intensity,
         "sharpness": face.sharpness,
     }

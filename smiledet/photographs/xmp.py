@@ -130,7 +130,7 @@ def _regions(about: Tree.Element, stored: StoredPhotograph, turned: int) -> None
     Tree.SubElement(regions, _name("mwg-rs:AppliedToDimensions"), _named(dimensions))
     bag = Tree.SubElement(Tree.SubElement(regions, _name("mwg-rs:RegionList")), _name("rdf:Bag"))
     for face in stored.faces:
-        said = ", ".join(reading.label for reading in face.readings.values())
+        said = printable(", ".join(reading.label for reading in face.readings.values()))
         item = Tree.SubElement(bag, _name("rdf:li"))
         described = _named({"mwg-rs:Type": "Face", "mwg-rs:Description": said})
         region = Tree.SubElement(item, _name("rdf:Description"), described)
@@ -143,7 +143,7 @@ def _list(about: Tree.Element, name: str, kind: str, values: list[str]) -> None:
     if values:
         items = Tree.SubElement(Tree.SubElement(about, _name(name)), _name(kind))
         for value in values:
-            Tree.SubElement(items, _name("rdf:li")).text = value
+            Tree.SubElement(items, _name("rdf:li")).text = printable(value)  # XML has no control characters
 
 
 def _name(prefixed: str) -> str:

@@ -7,6 +7,6 @@ what a run on it would use and why; `power`, `cameras`, `libraries` and `advice`
 from __future__ import annotations
 
 from smiledet.config import platform_names
-from smiledet.platform.choice import AUTO, DESKTOP, PlatformChoice, choose_platform, pick_platform
+from smiledet.platform.choice import DESKTOP, PlatformChoice, choose_platform, pick_platform
 
-__all__ = ["AUTO", "DESKTOP", "PlatformChoice", "choose_platform", "pick_platform", "platform_names"]
+__all__ = ["DESKTOP", "PlatformChoice", "choose_platform", "pick_platform", "platform_names"]

@@ -12,8 +12,7 @@ from smiledet.platform.board import Board, read_board
 from smiledet.platform.files import SystemFiles
 from smiledet.platform.gpu import GPU, OWN, import_nvml, read_gpus
 from smiledet.platform.processor import Processor, read_processor
-
-AUTO = "auto"
+from smiledet.schema import AUTO
 
 DESKTOP = "desktop-cpu"
 

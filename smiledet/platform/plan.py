@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.config import Config, LoadedConfig, TaskSettings
-from smiledet.engines.choice import AUTO, EngineChoice, choose_engine
+from smiledet.engines.choice import EngineChoice, choose_engine
 from smiledet.engines.files import model_file, with_readers
 from smiledet.errors import UsageError
 from smiledet.model_index import Model, find_model
 from smiledet.platform.choice import PlatformChoice
+from smiledet.schema import AUTO
 from smiledet.system.resources import configs_folder
 
 

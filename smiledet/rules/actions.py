@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -24,7 +24,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ConfigError
 from smiledet.frame import Image
+from smiledet.rules.clips import Kept, write_clip
 from smiledet.rules.settings import RuleSettings
+from smiledet.sinks.recording import find_encoder
 from smiledet.system.output_files import removed_on_failure
 from smiledet.system.redaction import host_of
 
@@ -63,6 +65,11 @@ class Event:
         """`told` as JSON."""
         return json.dumps(self.told, allow_nan=False).encode()
 
+    @property
+    def name(self) -> str:
+        """Of a file: when it was, what rule, and which frame."""
+        return re.sub(r"[^\w.-]+", "_", f"{self.told['time'][:23]}-{self.told['rule']}-{self.told['frame']}")
+
 
 Action = Callable[[Event], None]
 """Does it; an exception says that it failed."""
@@ -81,8 +88,8 @@ def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
         found.append(("run", run_program(rule.run)))
     if rule.post:
         found.append(("post", post_to(rule.post, rule.secret)))
-    if not found:
-        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, run or post")
+    if not found and not rule.clip:
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run or post")
     return found
 
 
@@ -92,13 +99,10 @@ def save_into(folder: Path, annotated: bool) -> Action:
     Raises:
         ConfigError: The folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ConfigError(f"a rule cannot save into {folder}: {problem.strerror}") from problem
+    _make(folder)
 
     def save(event: Event) -> None:
-        name = re.sub(r"[^\w.-]+", "_", f"{event.told['time'][:23]}-{event.told['rule']}-{event.told['frame']}.jpg")
+        name = f"{event.name}.jpg"
         data = jpeg(event.annotated if annotated else event.clean)
         partial = folder / f".{name}.partial"
         with removed_on_failure(partial):
@@ -106,6 +110,35 @@ def save_into(folder: Path, annotated: bool) -> Action:
             partial.replace(folder / name)
 
     return save
+
+
+def save_clip(folder: Path, frames: Sequence[Kept]) -> Action:
+    """Writes frames into a folder as MP4; nothing is overwritten."""
+
+    def save(event: Event) -> None:
+        write_clip(folder / f"{event.name}.mp4", frames)
+
+    return save
+
+
+def clip_folder(rule: RuleSettings) -> Path:
+    """The folder for a rule's clips, made.
+
+    Raises:
+        ConfigError: It cannot be made.
+        OutputError: No MP4 can be encoded here.
+    """
+    find_encoder(".mp4")
+    folder = Path(rule.clip).expanduser()
+    _make(folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(f"a rule cannot save into {folder}: {problem.strerror}") from problem
 
 
 def run_program(command: tuple[str, ...]) -> Action:
@@ -156,9 +189,9 @@ def post_to(address: str, secret: str = "", pause: Callable[[float], object] | N
             digest = hmac.new(key.encode(), event.body, hashlib.sha256).hexdigest()
             headers["x-smiledet-signature"] = f"sha256={digest}"
         for attempt in range(1, ATTEMPTS + 1):
-            request = urllib.request.Request(target, event.body, headers, method="POST")
+            request = urllib.request.Request(target, event.body, headers, method="POST")  # noqa: S310 - checked above
             try:
-                with urllib.request.urlopen(request, timeout=POST_SECONDS):
+                with urllib.request.urlopen(request, timeout=POST_SECONDS):  # noqa: S310
                     return
             except (OSError, ValueError, HTTPException) as problem:
                 refused = isinstance(problem, urllib.error.HTTPError) and problem.code < 500
@@ -231,14 +264,19 @@ class ActionRunner:
 
     def _run(self, name: str, action: Action, event: Event) -> None:
         try:
+            self.do(name, action, event)
+        finally:
+            self._room.release()
+
+    def do(self, name: str, action: Action, event: Event) -> None:
+        """Do it now, in this thread."""
+        try:
             action(event)
             self._count(self.done, name)
         except Exception as problem:
             if self._count(self.failed, name) == 1:
                 log.warning("rule %s: %s failed: %s", event.told["rule"], name, problem)
             log.debug("rule %s: %s failed", event.told["rule"], name, exc_info=True)
-        finally:
-            self._room.release()
 
     def _count(self, counts: dict[str, int], name: str) -> int:
         with self._lock:

@@ -20,7 +20,10 @@ class RuleSettings:
         zone: Left, top, width and height of the part of the frame whose faces count, as shares from 0 to 1; all of it
             where none is given. A face counts where its middle lies.
         save: Folder for a photograph.
-        annotated: Whether boxes and labels are drawn on it.
+        clip: Folder for a clip of what happened before and after.
+        before: Seconds of it before the rule acts.
+        after: Seconds of it after that.
+        annotated: Whether boxes and labels are drawn on photograph and clip.
         run: A program and its arguments, started without a shell. What was seen stands as JSON on its standard input.
         post: Address to which the same is sent (HTTP POST).
         secret: Name of the environment variable whose value signs what is sent: the header `X-Smiledet-Signature` is
@@ -33,6 +36,9 @@ class RuleSettings:
     source: str = ""
     zone: tuple[float, ...] = field(default=(), metadata=between(0, 1))
     save: str = ""
+    clip: str = ""
+    before: float = field(default=5.0, metadata=between(0, 120))
+    after: float = field(default=5.0, metadata=between(0, 120))
     annotated: bool = True
     run: tuple[str, ...] = ()
     post: str = ""

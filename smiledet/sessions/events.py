@@ -72,7 +72,12 @@ class DamageReport:
 
 
 def read_events(path: Path, damaged: Damaged) -> Iterator[Event]:
-    """The rows of a file, one by one; a file of any size.
+    """The events of a file, one by one; see `read_rows`."""
+    return (event for event, _ in read_rows(path, damaged))
+
+
+def read_rows(path: Path, damaged: Damaged) -> Iterator[tuple[Event, Mapping[str, Any]]]:
+    """The events of a file with the rows that they stand in, one by one; a file of any size.
 
     Args:
         path: `.csv`, or anything else for JSON lines.
@@ -86,7 +91,7 @@ def read_events(path: Path, damaged: Damaged) -> Iterator[Event]:
         for line, row in rows(path, damaged):
             event = _event(row, line, damaged)
             if event is not None:
-                yield event
+                yield event, row
     except OSError as problem:
         raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
 

@@ -15,6 +15,23 @@ class Sink(ABC):
     """Somewhere that annotated frames go; opened, written and closed by one thread, which is its own.
 
     A context manager: entering opens, leaving closes. Whatever was written before a fault stays readable.
+
+    Examples:
+        >>> class Count(Sink):
+        ...     description = "a count of faces"
+        ...     def open(self):
+        ...         self.faces = 0
+        ...     def write(self, frame, annotation):
+        ...         self.faces += len(annotation.readings)
+        ...     def close(self):
+        ...         pass
+        >>> from smiledet import Config, Limits, Pipeline
+        >>> from smiledet.sources.demo import DemoSource
+        >>> count = Count()
+        >>> with DemoSource() as source:
+        ...     _ = Pipeline(Config(tasks=("smile",)), source, [count], limits=Limits(max_frames=12)).run()
+        >>> count.faces > 0
+        True
     """
 
     description: str
@@ -22,6 +39,9 @@ class Sink(ABC):
 
     reads_heads: bool = False
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
+
+    may_wait: bool = False
+    """Whether `write` waits for somebody who may take as long as they like: the program's own loop."""
 
     of_source: str | None = None
     """The name of the source whose frames it takes, in a run of several; None for those of all."""
@@ -40,6 +60,10 @@ class Sink(ABC):
     @abstractmethod
     def write(self, frame: Frame, annotation: Annotation) -> None:
         """Take one annotated frame; frames come in order.
+
+        Args:
+            frame: The frame as it was captured; its picture is not written to.
+            annotation: The annotated picture, and the faces with their labels.
 
         Raises:
             SmiledetError: It cannot go on (a full disk); the message says where and why.

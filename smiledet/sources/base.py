@@ -18,9 +18,6 @@ from smiledet.system.cancel import CancelToken
 USUAL_FPS = 25.0
 """Pictures a second where nothing says how many."""
 
-LONGEST_CLIP = 10**9
-"""Pictures of a clip at most; FFmpeg reports absurd numbers for files and streams that do not say."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
@@ -74,6 +71,11 @@ class Picture:
         file: The photograph's file, as a path that can be opened; None where the pictures come from a video.
         scale: Pixels of the photograph for one of `image`, along each side; above 1 where it was decoded smaller.
         full_size: (width, height) of the photograph in pixels where it was decoded smaller; None where `image` has it.
+
+    Examples:
+        >>> import numpy as np
+        >>> Picture(np.zeros((480, 640, 3), np.uint8), timestamp=0.5).independent
+        False
     """
 
     image: Image
@@ -88,6 +90,21 @@ class Source(ABC):
     """Something that yields pictures one after the other; used by one thread at a time.
 
     Constructing a source checks nothing; `open` does. A context manager: entering opens, leaving closes.
+
+    Examples:
+        >>> import numpy as np
+        >>> class Grey(Source):
+        ...     live, description = False, "two grey pictures"
+        ...     def open(self):
+        ...         self.left = 2
+        ...     def read(self):
+        ...         self.left -= 1
+        ...         return Picture(np.full((48, 64, 3), 128, np.uint8), 1.0 - self.left) if self.left >= 0 else None
+        ...     def close(self):
+        ...         pass
+        >>> from smiledet import watch
+        >>> [len(reading.faces) for reading in watch(Grey(), tasks=["smile"])]
+        [0, 0]
     """
 
     live: bool
@@ -147,7 +164,11 @@ class Source(ABC):
         return CancelToken()
 
     def heed(self, cancel: CancelToken) -> None:
-        """Take the run's token for `cancel`; called before anything else."""
+        """Take the run's token for `cancel`; called before anything else.
+
+        Args:
+            cancel: The run's token.
+        """
         self.cancel = cancel
 
     def interrupt(self) -> None:

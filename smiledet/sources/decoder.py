@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -147,6 +148,21 @@ class Decoder:
         """Decode the next picture; False where there is none, or it broke."""
         self._frame = next(self._frames, None)
         return self._frame is not None
+
+    def seek(self, seconds: float) -> None:
+        """Go on from the key frame before a time, or where nothing can be sought, from here.
+
+        Args:
+            seconds: On the line of `get`.
+        """
+        if not self._open:
+            return
+        stream = self._stream
+        with suppress(*FAULTS):
+            offset = (stream.start_time or 0) + round(seconds / stream.time_base)
+            self._container.seek(offset, stream=stream)
+        self._frame = self._deinterlacer = None
+        self._frames = self._decode()
 
     def retrieve(self) -> tuple[bool, npt.NDArray[Any] | None]:
         """What was grabbed, as it is meant to be seen: BGR uint8 (height, width, 3); False where that fails."""

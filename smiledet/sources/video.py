@@ -13,7 +13,7 @@ from typing_extensions import Self, override
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
-from smiledet.sources.base import NamedSource, Picture, SourceSettings
+from smiledet.sources.base import USUAL_FPS, NamedSource, Picture, SourceSettings
 from smiledet.sources.capture import GuardedCapture
 from smiledet.sources.decoder import Decoder
 from smiledet.sources.images import is_image_name
@@ -23,9 +23,6 @@ from smiledet.system.text import printable
 log = logging.getLogger(__name__)
 
 STANDARD_INPUT = "-"
-
-USUAL_FPS = 25.0
-"""Pictures a second where a file does not say."""
 
 
 class VideoSource(NamedSource):
@@ -74,7 +71,8 @@ class VideoSource(NamedSource):
         self._pending = self._decode()
         if self._pending is None:
             self.close()
-            raise SourceError(f"no picture of {self._name} can be decoded: {decoder.problem or 'there is none'}")
+            problem = decoder.problem or "there is none"
+            raise SourceError(f"no picture of {self._name} can be decoded: {problem}{self._hint}")
         self.size = (self._pending.image.shape[1], self._pending.image.shape[0])
         self.description = f"video {self._name}, {self.size[0]}x{self.size[1]} at {self.fps:g} FPS"
 
@@ -112,8 +110,11 @@ class VideoSource(NamedSource):
         try:
             return Decoder(address)
         except SourceError as problem:
-            hint = "" if self.repeatable else "; of a pipe it must be readable from front to back, as .mkv and .ts are"
-            raise SourceError(f"{self._name} is no video that can be read: {problem}{hint}") from problem
+            raise SourceError(f"{self._name} is no video that can be read: {problem}{self._hint}") from problem
+
+    @property
+    def _hint(self) -> str:
+        return "" if self.repeatable else "; of a pipe it must be readable from front to back, as .mkv and .ts are"
 
     def _decode(self) -> Picture | None:
         """The next picture that can be decoded."""

@@ -287,25 +287,6 @@ def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:
     return suffix
 
 
-def claim_file(path: Path) -> bool:
-    """Make sure that a file can be written, by opening it; what it held stays.
-
-    Returns:
-        True if the file was not there before, and is now there, empty.
-
-    Raises:
-        OutputError: It cannot be written; the message says why.
-    """
-    try:
-        fresh = not path.exists()
-        if fresh and not path.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
-        path.open("ab").close()
-    except OSError as problem:
-        raise OutputError(f"cannot write {path}: {problem.strerror}") from problem
-    return fresh
-
-
 def check_writable(path: Path, seekable: bool = False) -> None:
     """See that a file can be written, and that nobody else is writing it; what it holds stays.
 

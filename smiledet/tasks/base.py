@@ -56,6 +56,10 @@ class Task:
         unit: Of the numbers.
         unsure_below: Lead of the first label over the next, 0 to 1, below which the answer is `UNSURE`; 0 for never.
         strength: A label of which the answer says how much of it there is (`Prediction.intensity`); empty for none.
+
+    Examples:
+        >>> Task("presents", ("none", "some"), {}).predict([0.25, 0.75]).label
+        'some'
     """
 
     name: str
@@ -117,7 +121,11 @@ class Task:
         return min(1.0, max(0.0, 0.5 + math.log(share / (1 - share)) / (2 * FULL_ODDS)))
 
     def text(self, label: str) -> str:
-        """A label as a person reads it: a number with its unit."""
+        """A label as a person reads it: a number with its unit.
+
+        Args:
+            label: One of the labels, or `unsure`.
+        """
         return f"{label} {self.unit}" if self.unit else label
 
 

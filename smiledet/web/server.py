@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from smiledet.errors import UsageError
+from smiledet.system.redaction import redact_address
+from smiledet.web.limits import PATIENCE
 from smiledet.web.security import TOKEN, Guard
 
 MOST_REQUESTS = 64
 """At the same time; more are answered with 503."""
 
-PATIENCE = 3
+ENDS_WITHIN = 3
 """Seconds for answers that are under way when the server ends."""
 
 
@@ -41,14 +43,14 @@ def listen(host: str, port: int) -> socket.socket:
             raise
     except (OSError, UnicodeError, OverflowError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        raise UsageError(f"cannot listen on {host} port {port}: {reason}") from problem
+        raise UsageError(f"cannot listen on {redact_address(host)} port {port}: {reason}") from problem
     return listening
 
 
 def address_of(listening: socket.socket, host: str, guard: Guard) -> str:
     """What to open in a browser, with the token where one is asked for."""
     port = listening.getsockname()[1]
-    name = {"0.0.0.0": _own_address(), "::": _own_address()}.get(host, host)
+    name = {"0.0.0.0": _own_address(), "::": _own_address()}.get(host, host)  # noqa: S104
     shown = f"[{name}]" if ":" in name else name
     return f"http://{shown}:{port}/" + (f"?{TOKEN}={guard.token}" if guard.token else "")
 
@@ -70,7 +72,23 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
     Yields:
         An event that is set when the server has ended by itself.
     """
+    import h11
     import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        """Hangs up on who connects and does not ask: each takes one of `MOST_REQUESTS` places."""
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(PATIENCE, self._look, None)
+
+        def _look(self, before: Any) -> None:
+            """Hang up where no request has come since the last look, nor one is being answered."""
+            if self.conn.their_state is h11.IDLE and self.cycle is before:
+                self.transport.close()
+            elif not self.transport.is_closing():
+                self.loop.call_later(PATIENCE, self._look, self.cycle)
 
     class Server(uvicorn.Server):
         """Leaves signals alone: whoever runs it hears them."""
@@ -87,10 +105,11 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
         date_header=False,
         limit_concurrency=MOST_REQUESTS,
         timeout_keep_alive=5,
-        timeout_graceful_shutdown=PATIENCE,
+        timeout_graceful_shutdown=ENDS_WITHIN,
         h11_max_incomplete_event_size=64 << 10,
-        ws="none",
-        http="h11",
+        ws="wsproto",
+        ws_max_size=1 << 16,  # what clients send is thrown away
+        http=Impatient,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = Server(config)
@@ -108,5 +127,5 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
         yield ended
     finally:
         server.should_exit = True
-        thread.join(PATIENCE + 2)
+        thread.join(ENDS_WITHIN + 2)
         listening.close()

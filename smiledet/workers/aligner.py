@@ -8,6 +8,7 @@ from typing import Any
 from smiledet.alignment.aligner import FaceAligner, align_faces
 from smiledet.alignment.eyes import eyes_open
 from smiledet.alignment.head import head_pose
+from smiledet.alignment.mouth import mouth_open
 from smiledet.engines.mirror_averaging import group_of_frame
 from smiledet.exposure import even_out
 from smiledet.frame import AlignedFace, ChipSpec, Face, Frame
@@ -53,7 +54,7 @@ class AlignerWorker(Worker):
         specs: Geometries of the chips that the classifiers take.
         at_once: Faces of a video's frame that are aligned at most, see `whose_turn`; of a photograph all are. None for
             no limit.
-        heads: Where the poses of heads and how far eyes are open go; None where nobody uses them.
+        heads: Where the poses of heads and how far eyes and mouths are open go; None where nobody uses them.
         common: See `Worker`.
 
     Attributes:
@@ -91,7 +92,7 @@ class AlignerWorker(Worker):
         aligned = align_faces(self._aligner, image, located.grey, boxes, self.specs, located.turned)
         if self._heads is not None:
             self._heads.post_heads(
-                PostedHead(frame.id, face.track, head_pose(points), eyes_open(frame.image, points))
+                PostedHead(frame.id, face.track, head_pose(points), eyes_open(frame.image, points), mouth_open(points))
                 for face, points in zip(faces, (each.landmarks for each in aligned), strict=True)
                 if points is not None
             )

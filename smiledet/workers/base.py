@@ -12,7 +12,7 @@ from typing import Any
 
 from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
-from smiledet.errors import SmiledetError
+from smiledet.errors import FrameError, SmiledetError
 from smiledet.frame import Frame
 from smiledet.schema import between
 from smiledet.telemetry.trace import Trace
@@ -29,11 +29,13 @@ class FaultPolicy:
         failures: Failures in a row after which it is restarted (its resources closed and opened again).
         restarts: Restarts in a row, none of them followed by a success, after which the run ends.
         back_off: Seconds waited before the first restart; doubled for each further one.
+        hang: Seconds that a stage may be at one frame of a video or camera; then the run ends. 0 for no limit.
     """
 
     failures: int = field(default=5, metadata=between(1, 1000))
     restarts: int = field(default=3, metadata=between(0, 1000))
     back_off: float = field(default=0.1, metadata=between(0, 60))
+    hang: float = field(default=30.0, metadata=between(0, 3600))
 
 
 class Worker(StageThread):
@@ -51,7 +53,13 @@ class Worker(StageThread):
         name: The thread's name; the stage's by default.
         clock: Monotonic seconds; tests bring their own.
         common: The rest of `StageThread`.
+
+    Attributes:
+        working_on: The frame that it is at, of several the first; None while it waits, or is set up.
     """
+
+    may_wait: bool = False
+    """Whether `process` waits for somebody who may take as long as they like."""
 
     def __init__(
         self,
@@ -68,6 +76,7 @@ class Worker(StageThread):
         self._buffer = buffer
         self._faults = faults or FaultPolicy()
         self._clock = clock
+        self.working_on: Frame | None = None
         self._retired = False
         self._stale = False
 
@@ -131,9 +140,11 @@ class Worker(StageThread):
                 self._stale = False
                 self.teardown()
                 self.setup()
+            self.working_on = frames[0]
             results = self._results(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
-            fatal = isinstance(problem, SmiledetError) or not isinstance(problem, Exception)
+            given_up = isinstance(problem, SmiledetError) and not isinstance(problem, FrameError)
+            fatal = given_up or not isinstance(problem, Exception)
             if len(frames) > 1 and not fatal:
                 return False not in [self._attempt([frame]) for frame in frames]
             for frame in frames:
@@ -144,6 +155,8 @@ class Worker(StageThread):
             log.warning("stage %s failed on frame %d%s: %r", self.stage, frames[0].id, of, problem)
             log.debug("the traceback", exc_info=True)
             return False
+        finally:
+            self.working_on = None
         for frame, result in zip(frames, results, strict=True):
             self._buffer.done(frame, self.stage, result)
         return True

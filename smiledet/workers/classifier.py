@@ -14,6 +14,7 @@ from smiledet.frame import AlignedFace, Face, Frame, Prediction
 from smiledet.shared_network import SharedNetwork
 from smiledet.workers.aligner import aligned_faces_of
 from smiledet.workers.base import Worker
+from smiledet.workers.explainer import Explainer
 from smiledet.workers.track_labels import PostedPrediction, TrackLabels
 
 
@@ -26,6 +27,7 @@ class ClassifierWorker(Worker):
         network: The tasks that it reads, and its chips; its name is the stage's.
         create: Loads the network, in the thread: an engine belongs to the thread that made it.
         track_labels: Where the readings go, by the source's name.
+        explainers: Show what one task's labels depend on, by the source's name; None for nobody.
         common: See `Worker`.
 
     Attributes:
@@ -37,6 +39,7 @@ class ClassifierWorker(Worker):
         network: SharedNetwork,
         create: Callable[[], Engine],
         track_labels: Mapping[str, TrackLabels],
+        explainers: Mapping[str, Explainer] | None = None,
         **common: Any,
     ) -> None:
         super().__init__(network.stage, **common)
@@ -44,6 +47,7 @@ class ClassifierWorker(Worker):
         self._spec = network.spec
         self._create = create
         self._track_labels = track_labels
+        self._explainers = explainers or {}
         self._engine: Engine | None = None
 
     def setup(self) -> None:
@@ -80,6 +84,8 @@ class ClassifierWorker(Worker):
                 for (face, _), predictions in zip(each, found, strict=True)
                 for task, prediction in predictions.items()
             )
+            if (explainer := self._explainers.get(frame.source)) is not None:
+                explainer.offer(frame, each, found)
         return read
 
     def _chips(self, faces: Sequence[tuple[Face, AlignedFace]]) -> Chips:

@@ -15,6 +15,7 @@ from smiledet.tasks.base import Task
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import locator
 from smiledet.workers.base import Worker
+from smiledet.workers.explainer import Explainer
 from smiledet.workers.locator import Located, faces_of
 from smiledet.workers.track_labels import TrackLabels
 
@@ -40,6 +41,7 @@ class DrawerWorker(Worker):
         stats: What the stats line says now, given the number of faces; None leaves it out.
         draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
         privacy: What is hidden before anything is drawn; None for nothing.
+        explainer: What is drawn beside the picture; None for nothing.
         common: See `Worker`.
 
     Attributes:
@@ -54,6 +56,7 @@ class DrawerWorker(Worker):
         stats: Callable[[int], StatsLine] | None = None,
         draw: bool = True,
         privacy: PrivacySettings | None = None,
+        explainer: Explainer | None = None,
         **common: Any,
     ) -> None:
         super().__init__(STAGE, **common)
@@ -62,6 +65,7 @@ class DrawerWorker(Worker):
         self._rate = rate
         self._stats = stats
         self._draw = draw
+        self._explainer = explainer
         self._cover = Cover(privacy) if privacy is not None and privacy.covers else None
         self._seats: dict[int, Seat] = {}
         self._sprites = SpriteCache()
@@ -74,6 +78,9 @@ class DrawerWorker(Worker):
         clean = self._covered(frame, located)
         shown = frame.image if clean is None else clean
         image = self._drawn(shown, readings) if self._draw else shown
+        if self._explainer is not None:
+            image = self._explainer.beside(frame, image)
+            clean = shown if clean is None else clean
         self._rate.tick()
         return Annotation(image, readings, clean)
 

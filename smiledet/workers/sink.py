@@ -28,6 +28,7 @@ class SinkWorker(Worker):
     def __init__(self, stage: str, sink: Sink, privacy: PrivacySettings | None = None, **common: Any) -> None:
         super().__init__(stage, faults=FAULTS, **common)
         self._sink = sink
+        self.may_wait = sink.may_wait
         self._privacy = privacy
         self._open = False
 

@@ -81,12 +81,13 @@ class PostedPrediction:
 
 @dataclass(frozen=True, slots=True, order=True)
 class PostedHead:
-    """Where one face of one frame looks, and how far its eyes are open."""
+    """Where one face of one frame looks, and how far its eyes and its mouth are open."""
 
     frame: int
     track: int
     pose: HeadPose = field(compare=False)
     eyes_open: float = field(compare=False)
+    mouth_open: float = field(compare=False)
 
 
 class TrackLabels:
@@ -154,7 +155,9 @@ class TrackLabels:
     def _reading(self, face: Face) -> FaceReading:
         head = self._heads.get(face.track)
         answers = self._predictions(self._smoothers[face.track])
-        return FaceReading(face, answers, pose=head.pose if head else None, eyes_open=head.eyes_open if head else None)
+        if head is None:
+            return FaceReading(face, answers)
+        return FaceReading(face, answers, pose=head.pose, eyes_open=head.eyes_open, mouth_open=head.mouth_open)
 
     def _predictions(self, smoothers: Mapping[str, LabelSmoother]) -> dict[str, Prediction]:
         # In the order of the tasks, not of the classifiers' finishing.

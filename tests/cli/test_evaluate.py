@@ -60,9 +60,7 @@ def test_a_report_of_one_model(portraits, tmp_path, capsys):
     assert capsys.readouterr().out.endswith(f"the report is in {tmp_path / 'report'}\n")
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     folder = Path(portraits.partition(":")[2]).name
-    assert (
-        report["command"] == f"smiledet evaluate smile --model {report['model']} --data folders:{folder} --split test"
-    )
+    assert report["command"] == f"smiledet evaluate smile --model {report['model']} --data folders:{folder} --split all"
     assert report["milliseconds"] > 0 and report["kilobytes"] > 0
 
 

@@ -100,6 +100,9 @@ def test_rows_on_standard_output_stand_alone_there(run_smiledet, album):
         (("album/1.png", "--annotate", "album"), "cannot write album/1.png: it is there already"),
         (("album", "--annotate", "out.csv"), "out.csv: it is no folder"),
         (("album", "--annotate", "none/deep"), "there is no folder none"),
+        (("album", "--copy-to", "out.csv"), "out.csv: it is no folder"),
+        (("album", "--link-to", "none/deep"), "there is no folder none"),
+        (("album", "--detector", "yunet=none.onnx"), "none.onnx"),
     ],
 )
 def test_what_is_refused_loses_nothing(run_smiledet, album, tmp_path, arguments, words):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -267,6 +269,15 @@ class TestFiles:
         (tmp_path / "bad.toml").write_text(text)
         assert words in refused(capsys, *RUN, "--config", "bad.toml")
 
+    def test_a_models_folder_whose_file_is_gone_is_named(self, tmp_path, capsys):
+        models_folder(tmp_path / "own", "none", "some")
+        (tmp_path / "own" / "net.tflite").unlink()
+        assert "own/net.tflite is missing: train it again" in refused(capsys, "models", "--models", "own")
+
+    @pytest.mark.parametrize("flags", [("--model", "=net"), ("--labels", "=a,b")])
+    def test_a_task_without_a_name_is_refused(self, capsys, flags):
+        assert f"{flags[0]} {flags[1]!r}: expected TASK=" in refused(capsys, *RUN, *flags)
+
 
 class TestCards:
     """`FILE.json` beside a model's file."""
@@ -424,7 +435,19 @@ class TestTraining:
 
         assert main([*RUN, "--tasks", "presents", "--models", "smiledet-models", "--events", "out.csv"]) == 0
         assert len(list(csv.DictReader((tmp_path / "out.csv").open()))) >= 3
-        assert main(["evaluate", "presents", "--models", "smiledet-models", "--data", "folders:faces"]) == 0
+
+        # Measured on what it was not trained on, whatever the files are called by now.
+        for number, photograph in enumerate(sorted(Path(shutil.copytree("faces", "renamed")).rglob("*.png"))):
+            photograph.rename(photograph.with_name(f"photograph{number}.png"))
+        measure = ["evaluate", "presents", "--models", "smiledet-models", "--data", "folders:renamed"]
+        capsys.readouterr()
+        assert main([*measure, "--json"]) == 0
+        figures = json.loads(capsys.readouterr().out)
+        held_out = int(re.search(r"of (\d+) held-out faces", said).group(1))
+        assert (figures["split"], figures["found"]) == ("all", held_out) and figures["left_out"] > 3 * held_out
+        assert main([*measure, "--split", "all"]) == 0
+        assert f"folders:renamed (all, {figures['left_out']} of them trained on): " in capsys.readouterr().out
+
         with FaceReader(("presents",), models="smiledet-models") as reader:
             assert len(reader.read(scene(0)).faces) == 2
 
@@ -455,6 +478,8 @@ class TestTraining:
         assert "no recipe 'nothing': there are" in refused(capsys, "train", "hats", "--recipe", "nothing", *folders)
         assert "--epochs is 0" in refused(capsys, "train", "hats", "--epochs", "0", *folders)
         assert "no data set at" in refused(capsys, "train", "hats", "--data", "folders:nowhere")
+        assert "--data 'folders': expected LAYOUT:PATH" in refused(capsys, "train", "hats", "--data", "folders")
+        assert "--data 'zip:faces': no layout 'zip'" in refused(capsys, "train", "hats", "--data", "zip:faces")
         assert "names no data" in refused(capsys, "train", "hats", "--data-folder", ".")
 
 

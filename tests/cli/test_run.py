@@ -66,6 +66,7 @@ def test_events_are_as_described(run_smiledet, tmp_path, tasks):
         assert (event["source"], row["source"]) == ("demo", "demo")
         assert (row["frame"], row["track"]) == (str(event["frame"]), str(event["track"]))
         assert abs(event["yaw"]) < 40 and abs(event["roll"]) < 40 and 0 <= event["eyes_open"] <= 1
+        assert 0 <= event["mouth_open"] <= 1
         for task in tasks.split(","):
             assert event[task] is not None and row[f"{task}_score"] == str(event[f"{task}_score"])
             if task != "age":

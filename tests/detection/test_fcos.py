@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.detectors.fcos import ANSWERS, FcosDetector, decoded, suppressed
+from smiledet.detection.detectors.fcos import FcosDetector, suppressed
+from smiledet.detection.detectors.fcos_network import ANSWERS, decoded
 from smiledet.errors import ModelError
 
 
@@ -18,23 +19,33 @@ def candidates(*boxes):
 
 
 def kept(*boxes):
-    return [tuple(row[:4]) for row in suppressed(candidates(*boxes)).tolist()]
+    return [tuple(row[:4]) for row in suppressed(candidates(*boxes), score=0.4).tolist()]
 
 
 def test_of_boxes_that_lie_over_each_other_the_surest_stays():
-    assert kept((0, 0, 20, 20, 0.6), (2, 0, 22, 20, 0.9), (60, 60, 80, 80, 0.5)) == [
-        (2, 0, 22, 20),
+    assert kept((0, 0, 20, 20, 0.6), (8, 0, 28, 20, 0.9), (60, 60, 80, 80, 0.5)) == [
+        (8, 0, 28, 20),
         (60, 60, 80, 80),
     ]
 
 
+def test_those_that_nearly_agree_have_a_say_in_where_it_lies():
+    (found,) = suppressed(candidates((0, 0, 20, 20, 0.4), (2, 0, 22, 20, 0.8), (9, 0, 29, 20, 0.7)), score=0.4)
+    assert found[:5] == pytest.approx([4 / 3, 0, 64 / 3, 20, 0.8])
+
+
 def test_an_eye_within_a_face_is_none():
     assert kept((0, 0, 100, 100, 0.9), (20, 30, 40, 50, 0.8)) == [(0, 0, 100, 100)]
-    # What lies in a box that is itself none, and in no other, stays.
-    assert kept((0, 0, 100, 100, 0.9), (70, 0, 140, 60, 0.8), (110, 5, 138, 30, 0.7)) == [
-        (0, 0, 100, 100),
-        (70, 0, 140, 60),
-    ]
+
+
+def test_half_of_a_box_that_lies_in_a_surer_one_costs_half_of_its_score():
+    whole, beside = (0, 0, 100, 100, 0.9), (80, 0, 120, 60, 0.7)
+    assert kept(whole, beside) == [(0, 0, 100, 100)]
+    found = suppressed(candidates(whole, beside), score=0.3)
+    assert found[:, 4] == pytest.approx([0.9, 0.35])
+    # Nothing is lost to what has itself been dropped.
+    third = (112, 0, 142, 60, 0.45)
+    assert kept(whole, beside, third) == [(0, 0, 100, 100), (112, 0, 142, 60)]
 
 
 def test_neighbours_stay_both():
@@ -42,12 +53,12 @@ def test_neighbours_stay_both():
 
 
 def test_nothing_and_thousands_of_candidates_are_no_trouble():
-    assert len(suppressed(candidates())) == 0
+    assert len(suppressed(candidates(), 0.3)) == 0
     generator = np.random.default_rng(0)
     corners = generator.uniform(0, 1000, (9000, 2))
     rows = np.zeros((9000, ANSWERS), np.float32)
     rows[:, :2], rows[:, 2:4], rows[:, 4] = corners, corners + 25, generator.uniform(0.3, 1, 9000)
-    found = suppressed(rows)
+    found = suppressed(rows, 0.05)
     assert 100 < len(found) < 3000
     assert (np.diff(found[:, 4]) <= 0).all()
 
@@ -69,7 +80,9 @@ def test_sides_that_no_face_has_do_not_overflow():
     assert np.isfinite(decoded(answers, 8, logit=0)[:, :4]).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x07", None])
+@pytest.mark.parametrize(
+    "content", [b"", b"no network", b"\x08\x07", b"\x1c\0\0\0TFL3", b"\x1c\0\0\0TFL3" + 99 * b"x", None]
+)
 def test_what_is_no_network_is_one_line(tmp_path, content):
     file = tmp_path / "other.onnx"
     if content is not None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection.detectors.base import FaceDetector, Needs
+from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.photographs import WORKING_SIDE, PhotographLocator, PhotographSettings
 from smiledet.errors import UsageError
+from smiledet.frame import Box, Detection
 from smiledet.sources.demo import scene
 from smiledet.turning import TURNS, turn, turn_box
 
@@ -61,7 +66,35 @@ def test_smaller_faces_are_found_where_they_are_wanted():
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 2000, 3), (2000, 3, 3), (480, 640, 3)])
 def test_nothing_is_found_in_nothing(locator, shape):
     found = locator.find(np.full(shape, 128, np.uint8))
-    assert found.detections == () and found.turned == 0 and found.detector == "mtcnn"
+    assert found.detections == () and found.turned == 0 and found.detector == "fcos"
+
+
+class Unsure(FaceDetector):
+    """Sees a face in every picture, the surer the whiter its top left corner is."""
+
+    def __init__(self, sure: float) -> None:
+        self.needs = Needs(sure=sure)
+        self.looks = 0
+
+    def detect(self, image, min_size, max_size=None):
+        self.looks += 1
+        return [Detection(Box(2, 2, 20, 20), float(image[0, 0]) / 255)]
+
+
+@pytest.mark.parametrize(("corners", "turned", "looks"), [([90, 40, 230, 60], 180, 3), ([90, 40, 20, 60], 0, 4)])
+def test_a_photograph_lies_as_its_surest_face_stands(monkeypatch, corners, turned, looks):
+    detector = Unsure(0.8)
+    kind = replace(detector_kind("haar"), scanning=lambda _: detector)
+    monkeypatch.setattr("smiledet.detection.photographs.detector_kind", lambda _: kind)
+    picture = np.zeros((200, 200), np.uint8)
+    for corner, place in zip(corners, [(0, 0), (-1, 0), (-1, -1), (0, -1)], strict=True):  # as it is turned clockwise
+        picture[place] = corner
+    found = PhotographLocator().find(picture)
+    assert (found.turned, detector.looks) == (turned, looks)
+    assert found.detections[0].score == max(corners) / 255
+    # Where nothing is said of being sure, the first face decides.
+    detector.needs, detector.looks = Needs(), 0
+    assert PhotographLocator().find(picture).turned == 0 and detector.looks == 1
 
 
 def test_viola_jones_on_request():

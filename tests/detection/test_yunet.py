@@ -43,7 +43,7 @@ def test_what_is_no_network_is_one_line(tmp_path, content):
 def test_a_file_is_named_for_yunet_and_for_no_other(choice, tmp_path):
     with pytest.raises(UsageError, match="yunet=FILE"):
         FaceReader(detector=choice)
-    with pytest.raises(ConfigError, match=r"expected one of .*haar, hog, mmod, mtcnn, fcos=FILE, yunet=FILE"):
+    with pytest.raises(ConfigError, match=r"expected one of .*haar, hog, mmod, mtcnn, fcos, fcos=FILE, yunet=FILE"):
         load_config("desktop-cpu", flags={"detector": choice})
 
 

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from smiledet.engines.amx import _Stack, without_amx
 from smiledet.model_index import find_model
+from smiledet.system.amx import _Stack, without_amx
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() != "x86_64", reason="only Linux on x86-64 has tiles to refuse"
@@ -56,7 +56,7 @@ def test_the_thread_has_its_own_signal_stack_back() -> None:
     """In a process to which nothing is granted yet; its fault handler has set one, which is no small one."""
     script = """
 import faulthandler
-from smiledet.engines.amx import TOO_SMALL, _Stack, without_amx
+from smiledet.system.amx import TOO_SMALL, _Stack, without_amx
 
 def stack():
     now = _Stack()
@@ -85,7 +85,7 @@ def test_elsewhere_nothing_is_touched(monkeypatch: pytest.MonkeyPatch, machine: 
 
 
 def test_a_stack_that_cannot_be_set_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smiledet.engines.amx.TOO_SMALL", 1)
+    monkeypatch.setattr("smiledet.system.amx.TOO_SMALL", 1)
     before = stack()
     with without_amx():
         assert stack() == before
@@ -95,7 +95,7 @@ def test_a_stack_that_cannot_be_set_is_no_fault(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("tiles")
 def test_they_are_refused_for_so_long_and_granted_after() -> None:
     script = """
-from smiledet.engines.amx import without_amx
+from smiledet.system.amx import without_amx
 with without_amx():
     print(ask() != 0, permitted())
 print(ask(), permitted())

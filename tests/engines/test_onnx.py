@@ -100,3 +100,54 @@ def test_it_is_quiet_and_reports_to_nobody(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert float(done.stdout) == pytest.approx(0.2)
     assert list(home.rglob("*")) == []
+
+
+def with_data_at(tmp_path, location):
+    """A network whose constant lies in another file."""
+    path = mean_of_pixels(tmp_path / "outside.onnx", 1)
+    model = onnx.load(path)
+    (constant,) = [each for each in model.graph.initializer if each.name == "full"]
+    constant.ClearField("float_data")
+    constant.ClearField("raw_data")
+    constant.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "4")):
+        entry = constant.external_data.add()
+        entry.key, entry.value = key, value
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    "location", ["../secret.bin", "/etc/passwd", "a/../../secret.bin", "..\\secret.bin", "link.bin", "C:/secret"]
+)
+def test_data_outside_its_folder_is_refused(tmp_path, location):
+    (tmp_path / "secret.bin").write_bytes(b"1234")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(tmp_path / "secret.bin")
+    path = with_data_at(folder, location)
+    with pytest.raises(UsageError, match="is refused: it would read"):
+        ONNXEngine(path)
+
+
+def test_data_of_a_graph_inside_a_node_is_seen_too(tmp_path):
+    outer = onnx.load(with_data_at(tmp_path, "../secret.bin"), load_external_data=False)
+    branch = onnx.helper.make_node("If", ["x"], ["y"], then_branch=outer.graph, else_branch=outer.graph)
+    graph = onnx.helper.make_graph([branch], "outer", [], [])
+    (tmp_path / "nested.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with pytest.raises(UsageError, match="is refused: it would read"):
+        ONNXEngine(tmp_path / "nested.onnx")
+
+
+def test_data_beside_it_is_read(tmp_path):
+    (tmp_path / "weights.bin").write_bytes(np.float32(255).tobytes())
+    engine = ONNXEngine(with_data_at(tmp_path, "weights.bin"))
+    assert engine.predict(np.full((1, 4, 4, 1), 51, np.uint8))[0, 1] == pytest.approx(0.2)
+
+
+def test_nothing_is_written_on_standard_output_for_a_damaged_one(tmp_path, capfd):
+    path = mean_of_pixels(tmp_path / "a.onnx", 1)
+    path.write_bytes(path.read_bytes().replace(b"ReduceMean", b"ReduceLean"))
+    with pytest.raises(UsageError, match="is no ONNX model"):
+        ONNXEngine(path)
+    assert capfd.readouterr().out == ""

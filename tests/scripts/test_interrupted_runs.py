@@ -19,6 +19,7 @@ def script(load_script):
     return load_script("interrupted_runs")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_every_run_ends_with_130_and_readable_outputs(script, tmp_path):
     plans = script.make_plans(RUNS, seed=0)

@@ -45,11 +45,14 @@ def test_teachers_come_before_their_students(train_all, write):
     assert order.index(first) < order.index(other)
 
 
-def test_a_model_may_go_on_from_itself_and_two_from_each_other(train_all, write):
+def test_no_chain_begins_with_what_it_makes(train_all, write, complaint):
     itself = write("smile", "a", 'initial = "smile/a"')
+    with complaint("smile-a from smile-a", "ImageNet"):
+        train_all.in_order([itself])
     one = write("emotion", "b", TAUGHT.format(model="emotion/c"))
-    two = write("emotion", "c", TAUGHT.format(model="emotion/b"))
-    assert sorted(train_all.in_order([itself, one, two])) == sorted([itself, one, two])
+    two = write("emotion", "c", 'initial = "emotion/b"')
+    with complaint("emotion-b from emotion-c from emotion-b"):
+        train_all.in_order([one, two])
 
 
 def test_the_shipped_recipes_are_all_there(train_all):
@@ -58,6 +61,33 @@ def test_the_shipped_recipes_are_all_there(train_all):
     assert len(order) == len(recipes)
     assert order.index("emotion-mini-xception") < order.index("gender-mini-xception")
     assert order.index("smile-mini-xception") < order.index("smile-mobilenet-025")
+
+
+def test_the_shipped_steps_are_listed_with_where_they_begin(train_all, capsys):
+    assert train_all.train_all(["--list"]) == 0
+    rows = {line.split(" | ")[0].lstrip("| "): line for line in capsys.readouterr().out.splitlines()[2:]}
+    assert "| ImageNet |" in rows["emotion-mobilenet-075"] and "random weights" in rows["emotion-mini-xception"]
+    assert "smile/mini-xception" in rows["smile-mobilenet-025"]
+    order = list(rows)
+    assert order.index("age-mobilenet-025") < order.index("gender-mobilenet-025")
+
+
+def test_what_is_done_is_not_run_again(train_all, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    called = []
+
+    def main(arguments):
+        called.append(Path(arguments[3]).stem)
+        return 1 if len(called) == 4 else 0  # interrupted in the fourth recipe
+
+    monkeypatch.setattr(train_all, "main", main)
+    assert train_all.train_all([]) == 1
+    first = called.copy()
+    assert train_all.train_all(["--epochs", "1"]) == 0
+    assert called[4] == first[3] and len(set(called[4:])) == len(called[4:])
+    done = len(called)
+    assert train_all.train_all([]) == 0 and len(called) == done
+    assert train_all.train_all(["--again"]) == 0 and called[done:] == [*first[:3], *called[4:done]]
 
 
 def test_it_stops_at_the_first_that_fails(train_all, monkeypatch, capsys):

@@ -26,7 +26,7 @@ PLACE = [
     *("source", "file", "frame", "timestamp", "time", "track"),
     *("x", "y", "width", "height", "detection_score"),
 ]
-HEAD = ["yaw", "pitch", "roll", "eyes_open"]
+HEAD = ["yaw", "pitch", "roll", "eyes_open", "mouth_open"]
 KEYS = [
     *PLACE,
     *("smile", "smile_score", "smile_intensity", "smile_scores"),
@@ -124,6 +124,7 @@ def test_a_line_says_everything_of_a_face(tmp_path, frame_of, full_reading):
         "pitch": None,
         "roll": None,
         "eyes_open": None,
+        "mouth_open": None,
         "latency_ms": 11.346,
     }
     validate(event)
@@ -152,7 +153,7 @@ def test_a_face_not_yet_read_has_nulls(tmp_path, frame_of, reading_of):
     write(path, frame_of(readings=[reading_of()]))
     (event,) = json_lines(path)
     assert list(event) == KEYS
-    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 14
+    assert [event[key] for key in KEYS[len(PLACE) : -1]] == [None] * 15
     validate(event)
 
 
@@ -439,8 +440,8 @@ def test_a_file_that_was_there_is_replaced_with_the_first_row(tmp_path, frame_of
 
 
 def test_where_a_head_looks_stands_in_degrees(tmp_path, frame_of, reading_of):
-    reading = replace(reading_of(), pose=HeadPose(12.345, -3.21, 0.04), eyes_open=0.876)
+    reading = replace(reading_of(), pose=HeadPose(12.345, -3.21, 0.04), eyes_open=0.876, mouth_open=0.123)
     write(tmp_path / "out.jsonl", frame_of(readings=[reading]))
     (event,) = json_lines(tmp_path / "out.jsonl")
-    assert [event[name] for name in HEAD] == [12.3, -3.2, 0.0, 0.88]
+    assert [event[name] for name in HEAD] == [12.3, -3.2, 0.0, 0.88, 0.12]
     validate(event)

@@ -327,6 +327,15 @@ def test_a_named_pipe(tmp_path, encode_clip):
     assert len(pictures) == 7 and not writer.is_alive()
 
 
+def test_a_clip_that_cannot_be_read_from_front_to_back_says_so(tmp_path, encode_clip):
+    """Its index stands at its end, as cameras and phones write it."""
+    rng = np.random.default_rng(0)
+    path = encode_clip(tmp_path / "a.mp4", [rng.integers(0, 255, (480, 640, 3), np.uint8) for _ in range(20)])
+    code = "from smiledet.sources.choose import create_source\ncreate_source('-').open()"
+    ran = subprocess.run([sys.executable, "-c", code], input=path.read_bytes(), capture_output=True, timeout=60)
+    assert ran.stderr.decode().splitlines()[-1].endswith("must be readable from front to back, as .mkv and .ts are")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_cannot_begin_again(tmp_path):
     os.mkfifo(tmp_path / "pipe")

@@ -15,7 +15,9 @@ import pytest
 
 import smiledet
 from smiledet import SmiledetError, watch
+from smiledet.cli._sources import Given, path_of
 from smiledet.errors import SourceError
+from smiledet.sources.base import SourceSettings
 from smiledet.system.messages import UNREDACTED, MessageFormatter
 from smiledet.system.redaction import holds_secret, redact, redact_address, shown_source
 
@@ -187,12 +189,17 @@ def test_a_run_writes_no_secret_anywhere(clip_address, run_smiledet, tmp_path):
         assert not re.search("s3cret|bWU6", text)
 
 
+def test_files_named_after_a_source_do_not_tell_its_secret():
+    given = Given("", "rtsp://me:s3cret@host/x?token=t0p", SourceSettings())
+    assert path_of(Path("{source}.mp4"), given, several=False) == Path("rtsp_host_x_token.mp4")
+
+
 @pytest.mark.parametrize("debug", ["GST_DEBUG", "OPENCV_LOG_LEVEL"])
 def test_native_libraries_tell_no_secret_where_they_are_asked_to_talk(tmp_path, debug):
     program = (
         "import os, sys; import smiledet.cli.run as run; from smiledet.cli import main\n"
         "def talk(arguments):\n"
-        "    os.write(2, b'Input #0 from \\'' + arguments.source.encode() + b'\\':\\n')\n"
+        "    os.write(2, b'Input #0 from \\'' + arguments.source[0].encode() + b'\\':\\n')\n"
         "    print('of Python', file=sys.stderr); return 0\n"
         "run.run = talk; code = main(); os.write(2, b'after it\\n'); sys.exit(code)\n"
     )

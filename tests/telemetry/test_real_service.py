@@ -125,7 +125,7 @@ class Service:
             env=self.environment(lib),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stderr

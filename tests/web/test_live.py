@@ -6,10 +6,11 @@ import asyncio
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,11 +49,39 @@ def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.wait()
 
 
-@pytest.fixture(scope="module")
-def live() -> Iterator[Any]:
+@contextmanager
+def websocket(address: Any, headers: Mapping[str, str] | None = None) -> Iterator[tuple[int, Any]]:
+    """A WebSocket's handshake (RFC 6455): the status, and what receives the next message."""
+    host = f"{address.host}:{address.port}"
+    named = {"Host": host, "Origin": f"http://{host}", "Upgrade": "websocket", "Connection": "Upgrade"}
+    named |= {"Sec-WebSocket-Key": "c21pbGVkZXQtc21pbGVkZQ==", "Sec-WebSocket-Version": "13"} | dict(headers or {})
     with (
-        running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0") as (address, _),
-        httpx.Client(base_url=address, timeout=30) as client,
+        socket.create_connection((address.host, address.port), timeout=30) as connected,
+        connected.makefile("rb") as file,
+    ):
+        lines = ["GET /api/faces HTTP/1.1", *(f"{name}: {value}" for name, value in named.items()), "", ""]
+        connected.sendall("\r\n".join(lines).encode())
+        status = int(file.readline().split()[1])
+        while file.readline().strip():
+            pass
+
+        def receive() -> Any:
+            head = file.read(2)
+            assert head[0] == 0x81, "one whole text"
+            length = head[1]
+            if length >= 126:
+                length = int.from_bytes(file.read(2 if length == 126 else 8), "big")
+            return json.loads(file.read(length))
+
+        yield status, receive
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("booth")
+    with (
+        running("demo", "--loop", "--realtime", "--serve", "127.0.0.1:0", "--shutter", str(folder)) as (address, _),
+        httpx.Client(base_url=address.removesuffix("shutter"), timeout=30) as client,
     ):
         with client.stream("GET", "/api/faces") as events:  # there is a frame by then
             next(line for line in events.iter_lines() if line.startswith("data:"))
@@ -60,8 +89,9 @@ def live() -> Iterator[Any]:
 
 
 class TestPage:
-    def test_the_page_and_its_files_are_there(self, live: Any) -> None:
-        page = live.get("/")
+    @pytest.mark.parametrize("path", ["/", "/shutter"])
+    def test_the_page_and_its_files_are_there(self, live: Any, path: str) -> None:
+        page = live.get(path)
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
         for name in re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text):
             assert live.get(name).status_code == 200, name
@@ -120,6 +150,20 @@ class TestPage:
                     if len(times) > 2:
                         break
         assert times == sorted(set(times))
+
+    def test_faces_come_over_a_websocket(self, live: Any) -> None:
+        with websocket(live.base_url) as (status, receive):
+            assert status == 101
+            told = [receive() for _ in range(3)]
+        assert [each["frame"] for each in told] == sorted({each["frame"] for each in told})
+        assert {"width", "height", "faces", "latency_ms"} <= set(told[0])
+
+    @pytest.mark.parametrize(
+        "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "evil.example"}]
+    )
+    def test_another_sites_websocket_is_refused(self, live: Any, headers: dict[str, str]) -> None:
+        with websocket(live.base_url, headers) as (status, _):
+            assert status == 403
 
     def test_no_other_file_is_served(self, live: Any) -> None:
         for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2f..%2fapp.py", "/static//etc/passwd"):
@@ -184,13 +228,13 @@ class TestControl:
     @pytest.mark.parametrize(
         ("changes", "status"),
         [
-            ({"tasks": []}, 422),
+            ({"tasks": []}, 400),
             ({"tasks": ["nose"]}, 400),
             ({"models": {"smile": "/etc/passwd"}}, 400),
             ({"detector": "yunet=/etc/passwd"}, 400),
-            ({"min_face": 7}, 422),
-            ({"unsure_below": {"smile": -1}}, 422),
-            ({"speed": 1}, 422),
+            ({"min_face": 7}, 400),
+            ({"unsure_below": {"smile": -1}}, 400),
+            ({"speed": 1}, 400),
         ],
     )
     def test_what_cannot_be_is_refused_and_changes_nothing(self, two: Any, changes: Any, status: int) -> None:

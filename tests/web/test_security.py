@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from smiledet.web.security import COOKIE, HEADERS, LARGEST_BODY, Guard, Message, Scope
+from smiledet.web.limits import LARGEST_BODY, Message
+from smiledet.web.security import COOKIE, HEADERS, Guard, Scope
 
 LOOPBACK, NETWORK = "127.0.0.1", "0.0.0.0"
 
@@ -109,7 +110,12 @@ class TestOrigin:
 class TestToken:
     def test_nothing_without_it(self) -> None:
         guard = Guard(_page, NETWORK)
-        for attempt in ({}, {"authorization": "Bearer wrong"}, {"cookie": f"{COOKIE}=wrong"}, {"cookie": ";;=;\x01"}):
+        for attempt in (
+            {},
+            {"authorization": "Bearer wrong"},
+            {"cookie": f"{COOKIE}-8000=wrong"},
+            {"cookie": ";;=;\x01"},
+        ):
             status, headers, body = ask(guard, headers=attempt)
             assert (status, b"secret" in body, "set-cookie" in headers) == (401, False, False)
         assert ask(guard, query="token=wrong")[0] == 401
@@ -138,6 +144,14 @@ class TestToken:
         location = ask(guard, path="/a\r\nset-cookie: b", query=f"token={guard.token}")[1]["location"]
         assert "\r" not in location
         assert "\n" not in location
+
+    def test_addresses_that_nobody_can_guess_need_no_token(self) -> None:
+        guard = Guard(_page, NETWORK, open_paths=("/photo/",))
+        assert ask(guard, path="/photo/abc.jpg")[0] == 200
+        assert ask(guard, path="/photos")[0] == 401
+        assert ask(guard, "POST", path="/photo/abc.jpg")[0] == 401
+        assert ask(guard, path="/photo/abc.jpg", headers={"host": "evil.example"})[0] == 421
+        assert ask(guard, path="/photo/abc", kind="websocket")[0] == 1008
 
 
 class TestSize:

@@ -298,9 +298,11 @@ class TestHeads:
         labels = TrackLabels([])
         one, two = (Face(Box(0, 0, 9, 9), 1.0, track, Box(0, 0, 9, 9)) for track in (1, 2))
         poses = [HeadPose(float(number), 0.0, 0.0) for number in range(4)]
-        labels.post_heads(PostedHead(frame, 1, poses[frame], frame / 10) for frame in (2, 0, 1))  # in any order
+        labels.post_heads(
+            PostedHead(frame, 1, poses[frame], frame / 10, frame / 20) for frame in (2, 0, 1)
+        )  # in any order
         assert [face.pose for face in labels.read([one, two], 1)] == [poses[1], None]
         (read,) = labels.read([one], 3)
-        assert (read.pose, read.eyes_open) == (poses[2], 0.2)
+        assert (read.pose, read.eyes_open, read.mouth_open) == (poses[2], 0.2, 0.1)
         assert labels.read([two], 4)[0].pose is None
         assert labels.read([one], 5)[0].pose is None  # whoever has left is forgotten

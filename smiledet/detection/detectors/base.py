@@ -25,6 +25,7 @@ class Needs:
         follow: Factor on the size to which a known face is shrunk for the search around it.
         rolls: Degrees to which a known face's surroundings are turned where it is not found upright; none where the
             detector sees tilted heads itself, or is too slow to be asked again.
+        sure: Score from which a photograph that shows such a face is not turned to look for a surer one.
     """
 
     window: int = 24
@@ -34,6 +35,7 @@ class Needs:
     patience: float = 1.0
     follow: float = 1.0
     rolls: tuple[float, ...] = (20.0, -20.0)
+    sure: float = -math.inf
 
     @property
     def smallest(self) -> int:

@@ -8,14 +8,11 @@ from pathlib import Path
 from smiledet.detection.detectors.base import DetectorKind
 from smiledet.errors import ModelError, UsageError
 
-AUTO = "auto"
-"""Whatever suits the source: Viola-Jones for video, MTCNN for photographs."""
-
-DETECTORS = ("haar", "hog", "mmod", "mtcnn")
+DETECTORS = ("haar", "hog", "mmod", "mtcnn", "fcos")
 """The detectors that come with the package or an extra of it, one a file in this folder."""
 
 WITH_FILE = ("fcos", "yunet")
-"""Those that need a file that the user brings, each chosen as NAME=FILE; a test holds that none is missing here."""
+"""Those of which the user may bring a file, each chosen as NAME=FILE; a test holds that none is missing here."""
 
 ALLOWED = (*DETECTORS, *(f"{name}=FILE" for name in WITH_FILE))
 """What a user may write, for messages."""

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 3
 """Runs of the same chips until the helper is given up; it is started anew for each."""
 
-MEMORY_FOLDER = "/dev/shm"
+MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - names in it are made by mkstemp
 """Where memory is shared, if it is there; else where temporary files are."""
 
 

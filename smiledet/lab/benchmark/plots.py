@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smiledet.lab.figures import save_figure
+from smiledet.lab.figures import label_points, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,14 +104,14 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
         tasks.setdefault(row["model"].partition("/")[0], []).append(row)
     figure = Figure(figsize=(3.4 * len(tasks), 3.6), dpi=DPI, layout="constrained")
     figure.suptitle("Accuracy on each task's held-out faces against time, one thread", fontsize=10)
+    named: list[tuple[Axes, list[tuple[float, float]], list[str]]] = []
     for place, (task, members) in enumerate(sorted(tasks.items()), start=1):
         axes = figure.add_subplot(1, len(tasks), place)
         numeric = any("mean_error" in row for row in members)
-        for number, row in enumerate(members):
-            height = row["mean_error"] if numeric else 100 * row["accuracy"]
-            axes.scatter([row["milliseconds"]], [height], color=f"C{number}")
-            words = f"{row['model'].partition('/')[2]}\n{row['engine']}"
-            _label(axes, words, row["milliseconds"], height)
+        heights = [row["mean_error"] if numeric else 100 * row["accuracy"] for row in members]
+        points = [(row["milliseconds"], height) for row, height in zip(members, heights, strict=True)]
+        for number, (x, y) in enumerate(points):
+            axes.scatter([x], [y], color=f"C{number}")
         axes.set_title(task, fontsize=9)
         axes.set_xlabel("ms a face")
         axes.set_ylabel("mean error, years" if numeric else "accuracy, %")
@@ -119,21 +119,25 @@ def _accuracy(rows: Sequence[Mapping[str, Any]]) -> Figure:
         if not numeric:
             axes.set_ylim(top=min(100.0, axes.get_ylim()[1]))
         axes.grid(alpha=0.3)
+        named.append((axes, points, [f"{row['model'].partition('/')[2]}\n{row['engine']}" for row in members]))
+    for axes, points, words in named:
+        label_points(axes, points, words)
     return figure
 
 
 def _parameters(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Parameters against time, both logarithmic; each network's fastest engine."""
     figure, axes = _figure(8, 6, "Parameters against time, one thread, each network's fastest engine")
-    for number, row in enumerate(_fastest(rows)):
+    fastest = _fastest(rows)
+    for number, row in enumerate(fastest):
         axes.scatter([row["milliseconds"]], [row["parameters"]], color=f"C{number % 10}")
-        _label(axes, row["model"], row["milliseconds"], row["parameters"], below=number % 2 == 1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("ms a face")
     axes.set_ylabel("parameters")
     axes.margins(0.15)
     axes.grid(alpha=0.3, which="both")
+    label_points(axes, [(row["milliseconds"], row["parameters"]) for row in fastest], [row["model"] for row in fastest])
     return figure
 
 
@@ -143,11 +147,6 @@ def _fastest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     for row in sorted(rows, key=lambda each: float(each["milliseconds"])):
         best.setdefault(row["model"], row)
     return list(best.values())
-
-
-def _label(axes: Axes, words: str, x: float, y: float, below: bool = False) -> None:
-    offset, side = (-5, "top") if below else (5, "bottom")
-    axes.annotate(words, (x, y), xytext=(0, offset), textcoords="offset points", fontsize=7, ha="center", va=side)
 
 
 def plot_pipeline(result: Mapping[str, Any], folder: Path) -> Iterator[Path]:

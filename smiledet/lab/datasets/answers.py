@@ -9,8 +9,8 @@ EMOTIONS8 = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", 
 """With contempt, which AffectNet and FER+ have and FER-2013 has not."""
 
 BANDS = ((0, "0-15"), (16, "16-29"), (30, "30-44"), (45, "45-59"), (60, "60 and over"))
-OLDEST = 116
-"""Years; an age beyond is a mistake in the data."""
+NOT_TOLD = "not told"
+"""A gender that a data set does not say."""
 
 
 def age_band(age: float) -> str:

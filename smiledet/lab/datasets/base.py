@@ -119,11 +119,7 @@ def read_samples(data: str, task: str | None = None) -> tuple[Layout, list[Sampl
     Raises:
         UsageError: An unknown layout, a task that it does not serve, or a data set that is missing or broken.
     """
-    name, colon, path = data.partition(":")
-    if not colon or not path:
-        raise UsageError(f"--data {data!r}: expected LAYOUT:PATH, LAYOUT one of {', '.join(layout_names())}")
-    if name not in layout_names():
-        raise UsageError(f"--data {data!r}: no layout {name!r}; there are {', '.join(layout_names())}")
+    name, path = check_data(data)
     layout = find_layout(name)
     if task is not None and layout.tasks and task not in layout.tasks:
         raise UsageError(f"--data {data!r}: {name} has labels for {', '.join(layout.tasks)}, none for {task!r}")
@@ -132,6 +128,20 @@ def read_samples(data: str, task: str | None = None) -> tuple[Layout, list[Sampl
     if not samples:
         raise UsageError(f"no photograph of the layout {name!r} under {root}")
     return layout, samples
+
+
+def check_data(data: str) -> tuple[str, str]:
+    """The layout's name and the path of LAYOUT:PATH.
+
+    Raises:
+        UsageError: It is not of that form, or there is no such layout.
+    """
+    name, colon, path = data.partition(":")
+    if not colon or not path:
+        raise UsageError(f"--data {data!r}: expected LAYOUT:PATH, LAYOUT one of {', '.join(layout_names())}")
+    if name not in layout_names():
+        raise UsageError(f"--data {data!r}: no layout {name!r}; there are {', '.join(layout_names())}")
+    return name, path
 
 
 def unpacked(path: Path) -> Path:

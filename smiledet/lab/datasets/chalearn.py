@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from smiledet.errors import UsageError
-from smiledet.lab.datasets.answers import GENDERS, SMILES
+from smiledet.lab.datasets.answers import GENDERS, NOT_TOLD, SMILES
 from smiledet.lab.datasets.base import Layout, Sample
 from smiledet.lab.datasets.tables import box_of, code_of, read_table, those_present
 
 LISTS = {"gender_fex_trset.csv": "train", "gender_fex_valset.csv": "validation", "test_gt.csv": "test"}
 BOX = ("bbox_x", "bbox_y", "bbox_width", "bbox_height")
-NOT_TOLD = "not told"
 
 
 class Chalearn(Layout):

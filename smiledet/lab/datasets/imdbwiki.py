@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from smiledet.errors import UsageError
 from smiledet.frame import Box
-from smiledet.lab.datasets.answers import GENDERS, age_band
+from smiledet.lab.datasets.answers import GENDERS, NOT_TOLD, age_band
 from smiledet.lab.datasets.base import Layout, Sample
 from smiledet.lab.datasets.splits import split_people
 from smiledet.lab.datasets.tables import those_present
@@ -40,8 +40,6 @@ MATLAB_OFFSET = 366
 
 OLDEST = 100
 """Years; beyond, the set's dates are wrong more often than right."""
-
-UNKNOWN = "not told"
 
 BROKEN = (OSError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, zlib.error)
 """What SciPy raises at files that are cut short, of a newer format (7.3), or no list of faces."""
@@ -103,7 +101,7 @@ class Imdbwiki(Layout):
         )
         if task == "age":
             return split
-        told = [sample for sample in split if sample.groups["gender"] != UNKNOWN]
+        told = [sample for sample in split if sample.groups["gender"] != NOT_TOLD]
         return [replace(sample, label=sample.groups["gender"], target=None) for sample in told]
 
     def _read_list(self, path: Path, name: str) -> list[Sample]:
@@ -132,7 +130,7 @@ def _sample(path: Path, row: dict[str, Any]) -> Sample | None:
     if not (one_face and 0 <= age <= OLDEST):
         return None
     # Matlab counts women 0 and men 1.
-    gender = UNKNOWN if math.isnan(row["gender"]) else GENDERS[not row["gender"]]
+    gender = NOT_TOLD if math.isnan(row["gender"]) else GENDERS[not row["gender"]]
     person = str(int(row["celeb_id"])) if "celeb_id" in row else _text(row["name"])
     return Sample(
         path.parent / _text(row["full_path"]),

@@ -15,9 +15,10 @@ from typing import ClassVar
 
 from smiledet.errors import UsageError
 from smiledet.frame import Box
-from smiledet.lab.datasets.answers import GENDERS, OLDEST, age_band
+from smiledet.lab.datasets.answers import GENDERS, age_band
 from smiledet.lab.datasets.base import Layout, Sample, images_in
 from smiledet.lab.datasets.splits import split_fifths
+from smiledet.tasks.age import OLDEST
 
 log = logging.getLogger(__name__)
 

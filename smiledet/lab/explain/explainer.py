@@ -16,7 +16,13 @@ from smiledet.engines.answers import answers_of
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Image
 from smiledet.lab.datasets.base import Sample
-from smiledet.lab.explain.gradients import grad_cam, guided_backpropagation, only_head, without_softmax
+from smiledet.lab.explain.gradients import (
+    grad_cam,
+    guided_backpropagation,
+    only_head,
+    strongest_neuron,
+    without_softmax,
+)
 from smiledet.lab.training.faces.chips import align_sample
 from smiledet.lab.training.faces.labelled_faces import LabelledFaceLocator
 from smiledet.model_index import Model
@@ -95,6 +101,15 @@ class Explainer:
             Explanation(label, float(probabilities[index]), _strongest(signed), cam)
             for label, index, signed, cam in zip(wanted, classes, guided, cams, strict=True)
         ]
+
+    def strongest(self, chip: npt.NDArray[np.uint8]) -> Explanation:
+        """What the model reads, with the pixels of the most active neuron of its last convolution for `guided`.
+
+        Args:
+            chip: uint8 of the model's geometry.
+        """
+        (read,) = self.explain(chip)
+        return replace(read, guided=_strongest(strongest_neuron(self._guided, self._batch(chip, 1))[0]))
 
     def _batch(self, chip: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.float32]:
         shape = (1, self.spec.size, self.spec.size, self.spec.channels)

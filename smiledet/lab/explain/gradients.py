@@ -15,6 +15,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from smiledet.errors import UsageError
+from smiledet.lab.networks.parts import TWO_LABELS
 
 Maps = npt.NDArray[np.float32]
 
@@ -74,9 +75,11 @@ def only_head(network: keras.Model, outputs: Sequence[int]) -> tuple[keras.Model
         outputs: Which of its outputs are meant, of one head; empty for all.
 
     Returns:
-        The network up to that head, and where the outputs stand there.
+        The network up to that head, and where the outputs stand there. One that ends in a sigmoid unit up to that unit.
     """
     last = network.layers[-1]
+    if last.name == TWO_LABELS:
+        return keras.Model(network.input, last.input), ()
     if not outputs or not isinstance(last, keras.layers.Concatenate):
         return network, tuple(outputs)
     start = 0
@@ -91,8 +94,8 @@ def without_softmax(network: keras.Model, guided: bool = False) -> keras.Model:
     """The same network, same weights, up to the scores before its softmax (or sigmoid).
 
     Args:
-        network: A classifier of one input and one output. A head that is neither a softmax nor a sigmoid is left as it
-            is.
+        network: A classifier of one input, with one head or several. A head that is neither a softmax nor a sigmoid is
+            left as it is.
         guided: Replace every ReLU's gradient by equation 2's; other activations keep theirs.
 
     Raises:
@@ -100,13 +103,13 @@ def without_softmax(network: keras.Model, guided: bool = False) -> keras.Model:
     """
     if keras.backend.backend() != "tensorflow":
         raise UsageError(f"explaining needs Keras' TensorFlow backend, not {keras.backend.backend()}: KERAS_BACKEND")
-    last = network.layers[-1].name
+    last = {layer.name for layer in _last_layers(network)}
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        if layer.name == last and isinstance(layer, keras.layers.Softmax):
+        if layer.name in last and isinstance(layer, keras.layers.Softmax):
             return Identity(name=layer.name)
-        if layer.name == last and config.get("activation") in ("softmax", "sigmoid"):
+        if layer.name in last and config.get("activation") in ("softmax", "sigmoid"):
             return type(layer).from_config({**config, "activation": "linear"})
         if guided and isinstance(layer, keras.layers.ReLU) and not config["negative_slope"] and not config["threshold"]:
             return GuidedReLU(config["max_value"], name=layer.name)
@@ -149,6 +152,40 @@ def guided_backpropagation(guided: keras.Model, chips: Maps, classes: npt.NDArra
     return np.asarray(tape.gradient(scores, pixels), np.float32)
 
 
+def last_convolution(network: keras.Model) -> Any:
+    """The map (batch, height, width, channels) that the last convolution makes; in mini-Xception a map a class.
+
+    Raises:
+        UsageError: The network has no convolution.
+    """
+    convolutions = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    maps = [layer.output for layer in network.layers if isinstance(layer, convolutions) and _has_one_output(layer)]
+    if not maps:
+        raise UsageError(f"the network {network.name} has no convolution to explain")
+    return maps[-1]
+
+
+def strongest_neuron(guided: keras.Model, chips: Maps) -> Maps:
+    """The pixels that raise the most active neuron of the last convolution, seed `004_*` section IV and figure 8.
+
+    "The selected neuron was always selected in accordance to the highest activation."
+
+    Args:
+        guided: From `without_softmax(network, guided=True)`.
+        chips: float32 (n, height, width, channels), pixels 0 … 255.
+
+    Returns:
+        float32, the chips' shape; signed.
+    """
+    inner = keras.Model(guided.inputs, last_convolution(guided))
+    pixels = tf.constant(chips)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        maps = inner(pixels, training=False)
+        highest = tf.reduce_max(tf.reshape(maps, (maps.shape[0], -1)), axis=1)
+    return np.asarray(tape.gradient(highest, pixels), np.float32)
+
+
 def last_features(network: keras.Model) -> Any:
     """The last map (batch, height, width, channels) from which the head reads.
 
@@ -158,9 +195,9 @@ def last_features(network: keras.Model) -> Any:
     Raises:
         UsageError: The network has no maps.
     """
-    classes = network.output_shape[-1]
+    classes = {layer.output.shape[-1] for layer in _last_layers(network)}
     shapes = [(layer.output, tuple(layer.output.shape)) for layer in network.layers if _has_one_output(layer)]
-    maps = [output for output, shape in shapes if len(shape) == 4 and shape[-1] not in (classes, 1)]
+    maps = [output for output, shape in shapes if len(shape) == 4 and shape[-1] not in {*classes, 1}]
     spread = [output for output in maps if output.shape[1] != 1 or output.shape[2] != 1]
     if not spread:
         raise UsageError(f"the network {network.name} has no feature maps to explain")
@@ -190,6 +227,14 @@ def grad_cam(network: keras.Model, chips: Maps, classes: npt.NDArray[np.int64]) 
     gradients = tape.gradient(chosen, features)
     weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
     return np.asarray(tf.nn.relu(tf.reduce_sum(weights * features, axis=-1)), np.float32)
+
+
+def _last_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that answer: one a head."""
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.Concatenate):
+        return [last]
+    return [tensor._keras_history.operation for tensor in last.input]
 
 
 def _has_one_output(layer: keras.layers.Layer) -> bool:

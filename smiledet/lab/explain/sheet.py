@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from smiledet.drawing.contact_sheet import contact_sheet
+from smiledet.drawing.contact_sheet import PAPER, contact_sheet
+from smiledet.drawing.explanations import guided_picture, heat_picture
 from smiledet.frame import Image
 from smiledet.lab.explain.explainer import Explanation
-
-STRONG = 99.5
-"""Percentile of a map's strength that is drawn as white: single pixels would leave the rest in the dark."""
-
-HEAT_OPACITY = 0.55
 
 SIDE_BY_SIDE = 300
 """Width of a picture beside the face, in pixels."""
 
 CELL = 220
 """Width of a picture in the grid, in pixels."""
+
+SMALL_CELL = 150
+"""Width of a picture in figure 8, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +35,6 @@ class ExplainedFace:
     name: str
     face: Image
     explanations: Sequence[Explanation]
-
-
-def guided_picture(guided: npt.NDArray[np.float32], side: int) -> Image:
-    """A guided gradient in grey: white where brighter pixels raise the score, black where darker ones do.
-
-    Args:
-        guided: Signed (height, width).
-        side: Of the picture, in pixels.
-    """
-    limit = float(np.percentile(np.abs(guided), STRONG)) or 1.0
-    grey = np.clip(127.5 + 127.5 * guided / limit, 0, 255).astype(np.uint8)
-    enlarged = cv2.resize(grey, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.cvtColor(enlarged, cv2.COLOR_GRAY2BGR), np.uint8)
-
-
-def heat_picture(face: Image, cam: npt.NDArray[np.float32], strongest: float) -> Image:
-    """A class' evidence laid over the face: none is dark blue, most is red.
-
-    Args:
-        face: BGR (side, side, 3).
-        cam: 0 and up, (rows, columns); it spans the whole face.
-        strongest: What is drawn in red.
-    """
-    height, width = face.shape[:2]
-    share = np.clip(cam / strongest if strongest > 0 else np.zeros_like(cam), 0, 1)
-    enlarged = np.clip(cv2.resize(share, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
-    heat = cv2.applyColorMap((255 * enlarged).astype(np.uint8), cv2.COLORMAP_JET)
-    return np.asarray(cv2.addWeighted(heat, HEAT_OPACITY, face, 1 - HEAT_OPACITY, 0), np.uint8)
 
 
 def side_by_side(faces: Sequence[ExplainedFace]) -> Image:
@@ -85,9 +54,10 @@ def side_by_side(faces: Sequence[ExplainedFace]) -> Image:
 
 
 def grid(rows: Sequence[ExplainedFace]) -> Image:
-    """Every class of every model, seed `004_*` Figure 8: two rows a model, guided back-propagation above Grad-CAM.
+    """Every class of every model: two rows a model, Grad-CAM above guided back-propagation.
 
-    Grad-CAM's colours are the same in all of a row: a class without evidence stays dark.
+    Grad-CAM leads, since it tells the classes apart: guided maps of different classes correlate 0.94 to 0.995. Its
+    colours are the same in all of a row: a class without evidence stays dark.
 
     Args:
         rows: A face and a model each, all with the same number of classes.
@@ -96,11 +66,33 @@ def grid(rows: Sequence[ExplainedFace]) -> Image:
     captions: list[str] = []
     for row in rows:
         strongest = max(float(each.cam.max()) for each in row.explanations)
-        images += [row.face, *(guided_picture(each.guided, len(row.face)) for each in row.explanations)]
         images += [row.face, *(heat_picture(row.face, each.cam, strongest) for each in row.explanations)]
-        captions += [f"{row.name}: guided", *map(caption, row.explanations)]
+        images += [row.face, *(guided_picture(each.guided, len(row.face)) for each in row.explanations)]
         captions += [f"{row.name}: Grad-CAM", *map(caption, row.explanations)]
+        captions += [f"{row.name}: guided", *map(caption, row.explanations)]
     return contact_sheet(images, captions, columns=1 + len(rows[0].explanations), cell_width=CELL)
+
+
+def faces_by_class(rows: Sequence[Sequence[ExplainedFace]], models: Sequence[str]) -> Image:
+    """Seed `004_*`, figure 8: a row a class, the faces on the left, then what each model looks at in each of them.
+
+    Args:
+        rows: The faces of a class each, with an explanation a model; `name` is the class. Shorter rows end in blanks.
+        models: Their names, in the order of the explanations.
+    """
+    across = max(len(row) for row in rows)
+    blank = np.full((CELL, CELL, 3), PAPER, np.uint8)
+    images: list[Image] = []
+    captions: list[str] = []
+    for row in rows:
+        empty = across - len(row)
+        images += [*(each.face for each in row), *[blank] * empty]
+        captions += [*(each.name for each in row), *[""] * empty]
+        for number, model in enumerate(models):
+            images += [guided_picture(each.explanations[number].guided, len(each.face)) for each in row]
+            captions += [f"{caption(each.explanations[number])}, {model}" for each in row]
+            images, captions = images + [blank] * empty, captions + [""] * empty
+    return contact_sheet(images, captions, columns=across * (1 + len(models)), cell_width=SMALL_CELL)
 
 
 def caption(explanation: Explanation) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TypeAlias
 
 import keras
+import numpy as np
 from keras import layers
+
+TWO_LABELS = "two_labels"
+"""Name of the layer that makes two probabilities of a sigmoid unit's one."""
 
 
 def scaled(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -75,3 +79,15 @@ def probabilities(scores: keras.KerasTensor) -> keras.KerasTensor:
     if scores.shape[-1] == 1:
         return layers.Activation("sigmoid", name="probabilities")(scores)
     return layers.Softmax(name="probabilities")(scores)
+
+
+def two_labels(network: keras.Model) -> keras.Model:
+    """A network that ends in one sigmoid unit, with the probabilities of both labels for an answer: [1 - p, p].
+
+    A dense layer that does not learn does it, so that every engine and format has it, and the loss of the two is the
+    unit's binary cross-entropy (seed `000_*`, section 4.2).
+    """
+    spread = layers.Dense(2, name=TWO_LABELS, trainable=False)
+    output = spread(network.output)
+    spread.set_weights([np.array([[-1.0, 1.0]], np.float32), np.array([1.0, 0.0], np.float32)])
+    return keras.Model(network.input, output, name=network.name)

@@ -34,13 +34,20 @@ def find_recipe(name: str, task: str) -> Path:
             raise UsageError(f"--recipe {name}: no such file")
         return path
     folder = configs_folder() / "train"
-    for path in (folder / f"{task}-{name}.toml", folder / f"{name}.toml", folder / "own" / f"{name}.toml"):
+    own, studies = folder / "own", folder / "studies"
+    for path in (
+        folder / f"{task}-{name}.toml",
+        folder / f"{name}.toml",
+        own / f"{name}.toml",
+        studies / f"{task}-{name}.toml",
+    ):
         if path.is_file():
             return path
     shipped = [path.stem for path in sorted(folder.glob("*.toml"))]
-    own = [path.stem for path in sorted((folder / "own").glob("*.toml"))]
+    any_task, compared = ([path.stem for path in sorted(each.glob("*.toml"))] for each in (own, studies))
     raise UsageError(
-        f"no recipe {name!r}: there are {', '.join(own)} for any task, {', '.join(shipped)}, or a FILE.toml"
+        f"no recipe {name!r}: there are {', '.join(any_task)} for any task, {', '.join((*shipped, *compared))}, "
+        "or a FILE.toml"
     )
 
 
@@ -86,15 +93,21 @@ def task_of(name: str, data: Sequence[str], labels: Sequence[str] | None = None)
 
 def training_split(layout: str, samples: Sequence[Sample]) -> list[Sample]:
     """The photographs to learn from: the training split, or four fifths where the set has none."""
-    return _split(layout, samples, "train")
+    return one_split(layout, samples, "train")
 
 
 def held_out_split(layout: str, samples: Sequence[Sample]) -> list[Sample]:
     """The photographs that `training_split` leaves: the test split, or the other fifth."""
-    return _split(layout, samples, "test")
+    return one_split(layout, samples, "test")
 
 
-def _split(layout: str, samples: Sequence[Sample], name: str) -> list[Sample]:
-    if not any(sample.split == "train" for sample in samples):
+def has_splits(samples: Sequence[Sample]) -> bool:
+    """Whether a data set says itself which photographs are for training."""
+    return any(sample.split == "train" for sample in samples)
+
+
+def one_split(layout: str, samples: Sequence[Sample], name: str) -> list[Sample]:
+    """The photographs of a split, drawn here (a fifth of each label for `test`) where the set has no training split."""
+    if not has_splits(samples):
         samples = split_fifths(samples, layout)
     return [sample for sample in samples if sample.split == name]

@@ -113,7 +113,7 @@ class DetectorRecipe:
         pixels: Pixels a step, about: it tells how many scenes of a side a step takes.
         epochs: How often so many steps are taken.
         steps: Steps an epoch.
-        learning_rate: Peak of the cosine.
+        learning_rate: Its peak; it falls over the last 30 % of the steps.
         weight_average: Decay of the running mean of the weights that is kept.
         seed: Of every random draw.
     """
@@ -308,19 +308,27 @@ class ClassifierRecipe:
         architecture: One of `smiledet.lab.networks`.
         data: Training sets, each LAYOUT:PATH with the path under the data folder; with `heads` those of the first.
         input: Geometry of the chips.
+        output: What the network ends in: "softmax" has an output a label; "sigmoid" is one unit, for a task of two
+            labels, as the thesis has it (seed `000_*`, section 4.2).
+        apart_from: Data sets, as in `data`, whose test splits are measured on: photographs that are there as well, by
+            content or by look, are not learnt from, whichever set they came with.
         heads: What the network reads, where it reads several tasks; empty for one.
         augmentation: See `Augmentation`.
         schedule: See `Schedule`.
         finish: What follows the schedule; see `Finish`.
         initial: TASK/NAME of a shipped model of the same architecture to start from: all of its weights but those of
             layers that have another shape here (the head, where the classes differ); a MobileNet of a smaller alpha is
-            widened. Or ImageNet's weights: "imagenet", which Keras downloads, or the path of a `*_notop.h5`. Empty for
-            random weights.
+            widened. Or ImageNet's weights: "imagenet", which Keras downloads, or a `*_notop.h5` file, a path under the
+            data folder or any other. Empty for random weights.
         detector: Who finds the faces of whole photographs. The better one teaches more of them; alignment makes its
             chips like those of Viola-Jones, which finds them at deployment (seed thesis, section 3.2).
         teacher: See `TeacherRecipe`; None to learn from the labels alone.
         mirror_averaging: Whether the trained model is shown a face's mirror image as well (`mirror_averaging`): decided
             on photographs that it was validated on.
+        expected: What the held-out faces gave when it was run, or a like chain, in words; empty where nobody knows.
+        hours: About how long it takes on two cores; 0 where nobody knows.
+        ran: Whether what ships is what the recipe gave as it is written, with all recipes that it starts from or learns
+            from. Where it is not, its opening comment says how what ships came about.
         stored: In which numbers the files that ship keep the weights, for large networks: float16 halves them; int8
             makes the LiteRT file one of integers throughout, calibrated on faces of the first data set, and has float16
             in the others.
@@ -330,6 +338,8 @@ class ClassifierRecipe:
     architecture: str
     data: tuple[str, ...]
     input: ChipSpec
+    output: str = field(default="softmax", metadata=one_of("softmax", "sigmoid"))
+    apart_from: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=Schedule)
@@ -338,6 +348,9 @@ class ClassifierRecipe:
     detector: str = field(default="haar", metadata=one_of(*DETECTORS))
     teacher: TeacherRecipe | None = None
     mirror_averaging: bool = False
+    expected: str = ""
+    hours: float = field(default=0.0, metadata=between(0, 10_000))
+    ran: bool = False
     stored: str = field(default="float32", metadata=one_of("float32", "float16", "int8"))
 
 

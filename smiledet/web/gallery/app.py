@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
@@ -22,14 +21,15 @@ from smiledet.errors import ImageError, SmiledetError, UsageError
 from smiledet.photographs.decode import to_image
 from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
-from smiledet.reader import FaceReader
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import Task, get_task
+from smiledet.web.app.serve import add_app
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
-from smiledet.web.gallery.why import explained
+from smiledet.web.gallery.why import Reasons
+from smiledet.web.problems import refuse_invalid
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -71,23 +71,24 @@ class Selected(BaseModel):
     ids: Ids
 
 
-def make_app(library: Library, reader: FaceReader, copies: Path | None = None) -> FastAPI:
+def make_app(library: Library, reasons: Reasons, copies: Path | None = None) -> FastAPI:
     """The application, without its guard.
 
     Args:
         library: The photographs.
-        reader: Says why a face is read as it is.
+        reasons: Says why a face is read as it is.
         copies: Where selected photographs are copied on request; None for nowhere.
     """
     app = FastAPI(
         title="smiledet gallery", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_app(app)
     app.add_exception_handler(SmiledetError, _on_problem)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
+    refuse_invalid(app)
     _add_pages(app)
     _add_questions(app, library, copies is not None)
-    _add_pictures(app, library, reader)
+    _add_pictures(app, library, reasons)
     _add_changes(app, library)
     _add_exports(app, library, copies)
     return app
@@ -98,13 +99,6 @@ def _on_problem(_request: Request, problem: Exception) -> Response:
     if not isinstance(problem, UsageError):
         status = 500
     return PlainTextResponse(f"{problem}\n", status)
-
-
-def _on_invalid(_request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, RequestValidationError)
-    first = problem.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return PlainTextResponse(f"{where}: {first['msg']}\n", 400)
 
 
 def _add_pages(app: FastAPI) -> None:
@@ -172,7 +166,7 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
         return _whole(store.photograph(photograph), library)
 
 
-def _add_pictures(app: FastAPI, library: Library, reader: FaceReader) -> None:
+def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
     thumbnails = Thumbnails(cache_folder() / "thumbnails")
 
     @app.get("/api/photographs/{photograph}/thumbnail")
@@ -197,11 +191,13 @@ def _add_pictures(app: FastAPI, library: Library, reader: FaceReader) -> None:
     ) -> Response:
         """The same with those parts of a face coloured that a label depends on."""
         image = to_image(readable(library.row(photograph).path, library.folders))
-        found = next((each for each in library.store.faces([photograph])[photograph] if each.number == face), None)
+        stored = library.store.photograph(photograph)
+        found = next((each for each in stored.faces if each.number == face), None)
         if found is None or not found.readings.get(task) or not found.readings[task].scores:
             raise UsageError(f"{task} was not read from a face {face} of this photograph")
         scores = found.readings[task].scores
-        answer = explained(reader, image, found.box, task, max(scores, key=lambda label: scores[label]))
+        label = max(scores, key=lambda label: scores[label])
+        answer = reasons.explained(image, found.box, task, label, stored.turned)
         return Response(jpeg(shrunk(answer, side)), media_type="image/jpeg")
 
 

@@ -121,14 +121,16 @@ def labelled_faces(corrections: Iterable[Correction], folders: Sequence[Path]) -
             image = to_image(readable(each.path, folders))
         except ImageError:
             continue
-        folder = f"{_safe(each.task)}/{_safe(each.label)}"
-        yield free_name(f"{folder}/{_safe(each.path.stem)}.jpg", taken), jpeg(_surrounded(image, each.box))
+        folder = f"{safe_name(each.task)}/{safe_name(each.label)}"
+        yield free_name(f"{folder}/{safe_name(each.path.stem)}.jpg", taken), jpeg(surrounded(image, each.box))
 
 
-def _surrounded(image: Image, box: Box) -> Image:
+def surrounded(image: Image, box: Box) -> Image:
+    """A face with what is around it."""
     left, top, right, bottom = box.scaled(SURROUNDINGS).clipped(image.shape[1], image.shape[0])
     return image[round(top) : round(bottom), round(left) : round(right)]
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """A text as the name of a file or folder, on any system."""
     return re.sub(r"[^\w .-]", "_", name).strip(". ") or "_"

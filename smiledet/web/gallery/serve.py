@@ -10,9 +10,9 @@ from pathlib import Path
 
 from smiledet.config import Config
 from smiledet.photographs.index import Indexer
-from smiledet.reader import FaceReader
 from smiledet.web.gallery.app import make_app
 from smiledet.web.gallery.library import Library
+from smiledet.web.gallery.why import Reasons
 from smiledet.web.security import Guard
 from smiledet.web.server import address_of, listen, served
 
@@ -45,11 +45,12 @@ def serve_gallery(
     with ExitStack() as stack:
         listening = listen(host, port)
         stack.callback(listening.close)
-        reader = stack.enter_context(FaceReader(config.tasks, config=config))
         indexer = stack.enter_context(Indexer(config, store))
+        reasons = Reasons(indexer.models)
+        stack.callback(reasons.close)
         library = Library(indexer, folders)
         stack.callback(library.close)
         library.look()
-        guard = Guard(make_app(library, reader, copies), host, names=(socket.gethostname(),))
+        guard = Guard(make_app(library, reasons, copies), host, names=(socket.gethostname(),))
         ended = stack.enter_context(served(guard, listening))
         yield address_of(listening, host, guard), ended

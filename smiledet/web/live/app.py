@@ -20,10 +20,12 @@ from smiledet.columns import number
 from smiledet.drawing.jpeg import jpeg
 from smiledet.pipeline import Pipeline
 from smiledet.sinks.recorder import Recorder
+from smiledet.web.app.serve import add_app
 from smiledet.web.live.control import add_control
-from smiledet.web.live.hub import ALL, Shown
-from smiledet.web.live.sink import History, PageSink
+from smiledet.web.live.hub import ALL
+from smiledet.web.live.sink import PageSink
 from smiledet.web.live.status import Status, StatusCollector
+from smiledet.web.problems import refuse_invalid
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 
@@ -70,7 +72,9 @@ def make_app(live: Live) -> FastAPI:
     app = FastAPI(
         title="smiledet live", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
+    refuse_invalid(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    add_app(app)
     _add_pictures(app, live)
     _add_figures(app, live)
     add_control(app, live.pipeline, live.page, live.recorder, list(live.sources))
@@ -123,8 +127,7 @@ def _add_figures(app: FastAPI, live: Live) -> None:
 
         The first holds the history of the last ten minutes, a row a second; later ones the seconds that are over since.
         """
-        page = live.page
-        events = _events(page.hubs.by_name[live.checked(source)].frames.follow(), page.histories[source])
+        events = _events(face_messages(live, live.checked(source)))
         return StreamingResponse(events, media_type="text/event-stream", headers=NO_STORE)
 
     @app.get("/healthz")
@@ -159,9 +162,10 @@ async def _parts(pictures: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield head.encode() + data + b"\r\n"
 
 
-async def _events(frames: AsyncIterator[Shown], history: History) -> AsyncIterator[str]:
-    last = 0
-    async for shown in frames:
+async def face_messages(live: Live, source: str) -> AsyncIterator[dict[str, Any]]:
+    """What `/api/faces` tells of each newest frame, with the seconds of the history that are over since the last."""
+    history, last = live.page.histories[source], 0
+    async for shown in live.page.hubs.by_name[source].frames.follow():
         height, width = shown.clean.shape[:2]
         told: dict[str, Any] = {
             "frame": shown.number,
@@ -172,5 +176,10 @@ async def _events(frames: AsyncIterator[Shown], history: History) -> AsyncIterat
         }
         if seconds := history.since(last):
             told["seconds"], last = seconds, seconds[-1]["time"]
+        yield told
+
+
+async def _events(messages: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
+    async for told in messages:
         yield f"data: {json.dumps(told, allow_nan=False)}\n\n"
     yield "event: end\ndata: {}\n\n"

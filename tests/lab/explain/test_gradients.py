@@ -102,6 +102,23 @@ def test_grad_cam_by_hand(gradients, keras):
     assert found[1] == pytest.approx(np.array([[0, 4.0], [0, 0]]))
 
 
+def test_the_strongest_neuron_by_hand(gradients, keras):
+    pixels = keras.Input((2, 2, 1))
+    maps = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(pixels)
+    network = keras.Model(pixels, keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(maps)))
+    network.get_layer("maps").set_weights([np.array([1.0, -3.0]).reshape(1, 1, 1, 2)])
+    guided = gradients.without_softmax(network, guided=True)
+    chips = np.array([[[1, 2], [5, 4]], [[1, -2], [0, 4]]], np.float32)[..., None]
+    found = gradients.strongest_neuron(guided, chips)[..., 0]
+    # The first map is highest at 5; of the second chip the other one at -3 * -2.
+    assert found.tolist() == [[[0, 0], [1, 0]], [[0, -3], [0, 0]]]
+
+
+def test_a_network_without_convolutions_has_no_strongest_neuron(gradients, tiny, complaint):
+    with complaint("no convolution"):
+        gradients.strongest_neuron(tiny, PIXELS)
+
+
 def test_a_network_without_maps_is_refused(gradients, tiny, complaint):
     with complaint("no feature maps"):
         gradients.grad_cam(tiny, PIXELS, np.array([0]))

@@ -1,14 +1,13 @@
 """The papers' studies: the same training with the faces prepared in different ways.
 
-Preprocessing (seed `001_*`, its data set's preparation): none, histogram equalisation, difference of Gaussians, gamma.
+Preprocessing (seed `001_*`, table 4): none, histogram equalisation, difference of Gaussians, gamma, larger chips.
 Alignment (seed `000_*`, section 3.2): none, the full affine map, the restricted similarity that runs at deployment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -19,14 +18,11 @@ from smiledet.alignment.aligner import FaceAligner
 from smiledet.alignment.similarity import Target, affine_of, match
 from smiledet.errors import UsageError
 from smiledet.frame import Matrix, Points
-from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.training.classifiers.training_set import Preparation
-from smiledet.lab.training.evaluation.metrics import report
-from smiledet.lab.training.faces.chips import cut_chips
+from smiledet.lab.training.classifiers.variants import Variant
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import find_model
 from smiledet.shipped_models import make_aligner, shipped_aligner
-from smiledet.tasks.base import Task
 
 Chips = npt.NDArray[np.uint8]
 
@@ -90,93 +86,36 @@ def gamma(chips: Chips) -> Chips:
     return np.asarray(table[chips], np.uint8)
 
 
-STUDIES: Mapping[str, tuple[Preparation, ...]] = {
+RESIZED = 98
+"""Side in pixels of the chips that seed `001_*` enlarges FER-2013's 48 pixels to."""
+
+STUDIES: Mapping[str, tuple[tuple[Preparation, int | None], ...]] = {
     "preprocessing": (
-        Preparation("none"),
-        Preparation("histogram equalisation", process=equalise),
-        Preparation("difference of Gaussians", process=difference_of_gaussians),
-        Preparation("gamma", process=gamma),
+        (Preparation("none"), None),
+        (Preparation("histogram equalisation", process=equalise), None),
+        (Preparation("difference of Gaussians", process=difference_of_gaussians), None),
+        (Preparation("gamma", process=gamma), None),
+        (Preparation(f"resized to {RESIZED}x{RESIZED}"), RESIZED),
     ),
     "alignment": (
-        Preparation("none", aligner=upright),
-        Preparation("affine", aligner=affine_aligner),
-        Preparation("restricted similarity"),
+        (Preparation("none", aligner=upright), None),
+        (Preparation("affine", aligner=affine_aligner), None),
+        (Preparation("restricted similarity"), None),
     ),
 }
+"""By name, each way to prepare a face, and the side of its chips; None for the recipe's."""
 
 
-def shortened(recipe: ClassifierRecipe, epochs: int | None, task: Task) -> ClassifierRecipe:
-    """The recipe as a study runs it: one task, from random weights and the labels alone, in one phase.
-
-    What was trained on chips of one preparation would favour it.
-
-    Args:
-        recipe: A shipped recipe.
-        epochs: Of that phase; None for the recipe's own.
-        task: What is studied; of a recipe with heads the one of that task counts.
+def variants_of(study: str, recipe: ClassifierRecipe) -> list[Variant]:
+    """What a study trains: the recipe, once for each way to prepare a face.
 
     Raises:
-        UsageError: `epochs` is below 1, or no head of the recipe is of that task.
+        UsageError: No such study.
     """
-    if epochs is not None and epochs < 1:
-        raise UsageError(f"--epochs is {epochs}, expected 1 or more")
-    if recipe.heads:
-        data = next((head.data for head in recipe.heads if head.task == task.name), None)
-        if data is None:
-            raise UsageError(f"the recipe {recipe.name} has no head for {task.name} alone")
-        recipe = replace(recipe, data=data, heads=())
-    schedule = replace(recipe.schedule, epochs=epochs or recipe.schedule.epochs, small_epochs=0, frozen_layers=0)
-    return replace(recipe, schedule=schedule, finish=(), initial="", teacher=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A row of a study's table.
-
-    Attributes:
-        name: The preparation.
-        accuracy: On the test splits of the recipe's data sets.
-        auc: Likewise; None for more than two classes.
-        count: Faces tested.
-    """
-
-    name: str
-    accuracy: float
-    auc: float | None
-    count: int
-
-
-def run_study(name: str, task: Task, recipe: ClassifierRecipe, data_folder: Path, output: Path) -> Iterator[Outcome]:
-    """Train and test once for each preparation, each from the same seed.
-
-    Args:
-        name: One of `STUDIES`.
-        task: What is learnt.
-        recipe: How; its data sets are trained on their training split and tested on their test split.
-        data_folder: What the recipe's data paths are relative to.
-        output: Folder for checkpoints, one below it a preparation; an interrupted study goes on where it stopped.
-
-    Yields:
-        A row when it is measured.
-
-    Raises:
-        UsageError: No such study, or see `smiledet.lab.training.classifiers.train.train_classifier`.
-    """
-    if name not in STUDIES:
-        raise UsageError(f"--study {name!r}: there are {', '.join(STUDIES)}")
-    from smiledet.lab.training.classifiers.train import train_classifier
-
-    samples = [
-        sample
-        for source in dict.fromkeys(recipe.data)
-        for sample in read_samples(source.replace(":", f":{data_folder}/", 1), task.name)[1]
-        if sample.split == "test"
-    ]
-    for preparation in STUDIES[name]:
-        network, _ = train_classifier(
-            task, recipe, data_folder, output / preparation.name.replace(" ", "-"), preparation
-        )
-        cut = cut_chips(samples, task.labels, preparation.aligner(), recipe.input)
-        scores = network.predict(preparation.process(cut.chips).astype(np.float32), verbose=0)
-        figures = report(task.labels, cut.classes, scores)
-        yield Outcome(preparation.name, figures["accuracy"], figures.get("auc"), figures["count"])
+    if study not in STUDIES:
+        raise UsageError(f"--study {study!r}: there are {', '.join(STUDIES)}")
+    variants = []
+    for preparation, side in STUDIES[study]:
+        spec = recipe.input if side is None else replace(recipe.input, size=side)
+        variants.append(Variant(preparation.name, replace(recipe, input=spec), preparation))
+    return variants

@@ -17,7 +17,7 @@ from smiledet.errors import UsageError
 from smiledet.lab.extras import require
 from smiledet.lab.networks.base import find_architecture
 from smiledet.lab.networks.build import build_network
-from smiledet.lab.networks.parts import Classes
+from smiledet.lab.networks.parts import TWO_LABELS, Classes, two_labels
 from smiledet.lab.networks.widen import is_wider, widen
 from smiledet.lab.training.classifiers.calibration import best_temperature
 from smiledet.lab.training.classifiers.distillation import both_views
@@ -146,22 +146,36 @@ def _training_side(recipe: ClassifierRecipe) -> int | None:
     return recipe.input.size
 
 
-def _begun(recipe: ClassifierRecipe, classes: Classes) -> keras.Model:
+def _begun(recipe: ClassifierRecipe, classes: Classes, data_folder: Path) -> keras.Model:
     """The network as training begins: random, from ImageNet's weights or from another model's."""
     side = _training_side(recipe)
-    shape = (side, side, recipe.input.channels)
     task, slash, _ = recipe.initial.partition("/")
     if recipe.initial and not (slash and task in task_names()):
-        return build_network(recipe.architecture, shape, classes, recipe.initial)
-    network = build_network(recipe.architecture, shape, classes)
+        inside = data_folder / recipe.initial
+        return _built(recipe, side, classes, str(inside) if inside.is_file() else recipe.initial)
+    network = _built(recipe, side, classes)
     if recipe.initial:
         start_from(network, recipe.initial)
     return network
 
 
+def _built(recipe: ClassifierRecipe, side: int | None, classes: Classes, weights: str | None = None) -> keras.Model:
+    """The recipe's architecture for chips of that side (None for any), with random or ImageNet's weights.
+
+    Raises:
+        UsageError: See `build_network`; a sigmoid unit is asked for where there are not two labels.
+    """
+    shape = (side, side, recipe.input.channels)
+    if recipe.output == "softmax":
+        return build_network(recipe.architecture, shape, classes, weights)
+    if classes != 2:
+        raise UsageError(f'the recipe {recipe.name}: output = "sigmoid" is for a task of two labels alone')
+    return two_labels(build_network(recipe.architecture, shape, 1, weights))
+
+
 def _copied(network: keras.Model, recipe: ClassifierRecipe, classes: Classes, side: int | None) -> keras.Model:
     """The weights in a fresh network for chips of that side (None for any), without optimiser or history."""
-    fresh = build_network(recipe.architecture, (side, side, recipe.input.channels), classes)
+    fresh = _built(recipe, side, classes)
     fresh.set_weights(network.get_weights())
     return fresh
 
@@ -197,7 +211,7 @@ def start_from(network: keras.Model, initial: str) -> None:
 
 def _parts(network: keras.Model) -> tuple[list[keras.layers.Layer], list[keras.layers.Layer]]:
     """The layers with weights: those of the trunk, and the one of each head."""
-    weighted = [layer for layer in network.layers if layer.weights]
+    weighted = [layer for layer in network.layers if layer.weights and layer.name != TWO_LABELS]
     last = network.layers[-1]
     count = len(last.input) if isinstance(last, keras.layers.Concatenate) else 1
     return weighted[:-count], weighted[-count:]
@@ -222,7 +236,12 @@ def temperatures(
 
 
 def train_classifier(
-    task: Task, recipe: ClassifierRecipe, data_folder: Path, output: Path, preparation: Preparation = DEPLOYED
+    task: Task,
+    recipe: ClassifierRecipe,
+    data_folder: Path,
+    output: Path,
+    preparation: Preparation = DEPLOYED,
+    chips: Path | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Train a network.
 
@@ -235,6 +254,7 @@ def train_classifier(
         output: Folder for checkpoints, the log (`log.csv`, TensorBoard's in `tensorboard/`), its curve (`curve.png`)
             and the result (`model.keras`).
         preparation: How faces become chips.
+        chips: Folder in which chips are kept; that of `output` by default. Trainings that share it cut them once.
 
     Returns:
         The trained network and what was seen: `samples`, `validation`, `missed`, the last epoch's figures, and
@@ -245,7 +265,7 @@ def train_classifier(
     """
     require("a training's curve", "matplotlib", "train")
     keras.utils.set_random_seed(recipe.schedule.seed)
-    cache = output / "chips"
+    cache = chips or output / "chips"
     heads = heads_of(recipe, task)
     classes = classes_of(heads)
     training_set = load_training_set(heads, recipe, data_folder, cache, preparation)
@@ -257,7 +277,7 @@ def train_classifier(
         "validation": len(training_set.held_targets),
         "missed": training_set.missed,
     }
-    network = _begun(recipe, classes)
+    network = _begun(recipe, classes, data_folder)
     for layer in network.layers[: recipe.schedule.frozen_layers]:
         layer.trainable = False
     compiled(network, heads, recipe.schedule, len(training_set.targets) // recipe.schedule.batch)

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -20,12 +21,13 @@ from smiledet.errors import UsageError
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import Sample, content_hash, read_samples
 from smiledet.lab.datasets.splits import count_copies, duplicate_digests, of_one_mind, spread
+from smiledet.lab.datasets.twins import drop_twins
 from smiledet.lab.training.classifiers.distillation import Teacher
 from smiledet.lab.training.classifiers.heads import TaskHead, joined
 from smiledet.lab.training.faces.augment import augment, centre
 from smiledet.lab.training.faces.chips import ChipSet, cached_chips
 from smiledet.lab.training.faces.glasses import put_on, random_glasses
-from smiledet.lab.training.own_data import training_split
+from smiledet.lab.training.own_data import held_out_split, training_split
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import find_model
 from smiledet.shipped_models import shipped_aligner
@@ -167,9 +169,16 @@ def class_weights(targets: npt.NDArray[np.float32], power: float) -> dict[int, f
 
 
 def read_training(
-    task: Task, data: Sequence[str], data_folder: Path, count: int = 0, aloud: bool = False
+    task: Task,
+    data: Sequence[str],
+    data_folder: Path,
+    count: int = 0,
+    aloud: bool = False,
+    apart_from: Sequence[str] = (),
 ) -> list[Sample]:
     """The training split of some data sets, at most `count` photographs of each (0 for all).
+
+    Photographs that a set of `apart_from` has in its test split, by content or by look, are left out, and counted.
 
     Photographs whose content is there under several labels are left out (83 of FER-2013's, of 33 contents); copies
     under one label stay. Both are counted in the log if `aloud`.
@@ -186,6 +195,10 @@ def read_training(
                 f"{source}: the label {min(unknown)!r} is none of the task {task.name!r}: {', '.join(task.labels)}"
             )
         samples += spread(training_split(name, found), count)
+    if apart_from:
+        held_out = tuple(sample.image for sample in _held_out(apart_from, data_folder))
+        apart = _apart(tuple(sample.image for sample in samples), held_out, task.name)
+        samples = [sample for sample in samples if sample.image in apart]
     digests = duplicate_digests(samples)
     kept = of_one_mind(samples, digests)
     if aloud and len(kept) < len(samples):
@@ -193,6 +206,22 @@ def read_training(
     if aloud and (copies := count_copies(samples, digests)):
         log.info("%d photographs are copies of others under the same label; each counts", copies)
     return kept
+
+
+@lru_cache(maxsize=2)
+def _apart(images: tuple[Path, ...], held_out: tuple[Path, ...], name: str) -> frozenset[Path]:
+    """The photographs that no held-out one is a twin of; kept, since a training asks several times."""
+    samples, others = ([Sample(image, "", "") for image in part] for part in (images, held_out))
+    return frozenset(sample.image for sample in drop_twins(samples, others, name))
+
+
+def _held_out(data: Sequence[str], data_folder: Path) -> list[Sample]:
+    """The photographs of the test splits."""
+    held_out: list[Sample] = []
+    for source in data:
+        name, _, path = source.partition(":")
+        held_out += held_out_split(name, read_samples(f"{name}:{data_folder / path}")[1])
+    return held_out
 
 
 def read_faces(task: Task, data: Sequence[str], data_folder: Path, count: int = 0) -> list[Sample]:
@@ -222,7 +251,8 @@ def load_training_set(
     count = recipe.schedule.faces
     parts = [
         split_validation(
-            read_training(head.task, head.data, data_folder, count, aloud=True), recipe.schedule.validation
+            read_training(head.task, head.data, data_folder, count, aloud=True, apart_from=recipe.apart_from),
+            recipe.schedule.validation,
         )
         for head in heads
     ]

@@ -13,11 +13,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.detection.detectors.fcos import ANSWERS, INPUT, OUTPUTS
+from smiledet.detection.detectors.fcos_network import ANSWERS, INPUT, OUTPUTS
 from smiledet.errors import SmiledetError
-
-OPSET = 13
-"""What OpenCV from 4.5 on reads, and every engine of this package."""
+from smiledet.lab.training.export.conversion import OPSET
 
 
 class _Graph:

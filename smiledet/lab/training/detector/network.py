@@ -8,25 +8,31 @@ compute fastest, the others separable ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 from keras import layers
 
-from smiledet.detection.detectors.fcos import ANSWERS
+from smiledet.detection.detectors.fcos_network import ANSWERS
 
 RARE = -4.0
 """Bias of the scores as training begins: a face is rare, else the first steps are lost on learning that."""
 
 
-def build(channels: Sequence[int], blocks: Sequence[int], side: int | None = None) -> keras.Model:
+def build(
+    channels: Sequence[int],
+    blocks: Sequence[int],
+    side: int | None = None,
+    twice: Callable[[], keras.layers.Layer] = layers.UpSampling2D,
+) -> keras.Model:
     """The network, from grey pixels 0 … 255 (n, height, width, 1), sides multiples of 32, to its answers.
 
     Args:
         channels: Of the maps at a half and a quarter of the side, and of all smaller ones.
         blocks: Separable convolutions at a quarter, an eighth, a sixteenth and a thirty-second.
         side: Of the pictures, a multiple of 32; None for any.
+        twice: Makes what shows each cell as two by two.
 
     Returns:
         A model with one output a stride, float32 (n, height / stride, width / stride, ANSWERS).
@@ -47,7 +53,7 @@ def build(channels: Sequence[int], blocks: Sequence[int], side: int | None = Non
     answers = [_head(maps[-1], width)]
     above = maps[-1]
     for level in reversed(maps[:-1]):
-        above = layers.Add()([level, layers.UpSampling2D(2)(above)])
+        above = layers.Add()([level, twice()(above)])
         above = _separable(above, width)
         answers.append(_head(above, width))
     return keras.Model(pixels, answers[::-1])

@@ -19,13 +19,10 @@ from smiledet.detection.detectors.mtcnn import MtcnnDetector
 from smiledet.errors import UsageError
 from smiledet.frame import Box, GreyImage, Image
 from smiledet.lab.datasets.landmarks68 import AnnotatedFace
-from smiledet.lab.training.landmarks.boxes import bounds
+from smiledet.lab.training.landmarks.boxes import AGREED, bounds
 
 FAINT, SURE = 0.3, 0.7
 """Scores of the teacher from which something may be a face, and from which a crop shows one."""
-
-AGREED = 0.4
-"""Intersection over union from which two boxes are one face."""
 
 ENLARGED_BELOW = 200
 """Pictures with a shorter longer side are enlarged to twice their size for the teacher."""

@@ -7,6 +7,7 @@ taken for one that stands (`smiledet.detection.photographs`).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,10 +28,13 @@ from smiledet.lab.training.detector.geometry import (
 )
 from smiledet.lab.training.detector.pasting import blend, from_corner, occluded, piece
 from smiledet.lab.training.detector.pictures import FacePicture, Rows
-from smiledet.lab.training.detector.wear import sharpness_lost, worn
+from smiledet.lab.training.detector.wear import lit, spoiled
 
-SMALLEST, LARGEST = 9.0, 1.0
+SMALLEST, LARGEST = 14.0, 1.0
 """Side of the smallest face, in pixels, and of the largest, in the scene's side."""
+
+MISTAKEN = 0.2
+"""Share of the scenes that show what the network took for a face."""
 
 MOST_ENLARGED = 3.5
 """Nothing is learnt from a face of a few pixels enlarged further."""
@@ -86,6 +90,21 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """Where the network saw a face that is none.
+
+    Attributes:
+        picture: In which.
+        middle: Of the box, in pixels of the picture, x and y.
+        zoom: The scale at which the picture was looked at.
+    """
+
+    picture: FacePicture
+    middle: tuple[float, float]
+    zoom: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pictures:
     """What scenes are made of.
 
@@ -93,11 +112,13 @@ class Pictures:
         whole: Photographs with faces.
         crops: Crops of one face each.
         faceless: Pictures without.
+        mistakes: What the network has taken for a face so far; see `smiledet.lab.training.detector.mining`.
     """
 
     whole: Sequence[FacePicture]
     crops: Sequence[FacePicture]
     faceless: Sequence[FacePicture]
+    mistakes: deque[Mistake] = field(default_factory=deque)
 
     @classmethod
     def of(cls, pictures: Sequence[FacePicture]) -> Pictures:
@@ -125,23 +146,28 @@ def compose(pictures: Pictures, side: int, generator: np.random.Generator) -> Sc
     """
     scene = Scene(_background(pictures, side, generator))
     kind = generator.random()
-    if kind < 0.45:
+    if pictures.mistakes and generator.random() < MISTAKEN:
+        _show(scene, pictures.mistakes[int(generator.integers(len(pictures.mistakes)))], generator)
+        for _ in range(int(generator.integers(0, 3))):
+            _paste(scene, pictures.face(generator), _log_uniform(generator, SMALLEST, 64), generator)
+    elif kind < 0.45:
         size = _log_uniform(generator, 16, LARGEST * side)
         _paste(scene, pictures.face(generator), size, generator, whole=True)
     elif kind < 0.6:
         size = _log_uniform(generator, 24, 0.7 * side)
         _paste(scene, pictures.face(generator), size, generator, whole=True)
         for _ in range(int(generator.integers(1, 5))):
-            _paste(scene, pictures.face(generator), _log_uniform(generator, 10, 48), generator)
+            _paste(scene, pictures.face(generator), _log_uniform(generator, SMALLEST, 48), generator)
     elif kind < 0.9:
         largest = float(generator.choice([32, 64, 120]))
         for _ in range(int(generator.integers(2, 12))):
-            _paste(scene, pictures.face(generator), _log_uniform(generator, 10, largest), generator)
+            _paste(scene, pictures.face(generator), _log_uniform(generator, SMALLEST, largest), generator)
     if generator.random() < 0.5:
         _mirror(scene)
-    scene.grey, blur = worn(scene.grey, generator)
-    lost = np.sqrt(areas(scene.boxes)) < sharpness_lost(blur)
-    lost |= np.array([contrast(scene.grey, box) < CONTRAST for box in scene.boxes], bool)
+    scene.grey = lit(scene.grey, generator)
+    lost = np.array([contrast(scene.grey, box) < CONTRAST for box in scene.boxes], bool)
+    scene.grey, least = spoiled(scene.grey, generator)
+    lost |= np.sqrt(areas(scene.boxes)) < least
     scene.doubtful = np.concatenate([scene.doubtful, scene.boxes[lost]])
     scene.boxes, scene.points = scene.boxes[~lost], scene.points[~lost]
     return scene
@@ -169,6 +195,17 @@ def _background(pictures: Pictures, side: int, generator: np.random.Generator) -
     middle = generator.uniform(0.3, 0.7, 2) * (width, height)
     matrix = placed(middle, zoom, turn, 1.0, np.array([side, side]) / 2)
     return warped(picture.grey, matrix, (side, side), border)
+
+
+def _show(scene: Scene, mistake: Mistake, generator: np.random.Generator) -> None:
+    """Fill a scene with a mistake and what is around it, about as the network saw it."""
+    side, picture = scene.grey.shape[0], mistake.picture
+    zoom = mistake.zoom * float(np.exp(generator.normal(0, 0.12)))
+    place = generator.uniform(0.2, 0.8, 2) * side
+    matrix = placed(mistake.middle, zoom, float(generator.normal(0, 5)), 1.0, place)
+    scene.grey = warped(picture.grey, matrix, (side, side), cv2.BORDER_REPLICATE)
+    points = moved_points(picture.points, matrix)
+    scene.add(moved_boxes(picture.boxes, matrix), points, moved_boxes(picture.doubtful, matrix))
 
 
 def _paste(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from smiledet.detection.detectors.fcos import FcosDetector, FcosNetwork
+from smiledet.detection.detectors.fcos import FcosDetector
+from smiledet.detection.detectors.fcos_network import FcosNetwork
 from smiledet.frame import Box
 from smiledet.lab.training.detector.graph import to_onnx
 from smiledet.lab.training.detector.network import build
@@ -19,7 +21,7 @@ from smiledet.lab.training.recipe import DetectorRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
 
 LITERT_SIDE = 320
-"""Side in pixels of the pictures that the LiteRT file takes: XNNPACK is quick with shapes that are known alone."""
+"""Side in pixels of the pictures that the LiteRT file takes as it is; it can be resized to any multiples of 32."""
 
 SAME = 0.5
 """Intersection over union from which a box is the face."""
@@ -36,13 +38,13 @@ def ship_detector(network: keras.Model, recipe: DetectorRecipe, held_out: Sequen
     """
     folder = models / "detector"
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {"onnx": (".onnx", to_onnx(network)), "litert": (".tflite", to_litert(of_one_size(network, recipe)))}
+    contents = {"onnx": (".onnx", to_onnx(network)), "litert": (".tflite", to_litert(resizable(network, recipe)))}
     files = {}
     for key, (suffix, content) in contents.items():
         path = folder / f"{recipe.name}{suffix}"
         path.write_bytes(content)
         files[key] = ModelFile(f"detector/{path.name}", sha256(path))
-    figures = {"parameters": network.count_params(), **measure(folder / f"{recipe.name}.onnx", held_out)}
+    figures = {"parameters": network.count_params(), **measure(folder / f"{recipe.name}.tflite", held_out)}
     model = Model(
         task="detector",
         name=recipe.name,
@@ -59,18 +61,28 @@ def ship_detector(network: keras.Model, recipe: DetectorRecipe, held_out: Sequen
     return model
 
 
-def of_one_size(network: keras.Model, recipe: DetectorRecipe) -> keras.Model:
-    """The network for pictures of LITERT_SIDE alone."""
-    fixed = build(recipe.channels, recipe.blocks, LITERT_SIDE)
-    fixed.set_weights(network.get_weights())
-    return fixed
+class Twice(keras.layers.Layer):  # type: ignore[misc]
+    """Each cell as two by two; unlike `UpSampling2D` it leaves no size in a LiteRT file, which can then be resized."""
+
+    def call(self, maps: Any) -> Any:
+        """The map (n, rows, columns, channels) at twice its size."""
+        import tensorflow as tf  # the converter to LiteRT needs it as well
+
+        return tf.nn.depth_to_space(tf.concat([maps] * 4, axis=-1), 2)
+
+
+def resizable(network: keras.Model, recipe: DetectorRecipe) -> keras.Model:
+    """The network as it becomes a LiteRT file."""
+    other = build(recipe.channels, recipe.blocks, LITERT_SIDE, Twice)
+    other.set_weights(network.get_weights())
+    return other
 
 
 def measure(path: Path, pictures: Sequence[FacePicture]) -> dict[str, float]:
     """What a network is worth on photographs.
 
     Args:
-        path: The ONNX file.
+        path: The network's file.
         pictures: The photographs.
 
     Returns:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from smiledet.detection.detectors.fcos import ANSWERS, STRIDES
+from smiledet.detection.detectors.fcos_network import ANSWERS, STRIDES
 from smiledet.lab.training.detector.pictures import Rows
 from smiledet.lab.training.detector.scenes import Scene
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smiledet.errors import UsageError
+from smiledet.lab.training.detector.mining import mistakes_of
 from smiledet.lab.training.detector.network import build, joined
 from smiledet.lab.training.detector.pictures import FacePicture
 from smiledet.lab.training.detector.scenes import Pictures, compose
@@ -21,8 +22,11 @@ from smiledet.lab.training.recipe import DetectorRecipe
 WARMUP, DECAY = 120, 0.3
 """Steps in which the learning rate rises, and the share of all in which it falls at the end; between them it stays."""
 
-WEIGHTS = "latest.weights.h5"
-"""The weights, averaged, after the last epoch that was finished."""
+MOST_MISTAKES = 4000
+"""The latest, which are shown again."""
+
+WEIGHTS, LATEST = "latest.weights.h5", "latest.onnx"
+"""The weights, averaged, after the last epoch that was finished; the network of them that looks for its mistakes."""
 
 
 class Scenes(keras.utils.PyDataset):  # type: ignore[misc]
@@ -39,9 +43,20 @@ class Scenes(keras.utils.PyDataset):  # type: ignore[misc]
         self._recipe = recipe
         self._epoch = 0
 
-    def begin(self, epoch: int) -> None:
-        """Draw the scenes of an epoch."""
+    def begin(self, epoch: int, network: keras.Model, file: Path) -> None:
+        """Draw the scenes of an epoch, some of what the network now takes for faces.
+
+        Args:
+            epoch: Its number, from 0.
+            network: As it has been trained so far.
+            file: Where it is written, to be run.
+        """
         self._epoch = epoch
+        if epoch:
+            generator = np.random.default_rng((self._recipe.seed, epoch))
+            self._pictures.mistakes.extend(mistakes_of(network, file, self._pictures, generator))
+            while len(self._pictures.mistakes) > MOST_MISTAKES:
+                self._pictures.mistakes.popleft()
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -82,7 +97,8 @@ class Trapezoid(keras.optimizers.schedules.LearningRateSchedule):  # type: ignor
 def train_detector(pictures: Sequence[FacePicture], recipe: DetectorRecipe, output: Path) -> keras.Model:
     """Train the network.
 
-    Interrupted training goes on where it stopped when called again with the same `output`.
+    Interrupted training goes on where it stopped when called again with the same `output`; the network's mistakes, of
+    which scenes are made, are then collected anew.
 
     Args:
         pictures: See `smiledet.lab.training.detector.pictures`.
@@ -120,7 +136,10 @@ def train_detector(pictures: Sequence[FacePicture], recipe: DetectorRecipe, outp
         shuffle=False,
         epochs=recipe.epochs,
         callbacks=[
-            keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _logs: scenes.begin(epoch)),
+            # Before the weights' running mean is put back: it is what is looked with.
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, _logs: scenes.begin(epoch, network, output / LATEST)
+            ),
             # Before the swap: weights and running mean have to be found in their own places.
             keras.callbacks.BackupAndRestore(str(output / "backup"), delete_checkpoint=False),
             keras.callbacks.SwapEMAWeights(swap_on_epoch=True),

@@ -8,10 +8,12 @@ import numpy as np
 from smiledet.frame import GreyImage
 
 
-def worn(grey: GreyImage, generator: np.random.Generator) -> tuple[GreyImage, float]:
-    """A scene with some of its quality gone, and the deviation in pixels of what blurred it."""
-    grey = _lit(grey, generator)
-    blur = 0.0
+def spoiled(grey: GreyImage, generator: np.random.Generator) -> tuple[GreyImage, float]:
+    """A scene blurred, noisy or compressed, and the side in pixels of the faces that this leaves recognisable.
+
+    Of smaller ones too little is left to tell them from other spots.
+    """
+    blur = grain = 0.0
     chance = generator.random()
     if chance < 0.28:
         blur = float(generator.uniform(0.3, 1.2) if chance < 0.2 else generator.uniform(1.2, 3.2))
@@ -26,15 +28,10 @@ def worn(grey: GreyImage, generator: np.random.Generator) -> tuple[GreyImage, fl
     if generator.random() < 0.25:
         _, packed = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, int(generator.integers(12, 90))])
         grey = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return grey, blur
+    return grey, max(10.0 * (blur - 0.5), 0.5 * grain)
 
 
-def sharpness_lost(blur: float) -> float:
-    """Side in pixels of the faces of which a blur leaves too little to tell them from others' heads."""
-    return 6.0 * max(0.0, blur - 0.7)
-
-
-def _lit(grey: GreyImage, generator: np.random.Generator) -> GreyImage:
+def lit(grey: GreyImage, generator: np.random.Generator) -> GreyImage:
     """Another exposure, contrast and gamma; sometimes light from one side."""
     chance = generator.random()
     levels = np.arange(256, dtype=np.float64)
@@ -45,8 +42,8 @@ def _lit(grey: GreyImage, generator: np.random.Generator) -> GreyImage:
     elif chance < 0.7:
         levels = 255 * (levels / 255) ** np.exp(generator.normal(0, 0.3))
         levels = (levels - 127) * generator.uniform(0.5, 1.35) + 127 + generator.normal(0, 22)
-    lit = np.asarray(cv2.LUT(grey, np.clip(levels, 0, 255).astype(np.uint8)), np.uint8)
+    shown = np.asarray(cv2.LUT(grey, np.clip(levels, 0, 255).astype(np.uint8)), np.uint8)
     if generator.random() < 0.08:
         ramp = np.linspace(generator.uniform(0.25, 1.3), generator.uniform(0.25, 1.3), len(grey), dtype=np.float32)
-        lit = np.asarray(np.clip(lit * (ramp if generator.random() < 0.6 else ramp[:, None]), 0, 255), np.uint8)
-    return lit
+        shown = np.asarray(np.clip(shown * (ramp if generator.random() < 0.6 else ramp[:, None]), 0, 255), np.uint8)
+    return shown

@@ -16,6 +16,8 @@ from smiledet.lab.training.evaluation.groups import group_tables
 from smiledet.lab.training.evaluation.metrics import report
 from smiledet.lab.training.evaluation.numbers import BAND, expectation, report_numbers
 from smiledet.lab.training.evaluation.readings import Readings, read_faces
+from smiledet.lab.training.learnt import split_learnt
+from smiledet.lab.training.own_data import has_splits
 from smiledet.model_index import Model, all_models, find_model
 from smiledet.platform import choose_platform
 from smiledet.tasks.base import Task
@@ -56,6 +58,35 @@ def default_model(task: Task) -> Model:
     """
     settings = load_config(choose_platform()).config.task.get(task.name)
     return find_model(task.name, settings.model if settings is not None else "")
+
+
+def chosen_samples(
+    task: Task, models: Sequence[Model], data: str, split: str | None
+) -> tuple[list[Sample], dict[str, Any]]:
+    """The photographs that models are measured on, and what they are, for the figures.
+
+    Args:
+        task: See `samples_of`.
+        models: What is measured.
+        data: See `samples_of`.
+        split: See `samples_of`. None for the test split; of a folder without splits for every photograph that none of
+            the models was trained on.
+
+    Returns:
+        The photographs, and `split`, `trained_on` (photographs that a model was trained on, among those measured) and
+        `left_out` (those that are not measured because of it).
+
+    Raises:
+        UsageError: See `samples_of`; or there is none that a model was not trained on.
+    """
+    if split is None:
+        split = "test" if has_splits(read_samples(data, task.name)[1]) else "all"
+        new, learnt = split_learnt(samples_of(task, data, split), models)
+        if not new:
+            raise UsageError(f"--data {data}: the model was trained on each of its photographs; --split all takes them")
+        return new, {"split": split, "trained_on": 0, "left_out": len(learnt)}
+    samples = samples_of(task, data, split)
+    return samples, {"split": split, "trained_on": len(split_learnt(samples, models)[1]), "left_out": 0}
 
 
 def samples_of(task: Task, data: str, split: str) -> list[Sample]:
@@ -134,7 +165,12 @@ def measured(task: Task, readings: Readings) -> dict[str, Any]:
 
 
 def evaluate_models(
-    task: Task, models: Sequence[Model], data: str, split: str, engine: str = "litert", locate: bool = False
+    task: Task,
+    models: Sequence[Model],
+    data: str,
+    split: str | None = None,
+    engine: str = "litert",
+    locate: bool = False,
 ) -> list[Evaluation]:
     """Show a split's photographs to models of a task.
 
@@ -142,13 +178,13 @@ def evaluate_models(
         task: What the models read.
         models: The models.
         data: LAYOUT:PATH.
-        split: One of the layout's splits, or `all`.
+        split: See `chosen_samples`.
         engine: What runs the models.
         locate: Search for the face even in sets that are crops already.
 
     Returns:
-        An evaluation a model, its figures `measured` with `task`, `model`, `engine`, `data`, `split` and `located`
-        (whether faces were searched for in crops) before them.
+        An evaluation a model, its figures `measured` with `task`, `model`, `engine`, `data`, `split`, `trained_on`,
+        `left_out` (`chosen_samples`) and `located` (whether faces were searched for in crops) before them.
 
     Raises:
         UsageError: An unknown data set, split or label; a model without a file for the engine.
@@ -159,10 +195,10 @@ def evaluate_models(
                 f"model {task.name}/{model.name} reads {', '.join(model.labels) or 'no labels'}; "
                 f"the task {task.name!r} has {', '.join(task.labels)}"
             )
-    samples = samples_of(task, data, split)
+    samples, which = chosen_samples(task, models, data, split)
     evaluations = []
     for readings in read_faces(samples, models, engine, locate):
-        about = {"task": task.name, "model": readings.model.name, "engine": engine, "data": data, "split": split}
+        about = {"task": task.name, "model": readings.model.name, "engine": engine, "data": data, **which}
         evaluations.append(Evaluation(task, readings, {**about, "located": locate, **measured(task, readings)}))
     return evaluations
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from smiledet.lab.figures import label_points
 from smiledet.lab.training.evaluation.metrics import Reliability
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ DARK_CELL = 0.55
 
 LARGEST_BUBBLE = 2600.0
 """Area of the bubble of the model with most parameters, in square points."""
+
+NARROW = 8.0
+"""Longest time shown over the shortest up to which the ticks between powers of ten are numbered."""
 
 SMALLEST_BUBBLE = 25.0
 
@@ -122,6 +126,7 @@ def plot_trade_off(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         title: Over the picture.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     areas = {name: [row.get(name) for row in rows] for name in ("auc", "auc_macro")}
     panels = {"accuracy": ("ACC", [row["accuracy"] for row in rows])}
@@ -131,31 +136,40 @@ def plot_trade_off(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         panels["auc_macro"] = ("AUC, mean of each class against the rest", areas["auc_macro"])
     figure = Figure(figsize=(5.6 * len(panels), 4.6), dpi=110, layout="constrained")
     figure.suptitle(title, fontsize=10)
+    named: list[tuple[Axes, list[tuple[Mapping[str, Any], float]]]] = []
     most = max([row["parameters"] or 0 for row in rows], default=0) or 1
     for place, (name, values) in enumerate(panels.values(), start=1):
         axes = figure.add_subplot(1, len(panels), place)
-        for index, (row, value) in enumerate(zip(rows, values, strict=True)):
-            if value is not None:
-                _bubble(axes, row, value, most, f"C{index % 10}")
+        shown = [(row, value) for row, value in zip(rows, values, strict=True) if value is not None]
+        for index, (row, value) in enumerate(shown):
+            _bubble(axes, row, value, most, f"C{index % 10}")
         axes.set_xscale("log")
-        for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            formatter("{x:g}")  # 0.2 rather than 2 x 10^-1
         axes.margins(0.25)
+        axes.xaxis.set_major_formatter("{x:g}")  # 0.2 rather than 2 x 10^-1
+        low, high = axes.get_xlim()
+        # Between powers of ten there is room for numbers where there is little more than one of them.
+        axes.xaxis.set_minor_formatter("{x:g}" if high < NARROW * low else NullFormatter())
         axes.set_xlabel("running time, ms a face (one thread)")
         axes.set_ylabel(name)
         axes.grid(alpha=0.3, which="both")
+        named.append((axes, shown))
+    for axes, shown in named:
+        label_points(axes, [(row["milliseconds"], value) for row, value in shown], [_caption(row) for row, _ in shown])
     return figure
+
+
+def _caption(row: Mapping[str, Any]) -> str:
+    """A model's name, and below it its parameters where they are known."""
+    return str(row["model"]) if row["parameters"] is None else f"{row['model']}\n{row['parameters']:,}"
 
 
 def _bubble(axes: Axes, row: Mapping[str, Any], value: float, most: int, colour: str) -> None:
     parameters = row["parameters"]
-    name = row["model"] if parameters is None else f"{row['model']}\n{parameters:,}"
     if parameters is None:
         axes.scatter([row["milliseconds"]], [value], marker="x", color=colour)
     else:
         area = max(SMALLEST_BUBBLE, LARGEST_BUBBLE * parameters / most)
         axes.scatter([row["milliseconds"]], [value], s=area, color=colour, alpha=0.45, edgecolors=colour)
-    axes.annotate(name, (row["milliseconds"], value), fontsize=7, ha="center", va="center")
 
 
 def _rgb(colours: Mapping[str, Colour], label: str) -> tuple[float, float, float]:

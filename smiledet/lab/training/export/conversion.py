@@ -20,7 +20,7 @@ from smiledet.errors import UsageError
 from smiledet.system.standard_streams import standard_error_without
 
 OPSET = 13
-"""Every TensorRT from 8.2 to 10 reads it, and it is the first with quantisation by channel."""
+"""Every TensorRT from 8.2 to 11 and OpenCV from 4.5 on read it, and it is the first with quantisation by channel."""
 
 TENSORFLOW_TALK = (
     b"W0000 ",

@@ -21,6 +21,7 @@ from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.training.classifiers.heads import answers, heads_of, sizes
 from smiledet.lab.training.export.conversion import to_litert, to_onnx, to_savedmodel
 from smiledet.lab.training.faces.chips import ChipSet, cut_chips
+from smiledet.lab.training.own_data import one_split
 from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import Model, ModelFile, read_index, sha256, write_row
 from smiledet.shipped_models import shipped_aligner
@@ -299,15 +300,16 @@ def labelled_chips(task: str, spec: ChipSpec, data: str, split: str, limit: int 
         task: What it reads.
         spec: Its chips.
         data: LAYOUT:PATH.
-        split: One of the layout's; everything there is where it has no such split.
+        split: `train` or `test`, of the data set or as training draws them (`smiledet.lab.training.own_data`);
+            everything where that leaves nothing.
         limit: Take so many photographs at most, drawn evenly from all; the same ones each time.
 
     Raises:
         UsageError: A missing or broken data set, labels of another task, or no face in it.
     """
     labels = get_task(task).labels
-    _, everything = read_samples(data, task)
-    samples = [sample for sample in everything if sample.split == split] or everything
+    layout, everything = read_samples(data, task)
+    samples = one_split(layout.name, everything, split) or everything
     if unknown := {sample.label for sample in samples} - set(labels):
         raise UsageError(f"{data}: the label {min(unknown)!r} is none of the task {task!r}: {', '.join(labels)}")
     if limit is not None and limit < len(samples):

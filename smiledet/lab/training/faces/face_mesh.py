@@ -66,6 +66,11 @@ class Mesh:
         """One less the mean of both blinks."""
         return 1 - float(self.shapes[list(BLINKS)].mean())
 
+    @property
+    def jaw_open(self) -> float:
+        """How far the jaw is down, 0 to 1."""
+        return float(self.shapes[JAW_OPEN])
+
 
 class FaceMesh:
     """The teacher. It belongs to one thread.

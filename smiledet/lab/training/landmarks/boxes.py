@@ -17,6 +17,12 @@ EYES = slice(36, 48)
 OUTER_CORNERS = 36, 45
 """Of the eyes: errors are counted in distances between them."""
 
+CROP_FACE = 0.45
+"""Least side of the face in a crop of one face, in the crop's shorter side."""
+
+AGREED = 0.4
+"""Intersection over union from which two boxes are one face."""
+
 OVERLAP = 0.45
 """Intersection over union with the points' bounds above which a box is that face's."""
 

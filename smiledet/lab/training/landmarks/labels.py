@@ -17,7 +17,7 @@ from smiledet.detection.detectors.haar import HaarDetector, HaarSettings
 from smiledet.frame import Box, GreyImage
 from smiledet.lab.datasets.base import Sample, read_samples
 from smiledet.lab.datasets.splits import spread
-from smiledet.lab.training.landmarks.boxes import FramedFace, frames
+from smiledet.lab.training.landmarks.boxes import CROP_FACE, FramedFace, frames
 from smiledet.lab.training.landmarks.teacher import LandmarkTeacher
 from smiledet.lab.training.recipe import LandmarkTeacherRecipe
 
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 
 SMALLEST_FACE = 48
 """Side in pixels of the smallest face sought in a photograph: smaller ones show the trees less than they read."""
-
-CROP_FACE = 0.45
-"""Least side of the face in a crop, in the crop's shorter side."""
 
 CROP_EDGE = 0.24
 """By how much crops are widened, in shorter sides, so that Viola-Jones' box has room about the face."""

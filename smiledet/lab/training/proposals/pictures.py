@@ -23,7 +23,7 @@ from smiledet.frame import Box, GreyImage
 from smiledet.lab.datasets.base import read_samples
 from smiledet.lab.datasets.landmarks68 import read_annotated_faces
 from smiledet.lab.datasets.splits import spread
-from smiledet.lab.training.landmarks.boxes import bounds
+from smiledet.lab.training.landmarks.boxes import AGREED, CROP_FACE, bounds
 from smiledet.lab.training.recipe import ProposalRecipe
 
 log = logging.getLogger(__name__)
@@ -36,12 +36,6 @@ LARGEST_SIDE = 480
 
 KEPT_FACE = 80
 """Side in pixels to which the photographs' faces are shrunk when they are kept; all that is learnt is smaller."""
-
-AGREED = 0.4
-"""Intersection over union from which two boxes are one face."""
-
-CROP_FACE = 0.45
-"""Least side of the face in a crop, in the crop's shorter side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +117,7 @@ def read_face_pictures(folder: Path, recipe: ProposalRecipe) -> tuple[list[FaceP
     if recipe.annotated:
         for face in spread(read_annotated_faces(folder / recipe.annotated), recipe.count):
             around = bounds(face.points)
-            learnt += [finder.annotated(grey, _times(around, scale)) for grey, scale in _greys([face.image])]
+            learnt += [finder.annotated(grey, around.times(scale)) for grey, scale in _greys([face.image])]
     for data in recipe.crops:
         learnt += [finder.crop(grey) for grey, _ in _greys(_files(folder, data, "train", recipe.count))]
     found = [picture for picture in learnt if picture is not None]
@@ -163,7 +157,7 @@ def _kept(grey: GreyImage, faces: Sequence[Box], all_boxes: Sequence[Box]) -> Fa
     scale = min(1.0, KEPT_FACE / min(box.width for box in faces))
     doubtful = [box for box in all_boxes if not _known(box, faces)]
     return FacePicture(
-        _shrunk(grey, scale), tuple(_times(box, scale) for box in faces), tuple(_times(box, scale) for box in doubtful)
+        _shrunk(grey, scale), tuple(box.times(scale) for box in faces), tuple(box.times(scale) for box in doubtful)
     )
 
 
@@ -172,7 +166,3 @@ def _shrunk(grey: GreyImage, scale: float) -> GreyImage:
         return grey
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
-
-
-def _times(box: Box, scale: float) -> Box:
-    return Box(box.x * scale, box.y * scale, box.width * scale, box.height * scale)

@@ -19,14 +19,12 @@ import numpy.typing as npt
 
 from smiledet.detection.scheduling.proposal_network import CELL, ProposalNetwork
 from smiledet.errors import UsageError
+from smiledet.lab.training.export.conversion import OPSET
 from smiledet.lab.training.proposals.pictures import FacePicture
 from smiledet.lab.training.proposals.scenes import compose
 from smiledet.lab.training.recipe import ProposalRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
 from smiledet.system.output_files import write_file
-
-OPSET = 13
-"""What OpenCV from 4.5 on reads, and every engine of this package."""
 
 
 class Scenes(keras.utils.PyDataset):  # type: ignore[misc]

@@ -25,6 +25,13 @@ def study():
 
 
 @pytest.fixture
+def variants():
+    from smiledet.lab.training.classifiers import variants as module
+
+    return module
+
+
+@pytest.fixture
 def chips():
     ramp = np.linspace(80, 120, 32, dtype=np.float32)
     grey = np.round(ramp[None, :] + np.zeros((32, 1))).astype(np.uint8)
@@ -63,7 +70,7 @@ def test_gamma_brightens_and_keeps_black_and_white(study):
 def test_the_three_alignments(study, variant):
     face = variant(3)
     none, affine, similarity = (
-        preparation.aligner().align(None, face.image, face.box, [SPEC]) for preparation in study.STUDIES["alignment"]
+        preparation.aligner().align(None, face.image, face.box, [SPEC]) for preparation, _ in study.STUDIES["alignment"]
     )
     assert (none.aligned, affine.aligned, similarity.aligned) == (False, True, True)
     cuts = [aligned.chips[SPEC] for aligned in (none, affine, similarity)]
@@ -79,7 +86,7 @@ def test_the_affine_map_may_shear(study):
     assert distortion(fitted) > 1.5
 
 
-def test_a_study_starts_from_nothing(study, recipe):
+def test_a_study_starts_from_nothing(variants, recipe):
     shipped = replace(
         recipe,
         initial="smile/mini-xception",
@@ -87,26 +94,40 @@ def test_a_study_starts_from_nothing(study, recipe):
         finish=(Finish(recipe.data, epochs=1),),
         schedule=replace(recipe.schedule, small_epochs=2),
     )
-    plain = study.shortened(shipped, 1, get_task("smile"))
+    plain = variants.shortened(shipped, 1, get_task("smile"))
     assert (plain.initial, plain.teacher, plain.finish) == ("", None, ())
     assert (plain.schedule.epochs, plain.schedule.small_epochs) == (1, 0)
-    assert study.shortened(shipped, None, get_task("smile")).schedule.epochs == recipe.schedule.epochs
+    assert variants.shortened(shipped, None, get_task("smile")).schedule.epochs == recipe.schedule.epochs
 
 
-def test_a_study_needs_an_epoch(study, recipe, complaint):
+def test_a_study_needs_an_epoch(variants, recipe, complaint):
     with complaint("--epochs", "0"):
-        study.shortened(recipe, 0, get_task("smile"))
+        variants.shortened(recipe, 0, get_task("smile"))
 
 
-def test_an_unknown_study_is_named(study, recipe, data_folder, tmp_path, complaint):
+def test_an_unknown_study_is_named(study, recipe, complaint):
     with complaint("'lighting'", "preprocessing", "alignment"):
-        next(study.run_study("lighting", get_task("smile"), recipe, data_folder, tmp_path))
+        study.variants_of("lighting", recipe)
 
 
-def test_a_study_trains_and_tests_once_for_each(study, recipe, data_folder, tmp_path):
-    short = study.shortened(replace(recipe, input=ChipSpec(24)), 1, get_task("smile"))
-    rows = list(study.run_study("alignment", get_task("smile"), short, data_folder, tmp_path))
+def test_the_preprocessing_study_has_the_rows_of_the_papers_table(study, recipe):
+    rows = study.variants_of("preprocessing", recipe)
+    assert [(row.name, row.recipe.input.size) for row in rows] == [
+        ("none", 32),
+        ("histogram equalisation", 32),
+        ("difference of Gaussians", 32),
+        ("gamma", 32),
+        ("resized to 98x98", 98),
+    ]
+
+
+@pytest.mark.slow
+def test_a_study_trains_and_tests_once_for_each(study, variants, recipe, data_folder, tmp_path):
+    short = variants.shortened(replace(recipe, input=ChipSpec(24)), 1, get_task("smile"))
+    chosen = study.variants_of("alignment", short)
+    rows = list(variants.run_variants(chosen, get_task("smile"), data_folder, tmp_path))
     assert [row.name for row in rows] == ["none", "affine", "restricted similarity"]
     assert {row.count for row in rows} == {12}
-    assert all(0 <= row.accuracy <= 1 and 0 <= row.auc <= 1 for row in rows)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["affine", "none", "restricted-similarity"]
+    assert all(0 <= row.accuracy <= 1 and 0 <= row.auc <= 1 and row.loss > 0 for row in rows)
+    folders = sorted(path.name for path in tmp_path.iterdir())
+    assert folders == ["affine", "chips", "none", "restricted-similarity"]

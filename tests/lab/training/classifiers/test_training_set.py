@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -134,3 +135,21 @@ def test_a_teacher_of_another_task_is_refused(training_set, recipe, data_folder,
     wrong = replace(recipe, teacher=TeacherRecipe(("emotion/mini-xception",)))
     with pytest.raises(UsageError, match="teacher: emotion/mini-xception has other labels than smile"):
         training_set.load_training_set(heads(TASK, wrong), wrong, data_folder, tmp_path)
+
+
+def test_photographs_that_are_measured_on_are_not_learnt_from(training_set, tmp_path):
+    """One set's training face is another set's held-out one, saved anew and mirrored."""
+    chance = np.random.default_rng(1)
+    for layout in ("here", "there"):
+        for number in range(10):
+            place = tmp_path / layout / ("not smiling", "smiling")[number % 2]
+            place.mkdir(parents=True, exist_ok=True)
+            noise = cv2.resize(chance.integers(0, 256, (8, 8), dtype=np.uint8), (64, 64), interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(place / f"{number}.png"), noise)
+    (held,) = [each for each in training_set._held_out(["folders:there"], tmp_path) if each.label == "smiling"]
+    twin = tmp_path / "here" / "smiling" / "twin.jpg"
+    cv2.imwrite(str(twin), cv2.imread(str(held.image))[:, ::-1])
+    learnt = training_set.read_training(TASK, ["folders:here", "folders:there"], tmp_path)
+    assert twin in {sample.image for sample in learnt}
+    apart = training_set.read_training(TASK, ["folders:here", "folders:there"], tmp_path, apart_from=["folders:there"])
+    assert [sample for sample in learnt if sample.image != twin] == apart

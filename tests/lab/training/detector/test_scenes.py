@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smiledet.detection.detectors.fcos import ANSWERS, STRIDES
+from smiledet.detection.detectors.fcos_network import ANSWERS, STRIDES
 from smiledet.lab.training.detector.geometry import moved_boxes, moved_points, placed
-from smiledet.lab.training.detector.scenes import Pictures, Scene, compose
-from smiledet.lab.training.detector.wear import worn
+from smiledet.lab.training.detector.scenes import MISTAKEN, Mistake, Pictures, Scene, compose
+from smiledet.lab.training.detector.wear import lit, spoiled
 
 pytest.importorskip("keras")
 
@@ -69,8 +69,23 @@ class TestScenes:
     def test_wear_keeps_the_size(self) -> None:
         grey = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
         for seed in range(40):
-            found, blur = worn(grey, np.random.default_rng(seed))
-            assert found.shape == grey.shape and found.dtype == np.uint8 and 0 <= blur < 4
+            generator = np.random.default_rng(seed)
+            found, least = spoiled(lit(grey, generator), generator)
+            assert found.shape == grey.shape and found.dtype == np.uint8 and 0 <= least < 40
+
+    def test_what_was_taken_for_a_face_is_shown_again(self, face_pictures) -> None:
+        stripes = face_pictures[-1]
+        pictures = Pictures.of(face_pictures[:3])
+        pictures.mistakes.append(Mistake(stripes, (100, 80), 1.0))
+        striped = 0
+        for seed in range(60):
+            scene = compose(pictures, 64, np.random.default_rng(seed))
+            across, down = (
+                np.abs(np.diff(scene.grey.astype(int), axis=1)),
+                np.abs(np.diff(scene.grey.astype(int), axis=0)),
+            )
+            striped += np.median(across) > 2 + 2 * np.median(down)
+        assert 0.3 * MISTAKEN * 60 < striped < 3 * MISTAKEN * 60
 
 
 def test_a_turned_box_holds_the_turned_ellipse() -> None:
@@ -113,7 +128,7 @@ class TestTargets:
             assert wanted <= {level for level, each in enumerate(self.levels(cells)) if (each[:, 0] == 1).any()}
 
     def test_an_answer_leads_back_to_the_box_and_its_points(self) -> None:
-        from smiledet.detection.detectors.fcos import decoded
+        from smiledet.detection.detectors.fcos_network import decoded
 
         box = [30.0, 46.0, 62.0, 86.0]
         for level, stride in zip(self.levels(self.of([box])), STRIDES, strict=True):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.detectors.fcos import OUTPUTS, STRIDES, FcosDetector
+from smiledet.detection.detectors.fcos import FcosDetector
+from smiledet.detection.detectors.fcos_network import OUTPUTS, FcosNetwork
 from smiledet.lab.training.detector.pictures import FacePicture, Teacher, five_points
 from smiledet.lab.training.recipe import DetectorRecipe
 from smiledet.model_index import find_model
@@ -38,8 +39,6 @@ def _training(keras) -> None:
 @pytest.mark.usefixtures("_training")
 class TestTraining:
     def test_the_files_say_what_the_network_says(self, face_pictures, tmp_path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         from smiledet.lab.training.detector.network import build
         from smiledet.lab.training.detector.ship import LITERT_SIDE, ship_detector
 
@@ -62,16 +61,12 @@ class TestTraining:
             reader.setInput(shown[None, None])
             for answer, found in zip(expected, reader.forward(list(OUTPUTS)), strict=True):
                 assert found[0].transpose(1, 2, 0) == pytest.approx(answer, rel=1e-3, abs=1e-3)
-        interpreter = Interpreter(str(model.file("litert")))
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels[None, ..., None])
-        interpreter.invoke()
-        found = {
-            answer.shape[1]: answer
-            for answer in (interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details())
-        }
-        for answer, stride in zip(expected, STRIDES, strict=True):
-            assert found[LITERT_SIDE // stride][0] == pytest.approx(answer, rel=1e-3, abs=1e-3)
+        # Both files say so of a picture of any size, whatever came before, LiteRT's as it is and resized.
+        litert, onnx = FcosNetwork(model.file("litert")), FcosNetwork(model.file("onnx"))
+        grey = generator.integers(0, 256, (400, 400)).astype(np.uint8)
+        for height, width in ((LITERT_SIDE, LITERT_SIDE), (64, 90), (130, 400), (64, 90), (400, 70), (5, 9)):
+            one, other = (network.candidates(grey[:height, :width], 0.01) for network in (litert, onnx))
+            assert len(one) and one == pytest.approx(other, rel=1e-3, abs=0.05)
 
     def test_shipping_writes_a_row_that_checks(self, face_pictures, tmp_path) -> None:
         from smiledet.lab.training.detector.network import build
@@ -84,6 +79,7 @@ class TestTraining:
         kind = detector_kind(f"fcos={model.file('onnx')}")
         assert kind.scanning(None).detect(np.zeros((80, 80), np.uint8), 24) == []
 
+    @pytest.mark.slow
     def test_an_interrupted_training_ends_as_an_uninterrupted_one(self, face_pictures, tmp_path) -> None:
         from smiledet.lab.training.detector.train import train_detector
 
@@ -94,6 +90,28 @@ class TestTraining:
         for one, other in zip(whole.get_weights(), parts.get_weights(), strict=True):
             assert one == pytest.approx(other, abs=1e-5)
         assert (tmp_path / "parts" / "log.csv").read_text().count("\n") == 3
+
+    def test_mistakes_are_boxes_where_no_face_is(self, face_pictures, tmp_path) -> None:
+        from smiledet.lab.training.detector.mining import mistakes_of
+        from smiledet.lab.training.detector.network import build
+        from smiledet.lab.training.detector.scenes import Pictures
+
+        network, generator = build(TINY.channels, TINY.blocks), np.random.default_rng(0)
+        pictures = Pictures.of(face_pictures)
+        assert list(mistakes_of(network, tmp_path / "unsure.onnx", pictures, generator)) == []
+        for layer in network.layers:  # it takes everything for a face
+            if getattr(layer, "filters", 0) == 1:
+                layer.bias.assign([3.0])
+        found = list(mistakes_of(network, tmp_path / "sure.onnx", pictures, generator))
+        assert len(found) > 20
+        assert any(len(mistake.picture.boxes) for mistake in found)
+        assert any(not len(mistake.picture.boxes) for mistake in found)
+        for mistake in found:
+            height, width = mistake.picture.grey.shape
+            assert -32 < mistake.middle[0] < width + 32 and -32 < mistake.middle[1] < height + 32
+        # Where everything may be a face, nothing is a mistake.
+        everywhere = [replace(each, doubtful=np.array([[0, 0, 999, 999]], np.float32)) for each in face_pictures[-1:]]
+        assert list(mistakes_of(network, tmp_path / "none.onnx", Pictures.of(everywhere), generator)) == []
 
     def test_no_face_is_nothing_to_learn_from(self, face_pictures, tmp_path, complaint) -> None:
         from smiledet.lab.training.detector.train import train_detector

@@ -37,6 +37,29 @@ def test_a_pair_goes_around_the_eyes(spec, template):
     assert np.array_equal(drawn, drawn[:, ::-1]) or np.abs(drawn.astype(int) - drawn[:, ::-1]).mean() < 6
 
 
+def drawn_on_white(template, **changes):
+    face = np.full((120, 120, 1), WHITE, np.uint8)
+    return put_on(face, ChipSpec(120), template, Glasses(**changes))[..., 0].astype(int)
+
+
+def test_tinted_lenses_half_rims_and_temples(template):
+    plain = drawn_on_white(template)
+    tinted = drawn_on_white(template, tint=0.5, lens_shade=55)
+    eye = np.rint(template[EYES[0]].mean(axis=0) * 120).astype(int)
+    assert plain[eye[1], eye[0]] == WHITE and tinted[eye[1], eye[0]] == pytest.approx(155, abs=2)
+    upper = drawn_on_white(template, lower_rim=False)
+    rows = np.flatnonzero((upper < 128).any(axis=1))
+    assert rows.max() < np.flatnonzero((plain < 128).any(axis=1)).max() - 5
+    assert rows.min() == pytest.approx(np.flatnonzero((plain < 128).any(axis=1)).min(), abs=1)
+    across = [np.flatnonzero((each < 128).any(axis=0)) for each in (plain, drawn_on_white(template, temples=True))]
+    assert across[1].min() < across[0].min() - 5 and across[1].max() > across[0].max() + 5
+
+
+def test_a_square_lens_reaches_into_its_corners(template):
+    covered = [(drawn_on_white(template, squareness=power, tint=1.0) < 128).sum() for power in (2.0, 6.0)]
+    assert covered[1] > 1.1 * covered[0]
+
+
 def test_no_two_random_pairs_are_alike_and_a_seed_repeats_them():
     draw = [random_glasses(np.random.default_rng(seed)) for seed in (1, 2, 1)]
     assert draw[0] == draw[2] != draw[1]

@@ -60,6 +60,7 @@ def test_it_learns(keras, faces, template):
     assert np.array_equal(network.layers[1].get_layer("conv_pw_2").get_weights()[0], frozen)
 
 
+@pytest.mark.slow
 def test_the_small_network_learns_labelled_faces_too(keras, faces, template):
     """Every layer of it, and the normalisations."""
     from smiledet.lab.training.landmarks.network import train_network

@@ -110,6 +110,7 @@ def test_shipping_writes_a_row_that_checks(faces, tmp_path):
     assert [row["name"] for row in json.loads((models / "index.json").read_text())["models"]] == ["ert68"]
 
 
+@pytest.mark.slow
 def test_a_network_ships_beside_the_trees(keras, faces, tmp_path):
     network = LandmarkNetworkRecipe("smile/mobilenet-025", fine=4, coarse=4, steps=2, batch=4)
     recipe = replace(TINY, cascade_depth=1, trees_per_level=2, network=network)

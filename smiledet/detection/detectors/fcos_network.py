@@ -1,0 +1,135 @@
+"""The anchor-free network as LiteRT or OpenCV runs it, and what its answers mean.
+
+LiteRT's file is the usual one: XNNPACK takes half the time of OpenCV. The ONNX file, which OpenCV reads, is for other
+programs and for the trainer, which looks for the network's mistakes after every epoch.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.errors import ModelError
+from smiledet.frame import GreyImage
+from smiledet.system.litert import opened
+
+STRIDES = (8, 16, 32)
+"""Pixels from cell to cell of the three maps."""
+
+ANSWERS = 15
+"""Of a cell: a logit, where the middle of the box lies, logarithms of its sides, five points; in cells, from it."""
+
+INPUT = "pixels"
+OUTPUTS = ("eighth", "sixteenth", "thirtysecond")
+"""Names in the ONNX file."""
+
+SMALLEST_INPUT = 64
+"""Sides below this are padded."""
+
+SIZES_KEPT = 3
+"""Sizes of picture for which LiteRT keeps memory: a photograph's, that to which it is shrunk, and a second look's."""
+
+LITERT_MARK = b"TFL3"
+"""From the fifth byte of a LiteRT file."""
+
+Rows = npt.NDArray[np.float32]
+"""Candidates, (n, 15): left, top, right, bottom, score and five points, x and y in turn: the eyes, the nose's tip, the
+mouth's corners, left in the picture first."""
+
+Maps = list[npt.NDArray[np.float32]]
+"""The answers for a picture, (ANSWERS, rows, columns) a stride."""
+
+
+class FcosNetwork:
+    """The network. It belongs to one thread.
+
+    Args:
+        path: The LiteRT or ONNX file.
+
+    Raises:
+        ModelError: It is missing or no such network.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            content = path.read_bytes()
+            self._run: Callable[[GreyImage], Maps] = _LiteRT(path) if content[4:8] == LITERT_MARK else _OpenCV(content)
+            self.candidates(np.zeros((SMALLEST_INPUT, SMALLEST_INPUT), np.uint8), 0.5)
+        except (OSError, cv2.error, ImportError, RuntimeError, ValueError, IndexError) as problem:
+            reason = str(getattr(problem, "err", None) or problem).strip().splitlines()[0]
+            raise ModelError(f"detector fcos: {path} is no such network: {reason}") from problem
+
+    def candidates(self, grey: GreyImage, score: float) -> Rows:
+        """What may be a face, several times over.
+
+        Args:
+            grey: Grey uint8 (height, width).
+            score: The least, above 0 and below 1.
+        """
+        below, beside = (max(SMALLEST_INPUT, -(-side // STRIDES[-1]) * STRIDES[-1]) - side for side in grey.shape)
+        padded = cv2.copyMakeBorder(grey, 0, below, 0, beside, cv2.BORDER_REPLICATE)
+        logit = float(np.log(score / (1 - score)))
+        maps = self._run(np.asarray(padded, np.uint8))
+        return np.concatenate([decoded(answers, stride, logit) for answers, stride in zip(maps, STRIDES, strict=True)])
+
+
+class _OpenCV:
+    """An ONNX file in OpenCV's engine; from memory, since OpenCV cannot open every path there is on Windows."""
+
+    def __init__(self, content: bytes) -> None:
+        self._network = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+
+    def __call__(self, grey: GreyImage) -> Maps:
+        self._network.setInput(grey.astype(np.float32)[None, None])
+        return [answers[0] for answers in self._network.forward(list(OUTPUTS))]
+
+
+class _LiteRT:
+    """A LiteRT file, with memory for each of the last sizes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._of_size: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+
+    def __call__(self, grey: GreyImage) -> Maps:
+        interpreter = self._sized(grey.shape)
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], grey.astype(np.float32)[None, ..., None])
+        interpreter.invoke()
+        maps = [interpreter.get_tensor(each["index"])[0] for each in interpreter.get_output_details()]
+        return [answers.transpose(2, 0, 1) for answers in sorted(maps, key=len, reverse=True)]
+
+    def _sized(self, size: tuple[int, ...]) -> Any:
+        if size in self._of_size:
+            self._of_size.move_to_end(size)
+            return self._of_size[size]
+        full = len(self._of_size) == SIZES_KEPT
+        interpreter = self._of_size.popitem(last=False)[1] if full else opened(self._path, 1)
+        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], (1, *size, 1))
+        interpreter.allocate_tensors()
+        self._of_size[size] = interpreter
+        return interpreter
+
+
+def decoded(answers: npt.NDArray[np.float32], stride: int, logit: float) -> Rows:
+    """The candidates of a map (ANSWERS, rows, columns) that are at least so sure.
+
+    >>> answers = np.full((15, 2, 2), -9, np.float32)
+    >>> answers[:5, 1, 0] = [0, 0.5, 0, np.log(4), np.log(2)]  # right of its cell's middle, four cells wide, two high
+    >>> decoded(answers, 8, logit=-1)[0, :5]
+    array([-8. ,  4. , 24. , 20. ,  0.5], dtype=float32)
+    """
+    rows, columns = np.nonzero(answers[0] >= logit)
+    there = answers[:, rows, columns]
+    cells = np.stack([columns, rows]).astype(np.float32) + 0.5
+    middles = (there[1:3] + cells) * stride
+    half = np.exp(np.clip(there[3:5], -4, 6)) * (stride / 2)
+    points = (there[5:].reshape(5, 2, -1) + cells) * stride - 0.5
+    scores = 1 / (1 + np.exp(-there[:1]))
+    found = np.concatenate([middles - half, middles + half, scores, points.reshape(10, -1)])
+    return np.ascontiguousarray(found.T, np.float32)

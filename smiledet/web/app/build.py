@@ -1,0 +1,132 @@
+"""The page's files: its own, LiteRT's runtime, the networks, icons, and a service worker that keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.errors import UsageError
+from smiledet.system.text import printable
+from smiledet.web.app.constants import page_constants
+
+PAGE = Path(__file__).resolve().parent / "page"
+STATIC = Path(__file__).resolve().parents[1] / "static"
+
+SHARED = (
+    "base.css",
+    "icon.svg",
+    "labels.js",
+    "vendor/preact-htm.js",
+    "vendor/LICENSE-htm.txt",
+    "vendor/LICENSE-preact.txt",
+)
+"""Files of the other pages that this one uses as well."""
+
+TASKS = ("smile", "emotion")
+ICONS = (192, 512)
+CONSTANTS = "constants.json"
+WORKER = "sw.js"
+PACKED, RUNTIME = "vendor/litert.wasm.xz", "vendor/litert.wasm"
+FOR_DEVELOPERS = ("vendor/vendored.json", PACKED)
+
+CACHED = {".html", ".css", ".js", ".json", ".wasm", ".tflite", ".png", ".svg", ".webmanifest"}
+"""Suffixes of what the page loads; licences and types are not kept offline."""
+
+
+def page_files(tasks: Sequence[str] = TASKS) -> dict[str, bytes]:
+    """The files of the page, by their paths.
+
+    Args:
+        tasks: The tasks that the page reads.
+
+    Raises:
+        UsageError: A task is not known.
+        ModelError: A network is missing.
+    """
+    constants, networks = page_constants(tasks)
+    own = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
+    files = {name: path.read_bytes() for name, path in own.items() if name not in FOR_DEVELOPERS}
+    files |= {name: (STATIC / name).read_bytes() for name in SHARED}
+    files |= {name: path.read_bytes() for name, path in networks.items()}
+    files |= {f"icon-{side}.png": _icon(side) for side in ICONS}
+    files[RUNTIME] = lzma.decompress(own[PACKED].read_bytes())
+    files[CONSTANTS] = json.dumps(constants).encode()
+    files[WORKER] = _service_worker(files)
+    return dict(sorted(files.items()))
+
+
+def is_loaded(name: str) -> bool:
+    """Whether the page loads a file of its own, of such a path."""
+    return PurePosixPath(name).suffix in CACHED
+
+
+def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
+    """Write the page into a folder.
+
+    Args:
+        folder: It is made where it is not there; else it must be empty, or hold an earlier build, which is replaced.
+        tasks: The tasks that the page reads.
+
+    Returns:
+        The files, by their paths in the folder.
+
+    Raises:
+        UsageError: The folder holds something else, or a task is not known.
+        ModelError: A network is missing.
+        OSError: It cannot be written.
+    """
+    _check(folder)
+    files = page_files(tasks)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Made beside and renamed: who serves the folder never sees half of it.
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
+        new = Path(made) / "new"
+        for name, content in files.items():
+            path = new / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if folder.exists():
+            folder.rename(Path(made) / "old")
+        new.rename(folder)
+    return files
+
+
+def _check(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{printable(folder)} is a file; a folder is wanted")
+    earlier = all((folder / name).is_file() for name in (CONSTANTS, WORKER))
+    if folder.is_dir() and any(folder.iterdir()) and not earlier:
+        raise UsageError(f"{printable(folder)} holds other files than an earlier build: name an empty folder")
+
+
+def _service_worker(files: Mapping[str, bytes]) -> bytes:
+    """The template with the names of all files, and a version that changes with any of them."""
+    kept = sorted(name for name in files if is_loaded(name) and name != WORKER)
+    version = hashlib.sha256(b"".join(hashlib.sha256(files[name]).digest() for name in kept)).hexdigest()[:16]
+    head = f"const VERSION = {json.dumps(version)};\nconst FILES = {json.dumps(['./', *kept])};\n"
+    return head.encode() + files[WORKER]
+
+
+def _icon(side: int) -> bytes:
+    """The smiling face of icon.svg as PNG; without round corners, which the system cuts itself."""
+    scale, shift = side * 16 / 32, 4  # drawn with four bits of fraction
+
+    def at(x: float, y: float) -> tuple[int, int]:
+        return round(x * scale), round(y * scale)
+
+    image: npt.NDArray[np.uint8] = np.full((side, side, 3), (1, 179, 245), np.uint8)
+    for x in (11, 21):
+        cv2.circle(image, at(x, 13), round(2.4 * scale), (0, 0, 0), -1, cv2.LINE_AA, shift)
+    along = np.linspace(0, 1, 33)
+    curve = np.stack([8 + 16 * along, 19 + 16 * along * (1 - along)], axis=1)
+    points = np.round(curve * scale).astype(np.int32)[:, None]
+    cv2.polylines(image, [points], False, (0, 0, 0), max(1, round(2.6 * side / 32)), cv2.LINE_AA, shift)
+    return cv2.imencode(".png", image)[1].tobytes()

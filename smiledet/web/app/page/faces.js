@@ -1,0 +1,112 @@
+// Reading faces: landmarks, chips and what the networks say of them; smiledet.alignment and smiledet.engines.
+
+import { boxMap, chipMap, distortion, inverse, similarity, transform } from "./geometry.js";
+import { Pyramid, warped } from "./pixels.js";
+import { settle } from "./tasks.js";
+
+const INNER = 2 * 17; // brows, nose, eyes and mouth: the jaw is left out of the fit
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+export class FaceNetworks {
+  constructor(landmarks, classifiers, constants) {
+    this.landmarks = landmarks;
+    this.classifiers = classifiers; // by task
+    this.constants = constants;
+    this.template = constants.template.flat();
+    this.inner = this.template.slice(INNER);
+    this.seen = transform(chipMap([1, 0, 0, 0, 1, 0], constants.view), this.template);
+    const middle = (first, last) => [0, 1].map((axis) => constants.template.slice(first, last).reduce((sum, point) => sum + point[axis], 0) / (last - first));
+    this.five = [...middle(36, 42), ...middle(42, 48), ...constants.template[30], ...constants.template[48], ...constants.template[54]];
+  }
+
+  // A face of a picture: {landmarks, eyesOpen, scores by task}. `frame` says whose turn it is, the chip's or its mirror
+  // image's; of a photograph (null) both are read.
+  async read(picture, face, tasks, frame = null) {
+    const pyramid = picture instanceof Pyramid ? picture : new Pyramid(picture);
+    const points = await this.place(pyramid, face.points);
+    const inner = points && points.slice(INNER);
+    const aligned = points && distortion(inner, this.inner) <= this.constants.max_distortion;
+    const map = aligned ? similarity(inner, this.inner) : boxMap(face.box);
+    const scores = {};
+    for (const task of tasks) {
+      const { model } = this.constants.tasks[task];
+      scores[task] = await this.classify(task, pyramid.square(chipMap(map, model), model.size), frame);
+    }
+    return { landmarks: points, eyesOpen: points ? eyesOpen(pyramid.levels[0], points, this.constants.eyes) : null, scores };
+  }
+
+  // The 68 points, from the five that the detector has found: each look starts where the last one ended.
+  async place(pyramid, five) {
+    let map = similarity(five, this.five), points = null;
+    for (let look = 0; map && look < this.constants.looks; look += 1) {
+      const into = chipMap(map, this.constants.view), back = inverse(into);
+      const [{ data }] = await this.landmarks.run(pyramid.square(into, this.constants.view.size));
+      points = transform(back, this.seen.map((value, place) => value + data[place] * this.constants.view.size));
+      map = similarity(points.slice(INNER), this.inner);
+    }
+    return points;
+  }
+
+  // Probability by label of a chip, float32 grey levels (size * size).
+  async classify(task, chip, frame = null) {
+    const { labels, model } = this.constants.tasks[task], network = this.classifiers[task];
+    const asked = model.mirror_averaging && frame !== null ? [(frame * GOLDEN) % 1 >= 0.5] : model.mirror_averaging ? [false, true] : [false];
+    const sums = new Float64Array(labels.length);
+    for (const mirrored of asked) {
+      const [{ data }] = await network.run(mirrored ? mirror(chip, model.size) : chip);
+      labels.forEach((_, place) => { sums[place] += data[model.outputs.length ? model.outputs[place] : place] / asked.length; });
+    }
+    const scores = calibrated(Array.from(sums), model);
+    return Object.fromEntries(labels.map((label, place) => [label, scores[place]]));
+  }
+
+  settle(task, scores) { return settle(this.constants.tasks[task], scores); }
+}
+
+function mirror(chip, size) {
+  const out = new Float32Array(chip.length);
+  for (let row = 0; row < size; row += 1) for (let column = 0; column < size; column += 1) out[row * size + column] = chip[row * size + size - 1 - column];
+  return out;
+}
+
+// Probabilities of the labels alone, at the temperature that calibrates them: smiledet.engines.answers.
+function calibrated(scores, { outputs, temperature }) {
+  if (!outputs.length && temperature === 1) return scores;
+  const raised = scores.map((score) => Math.max(score, 1e-12) ** (1 / temperature)), sum = raised.reduce((one, other) => one + other, 0);
+  return raised.map((score) => score / sum);
+}
+
+// How far eyes are open, 0 to 1: smiledet.alignment.eyes.
+export function eyesOpen(picture, points, { pairs, patch, shown, core, closed, open }) {
+  const ratios = pairs.map(([first, last]) => slopes(picture, [points[2 * first], points[2 * first + 1]], [points[2 * last], points[2 * last + 1]], patch, shown, core));
+  return Math.max(0, Math.min(1, (ratios.reduce((one, other) => one + other) / ratios.length - closed) / (open - closed)));
+}
+
+function slopes(picture, left, right, [width, height], shown, [top, bottom, first, last]) {
+  const across = [right[0] - left[0], right[1] - left[1]];
+  if (Math.hypot(...across) < 1) return 0;
+  const step = across.map((value) => (value * shown) / width), down = [-step[1], step[0]];
+  const corner = [0, 1].map((axis) => (left[axis] + right[axis]) / 2 - (step[axis] * width) / 2 - (down[axis] * height) / 2);
+  const smooth = blurred(warped(picture, inverse([step[0], down[0], corner[0], step[1], down[1], corner[1]]), width, height), width, height);
+  let level = 0, upright = 0;
+  for (let y = top; y < bottom; y += 1) {
+    for (let x = first; x < last; x += 1) {
+      const at = (dx, dy) => smooth[(y + dy) * width + x + dx];
+      level += Math.abs(at(1, -1) - at(-1, -1) + 2 * (at(1, 0) - at(-1, 0)) + at(1, 1) - at(-1, 1));
+      upright += Math.abs(at(-1, 1) - at(-1, -1) + 2 * (at(0, 1) - at(0, -1)) + at(1, 1) - at(1, -1));
+    }
+  }
+  return upright ? level / upright : 0;
+}
+
+// By 1 2 1 in both directions; the patch's border does not count.
+function blurred(patch, width, height) {
+  const out = new Float32Array(patch.length);
+  for (let y = 1; y < height - 1; y += 1) {
+    for (let x = 1; x < width - 1; x += 1) {
+      const at = y * width + x, row = (place) => patch[place - 1] + 2 * patch[place] + patch[place + 1];
+      out[at] = Math.round((row(at - width) + 2 * row(at) + row(at + width)) / 16);
+    }
+  }
+  return out;
+}

@@ -1,0 +1,122 @@
+// Everything that computes, away from the page: pictures in, readings out, one at a time.
+
+import { Detector } from "./detector.js";
+import { FaceNetworks } from "./faces.js";
+import { Exposure, Pyramid, boxBefore, grey, pointsBefore, turned } from "./pixels.js";
+import { Network } from "./runtime.js";
+import { LabelSmoother } from "./tasks.js";
+import { FaceTracker } from "./tracker.js";
+
+let constants, detector, faces, video;
+
+async function fetched(name) {
+  const answer = await fetch(new URL(name, import.meta.url));
+  if (!answer.ok) throw new Error(`${name} cannot be had: ${answer.status}`);
+  return answer;
+}
+
+async function bytesOf({ file, sha256 }) {
+  const bytes = new Uint8Array(await (await fetched(file)).arrayBuffer());
+  if (crypto.subtle) { // there is none on http:// beyond localhost
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    if (Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") !== sha256) throw new Error(`${file} is damaged: its hash is another one`);
+  }
+  return bytes;
+}
+
+const network = async (row) => Network.load(await bytesOf(row), row.file);
+
+// The detector for squares of each side: its file is that of a video's frame, and the sizes are written into copies.
+async function detectors(row) {
+  const bytes = await bytesOf(row), networks = {};
+  for (const side of [row.around, row.frame, row.photograph]) {
+    const copy = bytes.slice(), view = new DataView(copy.buffer);
+    for (const place of row.places) view.setInt32(place, (view.getInt32(place, true) * side) / row.frame, true);
+    networks[side] = await Network.load(copy, row.file);
+  }
+  return networks;
+}
+
+async function start({ tasks }) {
+  constants = await (await fetched("constants.json")).json();
+  const unknown = tasks.find((task) => !(task in constants.tasks));
+  if (unknown) throw new Error(`no task ${unknown}; there are ${Object.keys(constants.tasks).join(", ")}`);
+  const [looking, landmarks, ...classifiers] = await Promise.all([detectors(constants.detector), ...[constants.landmarks, ...tasks.map((task) => constants.tasks[task].model)].map(network)]);
+  detector = new Detector(looking, constants.detector);
+  faces = new FaceNetworks(landmarks, Object.fromEntries(tasks.map((task, place) => [task, classifiers[place]])), constants);
+  return { tasks: Object.fromEntries(tasks.map((task) => [task, constants.tasks[task]])) };
+}
+
+// A photograph, or a frame of a video where `time` is given, in seconds.
+async function read({ image, tasks, time = null }) {
+  const began = performance.now();
+  const picture = grey(image);
+  if (time === null) return { ...await photograph(picture, tasks), milliseconds: performance.now() - began };
+  video ||= { exposure: new Exposure(constants.exposure), tracker: new FaceTracker(constants.tracker), labels: new Map(), frame: 0 };
+  video.frame += 1;
+  const even = video.exposure.evened(picture, time), pyramid = new Pyramid(even);
+  const tracked = video.tracker.update(await detector.find(even, false), time), known = new Map(), found = [];
+  for (const { track, box, detected, score, points } of tracked) {
+    const held = video.labels.get(track) || { smoothers: {}, last: {} };
+    known.set(track, held);
+    if (points) held.last = await faces.read(pyramid, { box: detected, points }, tasks, video.frame);
+    const readings = {};
+    for (const task of tasks) {
+      const smoother = (held.smoothers[task] ||= new LabelSmoother(constants.tasks[task]));
+      if (points) smoother.update(held.last.scores[task], time);
+      if (smoother.prediction) readings[task] = smoother.prediction;
+    }
+    found.push({ track, box, score, landmarks: held.last.landmarks, eyesOpen: held.last.eyesOpen, ...readings });
+  }
+  video.labels = known;
+  return { width: picture.width, height: picture.height, faces: found, milliseconds: performance.now() - began };
+}
+
+// A photograph lies as its surest face stands: a camera without a position sensor says nothing of its orientation.
+async function photograph(picture, tasks) {
+  const even = new Exposure(constants.exposure).evened(picture), { width, height } = picture;
+  let surest = null;
+  for (const degrees of [0, 90, 180, 270]) {
+    const upright = turned(even, degrees), seen = await detector.find(upright, true);
+    if (seen.length && (!surest || seen[0].score > surest.seen[0].score)) surest = { degrees, upright, seen };
+    if (surest && surest.seen[0].score >= constants.sure) break;
+  }
+  if (!surest) return { width, height, turned: 0, faces: [] };
+  const { degrees, upright, seen } = surest, pyramid = new Pyramid(upright), found = [];
+  for (const face of seen) {
+    const { landmarks, eyesOpen, scores } = await faces.read(pyramid, face, tasks);
+    found.push({
+      track: null, box: boxBefore(face.box, degrees, width, height), score: face.score, landmarks: landmarks && pointsBefore(landmarks, degrees, width, height),
+      eyesOpen, sharpness: sharpness(pyramid, face.box), ...Object.fromEntries(tasks.map((task) => [task, faces.settle(task, scores[task])])),
+    });
+  }
+  const area = ({ box }) => box.width * box.height;
+  return { width, height, turned: degrees, faces: found.sort((one, other) => area(other) - area(one)) };
+}
+
+// How much neighbouring pixels of a face differ, brought to the size of a chip.
+function sharpness(pyramid, box) {
+  const side = 64, scale = side / box.width, square = pyramid.square([scale, 0, -box.x * scale, 0, scale, -box.y * scale], side);
+  let sum = 0;
+  for (let y = 1; y < side - 1; y += 1) for (let x = 1; x < side - 1; x += 1) sum += (4 * square[y * side + x] - square[y * side + x - 1] - square[y * side + x + 1] - square[(y - 1) * side + x] - square[(y + 1) * side + x]) ** 2;
+  return Math.sqrt(sum) / side;
+}
+
+async function crops({ task, chips }) {
+  const found = [];
+  for (const chip of chips) found.push(faces.settle(task, await faces.classify(task, Float32Array.from(chip))));
+  return found;
+}
+
+const actions = { start, read, crops, forget: () => { video = null; } };
+let last = Promise.resolve();
+
+self.onmessage = ({ data: { id, action, given } }) => {
+  last = last.then(async () => {
+    try {
+      self.postMessage({ id, answer: await actions[action](given) });
+    } catch (problem) {
+      self.postMessage({ id, problem: problem.message || String(problem) });
+    }
+  });
+};

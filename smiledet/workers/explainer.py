@@ -1,0 +1,186 @@
+"""What the network looks at, while a run goes on: a picture beside the frame, made in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from smiledet.drawing.contact_sheet import contact_sheet
+from smiledet.drawing.explanations import guided_picture, heat_picture
+from smiledet.engines.files import gradient_file
+from smiledet.engines.gradients import GradientNetwork
+from smiledet.errors import UsageError
+from smiledet.frame import AlignedFace, Face, Frame, Image, Prediction
+from smiledet.model_index import Model
+from smiledet.workers.locator import faces_of
+
+log = logging.getLogger(__name__)
+
+KINDS = {"gradcam": "Grad-CAM", "guided": "guided"}
+"""What can be shown, and what it is called below the picture."""
+
+RATE = 12.0
+"""Pictures a second at most, on the source's time line."""
+
+SHOWN = 1.0
+"""Seconds that a picture is shown without a newer one."""
+
+KEPT = 16
+"""Pictures that are kept for frames that are drawn later."""
+
+SHOWN_SIDE = 160
+"""Pixels of the face in the picture; the networks see 64 or 96."""
+
+SIDE = 0.5
+"""Width of the picture as a share of the frame's height."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    frame: int
+    timestamp: float
+    picture: Image
+
+
+def parse_explain(given: str) -> tuple[str, str]:
+    """The task and the kind of picture of `TASK[:gradcam|:guided]`.
+
+    Raises:
+        UsageError: There is no such kind.
+
+    >>> parse_explain("emotion")
+    ('emotion', 'gradcam')
+    """
+    task, colon, kind = given.partition(":")
+    kind = kind if colon else "gradcam"
+    if kind not in KINDS:
+        raise UsageError(f"--explain {given}: expected TASK, {' or '.join(f'TASK:{each}' for each in KINDS)}")
+    return task, kind
+
+
+class Explainer:
+    """Explains the label of a frame's largest face, several times a second at most.
+
+    What comes while it is busy is left out, so that nothing waits for it, unless the frames wait for each other anyway.
+
+    Args:
+        model: What reads the task.
+        kind: One of `KINDS`.
+        every_frame: Whether whoever offers a face waits for its picture: a clip's frames then have those of their own
+            time.
+
+    Raises:
+        UsageError: The model has no gradients, or a damaged file.
+    """
+
+    def __init__(self, model: Model, kind: str, every_frame: bool) -> None:
+        if model.input is None:
+            raise UsageError(f"model {model.task}/{model.name} takes no chips")
+        self.task = model.task
+        self._model, self._kind, self._every_frame = model, kind, every_frame
+        self._spec = model.input
+        self._file = gradient_file(model)
+        self._network: GradientNetwork | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-explain")
+        self._running: Future[None] | None = None
+        self._last = -1.0
+        self._made: deque[_Explained] = deque(maxlen=KEPT)
+
+    def offer(
+        self, frame: Frame, faces: Sequence[tuple[Face, AlignedFace]], answers: Sequence[Mapping[str, Prediction]]
+    ) -> None:
+        """Take a frame whose faces were read, if it is time for one and the last is done.
+
+        Args:
+            frame: The frame.
+            faces: Those of its faces that a network has read.
+            answers: What it said of each, by task; other networks are let go by.
+        """
+        located = faces_of(frame)
+        if (
+            not located
+            or not answers
+            or self.task not in answers[0]
+            or (self._running is not None and not self._running.done())
+        ):
+            return
+        if not frame.independent and 0 <= frame.timestamp - self._last < 1 / RATE:
+            return
+        largest = max(located, key=lambda face: face.box.area).track
+        for (face, placed), said in zip(faces, answers, strict=True):
+            if face.track == largest and self._spec in placed.chips:
+                self._last, answer = frame.timestamp, said[self.task]
+                label = max(answer.scores, key=lambda each: answer.scores[each])
+                chip, score = placed.chips[self._spec], answer.scores[label]
+                try:
+                    self._running = self._thread.submit(self._explain, frame.id, frame.timestamp, chip, label, score)
+                except RuntimeError:  # closed meanwhile
+                    return
+                if self._every_frame:
+                    self._running.result()
+
+    def beside(self, frame: Frame, image: Image) -> Image:
+        """A frame with the newest picture at its right; without one that part is dark.
+
+        Args:
+            frame: What was read.
+            image: The frame as it is shown, BGR uint8.
+        """
+        height = image.shape[0]
+        side = max(48, round(SIDE * height))
+        made = [each for each in tuple(self._made) if each.frame <= frame.id]
+        newest = made[-1] if made else None
+        if newest is not None and frame.independent and newest.frame != frame.id:
+            newest = None
+        if newest is not None and not frame.independent and frame.timestamp - newest.timestamp > SHOWN:
+            newest = None
+        width = side + side % 2
+        wider: Image = np.zeros((height, image.shape[1] + width, 3), np.uint8)
+        wider[:, : image.shape[1]] = image
+        if newest is not None:
+            rows, columns = newest.picture.shape[:2]
+            scale = min(width / columns, height / rows)
+            shown = cv2.resize(newest.picture, (round(scale * columns), round(scale * rows)))
+            wider[: shown.shape[0], image.shape[1] : image.shape[1] + shown.shape[1]] = shown
+        return wider
+
+    def close(self) -> None:
+        """End the thread; closing twice does no harm."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _explain(self, frame: int, timestamp: float, chip: npt.NDArray[np.uint8], label: str, score: float) -> None:
+        try:
+            self._network = self._network or GradientNetwork(self._file)
+            place = self._model.labels.index(label)
+            wanted = self._network.one(self._model.outputs[place] if self._model.outputs else place)
+            found = self._network.explain(chip, wanted)
+        except Exception:
+            log.exception("explaining %s failed", self.task)
+            return
+        face = (
+            chip
+            if chip.ndim == 3 and chip.shape[2] == 3
+            else cv2.cvtColor(chip.reshape(chip.shape[:2]), cv2.COLOR_GRAY2BGR)
+        )
+        large = np.asarray(cv2.resize(face, (SHOWN_SIDE, SHOWN_SIDE), interpolation=cv2.INTER_CUBIC), np.uint8)
+        picture = (
+            heat_picture(large, found.cam, float(found.cam.max()))
+            if self._kind == "gradcam"
+            else guided_picture(_strongest(found.guided), SHOWN_SIDE)
+        )
+        captions = [f"{label} {score:.0%}", KINDS[self._kind]]
+        sheet = contact_sheet([large, picture], captions, columns=1, cell_width=SHOWN_SIDE)
+        self._made.append(_Explained(frame, timestamp, sheet))
+
+
+def _strongest(gradient: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of each pixel the channel with the largest gradient."""
+    channel = np.abs(gradient).argmax(axis=-1)[..., None]
+    return np.take_along_axis(gradient, channel, axis=-1)[..., 0]

@@ -1,0 +1,305 @@
+"""The page that reads faces in the browser, in a real Chromium whose camera shows a clip."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import functools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import smiledet
+from smiledet.engines.answers import read
+from smiledet.engines.base import load_engine
+from smiledet.model_index import find_model
+from smiledet.photographs.samples import write_samples
+from smiledet.sources.demo import portrait_path
+from smiledet.web.app.build import TASKS, build
+
+pytestmark = pytest.mark.slow
+
+Until = Callable[[Any, str], None]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def static_server(folder: Path, port: int = 0) -> Iterator[str]:
+    """Any web server that serves files."""
+    with ThreadingHTTPServer(("127.0.0.1", port), functools.partial(_Quiet, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("app") / "page"
+    build(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with static_server(folder) as where:
+        yield where
+
+
+def ready(page: Any) -> None:
+    page.get_by_text("ready", exact=True).wait_for()
+
+
+def test_the_camera(
+    address: str,
+    open_page: Callable[[str], Any],
+    assert_accessible: Callable[[Any], None],
+    until: Until,
+    tmp_path: Path,
+) -> None:
+    page = open_page(address)
+    ready(page)
+    assert "starts when you press" in page.locator(".picture").inner_text()
+    page.context.grant_permissions(["camera"])
+    page.get_by_role("button", name="smile shutter").click()
+    page.get_by_role("button", name="start the camera").click()
+    page.locator(".face").first.wait_for()
+    assert page.locator(".face").count() == 1
+    assert "😊 smiling" in page.locator(".face").inner_text()
+    assert page.locator(".face .bar").count() == 9
+    page.locator(".shots img").first.wait_for()
+    assert_accessible(page)
+
+    page.get_by_role("button", name="record", exact=True).click()
+    until(page, "document.querySelector('.tools').innerText.includes('end the recording')")
+    page.wait_for_timeout(1500)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="end the recording").click()
+    recorded = tmp_path / download.value.suggested_filename
+    download.value.save_as(recorded)
+    assert cv2.VideoCapture(str(recorded)).read()[1].shape == (480, 640, 3)
+
+    rows = _table(page, tmp_path)
+    assert {row["smile"] for row in rows} == {"smiling"}
+    assert 0 <= float(rows[-1]["emotion_happy"]) <= 1
+    page.get_by_role("button", name="back camera").click()
+    page.locator(".face").first.wait_for()
+    page.get_by_role("button", name="stop", exact=True).click()
+    assert page.locator(".face").count() == 0
+
+
+def _table(page: Any, folder: Path) -> list[dict[str, str]]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(folder / "rows.csv")
+    with (folder / "rows.csv").open(newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_a_camera_that_is_not_permitted_is_said(
+    address: str, open_page: Callable[[str], Any], assert_accessible: Callable[[Any], None]
+) -> None:
+    page = open_page(address)
+    ready(page)
+    page.get_by_role("button", name="start the camera").click()
+    assert "not permitted" in page.get_by_role("alert").inner_text()
+    assert page.get_by_role("button", name="start the camera").is_enabled()
+    assert_accessible(page)
+
+
+def photographs(folder: Path) -> tuple[list[Path], Path]:
+    """Sample photographs, and one that is damaged."""
+    every = [path for path in write_samples(folder) if path.suffix == ".jpg"]
+    (damaged,) = (path for path in every if path.stem == "damaged")
+    return [path for path in every if path != damaged], damaged
+
+
+def test_photographs(
+    address: str,
+    open_page: Callable[[str], Any],
+    assert_accessible: Callable[[Any], None],
+    until: Until,
+    tmp_path: Path,
+) -> None:
+    samples, damaged = photographs(tmp_path / "samples")
+    page = open_page(address)
+    ready(page)
+    page.get_by_role("button", name="Photographs").click()
+    page.set_input_files("input[multiple]:not([webkitdirectory])", [*samples, damaged])
+    assert page.locator(".grid li").count() == len(samples) + 1
+    page.get_by_role("button", name="filter all").click()
+    until(page, "!document.querySelector('progress')")
+    status = page.locator("main [role=status]").first
+    assert f"{len(samples)} read, 1 cannot be read" in status.inner_text()
+    assert_accessible(page)
+
+    shown = page.locator(".filters button").all_inner_texts()
+    assert any("more than one face" in label for label in shown) and any("no face" in label for label in shown)
+    page.locator(".filters button", has_text="no face").click()
+    nobody = page.locator(".grid li").count()
+    assert 0 < nobody < len(samples)
+    assert page.locator(".grid .open span").first.inner_text() == "no face"
+    page.locator(".filters button", has_text="no face").click()
+
+    page.get_by_role("button", name="best shot").click()
+    assert "is the best" in page.locator("p.best").inner_text()
+    page.locator("p.best button").first.click()
+    page.locator("dialog .face").first.wait_for()
+    assert page.locator("dialog svg rect").count() == page.locator("dialog .face").count()
+    assert_accessible(page)
+    first = page.locator("dialog .name").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("dialog .name").inner_text() != first
+    page.get_by_role("button", name="back").click()
+    assert page.locator("dialog").count() == 0
+
+    assert {row["file"] for row in _table(page, tmp_path)} == {path.name for path in samples}
+
+
+def test_reading_photographs_can_be_cancelled(
+    address: str, open_page: Callable[[str], Any], until: Until, tmp_path: Path
+) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.jpg").write_bytes(portrait_path().read_bytes())
+    page = open_page(address)
+    ready(page)
+    page.get_by_role("button", name="Photographs").click()
+    page.set_input_files("input[multiple]:not([webkitdirectory])", sorted(tmp_path.iterdir()))
+    page.get_by_role("button", name="filter all").click()
+    page.get_by_role("button", name="cancel").click()
+    until(page, "!document.querySelector('progress')")
+    assert page.get_by_role("button", name="filter all").is_enabled()
+
+
+def test_it_works_when_the_server_is_gone(folder: Path, open_page: Callable[[str], Any]) -> None:
+    with static_server(folder) as where:
+        page = open_page(where)
+        ready(page)
+        page.evaluate("navigator.serviceWorker.ready")
+        page.reload()
+        ready(page)
+    page.reload()
+    ready(page)
+    page.get_by_role("button", name="Photographs").click()
+    page.set_input_files("input[multiple]:not([webkitdirectory])", [portrait_path()])
+    page.get_by_role("button", name="filter all").click()
+    page.locator(".filters button", has_text="smiling").wait_for()
+
+
+def test_a_damaged_network_is_named(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
+    build(tmp_path / "page")
+    network = next((tmp_path / "page" / "models").glob("smile-*"))
+    network.write_bytes(network.read_bytes()[:1000])
+    with static_server(tmp_path / "page") as where:
+        page = open_page(where)
+        said = page.get_by_role("alert")
+        said.wait_for()
+        assert f"models/{network.name} is damaged" in said.inner_text()
+
+
+def test_it_is_served_by_the_gallery(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
+    pytest.importorskip("fastapi")
+    from smiledet.config import load_config
+    from smiledet.web.gallery.serve import serve_gallery
+
+    write_samples(tmp_path / "photographs")
+    config = load_config("desktop-cpu", None, {}).config
+    with serve_gallery([tmp_path / "photographs"], config, "127.0.0.1", 0, tmp_path / "store.sqlite", None) as (
+        where,
+        _,
+    ):
+        page = open_page(f"{where}app/")
+        ready(page)
+
+
+READ = """async ([module, task, chips]) => {
+  const { createReader } = await import(module), reader = await createReader();
+  const bytes = Uint8Array.from(atob(chips), (each) => each.charCodeAt(0)), { size } = reader.tasks[task].model;
+  const cut = [];
+  for (let at = 0; at < bytes.length; at += size ** 2) cut.push(bytes.slice(at, at + size ** 2));
+  const found = await reader.readCrops(task, cut);
+  reader.close();
+  return found.map(({ scores }) => Object.values(scores));
+}"""
+
+
+@pytest.fixture(scope="module")
+def one_page(chromium: Any, address: str) -> Iterator[Any]:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_chips_get_the_scores_that_python_gives_them(one_page: Any, address: str, task: str) -> None:
+    """Two hundred chips: faces of the demo's portraits, moved, turned, lit and blurred."""
+    model = find_model(task)
+    assert model.input is not None
+    chips = _chips(model.input.size, 100)
+    theirs = read(load_engine("litert", model.file("litert")), chips, model)
+    given = base64.b64encode(chips.tobytes()).decode()
+    ours = np.array(one_page.evaluate(READ, [f"{address}smiledet.js", task, given]))
+    assert np.abs(ours - theirs).max() < 1e-3
+
+
+def _chips(side: int, count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    generator = np.random.default_rng(7)
+    portraits = [cv2.imread(str(portrait_path(name)), cv2.IMREAD_GRAYSCALE) for name in ("collins", "hopper")]
+    made = []
+    for number in range(count):
+        portrait = portraits[number % 2]
+        assert portrait is not None
+        height, width = portrait.shape
+        scale = side / (height * generator.uniform(0.4, 1.0))
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), float(generator.normal(0, 15)), scale)
+        matrix[:, 2] += (side / 2 - width / 2, side / 2 - height / 2)
+        chip = cv2.warpAffine(portrait, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
+        made.append(
+            cv2.convertScaleAbs(chip, alpha=float(generator.uniform(0.5, 1.3)), beta=float(generator.normal(0, 20)))
+        )
+    return np.stack(made)[..., None]
+
+
+PHOTOGRAPH = """async ([module, file]) => {
+  const { createReader } = await import(module), reader = await createReader();
+  const bytes = Uint8Array.from(atob(file), (each) => each.charCodeAt(0));
+  const { faces } = await reader.read(new Blob([bytes]));
+  reader.close();
+  return faces.map(({ box, smile, emotion }) => ({ box, smile: smile.label, emotion: emotion.label }));
+}"""
+
+
+def test_photographs_show_the_faces_that_python_sees(one_page: Any, address: str, tmp_path: Path) -> None:
+    paths, _ = photographs(tmp_path)
+    assert any(path.stem.endswith("turned") for path in paths)
+    with smiledet.FaceReader(faces="large") as reader:
+        for path in paths:
+            theirs = reader.read(path).faces
+            given = base64.b64encode(path.read_bytes()).decode()
+            ours = one_page.evaluate(PHOTOGRAPH, [f"{address}smiledet.js", given])
+            assert len(ours) == len(theirs), path.name
+            for face in theirs:
+                same = max(ours, key=lambda other, box=face.box: smiledet.Box(**other["box"]).iou(box))
+                assert smiledet.Box(**same["box"]).iou(face.box) >= 0.5, path.name
+                assert (same["smile"], same["emotion"]) == (face.smile.label, face.emotion.label), (
+                    path.name,
+                    json.dumps(same),
+                )
