@@ -141,7 +141,7 @@ class Worker(StageThread):
                 self.teardown()
                 self.setup()
             self.working_on = frames[0]
-            results = self.process_batch(frames) if self._trace is None else self._traced(self._trace, frames)
+            results = self._results(frames) if self._trace is None else self._traced(self._trace, frames)
         except BaseException as problem:
             given_up = isinstance(problem, SmiledetError) and not isinstance(problem, FrameError)
             fatal = given_up or not isinstance(problem, Exception)
@@ -165,7 +165,10 @@ class Worker(StageThread):
         with ExitStack() as bars:
             for frame in frames:
                 bars.enter_context(trace.work(self.stage, frame))
-            return self.process_batch(frames)
+            return self._results(frames)
+
+    def _results(self, frames: Sequence[Frame]) -> list[Any]:
+        return [self.process(frames[0])] if len(frames) == 1 else self.process_batch(frames)
 
     def _restart(self, restarts: int) -> None:
         """Close and open the stage again after a wait that doubles each time.
