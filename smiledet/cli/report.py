@@ -1,7 +1,8 @@
-"""One page of plots from events or a store: who was there, smiles and emotions over time, hour by hour.
+"""One page of plots from events or a store: who was there, smiles and emotions, hour by hour.
 
-FILE is what `smiledet run --events` wrote, as JSON lines or CSV, or a store of `smiledet run --store`. The page is one
-file: it opens in any browser, loads nothing from elsewhere, and can be printed.
+FILE is what `smiledet run --events` wrote, as JSON lines or CSV, or a store of
+`smiledet run --store`. The page is one file: it opens in any browser, loads nothing from
+elsewhere, and can be printed.
 
 Example:
   smiledet report day.sqlite -o report.html

@@ -1,8 +1,9 @@
 """Look at a clip with its curves in a browser, jump to what changes, and correct labels.
 
-CLIP is a video; EVENTS what `smiledet run CLIP --events FILE.jsonl` wrote of it. Without EVENTS the clip
-is read first, every frame. Needs `pip install 'smiledet[web]'`. Corrections are kept, and exported as a
-set of labelled faces that `smiledet train NAME --data folders:FOLDER` reads. The clip is never changed.
+CLIP is a video; EVENTS what `smiledet run CLIP --events FILE.jsonl` wrote of it. Without EVENTS the
+clip is read first, every frame. Needs `pip install 'smiledet[web]'`. Corrections are kept, and
+exported as a set of labelled faces that `smiledet train NAME --data folders:FOLDER` reads. The clip
+is never changed.
 
 Example:
   smiledet review clip.mp4

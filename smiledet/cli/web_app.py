@@ -1,12 +1,11 @@
 """Write the page that reads faces in the browser itself, as static files for any web server.
 
 The page works offline after one visit, on phones and laptops; nothing leaves the device. Browsers
-give it the camera over https:// or on localhost. `smiledet gallery` and `smiledet run --serve`
-serve it, too, at /app/.
+give it the camera over https:// or on localhost. `python -m http.server --directory public` serves
+it for a try; `smiledet gallery` and `smiledet run --serve` serve it, too, at /app/.
 
 Example:
   smiledet web-app build public/
-  python -m http.server --directory public
 """
 
 from __future__ import annotations

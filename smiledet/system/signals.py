@@ -79,9 +79,12 @@ def on_signals(action: Callable[[], None]) -> Iterator[Heard]:
     """
     before = get_handlers()
     heard = Heard()
+    closed = False
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        nonlocal closed
+        if number == signal.SIGHUP and not closed:  # a shower of them must not call this within itself
+            closed = True
             give_up_closed_terminal()
         if not heard.yes:
             heard.yes = True

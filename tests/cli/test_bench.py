@@ -212,10 +212,10 @@ def test_detectors_as_one_json_object(capsys):
 
 def test_without_names_all_that_are_installed_are_compared(capsys, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    assert installed_detectors() == ["haar", "hog"]
+    assert installed_detectors() == ["haar", "hog", "fcos"]
     assert main(["bench", "detectors", "--frames", "1", "--json"]) == 0
     (comparison,) = json.loads(capsys.readouterr().out)["detectors"]
-    assert [row["detector"] for row in comparison["detectors"]] == ["haar", "hog"]
+    assert [row["detector"] for row in comparison["detectors"]] == ["haar", "hog", "fcos"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from smiledet.errors import UsageError
 from smiledet.model_files import read_card
 from smiledet.model_index import find_model, read_index
 from smiledet.rules.actions import actions_of
+from smiledet.scope import own_scope
 from smiledet.system.resources import configs_folder, models_folder
 from smiledet.tasks import base as tasks
 
@@ -30,9 +31,9 @@ from smiledet.tasks import base as tasks
 def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """What a configuration brings is gone after the test."""
     monkeypatch.setattr(tasks, "_registered", {})
-    monkeypatch.setattr("smiledet.model_index._searched", [])
     monkeypatch.chdir(tmp_path)
-    yield
+    with own_scope():
+        yield
 
 
 def keys_of(kind: Any, prefix: str = "") -> Iterator[str]:

@@ -62,7 +62,7 @@ def test_the_network_that_is_kept_has_the_side_of_its_recipe(trained, keras):
         assert np.array_equal(one, other)
 
 
-def one_layer(architecture, input_shape, classes):
+def one_layer(architecture, input_shape, classes, *_):
     from keras import Input, Model, layers
 
     pixels = Input(input_shape)
