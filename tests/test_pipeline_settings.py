@@ -130,7 +130,7 @@ def test_the_ring_holds_more_of_small_pictures(config: Config, megabytes: float,
         def write(self, frame: Frame, annotation: Annotation) -> None:
             if frame.id == 0:
                 assert source.enough.wait(LIMIT)
-                seen.append(pipeline.buffer.held)
+                seen.append(pipeline.buffer.of(frame).held)
 
     settings = BufferSettings(capacity=6, megabytes=megabytes)
     pipeline = Pipeline(replace(config, buffer=settings), source, [Blocking()])
