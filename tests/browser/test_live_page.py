@@ -97,19 +97,19 @@ def test_settings_take_effect(
     page = open_page(four)
     page.get_by_role("button", name="settings").click()
     form = page.get_by_role("form", name="settings")
-    form.get_by_label("gender").check()
+    form.get_by_label("gender", exact=True).click()  # the box shows what the run does, once it does it
     page.locator(".face h3", has_text="gender").first.wait_for()
     assert_accessible(page)
     form.get_by_label("gender: unsure below").fill("1")
     page.locator(".face h3", has_text="unsure").first.wait_for()
     form.get_by_label("gender: unsure below").fill("0")
-    form.get_by_label("emotion", exact=True).uncheck()
+    form.get_by_label("emotion", exact=True).click()
     until(page, "![...document.querySelectorAll('.face h3')].some((each) => each.textContent.startsWith('emotion'))")
     form.locator("fieldset", has_text="smile").get_by_label("model").select_option("mobilenet-025")
     until(page, "!document.querySelector('form.settings').matches('[aria-busy=true]')")
     assert page.get_by_role("alert").count() == 0
-    form.get_by_label("gender").uncheck()
-    form.get_by_label("emotion", exact=True).check()
+    form.get_by_label("gender", exact=True).click()
+    form.get_by_label("emotion", exact=True).click()
     page.locator(".face h3", has_text="emotion").first.wait_for()
 
 

@@ -82,7 +82,7 @@ function Gallery({ state }) {
       <span class="total" role="status">${list.total === null ? "…" : t("count", list.total)}</span>
       ${indexing.running ? html`<button onClick=${cancel}>${t("cancel")}</button>` : html`<button class="main" onClick=${filterAll}>${t("filterAll")}</button>`}
       ${!isEmpty(filter) && html`<button onClick=${() => show(withValue({ labels: {} }, "order", filter.order))}>${t("back")}</button>`}
-      <label class="sort"><span>${t("sort")}</span> <select value=${filter.order || ORDERS[0]} onChange=${(event) => show(withValue(filter, "order", event.target.value))}>
+      <label class="sort"><span>${t("sort")}</span> <select aria-label=${t("sort")} value=${filter.order || ORDERS[0]} onChange=${(event) => show(withValue(filter, "order", event.target.value))}>
         ${ORDERS.map((name) => html`<option key=${name} value=${name}>${t(`order_${name}`)}</option>`)}</select></label>
       <button aria-expanded=${panel === "filters"} onClick=${() => setPanel(panel === "filters" ? "" : "filters")}>${t("filters")}</button>
       <button onClick=${() => setPanel("summary")}>${t("summary")}</button>
