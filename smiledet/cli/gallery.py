@@ -13,32 +13,22 @@ Example:
 from __future__ import annotations
 
 import argparse
-import logging
-import threading
 from pathlib import Path
 
 from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._serving import add_page, keep_serving
 from smiledet.errors import UsageError
 
-log = logging.getLogger(__name__)
-
-HOST, PORT = "127.0.0.1", 8600
+PORT = 8600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="searched with the folders in it")
     add_reading(parser)
-    page = parser.add_argument_group("the page")
-    page.add_argument(
-        "--serve",
-        default=f"{HOST}:{PORT}",
-        metavar="HOST:PORT",
-        help=f"where it is served (default: {HOST}:{PORT}); port 0 takes one that is free",
-    )
+    page = add_page(parser, PORT)
     page.add_argument("--store", type=Path, metavar="FILE", help="where readings are kept, instead of the usual store")
     page.add_argument("--copies", type=Path, metavar="DIR", help="where selected photographs are copied on request")
-    page.add_argument("--open", action="store_true", help="open it in the browser")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,11 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as problem:
         raise UsageError(f"the gallery needs {problem.name}: pip install 'smiledet[web]'") from problem
     with serve_gallery(folders, config, host, port, arguments.store, arguments.copies) as (address, ended):
-        print(f"the gallery is at {address}", flush=True)
-        if arguments.open:
-            threading.Thread(target=browse, args=(address,), daemon=True).start()
-        while not ended.wait(1.0):
-            pass
+        keep_serving("the gallery", address, ended, arguments.open)
     return 0
 
 
@@ -76,11 +62,3 @@ def _folder(given: Path) -> Path:
     if not folder.is_dir():
         raise UsageError(f"no folder {given}: `smiledet gallery` takes folders of photographs")
     return folder
-
-
-def browse(address: str) -> None:
-    """Open an address in the user's browser."""
-    import webbrowser
-
-    if not webbrowser.open(address):
-        log.warning("no browser could be opened: open the address yourself")

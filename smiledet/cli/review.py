@@ -15,12 +15,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smiledet.cli._arguments import add_reading, reading_flags
-from smiledet.cli.gallery import browse
+from smiledet.cli._serving import add_page, keep_serving
 from smiledet.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HOST, PORT = "127.0.0.1", 8700
+PORT = 8700
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,14 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a video")
     parser.add_argument("events", nargs="?", type=Path, metavar="EVENTS", help="its events, as JSON lines")
     add_reading(parser)
-    page = parser.add_argument_group("the page")
-    page.add_argument(
-        "--serve",
-        default=f"{HOST}:{PORT}",
-        metavar="HOST:PORT",
-        help=f"where it is served (default: {HOST}:{PORT}); port 0 takes one that is free",
-    )
-    page.add_argument("--open", action="store_true", help="open it in the browser")
+    add_page(parser, PORT)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,11 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not readings.tracks:
         raise UsageError(f"{arguments.events or clip}: no faces in it, so there is nothing to review")
     with serve_review(clip, readings, host, port) as (address, ended):
-        print(f"the review page is at {address}", flush=True)
-        if arguments.open:
-            threading.Thread(target=browse, args=(address,), daemon=True).start()
-        while not ended.wait(1.0):
-            pass
+        keep_serving("the review page", address, ended, arguments.open)
     return 0
 
 

@@ -114,12 +114,14 @@ function Settings({ onChange }) {
   const { choices } = settings;
   const change = async (changes) => {
     setBusy(true);
+    // Shown as it was asked for; what the server says takes its place.
+    setSettings({ ...settings, ...changes, models: { ...settings.models, ...changes.models }, unsure_below: { ...settings.unsure_below, ...changes.unsure_below } });
     try {
       setSettings(await send("PATCH", "/api/settings", changes));
       setProblem("");
     } catch (error) {
       setProblem(error.message);
-      setSettings({ ...settings });
+      setSettings(settings);
     }
     setBusy(false);
     onChange();
