@@ -162,6 +162,7 @@ def call_smiledet(
         with monkeypatch.context() as own:
             for name, value in (env or {}).items():
                 own.setenv(name, value)
+            own.setattr(logging.root, "handlers", [])  # pytest's are there, so that the command would not add its own
             code = main(words)
         output, complaints = capfd.readouterr()
         return subprocess.CompletedProcess(words, code, output, complaints)
