@@ -30,11 +30,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from itertools import islice
 from typing import Any
 
 from smiledet.frame import Frame
+from smiledet.stage_count import AGES_KEPT, Drop, Dropped, StageCount
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.turns import Turns, Waiter, claim_newest, wake
 
 MOST_BYTES = 100_000_000
@@ -43,92 +44,6 @@ pixels. What stages attach to a frame comes to as much again."""
 
 LEAST = 2
 """Frames that the ring holds, however large: one comes while another is worked on."""
-
-AGES_KEPT = 2048
-"""Ages remembered at each stage: enough for a 99th percentile (a minute at 30 FPS), bounded on a run of days."""
-
-
-class Policy(Enum):
-    """What happens when a stage is slower than the source."""
-
-    LIVE = "live"
-    EVERY_FRAME = "every frame"
-
-
-class Drop(Enum):
-    """Why a stage never got a frame."""
-
-    OVERTAKEN = "overtaken"
-    """A newer frame was ready when the stage asked."""
-    EVICTED = "evicted"
-    """The frame left the ring before its prerequisites were met, or before the stage asked."""
-    CLOSED = "closed"
-    """The run was stopped while the frame was waiting, or in the hands of a worker that was left behind."""
-
-
-Dropped = Callable[[Frame, str, Drop], None]
-"""Told of a frame, the stage that never gets it, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageSpec:
-    """What the buffer knows of a stage.
-
-    Attributes:
-        name: The stage, and the key of its result.
-        needs: Stages whose results it works from.
-        in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
-            stage is handed the newest and never goes back.
-        uncounted: It does not count among those that work at once, and need not wait for them: it has other things to
-            do than frames.
-    """
-
-    name: str
-    needs: frozenset[str] = frozenset()
-    in_order: bool = False
-    uncounted: bool = False
-
-
-@dataclass(slots=True)
-class StageCount:
-    """What became of the frames at one stage.
-
-    Attributes:
-        processed: Frames that it finished.
-        failed: Frames on which it failed; their result is None.
-        dropped: Frames that it never got, by cause.
-        missed: Those of them that were ready for it, and left the ring before it asked: it is too slow.
-        ages_ns: Age of each finished frame (now - capture), in nanoseconds; the latest `AGES_KEPT`.
-        first_ns: When the first frame was finished, on the buffer's clock.
-        last_ns: When the latest one was.
-    """
-
-    processed: int = 0
-    failed: int = 0
-    dropped: Counter[Drop] = field(default_factory=Counter)
-    missed: int = 0
-    ages_ns: deque[int] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
-    first_ns: int = 0
-    last_ns: int = 0
-
-    @property
-    def total_dropped(self) -> int:
-        """Frames that it never got, whatever the cause."""
-        return sum(self.dropped.values())
-
-    @classmethod
-    def total(cls, counts: Iterable[StageCount]) -> StageCount:
-        """One count of several buffers' frames; the ages of all."""
-        whole = cls(ages_ns=deque())
-        for each in counts:
-            whole.processed += each.processed
-            whole.failed += each.failed
-            whole.dropped += each.dropped
-            whole.missed += each.missed
-            whole.ages_ns.extend(each.ages_ns)
-            whole.first_ns = min(whole.first_ns or each.first_ns, each.first_ns or whole.first_ns)
-            whole.last_ns = max(whole.last_ns, each.last_ns)
-        return whole
 
 
 @dataclass(slots=True)

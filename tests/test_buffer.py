@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 
 from smiledet import buffer as buffer_module
-from smiledet.buffer import AGES_KEPT, Drop, FrameBuffer, Policy, StageCount, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.frame import Frame
+from smiledet.stage_count import AGES_KEPT, Drop, StageCount
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.turns import Turns
 
 LIMIT = 20.0
