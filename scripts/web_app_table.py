@@ -6,10 +6,10 @@
 
 Each finds the faces that a camera of 640x480 shows, one, and reads smile and emotion, or emotion alone where it knows
 no smile, in WebAssembly with one thread, frame after frame for some seconds, in turns. "Download" is what its page
-asked for until the first reading, compressed; it is loaded once more from the browser's cache. Of held-out photographs of GENKI-4K (the fifth that no network here has learnt
-from) each says whether a smile is seen: ours where `smile` says so, theirs where `happy` leads; a photograph without a
-face counts as wrong. Beside the frames a second stands the processor time of the browser's processes: on a machine that
-does other things as well the first says little.
+asked for until the first reading, compressed; it is loaded once more from the browser's cache. Of held-out photographs
+of GENKI-4K (the fifth that no network here has learnt from) each says whether a smile is seen: ours where `smile` says
+so, theirs where `happy` leads; a photograph without a face counts as wrong. Beside the frames a second stands the
+processor time of the browser's processes: on a machine that does other things as well the first says little.
 """
 
 from __future__ import annotations
