@@ -22,8 +22,11 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
-LIMIT = 60.0
+LIMIT = 240.0
 """Seconds after which what a page is waited for counts as never coming."""
+
+PLAIN_HOST = "phone.test"
+"""A name of this machine that is not localhost: over http:// a page there is in no secure context."""
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 """The npm package axe-core 4.14.1 (MPL-2.0), as it is."""
@@ -54,7 +57,8 @@ def chromium(camera_clip: Path) -> Iterator[Any]:
         pytest.skip("no Chromium here (Debian: apt-get install chromium)")
     camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_clip}")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
+        name = f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1"
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", name, *camera])
         yield browser
         browser.close()
 
@@ -99,6 +103,12 @@ def until() -> Callable[[Any, str], None]:
     return wait
 
 
+@pytest.fixture
+def plain_host() -> str:
+    """See `PLAIN_HOST`."""
+    return PLAIN_HOST
+
+
 @pytest.fixture(params=SIZES)
 def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
     """Opens addresses at desktop and at phone size; the test fails if the page complained or asked elsewhere."""
@@ -111,7 +121,7 @@ def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callabl
 
     def opened(address: str) -> Any:
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000 * LIMIT)
         page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda problem: said.append(str(problem)))
         page.on("request", lambda each: asked.add(urlsplit(each.url).netloc))

@@ -25,9 +25,12 @@ from smiledet.web.app.build import TASKS, build
 pytestmark = pytest.mark.slow
 
 Until = Callable[[Any, str], None]
-
-
 Serve = Callable[[Path], AbstractContextManager[str]]
+
+on_a_phone = pytest.mark.parametrize("open_page", ["phone"], indirect=True)
+on_a_laptop = pytest.mark.parametrize("open_page", ["desktop"], indirect=True)
+
+PICK = "input[multiple]:not([webkitdirectory])"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path, static_server: Serve) -> Iterator[str]:
-    with static_server(folder) as where:
-        yield where
+    with static_server(folder.parent) as where:
+        yield f"{where}{folder.name}/"
 
 
 def ready(page: Any) -> None:
@@ -122,12 +125,20 @@ def test_photographs(
     page = open_page(address)
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", [*samples, damaged])
-    until(page, f"document.querySelectorAll('.grid li').length === {len(samples) + 1}")
+    others = {name: tmp_path / name for name in ("empty.jpg", "phone.heic", "notes.txt")}
+    for path in others.values():
+        path.write_bytes(b"" if path.suffix == ".jpg" else b"not one")
+    page.set_input_files(PICK, [*samples, damaged, *others.values()])
+    until(page, f"document.querySelectorAll('.grid li').length === {len(samples) + 3}")
+    page.get_by_text("1 other file is left out").wait_for()
     page.get_by_role("button", name="filter all").click()
-    page.get_by_text(f"{len(samples)} read, 1 cannot be read").wait_for()
+    page.get_by_text(f"{len(samples)} read, 3 cannot be read").wait_for()
     until(page, "!document.querySelector('progress')")
     assert_accessible(page)
+    page.get_by_role("button", name="Camera").click()
+    page.get_by_role("button", name="start the camera").wait_for()
+    page.get_by_role("button", name="Photographs").click()
+    page.get_by_text(f"{len(samples)} read, 3 cannot be read").wait_for()
 
     shown = page.locator(".filters button").all_inner_texts()
     assert any("more than one face" in label for label in shown) and any("no face" in label for label in shown)
@@ -135,7 +146,7 @@ def test_photographs(
     labels = "[...document.querySelectorAll('.grid .open span')].map((each) => each.textContent)"
     until(page, f"{labels}.length && {labels}.every((label) => label === 'no face')")
     page.locator(".filters button", has_text="no face").click()
-    until(page, f"{labels}.length === {len(samples) + 1}")
+    until(page, f"{labels}.length === {len(samples) + 3}")
 
     page.get_by_role("button", name="best shot").click()
     page.locator("p.best", has_text="is the best").wait_for()
@@ -152,6 +163,7 @@ def test_photographs(
     assert {row["file"] for row in _table(page, tmp_path)} == {path.name for path in samples}
 
 
+@on_a_phone
 def test_reading_photographs_can_be_cancelled(
     address: str, open_page: Callable[[str], Any], until: Until, tmp_path: Path
 ) -> None:
@@ -160,28 +172,79 @@ def test_reading_photographs_can_be_cancelled(
     page = open_page(address)
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", sorted(tmp_path.iterdir()))
+    page.set_input_files(PICK, sorted(tmp_path.iterdir()))
     page.get_by_role("button", name="filter all").click()
     page.get_by_role("button", name="cancel").click()
     until(page, "!document.querySelector('progress')")
     assert page.get_by_role("button", name="filter all").is_enabled(), "all were read before it could be cancelled"
 
 
-def test_it_works_when_the_server_is_gone(folder: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
+@on_a_phone
+def test_it_can_be_installed_and_works_when_the_server_is_gone(
+    folder: Path, static_server: Serve, open_page: Callable[[str], Any]
+) -> None:
     with static_server(folder) as where:
         page = open_page(where)
         ready(page)
         page.evaluate("navigator.serviceWorker.ready")
         page.reload()
         ready(page)
+        tools = page.context.new_cdp_session(page)
+        missing = {each["errorId"] for each in tools.send("Page.getInstallabilityErrors")["installabilityErrors"]}
+        assert missing <= {"in-incognito"}  # as every page of these tests is
+        assert tools.send("Page.getAppManifest")["errors"] == []
     page.reload()
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", [portrait_path()])
+    page.set_input_files(PICK, [portrait_path()])
     page.get_by_role("button", name="filter all").click()
     page.locator(".filters button", has_text="smiling").wait_for()
 
 
+TASKS_READ = "fetch('constants.json').then((answer) => answer.json()).then(({ tasks }) => Object.keys(tasks))"
+
+
+@on_a_laptop
+def test_a_new_version_is_offered_and_not_mixed_with_the_old_one(
+    tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]
+) -> None:
+    build(tmp_path / "page")
+    build(tmp_path / "other")
+    with static_server(tmp_path) as where:
+        for name in ("other", "page"):
+            page = open_page(f"{where}{name}/")
+            ready(page)
+            page.evaluate("navigator.serviceWorker.ready")
+        build(tmp_path / "page", ["smile"])
+        page.reload()
+        page.get_by_role("button", name="load the new version").wait_for()
+        ready(page)
+        assert page.evaluate(TASKS_READ) == ["smile", "emotion"]
+        with page.expect_navigation():
+            page.get_by_role("button", name="load the new version").click()
+        ready(page)
+        assert page.evaluate(TASKS_READ) == ["smile"]
+        kept = page.evaluate("caches.keys()")
+        assert len(kept) == 2 and any("/other/" in name for name in kept)
+
+
+@on_a_phone
+def test_without_a_secure_context_there_are_photographs_and_no_camera(
+    address: str, plain_host: str, open_page: Callable[[str], Any]
+) -> None:
+    """Nor is there WebGPU, or a service worker."""
+    page = open_page(address.replace("127.0.0.1", plain_host))
+    ready(page)
+    assert not page.evaluate("'gpu' in navigator || 'serviceWorker' in navigator")
+    page.get_by_role("button", name="start the camera").click()
+    assert "open it over https:// or on localhost" in page.get_by_role("alert").inner_text()
+    page.get_by_role("button", name="Photographs").click()
+    page.set_input_files(PICK, [portrait_path()])
+    page.get_by_role("button", name="filter all").click()
+    page.locator(".filters button", has_text="smiling").wait_for()
+
+
+@on_a_phone
 def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     build(tmp_path / "page")
     network = next((tmp_path / "page" / "models").glob("smile-*"))
@@ -193,6 +256,7 @@ def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_p
         assert f"models/{network.name} is damaged" in said.inner_text()
 
 
+@on_a_laptop
 def test_it_is_served_by_the_gallery(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     pytest.importorskip("fastapi")
     from smiledet.config import load_config
@@ -223,7 +287,7 @@ READ = """async ([module, task, chips]) => {
 def one_page(chromium: Any, address: str) -> Iterator[Any]:
     context = chromium.new_context()
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(240_000)
     page.goto(address)
     yield page
     context.close()
@@ -257,6 +321,47 @@ def _chips(side: int, count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
             cv2.convertScaleAbs(chip, alpha=float(generator.uniform(0.5, 1.3)), beta=float(generator.normal(0, 20)))
         )
     return np.stack(made)[..., None]
+
+
+MISUSE = """async ([module, file]) => {
+  const { createReader } = await import(module), said = [];
+  const refused = (promise) => promise.then(() => said.push("accepted"), (problem) => said.push(problem.message));
+  await refused(createReader({ tasks: "smile" }));
+  await refused(createReader({ tasks: ["smile", "age"] }));
+  const reader = await createReader(), image = new Image(), { size } = reader.tasks.smile.model;
+  const sources = [null, 5, "portrait.jpg", document.body, new Blob(["no"]), document.createElement("video")];
+  for (const source of sources) await refused(reader.read(source));
+  image.src = "data:image/png;base64,AAAA";
+  await refused(reader.read(image));
+  await refused(reader.read(new ImageData(4, 4), { tasks: ["age"] }));
+  await refused(reader.read(new ImageData(4, 4), { time: NaN }));
+  await refused(reader.readCrops("smile", [new Uint8Array(7)]));
+  await refused(reader.readCrops("toString", [new Uint8Array(size * size)]));
+  const good = new Image();
+  good.src = `data:image/jpeg;base64,${file}`;
+  const { faces } = await reader.read(good);
+  const last = refused(reader.read(good));
+  reader.close();
+  await last;
+  await refused(reader.read(good));
+  const second = await createReader({ tasks: ["smile"] }), again = await second.read(good);
+  second.close();
+  return [said, faces[0].smile.label, Object.keys(again.faces[0]).includes("emotion")];
+}"""
+
+
+def test_the_module_says_what_is_wrong_and_goes_on(one_page: Any, address: str) -> None:
+    given = base64.b64encode(portrait_path().read_bytes()).decode()
+    said, label, reads_emotion = one_page.evaluate(MISUSE, [f"{address}smiledet.js", given])
+    source = "expected an image, a canvas, a video, ImageBitmap, ImageData or a file"
+    wanted = ["expected a list of names", "no task age; there are smile, emotion", source, source, source, source]
+    wanted += ["no picture that this browser reads", "the video has no picture yet"]
+    wanted += ["no picture that this browser reads", "no task age", "not a number of seconds"]
+    wanted += ["a chip of 7 pixels; smile reads 64 times 64", "no task toString", "is closed", "is closed"]
+    assert len(said) == len(wanted)
+    for words, expected in zip(said, wanted, strict=True):
+        assert expected in words and "\n" not in words
+    assert label == "smiling" and not reads_emotion
 
 
 PHOTOGRAPH = """async ([module, file]) => {

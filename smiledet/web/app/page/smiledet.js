@@ -80,7 +80,7 @@ let canvas = null;
 
 async function pixelsOf(source) {
   const drawn = await drawable(source);
-  const width = drawn.videoWidth ?? drawn.naturalWidth ?? drawn.width, height = drawn.videoHeight ?? drawn.naturalHeight ?? drawn.height;
+  const [width, height] = ["Width", "Height"].map((side) => drawn[`video${side}`] ?? drawn[`natural${side}`] ?? drawn[`display${side}`] ?? drawn[side.toLowerCase()]);
   if (!width || !height) throw new Error(isVideo(source) ? "the video has no picture yet" : "the picture has no pixels");
   const scale = Math.min(1, LARGEST / Math.max(width, height)), columns = Math.max(1, Math.round(width * scale)), rows = Math.max(1, Math.round(height * scale));
   if (!canvas || canvas.width !== columns || canvas.height !== rows) canvas = new OffscreenCanvas(columns, rows);

@@ -2,6 +2,7 @@
 
 import { html, render, useState, useEffect, useMemo } from "/static/vendor/preact-htm.js";
 import { TimePlot } from "/static/plot.js";
+import { Bars } from "/static/bars.js";
 import { emoji, percent } from "/static/labels.js";
 
 const KEPT = 600; // seconds of history, as the server keeps them
@@ -152,9 +153,9 @@ function Face({ face, tasks }) {
   return html`<article class="face"><h2>${face.source ? `${face.source}, face` : "Face"} ${face.track}</h2>${tasks.map((task) => {
     const label = face[task.name];
     if (label === null || label === undefined) return null;
-    const scores = task.labels.length ? Object.entries(face[`${task.name}_scores`] || {}) : [];
+    const scores = (task.labels.length && face[`${task.name}_scores`]) || {};
     return html`<section key=${task.name}><h3>${task.name}: ${task.labels.length ? emoji(label) : ""} ${label}</h3>
-      ${scores.map(([name, score]) => html`<div class="bar" key=${name}><span>${name}</span><meter min="0" max="1" value=${score} aria-label=${name}></meter><span>${percent(score)}</span></div>`)}</section>`;
+      <${Bars} scores=${scores}/></section>`;
   })}</article>`;
 }
 
