@@ -158,7 +158,7 @@ const end = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 export function FaceCard({ face, names, title }) {
   return html`<article class="face"><h2>${title || `Face ${face.track}`}</h2>${names.map((name) => face[name] && html`<section key=${name}><h3>${name}: ${emoji(face[name].label)} ${face[name].label}</h3>
-    <${Bars} scores=${face[name].scores}/></section>`)}</article>`;
+    <${Bars} scores=${Object.entries(face[name].scores)}/></section>`)}</article>`;
 }
 
 function draw(canvas, video, reading, mirrored, reader) {

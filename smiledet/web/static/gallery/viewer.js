@@ -119,7 +119,7 @@ function Details({ photograph, t }) {
 }
 
 function Answer({ task, answer, onWhy, reasonShown, onCorrect, t }) {
-  const scores = Object.fromEntries(task.number ? [] : Object.entries(answer.scores).sort((a, b) => b[1] - a[1]));
+  const scores = (task.number ? [] : Object.entries(answer.scores)).sort((a, b) => b[1] - a[1]);
   return html`<section class="answer">
     <h3>${t.task(task.name)}: ${task.number ? "" : emoji(answer.label)} ${t.label(answer.label)}${answer.corrected ? ` (${t("corrected")})` : ""}
       ${task.labels.length > 0 && html`<button class="why" aria-pressed=${reasonShown} onClick=${onWhy}>${t("why")}</button>`}</h3>

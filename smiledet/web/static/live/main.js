@@ -153,7 +153,7 @@ function Face({ face, tasks }) {
   return html`<article class="face"><h2>${face.source ? `${face.source}, face` : "Face"} ${face.track}</h2>${tasks.map((task) => {
     const label = face[task.name];
     if (label === null || label === undefined) return null;
-    const scores = (task.labels.length && face[`${task.name}_scores`]) || {};
+    const scores = task.labels.length ? Object.entries(face[`${task.name}_scores`] || {}) : [];
     return html`<section key=${task.name}><h3>${task.name}: ${task.labels.length ? emoji(label) : ""} ${label}</h3>
       <${Bars} scores=${scores}/></section>`;
   })}</article>`;
