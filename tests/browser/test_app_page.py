@@ -224,6 +224,10 @@ def test_a_new_version_is_offered_and_not_mixed_with_the_old_one(
             page.get_by_role("button", name="load the new version").click()
         ready(page)
         assert page.evaluate(TASKS_READ) == ["smile"]
+        page.get_by_role("button", name="Photographs").click()
+        page.set_input_files(PICK, [portrait_path("hopper")])
+        page.get_by_role("button", name="filter all").click()
+        page.locator(".grid span", has_text="smiling").wait_for()
         kept = page.evaluate("caches.keys()")
         assert len(kept) == 2 and any("/other/" in name for name in kept)
 

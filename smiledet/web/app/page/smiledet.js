@@ -3,11 +3,13 @@
 const LARGEST = 1920; // pixels of the longer side to which a larger picture is shrunk
 
 export class Reader {
-  static async create({ tasks = ["smile", "emotion"] } = {}) {
-    const reader = new Reader(checked(tasks));
+  static async create({ tasks = null } = {}) {
+    if (tasks !== null) checked(tasks);
+    const reader = new Reader();
     try {
       reader.constants = await reader.ask("start", { tasks });
       reader.tasks = reader.constants.tasks;
+      reader.names = Object.keys(reader.tasks);
     } catch (problem) {
       reader.close();
       throw problem;
@@ -15,8 +17,7 @@ export class Reader {
     return reader;
   }
 
-  constructor(names) {
-    this.names = names;
+  constructor() {
     this.waiting = new Map();
     this.next = 1;
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
