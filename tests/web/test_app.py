@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -38,10 +40,36 @@ def test_the_command_writes_every_file_and_replaces_an_earlier_build(
     assert main(["web-app", "build", str(folder)]) == 0
     assert "MB to download" in capsys.readouterr().out
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(files)
+    earlier = (folder / "sw.js").read_text()
+    (folder / "sw.js").write_text(earlier.replace('FILES = ["./", ', 'FILES = ["./", "left-over.js", "../x", '))
     (folder / "left-over.js").write_text("")
-    assert main(["web-app", "build", str(folder)]) == 0
-    assert not (folder / "left-over.js").exists()
-    assert [path.name for path in folder.parent.iterdir()] == ["page"]
+    (folder.parent / "x").write_text("somebody's")
+    (folder / "CNAME").write_text("smiles.example")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("main")
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    assert main(["web-app", "build", str(link)]) == 0
+    assert link.is_symlink()
+    assert (folder / "sw.js").read_text() == earlier
+    others = {"CNAME", ".git/HEAD"}
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {*files, *others}
+    assert {path.name for path in folder.parent.iterdir()} == {"page", "x"}
+
+
+def test_the_command_writes_into_the_folder_that_it_stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["web-app", "build", "."]) == 0
+    assert (tmp_path / "index.html").is_file()
+
+
+def test_two_builds_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert main(["web-app", "build", str(tmp_path)]) == 2
+    os.close(descriptor)
+    assert capsys.readouterr().err == f"smiledet: cannot write into {tmp_path}: another run is writing it\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -49,6 +77,8 @@ def test_the_command_writes_every_file_and_replaces_an_earlier_build(
     [
         (["build", "{other}"], "holds other files than an earlier build"),
         (["build", "{file}"], "is a file"),
+        (["build", "{file}/page"], "cannot write into"),
+        (["build", "/proc/page"], "cannot write into"),
         (["build", "{new}", "--tasks", "smiles"], "no task 'smiles'"),
         (["build", "{new}", "--tasks", "age"], "age is none such"),
         (["build", "{new}", "--tasks", "smile,smile"], "each once"),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import lzma
+import os
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.errors import UsageError
+from smiledet.errors import OutputError, SmiledetError, UsageError
+from smiledet.system.output_files import is_without_room
 from smiledet.system.text import printable
 from smiledet.web import STATIC
 from smiledet.web.app.constants import page_constants
@@ -73,6 +78,7 @@ def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
 
     Args:
         folder: It is made where it is not there; else it must be empty, or hold an earlier build, which is replaced.
+            Files beside an earlier build, a web server's say, stay.
         tasks: The tasks that the page reads.
 
     Returns:
@@ -81,22 +87,59 @@ def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
     Raises:
         UsageError: The folder holds something else, or a task is not known.
         ModelError: A network is missing.
-        OSError: It cannot be written.
+        OutputError: It cannot be written, or another process is writing it.
+        SmiledetError: There is no room; nothing has changed then.
     """
     _check(folder)
     files = page_files(tasks)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside and renamed: who serves the folder never sees half of it.
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-        new = Path(made) / "new"
-        for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if folder.exists():
-            folder.rename(Path(made) / "old")
-        new.rename(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder), tempfile.TemporaryDirectory(prefix=".smiledet-", dir=folder) as made:
+            for name, content in files.items():
+                _write(Path(made, name), content)
+            earlier = _kept_by(folder / WORKER)
+            # The service worker last: by it browsers see that there is another version, and ask for all of it.
+            for name in sorted(files, key=WORKER.__eq__):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                Path(made, name).replace(folder / name)
+            for name in earlier - files.keys():
+                (folder / name).unlink(missing_ok=True)
+    except OSError as problem:
+        kind = SmiledetError if is_without_room(problem) else OutputError
+        raise kind(f"cannot write into {printable(folder)}: {problem.strerror}") from problem
     return files
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two builds at once would leave files of both.
+
+    Raises:
+        OutputError: Another process is writing the folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise OutputError(f"cannot write into {printable(folder)}: another run is writing it") from problem
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _kept_by(worker: Path) -> set[str]:
+    """The files of an earlier build, as its service worker names them; none where there is none."""
+    with suppress(OSError, ValueError):
+        found = re.search(r"^const FILES = (\[.*\]);$", worker.read_text(encoding="utf-8"), re.MULTILINE)
+        names = json.loads(found[1]) if found else []
+        return {name for name in names if isinstance(name, str) and not {"..", ""} & set(name.split("/"))}
+    return set()
 
 
 def _check(folder: Path) -> None:
