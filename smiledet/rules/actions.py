@@ -88,8 +88,12 @@ def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
         found.append(("run", run_program(rule.run)))
     if rule.post:
         found.append(("post", post_to(rule.post, rule.secret)))
+    if rule.publish:
+        from smiledet.rules.publishing import publish_to
+
+        found.append(("publish", publish_to(rule.publish)))
     if not found and not rule.clip:
-        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run or post")
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run, post or publish")
     return found
 
 

@@ -214,6 +214,8 @@ with Window(title) as window:
     deadline = time.monotonic() + 20
     while not window.poll(20):
         window.show(image)
+        if (click := window.take_click()) is not None:
+            print(*click, flush=True)
         if time.monotonic() > deadline:
             sys.exit("nobody closed it")
     window.show(image)
@@ -260,6 +262,21 @@ def test_a_key_ends_it_without_a_word_on_stderr(screen, key):
         xdotool(environment, "search", "--sync", "--name", title, "windowfocus", "--sync", "key", key)
 
     assert show_and_then(screen, press) == (0, "ended\n", "")
+
+
+@linux
+@needs_xdotool
+def test_a_click_is_told_in_pixels_of_the_picture(screen):
+    def click(title, environment):
+        (number,) = xdotool(environment, "search", "--sync", "--name", title).split()
+        xdotool(environment, "mousemove", "--sync", "--window", number, "100", "60", "click", "1")
+        xdotool(environment, "windowfocus", "--sync", number, "key", "q")
+
+    code, output, complaints = show_and_then(screen, click)
+    x, y = map(int, output.splitlines()[0].split())
+    assert (code, complaints) == (0, "")
+    assert abs(x - 100) <= 3 and abs(y - 60) <= 3
+    assert output.endswith("ended\n")
 
 
 @linux

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,6 +87,10 @@ def _add_pictures(app: FastAPI, live: Live) -> None:
     def page() -> FileResponse:
         return FileResponse(STATIC / "live" / "index.html", headers={"cache-control": "no-cache"})
 
+    @app.get("/api", include_in_schema=False)
+    def described() -> FileResponse:
+        return FileResponse(STATIC / "api" / "index.html", headers={"cache-control": "no-cache"})
+
     @app.get("/video/{kind}.mjpeg")
     async def video(kind: Kind, source: Name = ALL) -> Response:
         """The video as JPEGs (multipart/x-mixed-replace): always the newest frame."""
@@ -105,12 +110,14 @@ def _add_pictures(app: FastAPI, live: Live) -> None:
 def _add_figures(app: FastAPI, live: Live) -> None:
     registry = CollectorRegistry()
     registry.register(StatusCollector(live.status))
+    started = datetime.now(timezone.utc).isoformat()
 
     @app.get("/api/state")
     def state(source: Name = ALL) -> dict[str, Any]:
         """What is watched and read, and how each stage is."""
         return {
             "version": __version__,
+            "started": started,
             "sources": [{"name": name, "description": told} for name, told in live.sources.items()],
             "device": live.pipeline.device,
             "records": live.recorder is not None,
@@ -153,6 +160,8 @@ def _figures(live: Live, source: str) -> dict[str, Any]:
         "smiles": sum(live.page.histories[name].smiles for name in (live.sources if source == ALL else [source])),
         "machine": live.machine(),
         "recordings": live.recorder.state() if live.recorder is not None else {},
+        "explained": live.pipeline.chosen,
+        "lost": live.status.lost(),
     }
 
 
@@ -171,6 +180,7 @@ async def face_messages(live: Live, source: str) -> AsyncIterator[dict[str, Any]
             "frame": shown.number,
             "width": width,
             "height": height,
+            "annotated_width": shown.annotated.shape[1],
             "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
             "faces": shown.rows,
         }
