@@ -315,7 +315,7 @@ def test_a_click_into_the_window_chooses_the_face_that_is_explained(config) -> N
             pass
 
     window = Clicked()
-    sources = {"a": demo(6), "b": demo(6)}
+    sources = {"a": demo(30), "b": demo(30)}
     window.pipeline = Pipeline(replace(config, explain="smile"), sources, window=window)
     window.pipeline.run()
     assert {each["a"] for each in window.chosen} == {None}

@@ -108,12 +108,14 @@ class Explainer:
         explained: See above; any thread may put another of the same task in its place, or None while it is not read.
         chosen: The track of the face that is explained; None for the largest, which is also taken while the chosen one
             is not there. Any thread may set it.
+        pictures: How many were made.
     """
 
     def __init__(self, explained: Explained, kind: str, every_frame: bool) -> None:
         self.task = explained.model.task
         self.explained: Explained | None = explained
         self.chosen: int | None = None
+        self.pictures = 0
         self._kind, self._every_frame = kind, every_frame
         self._loaded: tuple[Path, GradientNetwork] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-explain")
@@ -224,6 +226,7 @@ class Explainer:
         captions = [f"{label} {score:.0%}", KINDS[self._kind]]
         sheet = contact_sheet([large, picture], captions, columns=1, cell_width=SHOWN_SIDE)
         self._made.append(_Picture(frame, timestamp, sheet))
+        self.pictures += 1
 
     def _network_of(self, file: Path) -> GradientNetwork:
         """The network of a file, loaded once; in the thread that it belongs to."""

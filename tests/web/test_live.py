@@ -402,6 +402,20 @@ class TestHubs:
         assert (whole[0, 0, 0], whole[0, 640, 0]) == (50, 200)
         hubs.close()
 
+    def test_faces_of_a_source_that_has_ended_are_gone_after_a_while(self) -> None:
+        page = PageSink(["a", "b"], [])
+        image = np.zeros((8, 8, 3), np.uint8)
+        box = Box(0, 0, 5, 5)
+        annotation = Annotation(image, (FaceReading(Face(box, 1.0, 1, box), {}),))
+        told = []
+        for source, seconds in (("a", 0), ("b", 1), ("b", 2), ("b", 4)):
+            page.write(Frame(0, seconds * 10**9, 0.0, image, source=source), annotation)
+            shown = page.hubs.by_name[ALL].frames.value
+            assert shown is not None
+            told.append([row["source"] for row in shown.rows])
+        assert told == [["a"], ["a", "b"], ["a", "b"], ["b"]]
+        page.close()
+
     def test_the_only_source_is_known_by_its_name_too(self) -> None:
         page = PageSink(["hall"], [])
         image = np.zeros((8, 8, 3), np.uint8)

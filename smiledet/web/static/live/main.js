@@ -75,6 +75,7 @@ function Live({ state }) {
   const video = `${paused ? `/snapshot.jpg?kind=${kind}&` : `/video/${kind}.mjpeg?`}${ofSource(source)}`;
   const draw = figures.stages.draw || {};
   const recordings = Object.entries(figures.recordings || {}).filter(([name, each]) => each.file && (source === "" || name === source));
+  const failures = Object.entries(figures.recordings || {}).filter(([, each]) => each.problem);
   const record = () => send(recordings.length ? "DELETE" : "POST", "/api/recordings", { source }).then(() => { setProblem(""); refresh(); }).catch((error) => setProblem(error.message));
   const choose = (face) => {
     const name = face.source ?? source;
@@ -101,6 +102,7 @@ function Live({ state }) {
     </header>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${Object.entries(figures.lost || {}).map(([name, why]) => html`<p class="problem" role="alert" key=${name}>${name ? `${name} is lost: ` : ""}${why}</p>`)}
+    ${failures.map(([name, each]) => html`<p class="problem" role="alert" key=${name}>recording${name ? ` of ${name}` : ""} ended: ${each.problem}</p>`)}
     <main>
       <section class="video"><img key=${`${video}${attempt}`} src=${`${video}&${attempt}`} alt="the newest frame"/>
         ${view === "boxes" && !all && !paused && faces && html`<${Boxes} faces=${faces} width=${faces.width}/>`}
