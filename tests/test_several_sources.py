@@ -308,14 +308,16 @@ def test_a_click_into_the_window_chooses_the_face_that_is_explained(config) -> N
             if not faces:
                 return None
             box = min((face.box for face in faces), key=lambda each: each.area)
-            # Each source has half of the window's 1280 pixels, so that its picture is shown as it is.
-            return (640 + box.centre[0], box.centre[1]) if self.pipeline.chosen["b"] is None else (1270, 470)
+            if self.pipeline.chosen["b"] is not None:
+                return (1270, 340)
+            scale = 640 / (640 + 240)  # half of the window's 1280 pixels for the picture and what stands beside it
+            return (640 + scale * box.centre[0], scale * box.centre[1])
 
         def close(self) -> None:
             pass
 
     window = Clicked()
-    sources = {"a": demo(30), "b": demo(30)}
+    sources = {"a": demo(12), "b": demo(12)}
     window.pipeline = Pipeline(replace(config, explain="smile"), sources, window=window)
     window.pipeline.run()
     assert {each["a"] for each in window.chosen} == {None}

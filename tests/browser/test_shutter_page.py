@@ -47,9 +47,9 @@ def test_a_photograph_is_taken_and_shown(
     page.locator(".number").wait_for()
     assert page.locator(".number").inner_text() in ("1", "2", "3")
     until(page, "document.querySelector('.print img')?.naturalWidth === 640")
-    until(page, "document.querySelector('.print aside img').naturalWidth > 0")
-    assert_accessible(page)
     photograph = page.request.get(page.evaluate("document.querySelector('.print img').src"))
+    until(page, "document.querySelector('.print aside img')?.naturalWidth > 0")
+    assert_accessible(page)
     assert photograph.body() in [path.read_bytes() for path in folder.glob("*.jpg")]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator(".say").wait_for()  # after ten seconds the next one may be taken

@@ -118,7 +118,7 @@ def test_the_server_has_a_client_while_qt_comes(serve, monkeypatch):
     monkeypatch.setenv("DISPLAY", serve(dropped=1))
     clients = []
     monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
-    for name in ("resizeWindow", "imshow"):
+    for name in ("resizeWindow", "setMouseCallback", "imshow"):
         monkeypatch.setattr(window.cv2, name, lambda *_: None)
     shown = Window()
     assert display_problem() is None
@@ -135,7 +135,7 @@ def test_elsewhere_qt_is_not_what_comes_and_nobody_knocks(serve, monkeypatch):
     monkeypatch.setattr(window.sys, "platform", "darwin")
     clients = []
     monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
-    for name in ("resizeWindow", "imshow"):
+    for name in ("resizeWindow", "setMouseCallback", "imshow"):
         monkeypatch.setattr(window.cv2, name, lambda *_: None)
     Window().show(np.zeros((4, 4, 3), np.uint8))
     assert clients == [0]
