@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from smiledet.errors import UsageError
 from smiledet.system.text import printable
+from smiledet.web import STATIC
 from smiledet.web.app.constants import page_constants
 
 PAGE = Path(__file__).resolve().parent / "page"
-STATIC = Path(__file__).resolve().parents[1] / "static"
 
 SHARED = (
     "base.css",
