@@ -122,5 +122,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,parquet,jetson,web,mqtt,docs,dev]'
+		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.drawing.stats import StatsLine
 from smiledet.errors import SmiledetError
 from smiledet.model_plan import ModelPlan
 from smiledet.sources.base import Source
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import aligner, drawer, locator
 from smiledet.workers.aligner import AlignerWorker

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from smiledet.buffer import Dropped, FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
 from smiledet.config import Config
 from smiledet.detection.following.tracker import FaceTracker
@@ -25,6 +25,8 @@ from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
+from smiledet.stage_count import Dropped
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.stages import Common, locator_maker, make_classifiers, make_finders, worker_settings
 from smiledet.supervisor import Ended, Request, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import smiledet
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
 from smiledet.config import load_config
 from smiledet.errors import SmiledetError, UsageError
@@ -21,6 +21,7 @@ from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
 from smiledet.sources.pacing import Paced
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.supervisor import Stop
 from smiledet.turns import Turns
 from smiledet.workers.base import FaultPolicy

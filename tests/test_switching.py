@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.config import TaskSettings, load_config
 from smiledet.errors import UsageError
 from smiledet.frame import Frame
@@ -16,6 +16,7 @@ from smiledet.pipeline import Pipeline
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import scene
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.supervisor import Stop
 
 LIMIT = 60.0

@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 from typing_extensions import override
 
-from smiledet.buffer import StageCount
 from smiledet.drawing.jpeg import jpeg
 from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.sessions.sessions import Seen, Session, Sessions
 from smiledet.sessions.store import WIDTHS, Run, SessionStore, StoreSettings, Sum, period
 from smiledet.sinks.base import Sink
+from smiledet.stage_count import StageCount
 from smiledet.system.redaction import shown_source
 from smiledet.tasks.base import Task
 

@@ -15,13 +15,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from smiledet.buffer import Drop, StageCount
 from smiledet.cli import main
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.sessions.report.gather import MOST_BINS, Curve
 from smiledet.sessions.sessions import COUNTS, PEOPLE, PRESENT, SMILES, Seen, Session, Sessions
 from smiledet.sessions.sink import StoreSink
 from smiledet.sessions.store import DAY, SessionStore, StoreSettings, Sum, period
+from smiledet.stage_count import Drop, StageCount
 from smiledet.tasks.base import get_task
 
 SMILE, AGE = get_task("smile"), get_task("age")

@@ -6,12 +6,10 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -25,9 +23,7 @@ from smiledet.web.live.control import add_control
 from smiledet.web.live.hub import ALL
 from smiledet.web.live.sink import PageSink
 from smiledet.web.live.status import Status, StatusCollector
-from smiledet.web.problems import refuse_invalid
-
-STATIC = Path(__file__).resolve().parents[1] / "static"
+from smiledet.web.page import new_page
 
 BOUNDARY = "frame"
 NO_STORE = {"cache-control": "no-store"}
@@ -69,11 +65,7 @@ class Live:
 
 def make_app(live: Live) -> FastAPI:
     """The application, without its guard."""
-    app = FastAPI(
-        title="smiledet live", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
-    )
-    refuse_invalid(app)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app = new_page("live")
     add_app(app)
     _add_pictures(app, live)
     _add_figures(app, live)
@@ -82,10 +74,6 @@ def make_app(live: Live) -> FastAPI:
 
 
 def _add_pictures(app: FastAPI, live: Live) -> None:
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "live" / "index.html", headers={"cache-control": "no-cache"})
-
     @app.get("/video/{kind}.mjpeg")
     async def video(kind: Kind, source: Name = ALL) -> Response:
         """The video as JPEGs (multipart/x-mixed-replace): always the newest frame."""

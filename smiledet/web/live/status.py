@@ -11,8 +11,9 @@ from typing import Any
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from smiledet.buffer import FrameBuffer, StageCount
+from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
+from smiledet.stage_count import StageCount
 from smiledet.web.live.hub import ALL
 from smiledet.workers import drawer
 
