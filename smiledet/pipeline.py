@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from smiledet.detection.photographs import detector_name
 from smiledet.drawing.mosaic import Mosaic
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import FaceReading
-from smiledet.line import WINDOW, Line, stage_specs
+from smiledet.line import WINDOW, Line, stage_specs, stats_line
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
@@ -252,6 +253,18 @@ class Pipeline:
             SmiledetError: A stage gave up, or the last source was lost; outputs are closed and readable.
             UsageError: An output cannot be written; it is as it was before.
         """
+        try:
+            return self._run()
+        except BaseException as problem:
+            # What its frames refer to, the pictures and this run, would be freed late: a cycle.
+            traceback.clear_frames(problem.__traceback__)
+            raise
+        finally:
+            self._late.clear()
+            for line in self._lines:
+                line.lost = None
+
+    def _run(self) -> tuple[Stop, RunReport]:
         started = time.monotonic()
         self._ready = None
         try:
@@ -320,7 +333,7 @@ class Pipeline:
                 self._plan.tasks,
                 line.track_labels,
                 line.drawn,
-                partial(line.stats, self._plan.device, self._load) if stats else None,
+                partial(stats_line, buffer, line.drawn, self._plan.device, self._load) if stats else None,
                 self._draw,
                 config.privacy,
                 self._explainers.get(name),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,6 +87,29 @@ def chromium(camera_clip: Path) -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
         yield browser
         browser.close()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="session")
+def static_server() -> Callable[[Path], AbstractContextManager[str]]:
+    """Any web server that serves a folder's files: while the block runs, at the address that it yields."""
+
+    @contextmanager
+    def serving(folder: Path) -> Iterator[str]:
+        with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder)) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}/"
+            finally:
+                server.shutdown()
+                thread.join()
+
+    return serving
 
 
 @pytest.fixture
