@@ -63,6 +63,10 @@ class Box:
     def holds(self, x: float, y: float) -> bool:
         """Whether a place lies in it.
 
+        Args:
+            x: In pixels, to the right.
+            y: Down.
+
         >>> Box(10, 20, 30, 40).holds(10, 59), Box(10, 20, 30, 40).holds(40, 30)
         (True, False)
         """
