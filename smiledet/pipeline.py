@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.photographs import detector_name
 from smiledet.drawing.mosaic import Mosaic
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.line import WINDOW, Line, stage_specs
+from smiledet.frame import FaceReading
+from smiledet.line import WINDOW, Line, stage_specs, stats_line
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
@@ -37,7 +39,7 @@ from smiledet.watchdog import Watchdog
 from smiledet.workers import aligner, drawer, grabber
 from smiledet.workers.base import Worker
 from smiledet.workers.drawer import DrawerWorker, annotation_of
-from smiledet.workers.explainer import Explainer, parse_explain
+from smiledet.workers.explainer import Explained, Explainer, parse_explain
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
@@ -138,6 +140,7 @@ class Pipeline:
         self._explainers = self._make_explainers(sources)
         self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
         self._mosaic = Mosaic([line.name for line in self._lines])
+        self._faces_shown: dict[str, Sequence[FaceReading]] = {}
         self.buffer = self._group(self._lines)
         labels = {line.name: line.track_labels for line in self._lines}
         self._classifiers = make_classifiers(
@@ -180,6 +183,30 @@ class Pipeline:
         """What is read from each face."""
         return self._plan.tasks
 
+    @property
+    def lost(self) -> dict[str, str]:
+        """The sources that were lost, by name, with what ended them."""
+        return {line.name: str(line.lost) for line in self._lines if line.lost is not None}
+
+    @property
+    def chosen(self) -> dict[str, int | None]:
+        """The face of each source that is explained; None for the largest. Empty where nothing is explained."""
+        return {name: explainer.chosen for name, explainer in self._explainers.items()}
+
+    def choose(self, source: str, track: int | None) -> None:
+        """Explain another face from now on; from any thread.
+
+        Args:
+            source: The name of the face's source.
+            track: The face; None for the largest.
+
+        Raises:
+            UsageError: Nothing is explained, or there is no such source.
+        """
+        if source not in self._explainers:
+            raise UsageError(f"there is no source {source!r}" if self._explainers else "nothing is explained")
+        self._explainers[source].chosen = track
+
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._supervisor.stop()
@@ -195,10 +222,13 @@ class Pipeline:
                 stays as it was.
 
         Raises:
-            UsageError: A model is missing or damaged, the detector is not installed, or the run is over.
+            UsageError: A model is missing or damaged, or explained and has no gradients; the detector is not installed;
+                the run is over.
         """
         with self._switching:
             plan = plan_models(config)
+            task = next((each.task for each in self._explainers.values()), "")
+            explained = Explained.by(plan.models[task]) if task in plan.models else None
             now = self._config
             moved = (now.detector, now.photographs, now.locator, now.haar) != (
                 *(config.detector, config.photographs, config.locator, config.haar),
@@ -210,6 +240,8 @@ class Pipeline:
                 each()  # what cannot be made is said before the one that runs is given up
             if not self._supervisor.ask(partial(self._apply, config, plan, create)):
                 raise UsageError("the run is over")
+            for explainer in self._explainers.values():
+                explainer.explained = explained
 
     def run(self) -> tuple[Stop, RunReport]:
         """Run until the input ends, the user or a signal stops it, or a stage gives up.
@@ -221,6 +253,18 @@ class Pipeline:
             SmiledetError: A stage gave up, or the last source was lost; outputs are closed and readable.
             UsageError: An output cannot be written; it is as it was before.
         """
+        try:
+            return self._run()
+        except BaseException as problem:
+            # What its frames refer to, the pictures and this run, would be freed late: a cycle.
+            traceback.clear_frames(problem.__traceback__)
+            raise
+        finally:
+            self._late.clear()
+            for line in self._lines:
+                line.lost = None
+
+    def _run(self) -> tuple[Stop, RunReport]:
         started = time.monotonic()
         self._ready = None
         try:
@@ -289,7 +333,7 @@ class Pipeline:
                 self._plan.tasks,
                 line.track_labels,
                 line.drawn,
-                partial(line.stats, self._plan.device, self._load) if stats else None,
+                partial(stats_line, buffer, line.drawn, self._plan.device, self._load) if stats else None,
                 self._draw,
                 config.privacy,
                 self._explainers.get(name),
@@ -307,8 +351,8 @@ class Pipeline:
             raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
         if task not in self._plan.models:
             raise UsageError(f"--explain {self._config.explain}: the run reads {', '.join(self._plan.models)}")
-        model = self._plan.models[task]
-        return {name: Explainer(model, kind, every_frame=not source.live) for name, source in sources.items()}
+        explained = Explained.by(self._plan.models[task])
+        return {name: Explainer(explained, kind, every_frame=not source.live) for name, source in sources.items()}
 
     def _common(self, buffer: FrameBuffer | BufferGroup, of: str = "") -> Common:
         """The arguments of the workers that work on a buffer's frames; `of` ends their threads' names."""
@@ -427,9 +471,21 @@ class Pipeline:
         frame = self.buffer.newest(by=WINDOW, timeout=0.02)
         if frame is not None:
             with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
-                window.show(self._mosaic.put(frame.source, annotation_of(frame, self._config.privacy).image))
+                annotation = annotation_of(frame, self._config.privacy)
+                window.show(self._mosaic.put(frame.source, annotation.image))
+            self._faces_shown[frame.source] = annotation.readings
             self.buffer.done(frame, WINDOW, None)
-        return window.poll()
+        over = window.poll()
+        if self._explainers and (click := window.take_click()) is not None:
+            self._choose_at(*click)
+        return over
+
+    def _choose_at(self, x: float, y: float) -> None:
+        """Explain the face that stands at a place of the window; the largest where there is none."""
+        name, x, y = self._mosaic.place_of(x, y)
+        there = (face for face in self._faces_shown.get(name, ()) if face.box.holds(x, y))
+        face = next(there, None)
+        self._explainers[name].chosen = None if face is None else face.track
 
 
 def _mark_drops(trace: Trace) -> Dropped:
