@@ -10,7 +10,7 @@ from smiledet.buffer import FrameBuffer
 from smiledet.config import Config
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.errors import UsageError
-from smiledet.line import Line, stage_specs
+from smiledet.line import Line, stage_specs, stats_line
 from smiledet.model_plan import ModelPlan
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Source
@@ -22,7 +22,7 @@ from smiledet.telemetry.trace import Trace
 from smiledet.turns import Turns
 from smiledet.workers import drawer, grabber
 from smiledet.workers.drawer import DrawerWorker
-from smiledet.workers.explainer import Explainer, parse_explain
+from smiledet.workers.explainer import Explained, Explainer, parse_explain
 from smiledet.workers.grabber import Grabber
 from smiledet.workers.track_labels import TrackLabels
 
@@ -90,7 +90,7 @@ class LineMaker:
                 self.plan.tasks,
                 line.track_labels,
                 line.drawn,
-                partial(line.stats, self.plan.device, self.load) if stats else None,
+                partial(stats_line, buffer, line.drawn, self.plan.device, self.load) if stats else None,
                 self.draw,
                 config.privacy,
                 self.explainers.get(name),
@@ -124,8 +124,8 @@ def make_explainers(config: Config, plan: ModelPlan, sources: Mapping[str, Sourc
         raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
     if task not in plan.models:
         raise UsageError(f"--explain {config.explain}: the run reads {', '.join(plan.models)}")
-    model = plan.models[task]
-    return {name: Explainer(model, kind, every_frame=not source.live) for name, source in sources.items()}
+    explained = Explained.by(plan.models[task])
+    return {name: Explainer(explained, kind, every_frame=not source.live) for name, source in sources.items()}
 
 
 def _mark_drops(trace: Trace) -> Dropped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,7 @@ from smiledet.watchdog import Watchdog
 from smiledet.window_stage import WindowStage
 from smiledet.workers import aligner, drawer
 from smiledet.workers.base import Worker
+from smiledet.workers.explainer import Explained
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
 
@@ -143,8 +145,10 @@ class Pipeline:
         )
         self._lines = [maker.make(name, each) for name, each in sources.items()]
         self.buffer = self._group(self._lines)
-        shown = [line.name for line in self._lines]
-        self._window = WindowStage(window, self.buffer, shown, config.privacy, trace) if window is not None else None
+        self._window = None
+        if window is not None:
+            shown = [line.name for line in self._lines]
+            self._window = WindowStage(window, self.buffer, shown, config.privacy, trace, self._explainers)
         labels = {line.name: line.track_labels for line in self._lines}
         self._classifiers = make_classifiers(config, self._plan, labels, self._common, explainers=self._explainers)
         self._sink_workers: list[SinkWorker] = []
@@ -184,6 +188,30 @@ class Pipeline:
         """What is read from each face."""
         return self._plan.tasks
 
+    @property
+    def lost(self) -> dict[str, str]:
+        """The sources that were lost, by name, with what ended them."""
+        return {line.name: str(line.lost) for line in self._lines if line.lost is not None}
+
+    @property
+    def chosen(self) -> dict[str, int | None]:
+        """The face of each source that is explained; None for the largest. Empty where nothing is explained."""
+        return {name: explainer.chosen for name, explainer in self._explainers.items()}
+
+    def choose(self, source: str, track: int | None) -> None:
+        """Explain another face from now on; from any thread.
+
+        Args:
+            source: The name of the face's source.
+            track: The face; None for the largest.
+
+        Raises:
+            UsageError: Nothing is explained, or there is no such source.
+        """
+        if source not in self._explainers:
+            raise UsageError(f"there is no source {source!r}" if self._explainers else "nothing is explained")
+        self._explainers[source].chosen = track
+
     def stop(self) -> None:
         """End the run as an interrupt does; safe in a signal handler and from any thread."""
         self._supervisor.stop()
@@ -199,10 +227,13 @@ class Pipeline:
                 stays as it was.
 
         Raises:
-            UsageError: A model is missing or damaged, the detector is not installed, or the run is over.
+            UsageError: A model is missing or damaged, or explained and has no gradients; the detector is not installed;
+                the run is over.
         """
         with self._switching:
             plan = plan_models(config)
+            task = next((each.task for each in self._explainers.values()), "")
+            explained = Explained.by(plan.models[task]) if task in plan.models else None
             now = self._config
             moved = (now.detector, now.photographs, now.locator, now.haar) != (
                 *(config.detector, config.photographs, config.locator, config.haar),
@@ -214,6 +245,8 @@ class Pipeline:
                 each()  # what cannot be made is said before the one that runs is given up
             if not self._supervisor.ask(partial(self._apply, config, plan, create)):
                 raise UsageError("the run is over")
+            for explainer in self._explainers.values():
+                explainer.explained = explained
 
     def run(self) -> tuple[Stop, RunReport]:
         """Run until the input ends, the user or a signal stops it, or a stage gives up.
@@ -225,6 +258,18 @@ class Pipeline:
             SmiledetError: A stage gave up, or the last source was lost; outputs are closed and readable.
             UsageError: An output cannot be written; it is as it was before.
         """
+        try:
+            return self._run()
+        except BaseException as problem:
+            # What its frames refer to, the pictures and this run, would be freed late: a cycle.
+            traceback.clear_frames(problem.__traceback__)
+            raise
+        finally:
+            self._late.clear()
+            for line in self._lines:
+                line.lost = None
+
+    def _run(self) -> tuple[Stop, RunReport]:
         started = time.monotonic()
         self._ready = None
         try:

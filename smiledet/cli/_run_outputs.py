@@ -73,7 +73,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--explain",
         metavar="TASK[:gradcam|:guided]",
         help="beside the picture, what the network looks at in the largest face: where the evidence lies (gradcam), "
-        "or which pixels speak for the label (guided)",
+        "or which pixels speak for the label (guided); of another face, where it is clicked",
     )
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
@@ -83,7 +83,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--telemetry",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
+        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson); the "
+        "page shows them anyway",
     )
     out.add_argument(
         "--unwatched",

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import threading
 import urllib.error
@@ -88,8 +89,12 @@ def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
         found.append(("run", run_program(rule.run)))
     if rule.post:
         found.append(("post", post_to(rule.post, rule.secret)))
+    if rule.publish:
+        from smiledet.rules.publishing import publish_to
+
+        found.append(("publish", publish_to(rule.publish)))
     if not found and not rule.clip:
-        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run or post")
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run, post or publish")
     return found
 
 
@@ -138,7 +143,13 @@ def _make(folder: Path) -> None:
 
 
 def run_program(command: tuple[str, ...]) -> Action:
-    """Starts a program with what was seen on its standard input; no shell reads its arguments."""
+    """Starts a program with what was seen on its standard input; no shell reads its arguments.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    if shutil.which(command[0]) is None:
+        raise ConfigError(f"a rule cannot run {command[0]!r}: there is no such program, or it may not be run")
 
     def run(event: Event) -> None:
         try:

@@ -327,7 +327,9 @@ def check_writable(path: Path, seekable: bool = False) -> None:
     """
     if seekable and is_stream(path):
         raise OutputError(f"cannot write {path}: it is a pipe or device, expected a file")
-    if not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
+    if (number := _descriptor_of(path)) is not None:
+        _check_descriptor(path, number)
+    elif not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
         OutputFile(path).__enter__().close()
 
 
@@ -345,6 +347,20 @@ def _descriptor_of(path: Path) -> int | None:
     return int(found[1]) if found else _DESCRIPTORS.get(str(path))
 
 
+def _check_descriptor(path: Path, number: int) -> None:
+    """See that an open file can be written.
+
+    Raises:
+        OutputError: It cannot; the message says why.
+    """
+    try:
+        mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror}") from problem
+    if mode == os.O_RDONLY:
+        raise OutputError(f"cannot write {path}: it is open for reading alone")
+
+
 def _open_stream(path: Path) -> int:
     """A pipe or device, open for writing.
 
@@ -354,8 +370,7 @@ def _open_stream(path: Path) -> int:
     """
     number = _descriptor_of(path)
     if number is not None:
-        if fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-            raise OutputError(f"cannot write {path}: it is open for reading alone")
+        _check_descriptor(path, number)
         return os.dup(number)
     if path.is_block_device() or path.is_socket():
         raise OutputError(f"cannot write {path}: it is {'a disk' if path.is_block_device() else 'a socket'}")

@@ -97,6 +97,7 @@ class TestConditions:
             (RuleSettings("age=30", run=("true",)), "age is not read; tasks are smile, emotion"),
             (RuleSettings("face"), "does nothing"),
             (RuleSettings("face", zone=(0.1,), run=("true",)), "zone has 1 numbers"),
+            (RuleSettings("face", run=("no-such-program-here",)), "cannot run 'no-such-program-here'"),
             (RuleSettings("face", post="ftp://x"), "expected http"),
             (RuleSettings("face", post="http://x/", secret="NOT_THERE_AT_ALL"), "NOT_THERE_AT_ALL is not set"),
         ],
