@@ -351,14 +351,14 @@ class TestReport:
         (tmp_path / "x.jsonl").write_bytes(rows)
         monkeypatch.chdir(tmp_path)
         assert main(["report", "x.jsonl", "-o", "expected.html"]) == 0
-        for name in ("-", "/dev/stdin", "/dev/fd/{}"):
+        for number, name in enumerate(("-", "/dev/stdin", "/dev/fd/{}")):
             reading, writing = os.pipe()
             os.write(writing, rows)
             os.close(writing)
             kept = os.dup(0)
             os.dup2(reading, 0)
             try:
-                assert main(["report", name.format(reading), "-o", f"{len(name)}.html"]) == 0
+                assert main(["report", name.format(reading), "-o", f"{number}.html"]) == 0
             finally:
                 os.dup2(kept, 0)
                 os.close(kept)
