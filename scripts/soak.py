@@ -190,10 +190,11 @@ class Soak:
 
     def _configuration(self) -> Path:
         path = self._folder / "soak.toml"
-        text = "[source]\nreconnect = 120\nread_timeout = 2\n"
-        for name, camera in self.cameras.items():
-            text += f'[[source]]\nname = "{name}"\naddress = "{camera.address}"\n'
-        path.write_text(text)
+        sources = (
+            f'[[source]]\nname = "{name}"\naddress = "{camera.address}"\nreconnect = 120\nread_timeout = 2\n'
+            for name, camera in self.cameras.items()
+        )
+        path.write_text("".join(sources))
         return path
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
