@@ -21,7 +21,7 @@ from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.photographs.quality import face_sharpness
 from smiledet.rules.conditions import Trigger
 from smiledet.sinks.base import Sink
-from smiledet.system.output_files import write_file
+from smiledet.system.output_files import free_path, write_file
 from smiledet.tasks.smile import TASK as SMILE
 from smiledet.web.live.hub import Newest
 
@@ -161,9 +161,9 @@ class Shutter(Sink):
             self._go("shown", now)
 
     def _save(self, image: Image) -> None:
-        path = self._folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg"
+        path = free_path(self._folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg")
         try:
-            write_file(path, jpeg(image))
+            write_file(path, jpeg(image), new=True)
         except SmiledetError as problem:
             self._problem = str(problem)
             log.warning("%s: %s", self.description, problem)
