@@ -316,7 +316,7 @@ def test_live_no_frame_is_handed_twice_nor_an_older_one_after(explore: Callable[
         def check() -> None:
             assert run.ended == 3
             run.check_claims()
-            assert run.had["locate"] == sorted(run.had["locate"])
+            assert run.had["draw"] == sorted(run.had["draw"])  # of two workers one may be slow to look at its frame
             run.check_counts()
 
         return check
