@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from smiledet.config import Config
-from smiledet.photographs import examine
+from smiledet.photographs import examine, memory_budget
 from smiledet.photographs.discover import discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import FACES, NO_FACE, SEVERAL_FACES, PhotographFilter
@@ -144,8 +144,62 @@ def test_a_file_that_cannot_be_opened_is_told_and_tried_again(indexer, folder):
     assert indexer.run(files).unread == 1
 
 
-def test_one_photograph_larger_than_the_memory_is_read_alone(folder, tmp_path):
-    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=1) as indexer:
+@pytest.fixture
+def large(tmp_path):
+    """Photographs of 4000x3000: two large faces; the same, with two small ones beside them."""
+    shown = np.full((3000, 4000, 3), 128, np.uint8)
+    shown[:2000, :3000] = cv2.resize(scene(40), (3000, 2000))
+    (tmp_path / "large").mkdir()
+    cv2.imwrite(str(tmp_path / "large" / "large.jpg"), shown)
+    shown[2400:2800, 3200:3800] = cv2.resize(scene(40), (600, 400))
+    cv2.imwrite(str(tmp_path / "large" / "small.jpg"), shown)
+    return tmp_path / "large"
+
+
+def test_a_large_photograph_is_decoded_once_more_only_where_a_face_is_small(large, tmp_path, monkeypatch):
+    found = []
+    decode = examine.decode
+    monkeypatch.setattr(examine, "decode", lambda *given: found.append(decode(*given)) or found[-1])
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=1) as indexer:
+        indexer.run([large / "large.jpg"])
+        assert [(each.scale, each.image.shape) for each in found] == [(2, (1500, 2000))]
+        found.clear()
+        indexer.run([large / "small.jpg"])
+        assert [each.scale for each in found] == [2, 1]
+        (one,), (other,) = (indexer.store.recall(large / name) for name in ("large.jpg", "small.jpg"))
+    assert (len(one.faces), len(other.faces)) == (2, 4)
+    assert (one.row.width, one.row.height) == (other.row.width, other.row.height) == (4000, 3000)
+    assert min(face.box.width for face in other.faces) < 128
+    for face, same in zip(one.faces, other.faces, strict=False):
+        assert face.box.iou(same.box) > 0.9
+
+
+def test_a_reader_reads_large_photographs_as_the_indexer_does(large, tmp_path):
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=1) as indexer:
+        indexer.run([large / "large.jpg"])
+        (stored,) = indexer.store.recall(large / "large.jpg")
+    with FaceReader(config=CONFIG, tasks=CONFIG.tasks) as reader:
+        read = reader.read(large / "large.jpg")
+        assert [face.box for face in read.faces] == [face.box for face in stored.faces]
+        assert read.image.shape == (3000, 4000, 3)
+
+
+def test_under_a_bound_a_photograph_that_does_not_fit_is_told_and_tried_again(large, tmp_path):
+    cv2.imwrite(str(large / "whole.png"), np.full((3000, 4000, 3), 90, np.uint8))
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=250) as indexer:
+        told = {each.path.name: each.unread for each in indexer.each(files_of(large))}
+    assert (told["large.jpg"], told["small.jpg"].partition(":")[0]) == (
+        None,
+        "it takes 79 MB to read it, of which 18 are left",
+    )
+    assert told["whole.png"].endswith("give more --memory")
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=500) as indexer:
+        assert indexer.run(files_of(large)).unread == 0
+
+
+def test_a_photograph_larger_than_the_usual_memory_is_read_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_budget, "USUAL_ROOM", 1)
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
         assert indexer.run(files_of(folder)).done == 4
 
 
