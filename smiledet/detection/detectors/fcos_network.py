@@ -37,7 +37,7 @@ SMALL = 320 * 320
 """Pixels of a small picture at most: a second look's, or that to which a photograph is shrunk."""
 
 SMALL_KEPT = 4
-"""Sizes of small pictures for which LiteRT keeps memory, some MB each. Of large ones it is one: 1280x960 takes 82 MB."""
+"""Sizes of small pictures for which LiteRT keeps memory, a few MB each; of large ones it is one (1280x960: 82 MB)."""
 
 LITERT_MARK = b"TFL3"
 """From the fifth byte of a LiteRT file."""
