@@ -20,7 +20,7 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 	test_supervisor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser docs fuzz lint \
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser test-live docs fuzz lint \
 	mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
@@ -36,7 +36,7 @@ test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
-	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/lab/training tests/scripts)
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/cli tests/lab tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
@@ -56,6 +56,11 @@ test-wheel: $(DEV_SETUP)  ## the examples of README and docs, from a wheel in an
 
 test-browser: $(DEV_SETUP)  ## the pages, clicked through in a real Chromium
 	$(BIN)/python -m pytest -m slow $(or $(TESTS),tests/browser)
+
+# WATCHED: seconds; PICTURES: a folder for the screenshots.
+test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watched in a real Chromium
+	SMILEDET_WATCHED=$(or $(WATCHED),600) $(if $(PICTURES),SMILEDET_PICTURES=$(PICTURES)) \
+		$(BIN)/python -m pytest -m slow tests/browser/test_watched_run.py
 
 lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .
@@ -122,5 +127,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,parquet,jetson,web,mqtt,docs,dev]'
+		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

@@ -17,7 +17,7 @@ python=$(ls -d "$HOME"/.pyenv/versions/"$version".*/bin/python 2>/dev/null | tai
 [ "$python" != .venv/bin/python ] || echo "no Python $version was found: $1 packages are tested with that of .venv"
 if ! { "$uv" venv --quiet --clear --python "$python" "$environment" &&
     "$uv" pip compile --quiet --no-header --no-annotate --resolution "$resolution" --only-binary :all: \
-        --python "$environment/bin/python" pyproject.toml --output-file "$environment/packages.txt" &&
+        --python "$environment/bin/python" --extra mtcnn pyproject.toml --output-file "$environment/packages.txt" &&
     "$uv" pip install --quiet --python "$environment/bin/python" --requirement "$environment/packages.txt" \
         jsonschema pillow-heif pytest pytest-xdist; }; then
     echo "SKIPPED: the $1 packages could not be installed; is there a package index?"

@@ -29,115 +29,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from smiledet.frame import Frame
+from smiledet.frame_ring import FrameRing, Slot
+from smiledet.stage_count import AGES_KEPT, Drop, Dropped, StageCount
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.turns import Turns, Waiter, claim_newest, wake
-
-MOST_BYTES = 100_000_000
-"""Bytes of all pictures in the ring at most, unless there are but two: four of 3840x2160, two photographs of 12 million
-pixels. What stages attach to a frame comes to as much again."""
-
-LEAST = 2
-"""Frames that the ring holds, however large: one comes while another is worked on."""
-
-AGES_KEPT = 2048
-"""Ages remembered at each stage: enough for a 99th percentile (a minute at 30 FPS), bounded on a run of days."""
-
-
-class Policy(Enum):
-    """What happens when a stage is slower than the source."""
-
-    LIVE = "live"
-    EVERY_FRAME = "every frame"
-
-
-class Drop(Enum):
-    """Why a stage never got a frame."""
-
-    OVERTAKEN = "overtaken"
-    """A newer frame was ready when the stage asked."""
-    EVICTED = "evicted"
-    """The frame left the ring before its prerequisites were met, or before the stage asked."""
-    CLOSED = "closed"
-    """The run was stopped while the frame was waiting, or in the hands of a worker that was left behind."""
-
-
-Dropped = Callable[[Frame, str, Drop], None]
-"""Told of a frame, the stage that never gets it, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageSpec:
-    """What the buffer knows of a stage.
-
-    Attributes:
-        name: The stage, and the key of its result.
-        needs: Stages whose results it works from.
-        in_order: Hand it every ready frame, oldest first, even when live: a recorder wants them all. Otherwise a live
-            stage is handed the newest and never goes back.
-        uncounted: It does not count among those that work at once, and need not wait for them: it has other things to
-            do than frames.
-    """
-
-    name: str
-    needs: frozenset[str] = frozenset()
-    in_order: bool = False
-    uncounted: bool = False
-
-
-@dataclass(slots=True)
-class StageCount:
-    """What became of the frames at one stage.
-
-    Attributes:
-        processed: Frames that it finished.
-        failed: Frames on which it failed; their result is None.
-        dropped: Frames that it never got, by cause.
-        missed: Those of them that were ready for it, and left the ring before it asked: it is too slow.
-        ages_ns: Age of each finished frame (now - capture), in nanoseconds; the latest `AGES_KEPT`.
-        first_ns: When the first frame was finished, on the buffer's clock.
-        last_ns: When the latest one was.
-    """
-
-    processed: int = 0
-    failed: int = 0
-    dropped: Counter[Drop] = field(default_factory=Counter)
-    missed: int = 0
-    ages_ns: deque[int] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
-    first_ns: int = 0
-    last_ns: int = 0
-
-    @property
-    def total_dropped(self) -> int:
-        """Frames that it never got, whatever the cause."""
-        return sum(self.dropped.values())
-
-    @classmethod
-    def total(cls, counts: Iterable[StageCount]) -> StageCount:
-        """One count of several buffers' frames; the ages of all."""
-        whole = cls(ages_ns=deque())
-        for each in counts:
-            whole.processed += each.processed
-            whole.failed += each.failed
-            whole.dropped += each.dropped
-            whole.missed += each.missed
-            whole.ages_ns.extend(each.ages_ns)
-            whole.first_ns = min(whole.first_ns or each.first_ns, each.first_ns or whole.first_ns)
-            whole.last_ns = max(whole.last_ns, each.last_ns)
-        return whole
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A frame in the ring with who has had it and who is done."""
-
-    frame: Frame
-    claimed: set[str] = field(default_factory=set)
-    done: set[str] = field(default_factory=set)
 
 
 class FrameBuffer:
@@ -170,11 +70,11 @@ class FrameBuffer:
         turns: Turns | None = None,
     ) -> None:
         specs = list(stages)
-        self._stages = {stage.name: stage for stage in specs}
-        if len(self._stages) != len(specs):
+        by_name = {stage.name: stage for stage in specs}
+        if len(by_name) != len(specs):
             raise ValueError(f"two stages share a name among {[stage.name for stage in specs]}")
         for stage in specs:
-            if unknown := stage.needs - self._stages.keys():
+            if unknown := stage.needs - by_name.keys():
                 raise ValueError(f"stage {stage.name!r} needs {sorted(unknown)}, which is no stage")
         if capacity < 2:
             raise ValueError(f"capacity is {capacity}, expected at least 2")
@@ -182,12 +82,10 @@ class FrameBuffer:
         self.capacity = capacity
         self._clock = clock
         self._on_drop = on_drop
-        self._byte_budget = byte_budget
-        self._ring: dict[int, _Slot] = {}
-        self._newest_had = dict.fromkeys(self._stages, -1)
-        self._counts = {name: StageCount() for name in self._stages}
+        self._ring = FrameRing(by_name, policy, capacity, byte_budget)
+        self._counts = {name: StageCount() for name in by_name}
         # The frames that a stage has claimed and not handed back, by number.
-        self._in_hand: dict[str, dict[int, Frame]] = {name: {} for name in self._stages}
+        self._in_hand: dict[str, dict[int, Frame]] = {name: {} for name in by_name}
         self._published = 0
         self._ended = False
         self._closed = False
@@ -196,11 +94,11 @@ class FrameBuffer:
         self._lock = self.turns.lock
         self._room = threading.Condition(self._lock)
         # The workers that wait now, by stage, those first that have waited longest.
-        self._waiting: dict[str, list[Waiter]] = {name: [] for name in self._stages}
+        self._waiting: dict[str, list[Waiter]] = {name: [] for name in by_name}
         # The number of the latest claim, and that of each stage: see `Turns`.
         self.claimed = 0
-        self._claimed = dict.fromkeys(self._stages, 0)
-        self._set_stages(self._stages)
+        self._claimed = dict.fromkeys(by_name, 0)
+        self._stages_changed()
 
     def publish(self, frame: Frame, timeout: float | None = None) -> bool:
         """Put a frame into the ring.
@@ -216,12 +114,13 @@ class FrameBuffer:
         """
         with self._lock:
             if self.policy is Policy.LIVE:
-                self._make_room(frame)
-            elif not self._room.wait_for(lambda: self._closed or self._has_room(frame), timeout):
+                while (slot := self._ring.in_the_way(frame)) is not None:
+                    self._let_go(slot)
+            elif not self._room.wait_for(lambda: self._closed or self._ring.has_room(frame), timeout):
                 return False
             if self._closed:
                 return False
-            self._ring[frame.id] = _Slot(frame)
+            self._ring.slots[frame.id] = Slot(frame)
             self._published += 1
             for name in self._starters:
                 self._tell(name)
@@ -280,9 +179,9 @@ class FrameBuffer:
         with self._lock:
             if not self._closed:
                 self._closed = self._ended = True
-                for slot in self._ring.values():
+                for slot in self._ring.slots.values():
                     self._count_unclaimed(slot, Drop.CLOSED)
-                self._ring.clear()
+                self._ring.slots.clear()
             self._tell_everybody()
             chosen = self.turns.take_chosen()
         wake(chosen)
@@ -298,6 +197,8 @@ class FrameBuffer:
                 for frame in frames.values():
                     self._drop(frame, name, Drop.CLOSED)
                 frames.clear()
+            with suppress(ValueError):  # settled before
+                self.turns.buffers.remove(self)  # what leads back here is freed late
 
     def add_stage(self, stage: StageSpec, before: str, needed: bool) -> None:
         """Have a further stage ask from the next frame on, while a run goes on.
@@ -308,35 +209,19 @@ class FrameBuffer:
             needed: Whether that stage needs its result.
         """
         with self._lock:
-            stages = dict(self._stages)
-            names = [*stages]
-            later = {name: stages.pop(name) for name in names[names.index(before) :]}
-            if needed:
-                later[before] = replace(later[before], needs=later[before].needs | {stage.name})
-            newest = max(self._ring, default=-1)
-            for slot in self._ring.values():
-                slot.claimed.add(stage.name)
-                slot.done.add(stage.name)
+            self._ring.add_stage(stage, before, needed)
             self._counts.setdefault(stage.name, StageCount())
-            self._in_hand[stage.name], self._newest_had[stage.name], self._claimed[stage.name] = {}, newest, 0
-            self._set_stages({**stages, stage.name: stage, **later})
+            self._in_hand[stage.name], self._claimed[stage.name] = {}, 0
+            self._stages_changed()
 
     def remove_stage(self, name: str) -> None:
         """Let a stage ask no more, and the others go on without its results; what it has in hand is not waited for."""
         with self._lock:
-            gone = self._stages[name]
-            self._set_stages(
-                {
-                    each.name: replace(each, needs=each.needs - {name})
-                    for each in self._stages.values()
-                    if each is not gone
-                }
-            )
+            self._ring.remove_stage(name)
+            self._stages_changed()
             for frame in self._in_hand.pop(name).values():
                 self._drop(frame, name, Drop.CLOSED)
-            for slot in list(self._ring.values()):
-                slot.claimed.discard(name)
-                slot.done.discard(name)
+            for slot in list(self._ring.slots.values()):
                 self._retire(slot)
             self._tell(name)  # those who wait for its frames end
             self._tell_everybody()
@@ -358,7 +243,7 @@ class FrameBuffer:
     @property
     def held(self) -> int:
         """Frames in the ring now."""
-        return len(self._ring)
+        return len(self._ring.slots)
 
     def count(self, stage: str, ages: int = AGES_KEPT) -> StageCount:
         """What became of the frames at one stage, with its latest ages; a copy, cheaper than all `counts`."""
@@ -381,12 +266,12 @@ class FrameBuffer:
 
     def has(self, stage: str) -> bool:
         """Whether it has a stage of that name."""
-        return stage in self._stages
+        return stage in self._ring.stages
 
     # The rest runs with the lock held.
 
-    def _set_stages(self, stages: dict[str, StageSpec]) -> None:
-        self._stages = stages
+    def _stages_changed(self) -> None:
+        stages = self._ring.stages
         # Whom a result wakes, and whom a new frame.
         self._followers = {name: [stage.name for stage in stages.values() if name in stage.needs] for name in stages}
         self._starters = [stage.name for stage in stages.values() if not stage.needs]
@@ -402,12 +287,12 @@ class FrameBuffer:
         """The number of a stage's latest claim here; 0 before the first."""
         return self._claimed.get(stage, 0)
 
-    def try_to_claim(self, by: str, thread: int) -> _Slot | None:
+    def try_to_claim(self, by: str, thread: int) -> Slot | None:
         """Claim what there is now for a stage; None where there is nothing, or it is not its turn."""
-        stage = self._stages.get(by)
+        stage = self._ring.stages.get(by)
         if stage is None:
             return None
-        slot = self._choose(stage) if self._may_work(stage, thread) else None
+        slot = self._ring.choose(stage) if self._may_work(stage, thread) else None
         if slot is not None:
             self._claim(stage, slot, thread)
         return slot
@@ -423,7 +308,8 @@ class FrameBuffer:
 
     def ended_for(self, by: str) -> bool:
         """As `finished`."""
-        return by not in self._stages or self._is_finished(self._stages[by])
+        stage = self._ring.stages.get(by)
+        return stage is None or self._closed or (self._ended and not self._ring.has_more_for(stage))
 
     def _counts_turns(self, stage: StageSpec) -> bool:
         """Whether those that work on a stage count among those that work at once."""
@@ -435,13 +321,12 @@ class FrameBuffer:
             return True
         return thread in turns.working or len(turns.working) < turns.at_once
 
-    def _claim(self, stage: StageSpec, slot: _Slot, thread: int) -> None:
+    def _claim(self, stage: StageSpec, slot: Slot, thread: int) -> None:
         if self._counts_turns(stage):
             self.turns.working.add(thread)
         self.claimed = self._claimed[stage.name] = next(self.turns.claims)
-        slot.claimed.add(stage.name)
+        self._ring.claim(stage, slot)
         self._in_hand[stage.name][slot.frame.id] = slot.frame
-        self._newest_had[stage.name] = max(self._newest_had[stage.name], slot.frame.id)
 
     def _tell(self, name: str) -> None:
         """Hand the workers of a stage that wait what there is for them."""
@@ -467,46 +352,6 @@ class FrameBuffer:
         for name in self._waiting:
             self._tell(name)
 
-    def _goes_in_order(self, stage: StageSpec) -> bool:
-        return stage.in_order or self.policy is Policy.EVERY_FRAME
-
-    def _wants(self, stage: StageSpec, slot: _Slot) -> bool:
-        """Whether the stage has not had the frame and would still take it."""
-        if stage.name in slot.claimed:
-            return False
-        return self._goes_in_order(stage) or slot.frame.id > self._newest_had[stage.name]
-
-    def _choose(self, stage: StageSpec) -> _Slot | None:
-        """What the stage should be handed now: the oldest ready frame where it goes in order, else the newest."""
-        if self.policy is Policy.EVERY_FRAME:  # what follows comes to this, at more cost
-            for slot in self._ring.values():
-                if stage.name not in slot.claimed:
-                    return slot if stage.needs <= slot.done else None
-            return None
-        in_order = self._goes_in_order(stage)
-        for slot in self._ring.values() if in_order else reversed(self._ring.values()):
-            if self._wants(stage, slot):
-                if stage.needs <= slot.done:
-                    return slot
-                if in_order and self._can_reach(stage, slot):
-                    return None  # a later frame waits for an earlier one that is still to come
-        return None
-
-    def _can_reach(self, stage: StageSpec, slot: _Slot) -> bool:
-        """Whether every prerequisite is met, being worked on, or still wanted by the stage that has to meet it."""
-        for need in stage.needs:
-            if need in slot.claimed:
-                continue
-            before = self._stages[need]
-            if not (self._wants(before, slot) and self._can_reach(before, slot)):
-                return False
-        return True
-
-    def _is_finished(self, stage: StageSpec) -> bool:
-        if self._closed or not self._ended:
-            return self._closed
-        return not any(self._wants(stage, slot) and self._can_reach(stage, slot) for slot in self._ring.values())
-
     def _finish(self, frame: Frame, by: str, result: Any, failed: bool) -> None:
         with self._lock:
             if self._in_hand.get(by, {}).pop(frame.id, None) is None:
@@ -520,7 +365,7 @@ class FrameBuffer:
                 count.last_ns = self._clock()
                 count.first_ns = count.first_ns or count.last_ns
                 count.ages_ns.append(count.last_ns - frame.captured_ns)
-            slot = self._ring.get(frame.id)
+            slot = self._ring.slots.get(frame.id)
             if slot is None:
                 return  # closed meanwhile
             slot.done.add(by)
@@ -531,58 +376,22 @@ class FrameBuffer:
             chosen = self.turns.take_chosen()
         wake(chosen)
 
-    def _retire(self, latest: _Slot) -> None:
-        """Let go of the frames that no stage is working on or will ever take.
-
-        Args:
-            latest: The one with which a stage was done just now. Where nothing is overtaken, only that one can leave,
-                and only once all are done with it.
-        """
-        if self.policy is Policy.EVERY_FRAME:
-            leaving = [latest] if len(latest.done) == len(self._stages) and latest.frame.id in self._ring else []
-        else:
-            leaving = [slot for slot in self._ring.values() if slot.claimed == slot.done and not self._is_wanted(slot)]
-        for slot in leaving:
-            self._count_unclaimed(slot, Drop.EVICTED)
-            del self._ring[slot.frame.id]
+    def _retire(self, latest: Slot) -> None:
+        """Let go of the frames that no stage is working on or will ever take; see `FrameRing.leaving`."""
+        for slot in self._ring.leaving(latest):
+            self._let_go(slot)
             self._room.notify()
 
-    def _is_wanted(self, slot: _Slot) -> bool:
-        """Whether any stage will still take the frame."""
-        return any(self._wants(stage, slot) and self._can_reach(stage, slot) for stage in self._stages.values())
+    def _let_go(self, slot: Slot) -> None:
+        self._count_unclaimed(slot, Drop.EVICTED)
+        del self._ring.slots[slot.frame.id]
 
-    def _has_room(self, frame: Frame) -> bool:
-        """Whether a further frame may come into the ring before another leaves it."""
-        held = len(self._ring)
-        if held < LEAST or held >= 2 * self.capacity:
-            return held < LEAST
-        return self._bytes(frame) <= (MOST_BYTES if held < self.capacity else self._byte_budget)
-
-    def _bytes(self, frame: Frame) -> int:
-        """Of the pictures in the ring, with one more."""
-        return sum(slot.frame.image.nbytes for slot in self._ring.values()) + frame.image.nbytes
-
-    def _make_room(self, frame: Frame) -> None:
-        """Drop the frame in which the least work has been put, the oldest of those.
-
-        A frame that a stage is working on stays, so a stage slower than the whole ring still sees its frame through to
-        the stages after it; the ring may then exceed its capacity, by at most the number of workers.
-        """
-        while len(self._ring) >= self.capacity or (len(self._ring) >= LEAST and self._bytes(frame) > MOST_BYTES):
-            idle = [slot for slot in self._ring.values() if slot.claimed == slot.done]
-            if not idle:
-                return
-            victim = min(idle, key=lambda slot: (len(slot.done), slot.frame.id))
-            self._count_unclaimed(victim, Drop.EVICTED)
-            del self._ring[victim.frame.id]
-
-    def _count_unclaimed(self, slot: _Slot, cause: Drop) -> None:
+    def _count_unclaimed(self, slot: Slot, cause: Drop) -> None:
         """Count a leaving frame as dropped at every stage that has not had it."""
-        for name, stage in self._stages.items():
+        for name, stage in self._ring.stages.items():
             if name not in slot.claimed:
                 self._counts[name].missed += cause is Drop.EVICTED and stage.needs <= slot.done
-                overtaken = not self._goes_in_order(stage) and slot.frame.id <= self._newest_had[name]
-                self._drop(slot.frame, name, Drop.OVERTAKEN if overtaken else cause)
+                self._drop(slot.frame, name, Drop.OVERTAKEN if self._ring.is_overtaken(stage, slot) else cause)
 
     def _drop(self, frame: Frame, stage: str, cause: Drop) -> None:
         self._counts[stage].dropped[cause] += 1

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from smiledet.buffer import AGES_KEPT, FrameBuffer, StageCount
+from smiledet.buffer import FrameBuffer
 from smiledet.frame import Frame
+from smiledet.stage_count import AGES_KEPT, StageCount
 from smiledet.turns import claim_newest, longest_ago
 
 

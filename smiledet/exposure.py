@@ -45,6 +45,12 @@ look like motion."""
 JUMP = 1.6
 """Ratio of the levels of two frames from which the light has been switched, and nothing is averaged."""
 
+SHARES = (0.01, 0.5, 0.99)
+"""Of the pixels that are darker than the levels that are measured."""
+
+NOTICED = 4.0
+"""Grey levels that are added to both sides of that ratio: a few of them make no difference in the dark."""
+
 
 @dataclass(frozen=True, slots=True)
 class Levels:
@@ -81,7 +87,7 @@ def measure(grey: GreyImage) -> Levels:
     sample = np.ascontiguousarray(grey[::STEP, ::STEP])
     counts = cv2.calcHist([sample], [0], None, [256], [0, 256]).ravel()
     below = np.cumsum(counts)
-    low, middle, high = np.searchsorted(below, np.array([0.01, 0.5, 0.99]) * below[-1])
+    low, middle, high = np.searchsorted(below, np.array(SHARES) * below[-1])
     return Levels(float(low), float(middle), float(high))
 
 
@@ -141,4 +147,4 @@ def even_out(picture: npt.NDArray[np.uint8], table: Table | None) -> npt.NDArray
 
 def _ratio(one: float, other: float) -> float:
     """How many times the larger of two levels is the smaller; a few levels make no difference."""
-    return (max(one, other) + 4) / (min(one, other) + 4)
+    return (max(one, other) + NOTICED) / (min(one, other) + NOTICED)

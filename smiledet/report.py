@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from smiledet.buffer import FrameBuffer, StageCount
+from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
 from smiledet.errors import SmiledetError
+from smiledet.stage_count import StageCount
 from smiledet.system.processes import ProcessorTimes, process_start_ns
 from smiledet.workers import drawer
 

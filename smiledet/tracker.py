@@ -11,13 +11,14 @@ from typing import Any
 
 from typing_extensions import Self
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.config import Config
 from smiledet.errors import UsageError
 from smiledet.frame import Frame, Image
 from smiledet.model_plan import ModelPlan
 from smiledet.photographs.decode import Color, to_image
 from smiledet.results import Reading, video_reading
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.stages import make_classifiers, make_finders
 from smiledet.workers.base import Worker
 from smiledet.workers.locator import faces_of

@@ -21,6 +21,7 @@ import cv2
 import pytest
 
 import smiledet
+from smiledet.cli import main
 from smiledet.errors import UsageError
 from smiledet.lab.backend import prepare
 from smiledet.sources.demo import DROP, Pose, scene
@@ -142,6 +143,31 @@ def run_smiledet(
         return subprocess.CompletedProcess(process.args, process.returncode, output, complaints)
 
     return run
+
+
+@pytest.fixture
+def call_smiledet(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `run_smiledet`, but in this process: starting one takes longer than most commands."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+
+    def call(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        words = list(map(str, arguments))
+        with monkeypatch.context() as own:
+            for name, value in (env or {}).items():
+                own.setenv(name, value)
+            own.setattr(logging.root, "handlers", [])  # pytest's are there, so that the command would not add its own
+            code = main(words)
+        output, complaints = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, output, complaints)
+
+    return call
 
 
 @pytest.fixture(scope="session")

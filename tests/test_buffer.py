@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 
 from smiledet import buffer as buffer_module
-from smiledet.buffer import AGES_KEPT, Drop, FrameBuffer, Policy, StageCount, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.frame import Frame
+from smiledet.stage_count import AGES_KEPT, Drop, StageCount
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.turns import Turns
 
 LIMIT = 20.0
@@ -584,7 +586,7 @@ class TestBackPressure:
     def test_large_pictures_are_held_by_their_bytes_but_two_always(
         self, size: int, held: int, policy: Policy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(buffer_module, "MOST_BYTES", 3 * 100)
+        monkeypatch.setattr("smiledet.frame_ring.MOST_BYTES", 3 * 100)
         buffer = FrameBuffer([stage("a")], policy, capacity=4, byte_budget=0)
         published = [
             buffer.publish(Frame(number, 0, number / 30, np.zeros((size, 1, 3), np.uint8)), timeout=0)

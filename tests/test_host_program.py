@@ -29,8 +29,7 @@ def state():
         "OpenCV's threads": cv2.getNumThreads(),
         "OpenCV's level": (getattr(cv2, "getLogLevel", None) or cv2.utils.logging.getLogLevel)(),
         "signals": {number: str(signal.getsignal(number)) for number in signal.valid_signals()},
-        # joblib, which reads the weights of MTCNN, sets this one when it is imported.
-        "environment": {name: value for name, value in os.environ.items() if name != "KMP_INIT_AT_FORK"},
+        "environment": dict(os.environ),
         "root logger": (logging.root.level, list(map(str, logging.root.handlers)), logging.root.manager.disable),
         "loggers": {name: each for name, each in loggers.items() if not name.startswith("smiledet")},
         "hooks": [str(sys.excepthook), str(threading.excepthook), str(sys.stdout), str(sys.stderr)],

@@ -128,7 +128,7 @@ class TestTheParserItself:
 
     def test_it_sees_imports_that_are_there(self) -> None:
         assert Import("buffer", "smiledet.frame", True) in imports()
-        assert Import("pipeline", "smiledet.workers.grabber", True) in imports()
+        assert Import("pipeline", "smiledet.workers.sink", True) in imports()
         assert Import("engines.litert", "ai_edge_litert.interpreter", False) in imports()
         assert Import("lab.networks.base", "keras", True) in imports()
 
@@ -158,12 +158,15 @@ class TestDirections:
         assert {each.own for each in imports() if each.by == "schema" and each.own is not None} == {"errors"}
 
     def test_the_buffer_knows_of_frames_and_turns_alone(self) -> None:
-        assert {each.own for each in imports() if each.by == "buffer" and each.own is not None} == {"frame", "turns"}
-        assert {each.own for each in imports() if each.by == "turns" and each.own is not None} == {"frame", "buffer"}
+        own = {"buffer", "frame_ring", "stage_count", "stage_spec", "turns"}
+        for name in own:
+            assert {each.own for each in imports() if each.by == name and each.own is not None} <= {"frame", *own}, name
+        ring = {each.own for each in imports() if each.by == "frame_ring" and each.own is not None}
+        assert ring == {"frame", "stage_spec"}
 
     def test_what_the_workers_call_does_not_call_back(self) -> None:
         below = tuple(room for room in RUN_PATH_ROOMS if room != "workers")
-        above = ("workers", "buffer", "pipeline", "config", "report", "cli", LAB)
+        above = ("workers", "buffer", "frame_ring", "pipeline", "config", "report", "cli", LAB)
         assert offences(below, above) == []
 
     def test_the_rooms_below_the_workers_stand_side_by_side(self) -> None:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from smiledet.buffer import Drop, FrameBuffer, Policy, StageCount, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.frame import Frame
 from smiledet.report import RunReport, stage_table, summarise, summary_line, table
+from smiledet.stage_count import Drop, StageCount
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers import drawer
 
 MS = 1_000_000

@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from smiledet.buffer import Drop
 from smiledet.config import load_config
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.pipeline import Limits, Pipeline
@@ -15,6 +14,7 @@ from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
 from smiledet.sources.pacing import Paced
+from smiledet.stage_count import Drop
 from smiledet.supervisor import Stop, Supervisor
 from smiledet.system.cancel import CancelToken
 from smiledet.workers.classifier import ClassifierWorker

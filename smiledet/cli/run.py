@@ -26,31 +26,37 @@ import logging
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stdout
-from pathlib import Path
+from contextlib import ExitStack, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import override
-
 from smiledet.__main__ import INTERRUPTED
-from smiledet.cli._arguments import add_reading, files_read, reading_flags, sources_read
-from smiledet.cli._page import add_serve, page_recorder, page_sink, served_page, shutter_sink
-from smiledet.cli._privacy import add_privacy, check_privacy, privacy_flags
-from smiledet.cli._rules import add_rules, rule_flags, rule_sinks
-from smiledet.cli._sources import Given, create_sources, paths_of, sources_given
-from smiledet.cli._store import add_store, store_flags, store_sinks
+from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._page import page_recorder, page_sink, served_page, shutter_sink
+from smiledet.cli._privacy import check_privacy, privacy_flags
+from smiledet.cli._rules import rule_flags, rule_sinks
+from smiledet.cli._run_outputs import (
+    add_outputs,
+    check_run_outputs,
+    file_sinks,
+    is_private,
+    is_quiet,
+    output_files,
+    record_instead,
+    report_output,
+    trace_output,
+)
+from smiledet.cli._sources import Given, create_sources, sources_given
+from smiledet.cli._store import store_flags, store_sinks
 from smiledet.errors import UsageError
 from smiledet.sinks.rows import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from smiledet.config import Config
     from smiledet.platform.choice import PlatformChoice
-    from smiledet.sinks.base import Sink
     from smiledet.sinks.window import Window
     from smiledet.sources.base import Source
     from smiledet.supervisor import Supervisor
     from smiledet.system.output_files import OutputFile
-    from smiledet.telemetry.trace import Trace
     from smiledet.telemetry.watch import Telemetry
 
 log = logging.getLogger(__name__)
@@ -59,69 +65,11 @@ UNWATCHED_SECONDS = 20.0
 """How much of a camera is recorded for a demo that nobody can watch."""
 
 
-class _Events(argparse.Action):
-    """`--events`: a file, standard output, or an address beside them."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
-        super().__init__(option_strings, dest, **settings)
-        self.nargs = None
-
-    @override
-    def __call__(
-        self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: str | None = None
-    ) -> None:
-        from smiledet.sinks.addresses import is_address
-
-        if is_address(values):
-            namespace.events_to = values
-        else:
-            namespace.events = Path(values)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("source", nargs="*", metavar="SOURCE", help="see above")
     add_reading(parser).add_argument("--dry-run", action="store_true", help="say what would be used and why, and end")
-    out = parser.add_argument_group(
-        "what comes out", "A file that is there already is replaced, once there is something to write."
-    )
-    out.add_argument("--show", action=argparse.BooleanOptionalAction, default=True, help="open a window")
-    out.add_argument("--record", type=Path, metavar="OUT.mp4", help="the annotated video: .mp4, .avi, .mkv or .webm")
-    out.add_argument(
-        "--events",
-        action=_Events,
-        metavar="OUT.jsonl|OUT.csv|-|mqtt://…|osc://…",
-        help="a row a face and frame: file, frame, time, track, box, each task's label and scores; "
-        "- for JSON lines on standard output; mqtt[s]://HOST/TOPIC tells a broker what changes, osc://HOST:PORT "
-        "sends every frame by Open Sound Control, both beside a file, too",
-    )
-    parser.set_defaults(events_to=None)
-    add_serve(out)
-    add_rules(out)
-    add_store(out)
-    add_privacy(out)
-    out.add_argument(
-        "--explain",
-        metavar="TASK[:gradcam|:guided]",
-        help="beside the picture, what the network looks at in the largest face: where the evidence lies (gradcam), "
-        "or which pixels speak for the label (guided)",
-    )
-    out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
-    out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
-    out.add_argument("--trace", type=Path, metavar="OUT.json", help="what every thread did; for ui.perfetto.dev")
-    out.add_argument("--stats", action="store_true", help="draw FPS, latency, device, drops; print tables")
-    out.add_argument(
-        "--telemetry",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
-    )
-    out.add_argument(
-        "--unwatched",
-        type=Path,
-        metavar="FOLDER",
-        help="where no window can be opened, write demo.mp4 and demo.png into FOLDER instead",
-    )
+    add_outputs(parser)
     pace = parser.add_argument_group("how fast, how long")
     pace.add_argument("--realtime", action="store_true", help="play a file at its own pace, dropping late frames")
     pace.add_argument("--rate", type=_positive_float, metavar="FPS", help="with --realtime, play it at that rate")
@@ -151,38 +99,22 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     window = _window(arguments)
     if window is None and arguments.unwatched is not None:
-        _record_instead(arguments)
+        record_instead(arguments)
     check_privacy(arguments, config)
-    _check_outputs(arguments, config, given)
+    check_run_outputs(arguments, config, given)
     watched = window is not None or arguments.serve is not None or arguments.events_to is not None
-    only_watched = watched and not any(_output_files(arguments)) and not config.store.file
+    only_watched = watched and not any(output_files(arguments)) and not config.store.file
     realtime = arguments.realtime or only_watched
     if arguments.rate and not realtime:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
     settle_process(config.opencv_threads, max(each.settings.read_timeout for each in given))
     sources = create_sources(given, config, realtime, arguments.rate or 0.0, arguments.loop)
     supervisor = Supervisor()
-    with _report(arguments, given) as report, ExitStack() as opened:
+    with report_output(arguments, given) as report, ExitStack() as opened:
         for name, source in sources.items():
             opened.enter_context(supervisor.opened(source))
             log.info("source%s: %s", f" {name}" if name else "", source.description)
         return _run_open(arguments, config, platform, given, sources, window, supervisor, report)
-
-
-def _report(arguments: argparse.Namespace, given: Sequence[Given]) -> AbstractContextManager[OutputFile | None]:
-    """The report's file, held for the whole run; None where there is none or it is standard output."""
-    from smiledet.system.output_files import OutputFile
-
-    if arguments.report in (None, STANDARD_OUTPUT):
-        return nullcontext()
-    return OutputFile(arguments.report, _is_private(given))
-
-
-def _is_private(given: Sequence[Given]) -> bool:
-    """Whether what is written of the sources is for nobody else to read."""
-    from smiledet.system.redaction import holds_secret
-
-    return any(each.spec is not None and holds_secret(each.spec) for each in given)
 
 
 def _run_open(
@@ -212,14 +144,15 @@ def _run_open(
         tallies = {name: Tally(on_frame, name) for name in sources}
         telemetry = _telemetry(arguments, platform, supervisor)
         page, recorder = page_sink(arguments, config, sources), page_recorder(arguments, config, sources)
-        sinks = _file_sinks(arguments, config, given, sources, telemetry)
+        told = telemetry if _tells_machine(arguments, platform) else None  # the page shows it anyway
+        sinks = file_sinks(arguments, config, given, sources, told)
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
         shutter = shutter_sink(arguments, config, sources)
         sinks += [sink for sink in (page, recorder, shutter) if sink is not None]
-        stores = store_sinks(config, sources)
+        stores = store_sinks(config, sources, is_private(given))
         sinks += stores.values()
-        load = telemetry.parts if telemetry is not None else None
-        trace = _trace(arguments, supervisor, _is_private(given))
+        load = told.parts if told is not None else None
+        trace = trace_output(arguments, supervisor, is_private(given))
         limits = Limits(arguments.max_frames, duration)
         # In a thread: loading the networks may take long.
         pipeline = supervisor.call(
@@ -234,13 +167,13 @@ def _run_open(
         with on_signals(pipeline.stop):
             why, report = pipeline.run()
     log.info("%s: %s", why.value, summary_line(report))
-    if not _is_quiet(arguments):
+    if not is_quiet(arguments):
         print(*answer(tallies, sources), sep="\n")
     if arguments.stats or arguments.unwatched:
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
-            print_tables(pipeline.device, tallies, report, sources, telemetry)
+            print_tables(pipeline.device, tallies, report, sources, told)
     if arguments.report is not None:
-        write_report(report_file, figures(report, tallies, sources, telemetry))
+        write_report(report_file, figures(report, tallies, sources, told))
     for output in (*sinks, trace, report_file):
         if output is not None and output.wrote is not None:
             log.info("wrote %s", output.wrote)
@@ -272,23 +205,20 @@ def _progress(
 
 def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, supervisor: Supervisor) -> Telemetry | None:
     """The thread that looks at the machine, started; none where nobody wants it."""
-    wanted = platform.name.startswith("jetson-") if arguments.telemetry is None else arguments.telemetry
-    if not wanted:
+    for_page = arguments.serve is not None and arguments.telemetry is not False
+    if not for_page and not _tells_machine(arguments, platform):
         return None
+    from smiledet.telemetry.kernel import KernelReader
     from smiledet.telemetry.watch import Telemetry
 
+    if not _tells_machine(arguments, platform):  # a desktop without a word about jetson-stats
+        return supervisor.enter(Telemetry(first=KernelReader, cancel=supervisor.cancel))
     return supervisor.enter(Telemetry(cancel=supervisor.cancel))
 
 
-def _trace(arguments: argparse.Namespace, supervisor: Supervisor, private: bool) -> Trace | None:
-    """The trace file, open; none where nobody wants it."""
-    if arguments.trace is None:
-        return None
-    from smiledet.telemetry.trace import Trace
-    from smiledet.workers import drawer
-    from smiledet.workers.locator import faces_of
-
-    return supervisor.enter(Trace(arguments.trace, lambda frame: len(faces_of(frame)), drawer.STAGE, private))
+def _tells_machine(arguments: argparse.Namespace, platform: PlatformChoice) -> bool:
+    """Whether stats line, events and report tell the machine's state."""
+    return platform.name.startswith("jetson-") if arguments.telemetry is None else bool(arguments.telemetry)
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -309,84 +239,6 @@ def _window(arguments: argparse.Namespace) -> Window | None:
         log.warning("no window: %s; going on without one", problem)
         return None
     return Window()
-
-
-def _record_instead(arguments: argparse.Namespace) -> None:
-    """Choose the files that take the window's place."""
-    folder: Path = arguments.unwatched
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UsageError(f"--unwatched {folder}: {problem.strerror}") from problem
-    arguments.record = arguments.record or folder / "demo.mp4"
-    arguments.sheet = arguments.sheet or folder / "demo.png"
-
-
-def _output_files(arguments: argparse.Namespace) -> list[Path]:
-    return [path for path in (arguments.record, arguments.events, arguments.sheet) if path is not None]
-
-
-def _check_outputs(arguments: argparse.Namespace, config: Config, given: Sequence[Given]) -> None:
-    """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
-    from smiledet.system.output_checks import check_outputs
-    from smiledet.system.output_files import check_writable
-
-    if sys.stdout is None and STANDARD_OUTPUT in (arguments.events, arguments.report):
-        raise UsageError("cannot write to standard output: it is closed")
-    if arguments.events == STANDARD_OUTPUT == arguments.report:
-        raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
-    read = [file for each in given for file in sources_read(each.spec)]
-    check_outputs({"--store": config.store.file or None}, read)
-    outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in ("events", "report", "trace")}
-    for flag, path in (("--record", arguments.record), ("--sheet", arguments.sheet)):
-        if path is not None:
-            outputs |= {
-                " of ".join(filter(None, (flag, name))): each for name, each in paths_of(flag, path, given).items()
-            }
-    check_outputs(outputs, [*read, *files_read(arguments, config)])
-    for path in outputs.values():
-        if path is not None and path != STANDARD_OUTPUT:
-            check_writable(path, seekable=path.suffix.lower() == ".parquet")
-
-
-def _file_sinks(
-    arguments: argparse.Namespace,
-    config: Config,
-    given: Sequence[Given],
-    sources: Mapping[str, Source],
-    telemetry: Telemetry | None,
-) -> list[Sink]:
-    from smiledet.model_plan import configured_tasks
-    from smiledet.sinks.events import EventsSink
-    from smiledet.sinks.sheet import SheetSink
-    from smiledet.sinks.video import VideoSink
-
-    sinks: list[Sink] = []
-    tasks = configured_tasks(config)
-    if arguments.record is not None:
-        for name, path in paths_of("--record", arguments.record, given).items():
-            sinks.append(VideoSink(path, sources[name].fps, timed=not sources[name].still))
-            sinks[-1].of_source = name
-    if arguments.events is not None:
-        source = given[0].spec if given[0].spec is not None else sources[given[0].name].description
-        machine = telemetry.columns if telemetry is not None else None
-        sinks.append(EventsSink(arguments.events, source, tasks, machine=machine, private=_is_private(given)))
-    if arguments.sheet is not None:
-        for name, path in paths_of("--sheet", arguments.sheet, given).items():
-            sinks.append(SheetSink(path))
-            sinks[-1].of_source = name
-    if arguments.events_to is not None:
-        from smiledet.sinks.addresses import address_sink
-
-        to = arguments.events_to
-        sinks += [address_sink(to, name or each.description, tasks, name) for name, each in sources.items()]
-    return sinks
-
-
-def _is_quiet(arguments: argparse.Namespace) -> bool:
-    """Whether the answer is not wanted: it would stand between what else is written to standard output."""
-    written_there = any(str(path) == "-" for path in (arguments.report, arguments.events))
-    return getattr(arguments, "quiet", False) or written_there
 
 
 def _positive_int(text: str) -> int:

@@ -14,6 +14,7 @@ from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
 from smiledet.sources.decoding import Decoded, Decoder, Ready, decode, read_bytes
+from smiledet.system.redaction import redact_address
 
 Color = Literal["bgr", "rgb"]
 
@@ -75,7 +76,7 @@ def open_picture(given: Any, color: Color = "bgr") -> Decoder:
         reason = "None was given (cv2.imread returns it for a file that it cannot read)"
         raise ImageError(f"no picture: {reason}; expected {ALLOWED}")
     if isinstance(given, (str, os.PathLike)):
-        return _from_path(Path(given))
+        return _from_path(os.fspath(given))
     if isinstance(given, (bytes, bytearray, memoryview)):
         image = _from_bytes(bytes(given))
     elif isinstance(given, np.ndarray):
@@ -87,26 +88,36 @@ def open_picture(given: Any, color: Color = "bgr") -> Decoder:
     return Ready(image)
 
 
-def _from_path(path: Path) -> Decoder:
-    path = Path(os.path.expanduser(path))  # noqa: PTH111 - raises at nothing
-    with _named(path):
+def _from_path(given: str | bytes) -> Decoder:
+    text = os.fsdecode(given)
+    if not text:
+        raise ImageError("cannot read a picture: the path is empty")
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - raises at nothing
+    with _named(path, text):
         data = read_bytes(path)
 
     def decoder(side: float, colour: bool = True) -> Decoded:
-        with _named(path):
+        with _named(path, text):
             return decode(data, side, colour)
 
     return decoder
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Says of which file it is what is wrong."""
+def _named(path: Path, text: str) -> Iterator[None]:
+    """Says of which file it is what is wrong.
+
+    Args:
+        path: The file.
+        text: How it was given.
+    """
     try:
         yield
     except ValueError as problem:
         reason = "it is a folder; read_many takes folders" if os.path.isdir(path) else str(problem)  # noqa: PTH112 - raises at nothing
-        raise ImageError(f"cannot read the picture {path}: {reason}") from problem
+        if "://" in text:
+            text, reason = redact_address(text), "an address is not read; fetch it, and give its bytes"
+        raise ImageError(f"cannot read the picture {text}: {reason}") from problem
 
 
 def _from_bytes(data: bytes) -> Image:

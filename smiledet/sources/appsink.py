@@ -86,13 +86,16 @@ class AppsinkCapture:
     def grab(self) -> bool:
         """Take the next picture, as it is; False where there is none in time, or ever."""
         self._sample, self._next = self._next or self._pull(self._timeout), None
+        if self._pipeline is None:  # released meanwhile, by another thread
+            self._sample = None
         return self._sample is not None
 
     def retrieve(self) -> tuple[bool, npt.NDArray[Any] | None]:
         """Copy what was grabbed; False where it is not whole, or no longer in a form that is taken."""
-        if self._sample is None:
+        sample = self._sample  # another thread may release it meanwhile
+        if sample is None:
             return False, None
-        buffer, caps = self._sample.get_buffer(), _caps(self._sample)
+        buffer, caps = sample.get_buffer(), _caps(sample)
         found = _picture(
             buffer.extract_dup(0, buffer.get_size()),
             caps.get_value("width"),
@@ -103,14 +106,15 @@ class AppsinkCapture:
 
     def get(self, key: int) -> float:
         """Size, rate, and the time stamp of what was grabbed, in milliseconds (-1 without one); 0 for anything else."""
-        if self._sample is None:
+        sample = self._sample
+        if sample is None:
             return 0.0
-        caps = _caps(self._sample)
+        caps = _caps(sample)
         if key == cv2.CAP_PROP_FPS:
             known, over, under = caps.get_fraction("framerate")
             return over / under if known and under else 0.0
         if key == cv2.CAP_PROP_POS_MSEC:
-            stamp = self._sample.get_buffer().pts
+            stamp = sample.get_buffer().pts
             return -1.0 if stamp == self._gstreamer.gst.CLOCK_TIME_NONE else stamp / 1e6
         name = {cv2.CAP_PROP_FRAME_WIDTH: "width", cv2.CAP_PROP_FRAME_HEIGHT: "height"}.get(key)
         return float(caps.get_value(name)) if name else 0.0
@@ -157,8 +161,10 @@ class AppsinkCapture:
 
     def _listen(self) -> None:
         """Take note of what the pipeline has said of itself; an error counts for more than the end that follows it."""
-        kinds = self._gstreamer.gst.MessageType
-        bus = self._pipeline.get_bus()
+        kinds, pipeline = self._gstreamer.gst.MessageType, self._pipeline
+        if pipeline is None:  # another thread has released it
+            return
+        bus = pipeline.get_bus()
         while (message := bus.pop_filtered(kinds.ERROR | kinds.EOS)) is not None:
             if message.type == kinds.EOS:
                 self.ended = True

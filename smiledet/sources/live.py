@@ -134,13 +134,14 @@ class LiveSource(NamedSource):
 
     def _next_picture(self) -> Picture | None:
         """One picture; None if the source no longer gives any."""
-        if self._capture is None:
+        capture = self._capture  # `close` may take it away meanwhile
+        if capture is None:
             return None
         for _ in range(BAD_PICTURES):
-            if not self._capture.grab():
+            if not capture.grab():
                 return None
             timestamp = self._time()
-            image = self._capture.retrieve()
+            image = capture.retrieve()
             if image is not None:
                 return Picture(image, timestamp)
         return None

@@ -1,1 +1,6 @@
-"""The pages that smiledet serves: the photo gallery, and what guards them."""
+"""The pages that smiledet serves, and what guards them."""
+
+from pathlib import Path
+
+STATIC = Path(__file__).resolve().parent / "static"
+"""The pages' files, their own and those that they share."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import csv
-import functools
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +27,7 @@ pytestmark = pytest.mark.slow
 Until = Callable[[Any, str], None]
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def static_server(folder: Path, port: int = 0) -> Iterator[str]:
-    """Any web server that serves files."""
-    with ThreadingHTTPServer(("127.0.0.1", port), functools.partial(_Quiet, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+Serve = Callable[[Path], AbstractContextManager[str]]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
+def address(folder: Path, static_server: Serve) -> Iterator[str]:
     with static_server(folder) as where:
         yield where
 
@@ -185,7 +167,7 @@ def test_reading_photographs_can_be_cancelled(
     assert page.get_by_role("button", name="filter all").is_enabled(), "all were read before it could be cancelled"
 
 
-def test_it_works_when_the_server_is_gone(folder: Path, open_page: Callable[[str], Any]) -> None:
+def test_it_works_when_the_server_is_gone(folder: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     with static_server(folder) as where:
         page = open_page(where)
         ready(page)
@@ -200,7 +182,7 @@ def test_it_works_when_the_server_is_gone(folder: Path, open_page: Callable[[str
     page.locator(".filters button", has_text="smiling").wait_for()
 
 
-def test_a_damaged_network_is_named(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
+def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     build(tmp_path / "page")
     network = next((tmp_path / "page" / "models").glob("smile-*"))
     network.write_bytes(network.read_bytes()[:1000])

@@ -270,7 +270,7 @@ def test_what_makes_no_sense_is_refused_on_one_line(capsys, arguments, words, tm
 
 def test_a_detector_that_is_not_installed_names_its_extra(capsys, monkeypatch):
     monkeypatch.setattr(packages, "find_spec", lambda package: None)
-    assert "pip install mtcnn joblib lz4" in refused(capsys, "detectors", "--detectors", "haar,mtcnn")
+    assert "needs mtcnn: pip install 'smiledet[mtcnn]'" in refused(capsys, "detectors", "--detectors", "haar,mtcnn")
     assert main(["run", "demo", "--no-show", "--max-frames", "2", "--detector", "mmod"]) == 2
     assert "smiledet: detector mmod needs face_recognition_models: pip install 'smiledet[mmod]'" in (
         capsys.readouterr().err

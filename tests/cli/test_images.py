@@ -1,4 +1,4 @@
-"""`smiledet images`, mostly in a process of its own, in a folder of its own."""
+"""`smiledet images`, in a folder of its own."""
 
 import csv
 import io
@@ -67,8 +67,8 @@ def test_rows_and_copies_carry_the_files_names(run_smiledet, album, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["album", "csv", "jsonl", "out.csv", "out.jsonl"]
 
 
-def test_a_table_where_no_output_is_named(run_smiledet, album):
-    done = run_smiledet("images", "album/*.png", "album/2.JPG", env={"COLUMNS": "60"})
+def test_a_table_where_no_output_is_named(call_smiledet, album):
+    done = call_smiledet("images", "album/*.png", "album/2.JPG", env={"COLUMNS": "60"})
     assert done.returncode == 0, done.stderr
     header, first, second, nobody = done.stdout.splitlines()
     assert header.split() == ["file", "faces", "smile", "emotion"]
@@ -78,8 +78,8 @@ def test_a_table_where_no_output_is_named(run_smiledet, album):
     assert all(len(line) <= 60 for line in done.stdout.splitlines())
 
 
-def test_rows_on_standard_output_stand_alone_there(run_smiledet, album):
-    done = run_smiledet("images", "album", "--output", "-", "--tasks", "age")
+def test_rows_on_standard_output_stand_alone_there(call_smiledet, album):
+    done = call_smiledet("images", "album", "--output", "-", "--tasks", "age")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["file"] for event in events if event["age"] is None] == ["album/2.JPG"]
     assert "smile" not in events[0]
@@ -96,7 +96,7 @@ def test_rows_on_standard_output_stand_alone_there(run_smiledet, album):
         (("album", "-o", "none/out.csv"), "there is no folder none"),
         (("album", "-o", "out.csv", "--model", "smile=none"), "no model 'none'"),
         (("album", "-o", "out.csv", "--detector", "none"), "none"),
-        (("album", "--annotate", "album"), "cannot write album/1.png: it is there already"),
+        (("album", "--annotate", "album"), "--annotate album: it is the folder that is read"),
         (("album/1.png", "--annotate", "album"), "cannot write album/1.png: it is there already"),
         (("album", "--annotate", "out.csv"), "out.csv: it is no folder"),
         (("album", "--annotate", "none/deep"), "there is no folder none"),
@@ -105,11 +105,11 @@ def test_rows_on_standard_output_stand_alone_there(run_smiledet, album):
         (("album", "--detector", "yunet=none.onnx"), "none.onnx"),
     ],
 )
-def test_what_is_refused_loses_nothing(run_smiledet, album, tmp_path, arguments, words):
+def test_what_is_refused_loses_nothing(call_smiledet, album, tmp_path, arguments, words):
     (tmp_path / "out.csv").write_text("of old\n")
     (tmp_path / "empty").mkdir()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    done = run_smiledet("images", *arguments)
+    done = call_smiledet("images", *arguments)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert words in done.stderr
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == {
@@ -117,14 +117,14 @@ def test_what_is_refused_loses_nothing(run_smiledet, album, tmp_path, arguments,
     }
 
 
-def test_copies_of_several_folders_keep_apart_and_are_not_read_again(run_smiledet, album, tmp_path):
+def test_copies_of_several_folders_keep_apart_and_are_not_read_again(call_smiledet, album, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "1.png").write_bytes((album / "1.png").read_bytes())
-    done = run_smiledet("images", "album", "b", "--annotate", "album/seen")
+    done = call_smiledet("images", "album", "b", "--annotate", "album/seen")
     assert done.returncode == 0, done.stderr
     copies = sorted(str(path.relative_to(album / "seen")) for path in (album / "seen").rglob("*.*"))
     assert copies == ["album/1.png", "album/2.JPG", "album/deep/1.png", "b/1.png"]
-    done = run_smiledet("images", "album", "--annotate", "album/seen", "-o", "-")
+    done = call_smiledet("images", "album", "--annotate", "album/seen", "-o", "-")
     assert done.returncode == 0, "other copies, in the same folder"
     assert {json.loads(line)["file"] for line in done.stdout.splitlines()} == {f"album/{name}" for name in NAMES}
 
@@ -134,11 +134,11 @@ def rows_of(done):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_a_second_run_says_the_same_of_what_it_does_not_read_again(run_smiledet, album, tmp_path):
+def test_a_second_run_says_the_same_of_what_it_does_not_read_again(call_smiledet, album, tmp_path):
     arguments = ("images", "album", "-o", "-", "--tasks", "smile,age", "--store", "mine.sqlite")
-    before = rows_of(run_smiledet(*arguments))
+    before = rows_of(call_smiledet(*arguments))
     (album / "1.png").rename(album / "4.png")
-    after = rows_of(run_smiledet(*arguments))
+    after = rows_of(call_smiledet(*arguments))
     renamed = [{**row, "file": row["file"].replace("album/1.png", "album/4.png")} for row in before]
     key = lambda row: (row["file"], row["track"] or 0)  # noqa: E731
     ignored = ("frame", "timestamp", "time", "latency_ms")
@@ -149,38 +149,38 @@ def test_a_second_run_says_the_same_of_what_it_does_not_read_again(run_smiledet,
     assert (tmp_path / "mine.sqlite").exists()
 
 
-def test_no_store_keeps_nothing(run_smiledet, album, tmp_path):
+def test_no_store_keeps_nothing(call_smiledet, album, tmp_path):
     data = tmp_path / "data"
-    run_smiledet("images", "album", "--no-store", env={"XDG_DATA_HOME": str(data)})
+    call_smiledet("images", "album", "--no-store", env={"XDG_DATA_HOME": str(data)})
     assert not data.exists()
-    run_smiledet("images", "album", env={"XDG_DATA_HOME": str(data)})
+    call_smiledet("images", "album", env={"XDG_DATA_HOME": str(data)})
     assert (data / "smiledet" / "photographs.sqlite").exists()
 
 
-def test_a_store_that_cannot_be_made_is_said_in_one_line(run_smiledet, album, tmp_path):
+def test_a_store_that_cannot_be_made_is_said_in_one_line(call_smiledet, album, tmp_path):
     (tmp_path / "file").touch()
-    done = run_smiledet("images", "album", env={"XDG_DATA_HOME": str(tmp_path / "file")})
+    done = call_smiledet("images", "album", env={"XDG_DATA_HOME": str(tmp_path / "file")})
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "cannot make the store" in done.stderr and "--no-store" in done.stderr
 
 
-def test_the_best_of_a_burst_and_the_most_smiling_first(run_smiledet, tmp_path):
+def test_the_best_of_a_burst_and_the_most_smiling_first(call_smiledet, tmp_path):
     burst = tmp_path / "burst"
     burst.mkdir()
     picture = scene(40)
     cv2.imwrite(str(burst / "1.png"), cv2.GaussianBlur(picture, None, 3))
     cv2.imwrite(str(burst / "2.png"), picture)
     cv2.imwrite(str(burst / "3.png"), np.full((300, 200, 3), 90, np.uint8))
-    rows = rows_of(run_smiledet("images", "burst", "--best", "--sort", "smile", "-o", "-"))
+    rows = rows_of(call_smiledet("images", "burst", "--best", "--sort", "smile", "-o", "-"))
     assert list(dict.fromkeys(row["file"] for row in rows)) == ["burst/2.png", "burst/3.png"]
-    rows = rows_of(run_smiledet("images", "burst", "--sort", "faces", "-o", "-"))
+    rows = rows_of(call_smiledet("images", "burst", "--sort", "faces", "-o", "-"))
     assert [row["file"] for row in rows][-1] == "burst/3.png" and len(rows) == 5
 
 
-def test_parquet_has_the_columns_of_the_csv(run_smiledet, album, tmp_path):
+def test_parquet_has_the_columns_of_the_csv(call_smiledet, album, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     for output in ("out.csv", "out.parquet"):
-        assert run_smiledet("images", "album", "-o", output, "--tasks", "smile,age").returncode == 0
+        assert call_smiledet("images", "album", "-o", output, "--tasks", "smile,age").returncode == 0
     table = parquet.read_table(tmp_path / "out.parquet")
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -191,40 +191,40 @@ def test_parquet_has_the_columns_of_the_csv(run_smiledet, album, tmp_path):
     assert str(table.schema.field("smile").type) == "string" and str(table.schema.field("x").type) == "int64"
 
 
-def test_sorted_into_folders_by_label(run_smiledet, album, tmp_path):
+def test_sorted_into_folders_by_label(call_smiledet, album, tmp_path):
     before = {path: path.read_bytes() for path in album.rglob("*.*")}
     for _ in range(2):  # the second time everything is there
-        done = run_smiledet("images", "album", "--copy-to", "album/sorted")
+        done = call_smiledet("images", "album", "--copy-to", "album/sorted")
         assert done.returncode == 0 and "another file" not in done.stderr
     found = sorted(str(path.relative_to(album / "sorted")) for path in (album / "sorted").rglob("*.*"))
     assert found == ["more than one face/1.png", "more than one face/deep/1.png", "no face/2.JPG"]
     assert {path: path.read_bytes() for path in before} == before
     (album / "sorted" / "no face" / "2.JPG").write_text("mine")
-    done = run_smiledet("images", "album", "--copy-to", "album/sorted")
+    done = call_smiledet("images", "album", "--copy-to", "album/sorted")
     assert done.returncode == 0 and "2.JPG: another file is there" in done.stderr
     assert (album / "sorted" / "no face" / "2.JPG").read_text() == "mine"
-    run_smiledet("images", "album", "--link-to", "links")
+    call_smiledet("images", "album", "--link-to", "links")
     assert (tmp_path / "links" / "no face" / "2.JPG").resolve() == album / "2.JPG"
 
 
-def test_videos_where_asked_for(run_smiledet, album, write_scenes):
+def test_videos_where_asked_for(call_smiledet, album, write_scenes):
     write_scenes(album / "clip.mp4", 70)
-    rows = rows_of(run_smiledet("images", "album", "--every", "1", "-o", "-", "--annotate", "seen"))
+    rows = rows_of(call_smiledet("images", "album", "--every", "1", "-o", "-", "--annotate", "seen"))
     times = [row["timestamp"] for row in rows if row["file"] == "album/clip.mp4" and row["track"] == 1]
     assert times == [0, 1, 2]
     for wrong in ("0", "x", "nan"):
-        assert run_smiledet("images", "album", "--every", wrong).returncode == 2
+        assert call_smiledet("images", "album", "--every", wrong).returncode == 2
 
 
 class TestSidecars:
-    def sidecar(self, run_smiledet, album):
-        done = run_smiledet("images", "album/1.png", "--xmp")
+    def sidecar(self, call_smiledet, album):
+        done = call_smiledet("images", "album/1.png", "--xmp")
         assert done.returncode == 0, done.stderr
         return album / "1.png.xmp"
 
-    def test_labels_and_regions(self, run_smiledet, album):
-        rows = rows_of(run_smiledet("images", "album/1.png", "-o", "-"))
-        root = ElementTree.parse(self.sidecar(run_smiledet, album)).getroot()
+    def test_labels_and_regions(self, call_smiledet, album):
+        rows = rows_of(call_smiledet("images", "album/1.png", "-o", "-"))
+        root = ElementTree.parse(self.sidecar(call_smiledet, album)).getroot()
         areas = root.findall(".//{http://www.metadataworkinggroup.com/schemas/regions/}Area")
         space = "{http://ns.adobe.com/xmp/sType/Area#}"
         for area, row in zip(areas, rows, strict=True):
@@ -233,17 +233,17 @@ class TestSidecars:
         words = root.findall(".//{http://purl.org/dc/elements/1.1/}subject//*")
         assert {row["smile"] for row in rows} <= {word.text for word in words}
 
-    def test_exiv2_reads_it(self, run_smiledet, album):
+    def test_exiv2_reads_it(self, call_smiledet, album):
         if shutil.which("exiv2") is None:
             pytest.skip("exiv2 is not installed")
-        sidecar = self.sidecar(run_smiledet, album)
+        sidecar = self.sidecar(call_smiledet, album)
         told = subprocess.run(["exiv2", "-px", "print", sidecar], capture_output=True, text=True, check=True).stdout
         for name in ("Xmp.dc.subject", "Xmp.mwg-rs.Regions/mwg-rs:RegionList[2]/mwg-rs:Area/stArea:w"):
             assert name in told
 
-    def test_another_programs_stays(self, run_smiledet, album):
+    def test_another_programs_stays(self, call_smiledet, album):
         (album / "1.png.xmp").write_text("<digiKam/>")
-        done = run_smiledet("images", "album/1.png", "--xmp")
+        done = call_smiledet("images", "album/1.png", "--xmp")
         assert done.returncode == 0 and "another program's is there" in done.stderr
         assert (album / "1.png.xmp").read_text() == "<digiKam/>"
 
@@ -263,12 +263,12 @@ class TestSidecars:
         assert found == pytest.approx((40 / 60, 8 / 40, 20 / 60, 8 / 40))
 
 
-def test_odd_names(run_smiledet, tmp_path):
+def test_odd_names(call_smiledet, tmp_path):
     try:
         (tmp_path / "a\udcff\n\x1b[31m.png").write_bytes(cv2.imencode(".png", scene(40))[1].tobytes())
     except OSError:
         pytest.skip("the file system takes no such name")
-    done = run_smiledet("images", ".", "--annotate", "out")
+    done = call_smiledet("images", ".", "--annotate", "out")
     assert r"a\xff\n\x1b[31m.png" in done.stdout and "\x1b" not in done.stdout
     assert len(list((tmp_path / "out").iterdir())) == 1
 

@@ -1,4 +1,4 @@
-"""`smiledet run` in a process of its own."""
+"""`smiledet run`."""
 
 import csv
 import json
@@ -51,12 +51,11 @@ def test_every_frame_and_the_same_again(run_smiledet, count_frames, tmp_path):
 
 
 @pytest.mark.parametrize("tasks", ["smile,emotion", "gender", "age,smile", "smile,emotion,gender,age"])
-def test_events_are_as_described(run_smiledet, tmp_path, tasks):
+def test_events_are_as_described(call_smiledet, tmp_path, tasks):
     schema = json.loads(SCHEMA.read_text())
     for name in ("events.jsonl", "events.csv"):
-        run_smiledet(
-            "run", "demo", "--no-show", "--max-frames", 10, "--tasks", tasks, "--events", name
-        ).check_returncode()
+        done = call_smiledet("run", "demo", "--no-show", "--max-frames", 10, "--tasks", tasks, "--events", name)
+        assert done.returncode == 0, done.stderr
     events = read_events(tmp_path / "events.jsonl", but=())
     with (tmp_path / "events.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -76,12 +75,12 @@ def test_events_are_as_described(run_smiledet, tmp_path, tasks):
         }
 
 
-def test_rows_on_standard_output_stand_alone_there(run_smiledet):
-    done = run_smiledet("run", "demo", "--no-show", "--max-frames", 5, "--events", "-", "--stats")
+def test_rows_on_standard_output_stand_alone_there(call_smiledet):
+    done = call_smiledet("run", "demo", "--no-show", "--max-frames", 5, "--events", "-", "--stats")
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["frame"] for line in done.stdout.splitlines()} <= set(range(5))
     assert done.stdout and "share of its frames" in done.stderr
-    done = run_smiledet("run", "demo", "--no-show", "--events", "-", "--report", "-")
+    done = call_smiledet("run", "demo", "--no-show", "--events", "-", "--report", "-")
     assert (done.returncode, done.stdout) == (2, "")
 
 
@@ -95,9 +94,9 @@ def test_a_reader_that_goes_is_no_fault(tmp_path):
 
 
 @pytest.mark.parametrize("flags", [("--model", "smile=none"), ("--engine", "none"), ("--detector", "none")])
-def test_what_is_refused_empties_no_file(run_smiledet, tmp_path, flags):
+def test_what_is_refused_empties_no_file(call_smiledet, tmp_path, flags):
     (tmp_path / "out.csv").write_text("of old\n")
-    done = run_smiledet("run", "demo", "--no-show", "--events", "out.csv", *flags)
+    done = call_smiledet("run", "demo", "--no-show", "--events", "out.csv", *flags)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert (tmp_path / "out.csv").read_text() == "of old\n"
 
@@ -142,7 +141,7 @@ def test_nothing_heavy_is_imported(tmp_path):
     assert not [name for name in modules if name.startswith(("smiledet.lab.training", "smiledet.lab.networks"))]
 
 
-def test_photographs_are_searched_one_by_one(run_smiledet, count_frames, tmp_path):
+def test_photographs_are_searched_one_by_one(call_smiledet, count_frames, tmp_path):
     """Two faces, nobody, the same two in another size: none of them is known from the picture before."""
     folder = tmp_path / "album"
     folder.mkdir()
@@ -154,7 +153,7 @@ def test_photographs_are_searched_one_by_one(run_smiledet, count_frames, tmp_pat
     for name, picture in pictures.items():
         assert cv2.imwrite(str(folder / name), picture)
     (folder / "3.jpg").write_text("no picture")
-    done = run_smiledet("run", "album", "--no-show", "--record", "out.mp4", "--events", "events.jsonl")
+    done = call_smiledet("run", "album", "--no-show", "--record", "out.mp4", "--events", "events.jsonl")
     assert done.returncode == 0, done.stderr
     assert "smiledet: not read: album/3.jpg: it is no image, or a damaged one\n" in done.stderr
     events = read_events(tmp_path / "events.jsonl")

@@ -59,6 +59,7 @@ def test_every_bug_is_listed(run):
     ]
 
 
+@pytest.mark.slow
 def test_tests_that_notice_everything(run):
     done = run(STRONG)
     assert done.returncode == 0, done.stderr
@@ -75,6 +76,7 @@ def test_what_is_not_noticed_is_named_and_fails(run):
     assert "  parcel.sums:6: len(found) < 3 -> len(found) <= 3\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_makes_no_difference_is_not_tried(run):
     known = '[["parcel.sums".equivalent]]\nchange = "len(found) < 3 -> len(found) <= 3"\nreason = "nobody has three"\n'
     assert "parcel.sums: 2 of 2 noticed" in run(STRONG, equivalent=known).stdout

@@ -204,6 +204,22 @@ class TestCapture:
         assert gst.states == ["playing", "null"]
         assert not capture.isOpened() and not capture.grab()
 
+    @pytest.mark.parametrize("left", [[], [FakeSample()]], ids=["nothing", "a picture"])
+    def test_one_that_is_released_while_it_waits_has_no_picture(self, left):
+        """Closing a source does so from another thread."""
+        gst = FakeGst([FakeSample(), *left])
+        capture = gst.capture()
+        assert capture.grab()
+        pull = gst.sink.try_pull_sample
+
+        def pull_and_release(timeout):
+            capture.release()
+            return pull(timeout)
+
+        gst.sink.try_pull_sample = pull_and_release
+        assert not capture.grab()
+        assert capture.retrieve() == (False, None) and capture.get(cv2.CAP_PROP_FPS) == 0
+
     def test_a_buffer_that_is_too_short_is_no_picture(self):
         capture = FakeGst([FakeSample(), FakeSample(short=3)]).capture()
         assert capture.grab() and capture.grab() and capture.retrieve() == (False, None)

@@ -323,7 +323,7 @@ def bombs():
     yield "webp", b"RIFF" + struct.pack("<I", 4 + len(lossless)) + b"WEBP" + lossless
 
 
-@pytest.mark.parametrize(("suffix", "data"), bombs(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("suffix", "data"), list(bombs()), ids=lambda value: value if isinstance(value, str) else "")
 @pytest.mark.parametrize("side", [0, 1280])
 def test_a_decompression_bomb_is_refused_by_its_header(suffix, data, side, monkeypatch):
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.cli import main
 from smiledet.config import load_config
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Frame
 from smiledet.pipeline import Pipeline
 from smiledet.sources.demo import DemoSource
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.telemetry import trace as module
 from smiledet.telemetry.trace import DROPS, DROPS_NUMBER, LATENCY, MARKS_KEPT, READ, Trace
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import gzip
 import hashlib
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -19,11 +22,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from smiledet.cli import main
-from smiledet.web.app.build import PAGE, page_files
+from smiledet.web.app.build import PAGE, build, page_files
 from smiledet.web.app.serve import add_app
 from smiledet.web.security import Guard
 
 VENDOR = PAGE / "vendor"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +44,10 @@ def test_the_command_writes_every_file_and_replaces_an_earlier_build(
     folder = tmp_path / "new" / "page"
     assert main(["web-app", "build", str(folder)]) == 0
     assert "MB to download" in capsys.readouterr().out
-    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == set(files)
-    (folder / "left-over.js").write_text("")
+    assert contents(folder) == files
+    (folder / "main.js").write_text("")
     assert main(["web-app", "build", str(folder)]) == 0
-    assert not (folder / "left-over.js").exists()
+    assert contents(folder) == files
     assert [path.name for path in folder.parent.iterdir()] == ["page"]
 
 
@@ -71,6 +78,74 @@ def test_what_cannot_be_built_is_one_line_and_changes_nothing(
     assert said in capsys.readouterr().err
     assert not places["new"].exists()
     assert (places["other"] / "thesis.tex").read_text() == places["file"].read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", ["file/page", "full"])
+def test_what_cannot_be_written_is_one_line_and_leaves_the_earlier_build(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    if place == "full":
+        build(tmp_path / place)
+        before = contents(tmp_path / place)
+        written = iter(range(10))
+
+        def write_bytes(path: Path, content: bytes) -> int:
+            if next(written, None) is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return path.open("wb").write(content)
+
+        monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    assert main(["web-app", "build", str(tmp_path / place)]) == (1 if place == "full" else 2)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"cannot write the page into {tmp_path / place}" in said
+    if place == "full":
+        assert contents(tmp_path / place) == before
+
+
+def test_a_link_to_the_folder_stays_one_and_the_current_folder_will_do(
+    tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, link = tmp_path / "page", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    build(link)
+    assert link.is_symlink() and contents(folder) == files
+    monkeypatch.chdir(folder)
+    build(Path())
+    assert contents(folder) == files
+
+
+def test_two_builds_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert main(["web-app", "build", str(tmp_path)]) == 2
+    os.close(descriptor)
+    said = f"smiledet: cannot write the page into {tmp_path}: another run is writing it\n"
+    assert capsys.readouterr().err == said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_ones_own_beside_a_build_stay_and_those_of_an_earlier_one_go(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    build(folder)
+    (folder / "CNAME").write_text("faces.example")
+    (folder / "old.js").write_text("")
+    worker = (folder / "sw.js").read_text().replace('["./", ', '["./", "old.js", "../../outside.txt", ')
+    (folder / "sw.js").write_text(worker)
+    (tmp_path.parent / "outside.txt").write_text("mine")
+    build(folder)
+    assert (folder / "CNAME").read_text() == "faces.example"
+    assert not (folder / "old.js").exists()
+    assert (tmp_path.parent / "outside.txt").exists()
+
+
+def test_it_is_built_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a container has mounted the folder: the folder itself is not replaced."""
+    monkeypatch.chdir(tmp_path)
+    before = tmp_path.stat().st_ino
+    assert main(["web-app", "build", "."]) == main(["web-app", "build", "."]) == 0
+    assert (tmp_path / "index.html").is_file() and tmp_path.stat().st_ino == before
 
 
 def test_networks_are_those_that_the_constants_name(files: dict[str, bytes]) -> None:

@@ -6,11 +6,9 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
-import smiledet
+from smiledet.web import STATIC
 
-STATIC = Path(smiledet.__file__).parent / "web" / "static"
 VENDOR = STATIC / "vendor"
 OWN = [path for path in STATIC.rglob("*") if path.is_file() and VENDOR not in path.parents]
 

@@ -9,10 +9,11 @@ from typing import Any
 import cv2
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.frame import AlignedFace, Box, ChipSpec, Face, Frame, GreyImage, Image
 from smiledet.shipped_models import shipped_aligner
 from smiledet.sources.demo import PORTRAITS
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers import locator
 from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of, whose_turn
 from smiledet.workers.locator import Located

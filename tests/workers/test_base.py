@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Frame
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.turns import Turns
 from smiledet.workers.base import FaultPolicy, Worker
 from smiledet.workers.thread import WorkerSettings

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator
@@ -25,6 +25,7 @@ from smiledet.shipped_models import shipped_aligner
 from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import PORTRAITS
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.tasks.smile import TASK
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import aligner, drawer, locator

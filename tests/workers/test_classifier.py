@@ -12,12 +12,13 @@ import numpy.typing as npt
 import pytest
 from typing_extensions import override
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.engines.base import Engine
 from smiledet.errors import UsageError
 from smiledet.frame import Box, ChipSpec, Face, Frame, Prediction
 from smiledet.model_index import Model
 from smiledet.shared_network import SharedNetwork
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.tasks.base import Task
 from smiledet.workers import aligner
 from smiledet.workers.classifier import ClassifierWorker

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, ChipSpec, Frame, Prediction
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.tasks.smile import TASK
 from smiledet.telemetry.rate import RateMeter
 from smiledet.workers import drawer as drawer_module

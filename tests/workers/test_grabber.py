@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.errors import SmiledetError
 from smiledet.frame import Frame
 from smiledet.sources.base import Picture, Source
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers.grabber import Grabber
 
 LIMIT = 20.0

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator
 from smiledet.errors import UsageError
 from smiledet.frame import Box, Face, Frame, GreyImage
 from smiledet.sources.demo import PORTRAITS
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers.locator import STAGE, Located, LocatorWorker, faces_of
 
 LIMIT = 20.0

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer import FrameBuffer
 from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Frame
 from smiledet.sinks.base import Sink
+from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers import drawer
 from smiledet.workers.sink import FAULTS, SinkWorker
 

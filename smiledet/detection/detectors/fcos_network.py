@@ -30,6 +30,9 @@ INPUT = "pixels"
 OUTPUTS = ("eighth", "sixteenth", "thirtysecond")
 """Names in the ONNX file."""
 
+SIDES = (-4, 6)
+"""Least and largest logarithm of a box's side in cells that is believed."""
+
 SMALLEST_INPUT = 64
 """Sides below this are padded."""
 
@@ -148,7 +151,7 @@ def decoded(answers: npt.NDArray[np.float32], stride: int, logit: float) -> Rows
     there = answers[:, rows, columns]
     cells = np.stack([columns, rows]).astype(np.float32) + 0.5
     middles = (there[1:3] + cells) * stride
-    half = np.exp(np.clip(there[3:5], -4, 6)) * (stride / 2)
+    half = np.exp(np.clip(there[3:5], *SIDES)) * (stride / 2)
     points = (there[5:].reshape(5, 2, -1) + cells) * stride - 0.5
     scores = 1 / (1 + np.exp(-there[:1]))
     found = np.concatenate([middles - half, middles + half, scores, points.reshape(10, -1)])

@@ -46,9 +46,10 @@ def weight_file(network: str) -> Path:
     Raises:
         ModelError: The `mtcnn` package, or what it needs to read its own files, is not installed.
     """
+    file = package_file("mtcnn", "mtcnn", f"assets/weights/{network}.lz4")
     for package in ("joblib", "lz4"):
         require("mtcnn", package)
-    return package_file("mtcnn", "mtcnn", f"assets/weights/{network}.lz4")
+    return file
 
 
 def _read_weights(network: str) -> list[Floats]:

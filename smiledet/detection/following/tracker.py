@@ -37,6 +37,10 @@ class TrackerSettings:
 UNCONFIRMED_SHARE = 0.4
 """Of `TrackerSettings.keep`: how long a face that was never shown is kept while it is not seen."""
 
+NEW_SPEED = 0.5
+"""Share of the newest speed in a face's speed: Viola-Jones' boxes jump by a few pixels, and so would a face's expected
+place."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
@@ -238,11 +242,8 @@ class FaceTracker:
         if elapsed > 0:
             (old_x, old_y), (new_x, new_y) = track.detected.centre, box.centre
             measured = ((new_x - old_x) / elapsed, (new_y - old_y) / elapsed)
-            # Half of the new speed: Viola-Jones' boxes jump by a few pixels, and so would a face's expected place.
-            track.velocity = (
-                0.5 * (track.velocity[0] + measured[0]),
-                0.5 * (track.velocity[1] + measured[1]),
-            )
+            x, y = ((1 - NEW_SPEED) * old + NEW_SPEED * new for old, new in zip(track.velocity, measured, strict=True))
+            track.velocity = (x, y)
         share = 1.0 if self._settings.smoothing == 0 else 1 - math.exp(-elapsed / self._settings.smoothing)
         track.box = _between(track.box, box, share)
         track.detected, track.placed = box, now

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import lzma
+import os
+import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from smiledet.errors import UsageError
+from smiledet.errors import OutputError, SmiledetError, UsageError
+from smiledet.system.output_files import NO_ROOM
 from smiledet.system.text import printable
+from smiledet.web import STATIC
 from smiledet.web.app.constants import page_constants
 
 PAGE = Path(__file__).resolve().parent / "page"
-STATIC = Path(__file__).resolve().parents[1] / "static"
 
 SHARED = (
     "base.css",
@@ -36,6 +41,12 @@ CONSTANTS = "constants.json"
 WORKER = "sw.js"
 PACKED, RUNTIME = "vendor/litert.wasm.xz", "vendor/litert.wasm"
 FOR_DEVELOPERS = ("vendor/vendored.json", PACKED)
+
+UNFINISHED = ".smiledet-"
+"""Begins the name of the folder in which files lie until all are written."""
+
+LISTED = re.compile(r"^const FILES = (\[.*\]);$", re.MULTILINE)
+"""Where a service worker names what it keeps."""
 
 CACHED = {".html", ".css", ".js", ".json", ".wasm", ".tflite", ".png", ".svg", ".webmanifest"}
 """Suffixes of what the page loads; licences and types are not kept offline."""
@@ -73,38 +84,74 @@ def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
 
     Args:
         folder: It is made where it is not there; else it must be empty, or hold an earlier build, which is replaced.
+            Other files beside that build stay.
         tasks: The tasks that the page reads.
 
     Returns:
         The files, by their paths in the folder.
 
     Raises:
-        UsageError: The folder holds something else, or a task is not known.
+        UsageError: The folder holds something else, it cannot be written, or a task is not known.
         ModelError: A network is missing.
-        OSError: It cannot be written.
+        SmiledetError: The disk is full.
     """
-    _check(folder)
-    files = page_files(tasks)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Made beside and renamed: who serves the folder never sees half of it.
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
-        new = Path(made) / "new"
-        for name, content in files.items():
-            path = new / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if folder.exists():
-            folder.rename(Path(made) / "old")
-        new.rename(folder)
+    try:
+        earlier = _earlier_files(folder)
+        files = page_files(tasks)
+        folder.mkdir(parents=True, exist_ok=True)
+        # All is written before anything is replaced: on a full disk an earlier build stays as it is.
+        with _locked(folder), tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
+            for name, content in files.items():
+                _beneath(Path(made), name).write_bytes(content)
+            for name in sorted(files, key=lambda name: name == WORKER):
+                (Path(made) / name).replace(_beneath(folder, name))
+        for name in earlier - set(files):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as problem:
+        kind = SmiledetError if problem.errno in NO_ROOM else OutputError
+        raise kind(f"cannot write the page into {printable(folder)}: {problem.strerror}") from problem
     return files
 
 
-def _check(folder: Path) -> None:
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two builds at once would leave files of both.
+
+    Raises:
+        OutputError: Another process is writing the folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as problem:
+        raise OutputError(f"cannot write the page into {printable(folder)}: another run is writing it") from problem
+    finally:
+        os.close(descriptor)
+
+
+def _beneath(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _earlier_files(folder: Path) -> set[str]:
+    """The files of an earlier build that are there, as its service worker lists them.
+
+    Raises:
+        UsageError: The folder holds files, but no earlier build.
+    """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{printable(folder)} is a file; a folder is wanted")
-    earlier = all((folder / name).is_file() for name in (CONSTANTS, WORKER))
-    if folder.is_dir() and any(folder.iterdir()) and not earlier:
+    there = [path for path in folder.iterdir() if not path.name.startswith(UNFINISHED)] if folder.is_dir() else []
+    if not there:
+        return set()
+    if not all((folder / name).is_file() for name in (CONSTANTS, WORKER)):
         raise UsageError(f"{printable(folder)} holds other files than an earlier build: name an empty folder")
+    found = LISTED.search((folder / WORKER).read_text(encoding="utf-8", errors="replace"))
+    names = {str(name) for name in json.loads(found[1])} if found else set()
+    return {name for name in names if not {"", "..", "/"} & set(PurePosixPath(name).parts) and name != "./"}
 
 
 def _service_worker(files: Mapping[str, bytes]) -> bytes:

@@ -11,18 +11,24 @@ from typing import Any
 from smiledet import __version__, exposure
 from smiledet.alignment import eyes
 from smiledet.alignment.aligner import MAX_DISTORTION
+from smiledet.alignment.chips import MAX_HALVINGS
 from smiledet.alignment.landmark_refiner import VIEW
-from smiledet.alignment.template import load_template
-from smiledet.detection.detectors import fcos
-from smiledet.detection.following.tracker import UNCONFIRMED_SHARE, TrackerSettings
+from smiledet.alignment.similarity import ON_A_LINE
+from smiledet.alignment.template import INNER, load_template
+from smiledet.detection.detectors import fcos, fcos_network
+from smiledet.detection.following.tracker import NEW_SPEED, UNCONFIRMED_SHARE, TrackerSettings
+from smiledet.engines.mirror_averaging import GOLDEN
 from smiledet.errors import ModelError
 from smiledet.model_index import Model, find_model
-from smiledet.tasks.base import FULL_ODDS, SMALLEST, Task, get_task
+from smiledet.photographs import best_shot
+from smiledet.photographs.quality import FACE_SIDE
+from smiledet.tasks.base import FULL_ODDS, SMALLEST, UNSURE, Task, get_task
 from smiledet.web.app.resizing import size_places
+from smiledet.web.live import shutter
 
 FRAME, PHOTOGRAPH = 320, 640
-"""Sides in pixels of the squares in which faces are sought: of a video's frame, and of a photograph as well. The
-detector's file is made for the first."""
+"""Longer sides in pixels to which larger pictures are shrunk: a video's frame, and a photograph as well. The detector's
+file is made for squares of the first."""
 
 LOOKS = 2
 """How often the landmarks are placed: from the detector's five points, then from those of the first look."""
@@ -31,7 +37,12 @@ DETECTOR = (
     *("SCORE", "OVERLAP", "AGREED", "POSSIBLE", "CLEAR", "UNLIKELY", "LOOKED_AT", "AROUND"),
     *("SAME_PLACE", "LARGEST", "LEAST", "MOST"),
 )
-EXPOSURE = ("STEP", "DARK", "LIGHT_AGAIN", "BRIGHT", "DIM_AGAIN", "LEAST_SPAN", "HIGHLIGHTS", "SETTLE", "JUMP")
+EXPOSURE = (
+    *("STEP", "DARK", "LIGHT_AGAIN", "BRIGHT", "DIM_AGAIN", "LEAST_SPAN", "HIGHLIGHTS", "SETTLE", "JUMP"),
+    *("SHARES", "NOTICED"),
+)
+BEST = ("NEAR", "LIKE_SIZE", "CLOSED", "OPEN", "WIDE", "BLURRED", "EDGE", "UNHAPPY", "TELLING")
+SHUTTER = ("HOLD", "OPEN")
 """Constants of the modules that the page needs, under their names there in small letters."""
 
 ENGINE = "litert"
@@ -69,16 +80,26 @@ def page_constants(tasks: Sequence[str]) -> tuple[dict[str, Any], dict[str, Path
             "photograph": PHOTOGRAPH,
             "framing": asdict(fcos.FRAMING),
             **_named(fcos, *DETECTOR),
+            "cell": fcos_network.STRIDES[-1],
+            "smallest": fcos_network.SMALLEST_INPUT,
+            **_named(fcos_network, "SIDES"),
         },
         "landmarks": file_of(landmarks, LANDMARKS_ENGINE),
         "template": load_template(landmarks.file("template")).tolist(),
         "view": {"size": VIEW.size, "margin": VIEW.margin},
+        "inner": INNER.start,
+        "on_a_line": ON_A_LINE,
+        "halvings": MAX_HALVINGS,
         "looks": LOOKS,
         "sure": fcos.FcosDetector.needs.sure,
         "max_distortion": MAX_DISTORTION,
         "eyes": _eyes(),
         "exposure": _named(exposure, *EXPOSURE),
-        "tracker": asdict(TrackerSettings()) | {"unconfirmed_share": UNCONFIRMED_SHARE},
+        "tracker": asdict(TrackerSettings()) | {"unconfirmed_share": UNCONFIRMED_SHARE, "new_speed": NEW_SPEED},
+        "mirror_turn": GOLDEN,
+        "sharpness_side": FACE_SIDE,
+        "best": _named(best_shot, *BEST) | {"weights": asdict(best_shot.ShotWeights())},
+        "shutter": _named(shutter, *SHUTTER),
         "tasks": {name: _task(get_task(name), find_model(name), file_of) for name in tasks},
     }
     return constants, files
@@ -94,6 +115,7 @@ def _task(task: Task, model: Model, file_of: Callable[[Model, str], dict[str, st
         "hysteresis": task.hysteresis,
         "unsure_below": task.unsure_below,
         "strength": task.strength,
+        "unsure": UNSURE,
         "full_odds": FULL_ODDS,
         "smallest": SMALLEST,
         "model": {
@@ -120,5 +142,5 @@ def _eyes() -> dict[str, Any]:
     }
 
 
-def _named(module: ModuleType, *names: str) -> dict[str, float]:
+def _named(module: ModuleType, *names: str) -> dict[str, Any]:
     return {name.lower(): getattr(module, name) for name in names}

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
 from smiledet import __version__
@@ -23,15 +22,14 @@ from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
 from smiledet.system.resources import cache_folder
 from smiledet.tasks.base import Task, get_task
+from smiledet.web import STATIC
 from smiledet.web.app.serve import add_app
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
 from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import Reasons
-from smiledet.web.problems import refuse_invalid
-
-STATIC = Path(__file__).resolve().parents[1] / "static"
+from smiledet.web.page import new_page
 
 MOST_ROWS = 500
 """Photographs in one answer."""
@@ -79,14 +77,9 @@ def make_app(library: Library, reasons: Reasons, copies: Path | None = None) -> 
         reasons: Says why a face is read as it is.
         copies: Where selected photographs are copied on request; None for nowhere.
     """
-    app = FastAPI(
-        title="smiledet gallery", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
-    )
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app = new_page("gallery")
     add_app(app)
     app.add_exception_handler(SmiledetError, _on_problem)
-    refuse_invalid(app)
-    _add_pages(app)
     _add_questions(app, library, copies is not None)
     _add_pictures(app, library, reasons)
     _add_changes(app, library)
@@ -99,12 +92,6 @@ def _on_problem(_request: Request, problem: Exception) -> Response:
     if not isinstance(problem, UsageError):
         status = 500
     return PlainTextResponse(f"{problem}\n", status)
-
-
-def _add_pages(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "gallery" / "index.html", headers={"cache-control": "no-cache"})
 
 
 def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:

@@ -11,9 +11,10 @@ import segno
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
-from smiledet.web.live.app import NO_STORE, STATIC
+from smiledet.web.live.app import NO_STORE
 from smiledet.web.live.hub import Newest
 from smiledet.web.live.shutter import Shutter, State
+from smiledet.web.page import index_of
 
 PHOTOGRAPHS = "/photo/"
 """Where a photograph is fetched by its key, without the page's token: guests have only the key."""
@@ -31,7 +32,7 @@ def add_shutter(app: FastAPI, shutter: Shutter, base: str, reachable: bool) -> N
 
     @app.get("/shutter", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(STATIC / "shutter" / "index.html", headers={"cache-control": "no-cache"})
+        return index_of("shutter")
 
     @app.get("/api/shutter")
     async def state() -> Response:

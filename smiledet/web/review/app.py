@@ -11,23 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
-from smiledet import __version__
 from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.web.gallery.export import archive
 from smiledet.web.gallery.pictures import shrunk
-from smiledet.web.problems import refuse_invalid
+from smiledet.web.page import new_page
 from smiledet.web.review.corrections import Corrections, kept_at, labelled_set
 from smiledet.web.review.pictures import ClipPictures
 from smiledet.web.review.readings import Readings, Track
 from smiledet.web.security import Guard
 from smiledet.web.server import address_of, listen, served
-
-STATIC = Path(__file__).resolve().parents[1] / "static"
 
 LARGEST = 1920
 """Pixels of the longer side of what is sent."""
@@ -49,17 +45,9 @@ class NewCorrection(BaseModel):
 
 def make_app(clip: Path, readings: Readings, pictures: ClipPictures, corrections: Corrections) -> FastAPI:
     """The application, without its guard."""
-    app = FastAPI(
-        title="smiledet review", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
-    )
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app = new_page("review")
     app.add_exception_handler(SmiledetError, _on_problem)
-    refuse_invalid(app)
     tasks = readings.tasks
-
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "review" / "index.html", headers={"cache-control": "no-cache"})
 
     @app.get("/api/state")
     def state() -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { emoji, percent } from "./labels.js";
-import { csv, faceRow, jsonLines, save, stamp } from "./rows.js";
+import { Rows, csv, faceRow, save, stamp } from "./rows.js";
 
-const MOST_ROWS = 100_000;
 const STRIP = 150; // readings
-const EVERYBODY = 0.5; // seconds that everybody has to smile
 const AGAIN = 3; // seconds after which the shutter may go off again
-const OPEN = 0.3;
+const SHOTS = 12;
 const KINDS = ["video/mp4;codecs=avc1", "video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"];
+const KIND = KINDS.find((each) => globalThis.MediaRecorder?.isTypeSupported(each));
 
 const REASONS = {
   NotAllowedError: "The camera is not permitted. Permit it in the browser's settings of this page, and press again.",
@@ -17,7 +16,7 @@ const REASONS = {
   NotReadableError: "The camera is in use by another program.",
 };
 
-export function Camera({ reader }) {
+export function Camera({ reader, shown }) {
   const [running, setRunning] = useState(false);
   const [facing, setFacing] = useState("user");
   const [problem, setProblem] = useState("");
@@ -26,15 +25,16 @@ export function Camera({ reader }) {
   const [shutter, setShutter] = useState(false);
   const [shots, setShots] = useState([]);
   const [recording, setRecording] = useState(false);
-  const canvas = useRef(null), strip = useRef(null), held = useRef({ rows: [], recorder: null, stop: null });
+  const canvas = useRef(null), strip = useRef(null), held = useRef({ rows: new Rows(), recorder: null, stop: null, attempt: 0 });
   held.current.shutter = shutter;
 
-  const stop = () => { held.current.stop?.(); held.current.stop = null; setRunning(false); setSeen(null); };
-  useEffect(() => stop, []);
+  const stop = () => { held.current.attempt += 1; held.current.stop?.(); held.current.stop = null; setRunning(false); setSeen(null); };
+  useEffect(() => (shown ? stop : undefined), [shown]);
 
   const start = async (which) => {
     stop();
     setProblem("");
+    const { attempt } = held.current;
     if (!navigator.mediaDevices?.getUserMedia) {
       setProblem("The browser gives no camera to this address: open it over https:// or on localhost.");
       return;
@@ -43,13 +43,14 @@ export function Camera({ reader }) {
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: which, width: { ideal: 640 }, height: { ideal: 480 } } });
     } catch (error) {
-      setProblem(REASONS[error.name] || `The camera cannot be opened: ${error.message || error.name}`);
+      if (attempt === held.current.attempt) setProblem(REASONS[error.name] || `The camera cannot be opened: ${error.message || error.name}`);
       return;
     }
     const video = document.createElement("video");
     Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     await video.play().catch(() => {});
     await reader.forget();
+    if (attempt !== held.current.attempt) { end(stream); return; } // something else was pressed meanwhile
     held.current.stop = watch(video, stream, which === "user");
     setRunning(true);
   };
@@ -71,9 +72,9 @@ export function Camera({ reader }) {
           smiles = [...smiles, reading.faces.length ? Math.max(...reading.faces.map((face) => face.smile?.intensity ?? 0)) : null].slice(-STRIP);
           drawStrip(strip.current, smiles);
           keepRows(reading, (moment - began) / 1000, count);
-          const happy = reading.faces.length > 0 && reading.faces.every((face) => face.smile?.label === "smiling" && (face.eyesOpen ?? 0) >= OPEN);
+          const happy = reading.faces.length > 0 && reading.faces.every((face) => face.smile?.label === "smiling" && (face.eyesOpen ?? 0) >= reader.constants.shutter.open);
           happySince = happy ? (happySince ?? moment) : null;
-          if (held.current.shutter && happySince !== null && moment - happySince >= 1000 * EVERYBODY && moment - lastShot >= 1000 * AGAIN) {
+          if (held.current.shutter && happySince !== null && moment - happySince >= 1000 * reader.constants.shutter.hold && moment - lastShot >= 1000 * AGAIN) {
             lastShot = moment;
             shoot();
           }
@@ -91,51 +92,50 @@ export function Camera({ reader }) {
     next();
     return () => {
       going = false;
-      stream.getTracks().forEach((track) => track.stop());
+      end(stream);
       if (held.current.recorder?.state === "recording") held.current.recorder.stop();
     };
   };
 
   const keepRows = (reading, timestamp, frame) => {
     const { rows } = held.current, time = new Date().toISOString();
-    for (const face of reading.faces) rows.push({ source: "camera", frame, timestamp: Number(timestamp.toFixed(3)), time, ...faceRow(face, reader.names, reader.tasks, reading) });
-    if (rows.length > MOST_ROWS) rows.splice(0, rows.length - MOST_ROWS);
+    for (const face of reading.faces) rows.add({ source: "camera", frame, timestamp: Number(timestamp.toFixed(3)), time, ...faceRow(face, reader.names, reader.tasks, reading) });
   };
 
   const shoot = () => canvas.current.toBlob((blob) => setShots((old) => {
     const kept = [{ url: URL.createObjectURL(blob), name: `smile-${stamp()}.jpg` }, ...old];
-    kept.slice(12).forEach(({ url }) => URL.revokeObjectURL(url));
-    return kept.slice(0, 12);
+    kept.slice(SHOTS).forEach(({ url }) => URL.revokeObjectURL(url));
+    return kept.slice(0, SHOTS);
   }), "image/jpeg", 0.92);
 
   const record = () => {
     const known = held.current;
     if (known.recorder?.state === "recording") { known.recorder.stop(); return; }
-    const kind = KINDS.find((each) => MediaRecorder.isTypeSupported(each)), parts = [];
-    known.recorder = new MediaRecorder(canvas.current.captureStream(30), { mimeType: kind });
+    const parts = [];
+    known.recorder = new MediaRecorder(canvas.current.captureStream(30), { mimeType: KIND });
     known.recorder.ondataavailable = ({ data }) => { if (data.size) parts.push(data); };
     known.recorder.onstop = () => {
       setRecording(false);
-      save(new Blob(parts, { type: kind.split(";")[0] }), `smiledet-${stamp()}.${kind.startsWith("video/mp4") ? "mp4" : "webm"}`);
+      save(new Blob(parts), `smiledet-${stamp()}.${KIND.startsWith("video/mp4") ? "mp4" : "webm"}`, KIND.split(";")[0]);
     };
     known.recorder.start(1000);
     setRecording(true);
   };
 
-  const table = (kind) => {
+  const table = async (kind) => {
     const { rows } = held.current;
-    if (kind === "csv") save(csv(rows, reader.names, reader.tasks), `smiledet-${stamp()}.csv`, "text/csv");
-    else save(jsonLines(rows), `smiledet-${stamp()}.jsonl`, "application/jsonl");
+    if (kind === "csv") save(csv(await rows.all(), reader.names, reader.tasks), `smiledet-${stamp()}.csv`, "text/csv");
+    else save(rows.jsonLines(), `smiledet-${stamp()}.jsonl`, "application/jsonl");
   };
   const flip = () => { const other = facing === "user" ? "environment" : "user"; setFacing(other); start(other); };
-  const none = !held.current.rows.length;
+  const none = !held.current.rows.count;
 
   return html`
     <section class="tools" aria-label="camera">
       <button class="main" disabled=${!reader} onClick=${() => (running ? stop() : start(facing))}>${running ? "stop" : "start the camera"}</button>
       <button disabled=${!running} onClick=${flip}>${facing === "user" ? "back camera" : "front camera"}</button>
       <button aria-pressed=${shutter} onClick=${() => setShutter(!shutter)}>smile shutter</button>
-      <button disabled=${!running || typeof MediaRecorder === "undefined"} aria-pressed=${recording} onClick=${record}>${recording ? "end the recording" : "record"}</button>
+      <button disabled=${!running || !KIND} aria-pressed=${recording} onClick=${record}>${recording ? "end the recording" : "record"}</button>
       <button disabled=${none} onClick=${() => table("csv")}>CSV</button>
       <button disabled=${none} onClick=${() => table("jsonl")}>JSON lines</button>
     </section>
@@ -152,6 +152,8 @@ export function Camera({ reader }) {
       </div>
     </div>`;
 }
+
+const end = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 export function FaceCard({ face, names, title }) {
   return html`<article class="face"><h2>${title || `Face ${face.track}`}</h2>${names.map((name) => face[name] && html`<section key=${name}><h3>${name}: ${emoji(face[name].label)} ${face[name].label}</h3>

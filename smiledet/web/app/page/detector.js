@@ -1,7 +1,10 @@
-// Finding faces in grey pictures: smiledet.detection.detectors.fcos, with its network for squares of several sizes.
+// Finding faces in grey pictures: smiledet.detection.detectors.fcos.
 
 import { overlap } from "./geometry.js";
 import { shrunk, warped } from "./pixels.js";
+import { Network } from "./runtime.js";
+
+const SIZES_KEPT = 8; // two of each shape of photograph, upright and lying, a frame's, a second look's
 
 const area = ({ width, height }) => width * height;
 const side = ({ box }) => Math.sqrt(area(box));
@@ -16,8 +19,31 @@ function shared(one, other) {
 }
 
 export class Detector {
-  // `networks`: by the side of the square that each takes.
-  constructor(networks, constants) { this.networks = networks; this.constants = constants; }
+  // `bytes`: the network's file, which is that of a square of `constants.frame` pixels.
+  static async create(bytes, constants) {
+    const detector = new Detector(bytes, constants);
+    for (const [width, height] of [[constants.around, constants.around], [constants.frame, constants.frame]]) await detector.sized(width, height);
+    return detector;
+  }
+
+  constructor(bytes, constants) { this.bytes = bytes; this.constants = constants; this.networks = new Map(); }
+
+  // The network for pictures of a size: LiteRT's runtime for browsers cannot resize one, so the size is written into a
+  // copy of the file.
+  async sized(width, height) {
+    const key = `${width} ${height}`, { places, frame, file } = this.constants;
+    let network = this.networks.get(key);
+    this.networks.delete(key);
+    if (!network) {
+      const copy = this.bytes.slice(), view = new DataView(copy.buffer);
+      places.forEach((place, number) => view.setInt32(place, (view.getInt32(place, true) * (number % 2 ? width : height)) / frame, true));
+      network = await Network.load(copy, file);
+    }
+    this.networks.set(key, network); // the last used stands last
+    const [[oldest, unused]] = this.networks;
+    if (this.networks.size > SIZES_KEPT) { this.networks.delete(oldest); unused.close(); }
+    return network;
+  }
 
   // The faces, surest first: {box, score, points}. A photograph is looked at in two sizes, a video's frame in one.
   async find(picture, photograph) {
@@ -37,21 +63,24 @@ export class Detector {
     return found.filter((row) => row.score >= score).sort(bySureness).map((row) => ({ ...row, box: this.framed(row.box) }));
   }
 
-  // What may be a face, several times over, in a picture that is shrunk to fit a square.
+  // What may be a face, several times over, in a picture that is shrunk to fit a square; its edges are repeated up to
+  // the size that the network's cells ask for.
   async candidates(picture, square, least) {
     const scale = Math.min(1, square / Math.max(picture.width, picture.height));
     const width = Math.max(1, Math.round(picture.width * scale)), height = Math.max(1, Math.round(picture.height * scale));
-    const small = shrunk(picture, width, height), pixels = new Float32Array(square * square);
-    for (let y = 0; y < square; y += 1) {
-      const from = Math.min(y, height - 1) * width, to = y * square;
-      for (let x = 0; x < square; x += 1) pixels[to + x] = small.data[from + Math.min(x, width - 1)];
+    const { cell, smallest } = this.constants, padded = (side) => Math.max(smallest, Math.ceil(side / cell) * cell);
+    const small = shrunk(picture, width, height), w = padded(width), h = padded(height), pixels = new Float32Array(w * h);
+    for (let y = 0; y < h; y += 1) {
+      const from = Math.min(y, height - 1) * width, to = y * w;
+      for (let x = 0; x < width; x += 1) pixels[to + x] = small.data[from + x];
+      pixels.fill(small.data[from + width - 1], to + width, to + w);
     }
-    return this.rows(pixels, square, least, { x: picture.width / width, y: picture.height / height });
+    return this.rows(pixels, w, h, least, { x: picture.width / width, y: picture.height / height });
   }
 
-  async rows(pixels, square, least, back) {
-    const found = [];
-    for (const { data, shape } of await this.networks[square].run(pixels)) decode(data, shape, square, logit(least), back, found);
+  async rows(pixels, width, height, least, back) {
+    const found = [], network = await this.sized(width, height);
+    for (const { data, shape } of await network.run(pixels)) decode(data, shape, width, logit(least), this.constants.sides, back, found);
     return found;
   }
 
@@ -71,7 +100,7 @@ export class Detector {
   async secondLook({ box }, picture) {
     const { looked_at: size, around, same_place: same, unlikely } = this.constants, scale = size / Math.max(1, Math.sqrt(area(box)));
     const map = [scale, 0, around / 2 - scale * (box.x + box.width / 2), 0, scale, around / 2 - scale * (box.y + box.height / 2)];
-    const seen = await this.rows(warped(picture, map, around, around), around, unlikely, { x: 1, y: 1 });
+    const seen = await this.rows(warped(picture, map, around, around), around, around, unlikely, { x: 1, y: 1 });
     const own = { x: around / 2 - (scale * box.width) / 2, y: around / 2 - (scale * box.height) / 2, width: scale * box.width, height: scale * box.height };
     return Math.max(unlikely, ...seen.filter((row) => overlap(own, row.box) > same).map(({ score }) => score));
   }
@@ -84,8 +113,8 @@ export class Detector {
 }
 
 // The cells of a map that are at least so sure; the answers of a cell lie one after the other.
-function decode(data, [, rows, columns, answers], square, least, back, found) {
-  const stride = square / columns, size = (value) => Math.exp(Math.min(6, Math.max(-4, value))) * stride;
+function decode(data, [, rows, columns, answers], across, least, [narrow, wide], back, found) {
+  const stride = across / columns, size = (value) => Math.exp(Math.min(wide, Math.max(narrow, value))) * stride;
   for (let row = 0, at = 0; row < rows; row += 1) {
     for (let column = 0; column < columns; column += 1, at += answers) {
       if (data[at] < least) continue;

@@ -1,11 +1,8 @@
 // Reading faces: landmarks, chips and what the networks say of them; smiledet.alignment and smiledet.engines.
 
 import { boxMap, chipMap, distortion, inverse, similarity, transform } from "./geometry.js";
-import { Pyramid, warped } from "./pixels.js";
+import { blurred, warped } from "./pixels.js";
 import { settle } from "./tasks.js";
-
-const INNER = 2 * 17; // brows, nose, eyes and mouth: the jaw is left out of the fit
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 export class FaceNetworks {
   constructor(landmarks, classifiers, constants) {
@@ -13,19 +10,19 @@ export class FaceNetworks {
     this.classifiers = classifiers; // by task
     this.constants = constants;
     this.template = constants.template.flat();
-    this.inner = this.template.slice(INNER);
+    this.first = 2 * constants.inner; // brows, nose, eyes and mouth follow: the jaw is left out of the fit
+    this.inner = this.template.slice(this.first);
     this.seen = transform(chipMap([1, 0, 0, 0, 1, 0], constants.view), this.template);
     const middle = (first, last) => [0, 1].map((axis) => constants.template.slice(first, last).reduce((sum, point) => sum + point[axis], 0) / (last - first));
     this.five = [...middle(36, 42), ...middle(42, 48), ...constants.template[30], ...constants.template[48], ...constants.template[54]];
   }
 
-  // A face of a picture: {landmarks, eyesOpen, scores by task}. `frame` says whose turn it is, the chip's or its mirror
-  // image's; of a photograph (null) both are read.
-  async read(picture, face, tasks, frame = null) {
-    const pyramid = picture instanceof Pyramid ? picture : new Pyramid(picture);
+  // A face of a picture's pyramid: {landmarks, eyesOpen, scores by task}. `frame` says whose turn it is, the chip's or
+  // its mirror image's; of a photograph (null) both are read.
+  async read(pyramid, face, tasks, frame = null) {
     const points = await this.place(pyramid, face.points);
-    const inner = points && points.slice(INNER);
-    const aligned = points && distortion(inner, this.inner) <= this.constants.max_distortion;
+    const inner = points && points.slice(this.first);
+    const aligned = points && distortion(inner, this.inner, this.constants.on_a_line) <= this.constants.max_distortion;
     const map = aligned ? similarity(inner, this.inner) : boxMap(face.box);
     const scores = {};
     for (const task of tasks) {
@@ -42,7 +39,7 @@ export class FaceNetworks {
       const into = chipMap(map, this.constants.view), back = inverse(into);
       const [{ data }] = await this.landmarks.run(pyramid.square(into, this.constants.view.size));
       points = transform(back, this.seen.map((value, place) => value + data[place] * this.constants.view.size));
-      map = similarity(points.slice(INNER), this.inner);
+      map = similarity(points.slice(this.first), this.inner);
     }
     return points;
   }
@@ -50,7 +47,7 @@ export class FaceNetworks {
   // Probability by label of a chip, float32 grey levels (size * size).
   async classify(task, chip, frame = null) {
     const { labels, model } = this.constants.tasks[task], network = this.classifiers[task];
-    const asked = model.mirror_averaging && frame !== null ? [(frame * GOLDEN) % 1 >= 0.5] : model.mirror_averaging ? [false, true] : [false];
+    const asked = model.mirror_averaging && frame !== null ? [(frame * this.constants.mirror_turn) % 1 >= 0.5] : model.mirror_averaging ? [false, true] : [false];
     const sums = new Float64Array(labels.length);
     for (const mirrored of asked) {
       const [{ data }] = await network.run(mirrored ? mirror(chip, model.size) : chip);
@@ -72,8 +69,8 @@ function mirror(chip, size) {
 // Probabilities of the labels alone, at the temperature that calibrates them: smiledet.engines.answers.
 function calibrated(scores, { outputs, temperature }) {
   if (!outputs.length && temperature === 1) return scores;
-  const raised = scores.map((score) => Math.max(score, 1e-12) ** (1 / temperature)), sum = raised.reduce((one, other) => one + other, 0);
-  return raised.map((score) => score / sum);
+  const raised = scores.map((score) => score ** (1 / temperature)), sum = raised.reduce((one, other) => one + other, 0);
+  return raised.map((score) => (sum > 0 ? score / sum : 1 / scores.length));
 }
 
 // How far eyes are open, 0 to 1: smiledet.alignment.eyes.
@@ -97,16 +94,4 @@ function slopes(picture, left, right, [width, height], shown, [top, bottom, firs
     }
   }
   return upright ? level / upright : 0;
-}
-
-// By 1 2 1 in both directions; the patch's border does not count.
-function blurred(patch, width, height) {
-  const out = new Float32Array(patch.length);
-  for (let y = 1; y < height - 1; y += 1) {
-    for (let x = 1; x < width - 1; x += 1) {
-      const at = y * width + x, row = (place) => patch[place - 1] + 2 * patch[place] + patch[place + 1];
-      out[at] = Math.round((row(at - width) + 2 * row(at) + row(at + width)) / 16);
-    }
-  }
-  return out;
 }

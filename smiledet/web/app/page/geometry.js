@@ -25,10 +25,11 @@ export function similarity(source, target) {
   return aboutMeans(m, cosine, -sine, sine, cosine);
 }
 
-// How far the affine map that fits best would distort: its largest over its smallest singular value.
-export function distortion(source, target) {
+// How far the affine map that fits best would distort: its largest over its smallest singular value. `onALine`: the
+// determinant over the squared trace of the source's spread below which it has no such map.
+export function distortion(source, target, onALine) {
   const m = moments(source, target), determinant = m.xx * m.yy - m.xy * m.xy;
-  if (!(determinant > 1e-12 * (m.xx + m.yy) ** 2)) return Infinity;
+  if (!(determinant > onALine * (m.xx + m.yy) ** 2)) return Infinity;
   const a = (m.yy * m.a - m.xy * m.c) / determinant, b = (m.xx * m.c - m.xy * m.a) / determinant;
   const c = (m.yy * m.b - m.xy * m.d) / determinant, d = (m.xx * m.d - m.xy * m.b) / determinant;
   const largest = (Math.hypot(a + d, c - b) + Math.hypot(a - d, b + c)) / 2, product = Math.abs(a * d - b * c);

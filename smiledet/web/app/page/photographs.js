@@ -7,6 +7,7 @@ import { emoji, percent } from "./labels.js";
 import { csv, faceRow, jsonLines, save, stamp } from "./rows.js";
 
 const MANY = "more than one face", NONE = "no face";
+const UNKNOWN = /\.(avif|dng|heic|heif|jxl|tiff?)$/i; // photographs for which some browsers name no type
 
 // The labels that a photograph is filtered by.
 export function labelsOf(reading, names) {
@@ -22,11 +23,13 @@ export function Photographs({ reader }) {
   const [chosen, setChosen] = useState(new Set());
   const [opened, setOpened] = useState(null);
   const [best, setBest] = useState(null);
+  const [others, setOthers] = useState(0);
   const cancel = useRef(false), made = useRef([]);
   useEffect(() => () => { cancel.current = true; made.current.forEach((url) => URL.revokeObjectURL(url)); }, []);
 
   const add = (files) => {
-    const pictures = Array.from(files).filter((file) => file.type.startsWith("image/"));
+    const pictures = Array.from(files).filter((file) => file.type.startsWith("image/") || UNKNOWN.test(file.name));
+    setOthers(files.length - pictures.length);
     setItems((old) => {
       const known = new Set(old.map(({ key }) => key));
       const fresh = pictures.map((file) => ({ key: `${file.webkitRelativePath || file.name}/${file.size}/${file.lastModified}`, file, name: file.webkitRelativePath || file.name })).filter(({ key }) => !known.has(key));
@@ -62,7 +65,7 @@ export function Photographs({ reader }) {
   const toggle = (label) => setFilters((old) => (old.includes(label) ? old.filter((each) => each !== label) : [...old, label]));
   const mark = (key) => setChosen((old) => { const copy = new Set(old); if (!copy.delete(key)) copy.add(key); return copy; });
   const marked = items.filter(({ key }) => chosen.has(key));
-  const propose = () => setBest(bestOf(marked.length > 1 ? marked : shown) || { item: null });
+  const propose = () => setBest(bestOf(marked.length > 1 ? marked : shown, reader.constants.best) || { item: null });
   const rows = () => (marked.length ? marked : shown).filter(({ reading }) => reading).flatMap(({ name, reading }) => (reading.faces.length ? reading.faces : [null]).map((face) => ({ file: name, ...(face ? faceRow(face, names, reader.tasks, reading) : {}) })));
   const place = shown.findIndex(({ key }) => key === opened);
   const read = items.filter(({ reading }) => reading).length, damaged = items.filter(({ problem }) => problem);
@@ -78,8 +81,8 @@ export function Photographs({ reader }) {
     </section>
     ${progress && html`<progress max=${progress.of} value=${progress.done} aria-label="photographs read"></progress>`}
     ${counts.length > 0 && html`<section class="filters" aria-label="filters">${counts.map(([label, count]) => html`<button key=${label} aria-pressed=${filters.includes(label)} onClick=${() => toggle(label)}>${emoji(label)} ${label} ${count}</button>`)}</section>`}
-    <p class="note" role="status">${items.length ? `${shown.length} of ${items.length} photographs, ${read} read${damaged.length ? `, ${damaged.length} cannot be read` : ""}${chosen.size ? `, ${chosen.size} selected` : ""}` : "Pick photographs or a folder. They are read on this device and go nowhere."}</p>
-    ${best && html`<p class="best" role="status">${best.item ? html`<button onClick=${() => setOpened(best.item.key)}>${best.item.name}</button> is the best: ${best.reasons.join(", ")}` : "None of them shows a face."} <button onClick=${() => setBest(null)}>close</button></p>`}
+    <p class="note" role="status">${items.length ? `${shown.length} of ${items.length} photographs, ${read} read${damaged.length ? `, ${damaged.length} cannot be read` : ""}${chosen.size ? `, ${chosen.size} selected` : ""}` : "Pick photographs or a folder. They are read on this device and go nowhere."}${others ? ` ${others} other ${others === 1 ? "file is" : "files are"} left out.` : ""}</p>
+    ${best && html`<p class="best" role="status">${best.item ? html`<button onClick=${() => setOpened(best.item.key)}>${best.item.name}</button> is the best${best.reasons.length ? `: ${best.reasons.join(", ")}` : ""}` : "None of them shows a face."} <button onClick=${() => setBest(null)}>close</button></p>`}
     <ul class="grid">${shown.map((item) => html`<${Tile} key=${item.key} item=${item} names=${names} chosen=${chosen.has(item.key)} best=${best?.item?.key === item.key} onOpen=${() => setOpened(item.key)} onMark=${() => mark(item.key)}/>`)}</ul>
     ${place >= 0 && html`<${Single} item=${shown[place]} names=${names} onRead=${() => readOne(shown[place])} onClose=${() => setOpened(null)}
       onStep=${(step) => setOpened(shown[(place + step + shown.length) % shown.length].key)}/>`}`;

@@ -92,7 +92,7 @@ function spans(length, count) {
 
 // A picture with what is left of it when it is halved again and again; squares are warped out of the level that fits.
 export class Pyramid {
-  constructor(picture) { this.levels = [picture]; }
+  constructor(picture, halvings) { this.levels = [picture]; this.halvings = halvings; }
 
   level(number) {
     while (this.levels.length <= number) this.levels.push(half(this.levels.at(-1)));
@@ -103,7 +103,7 @@ export class Pyramid {
   square(map, side) {
     let scale = Math.hypot(map[0], map[3]), halvings = 0;
     const shorter = Math.min(this.levels[0].width, this.levels[0].height);
-    while (scale < 0.5 && halvings < 5 && shorter >> (halvings + 1)) { scale *= 2; halvings += 1; }
+    while (scale < 0.5 && halvings < this.halvings && shorter >> (halvings + 1)) { scale *= 2; halvings += 1; }
     const step = 1 << halvings, origin = (step - 1) / 2, [a, b, x, c, d, y] = map;
     return warped(this.level(halvings), [a * step, b * step, a * origin + b * origin + x, c * step, d * step, c * origin + d * origin + y], side, side);
   }
@@ -127,6 +127,36 @@ export function warped({ data, width, height }, [a, b, x, c, d, y], columns, row
   return out;
 }
 
+// The part of a picture that a box covers, in whole pixels; null where there is hardly any.
+export function cropped({ data, width, height }, box) {
+  const left = Math.max(0, Math.round(box.x)), top = Math.max(0, Math.round(box.y));
+  const w = Math.min(width, Math.round(box.x + box.width)) - left, h = Math.min(height, Math.round(box.y + box.height)) - top;
+  if (w < 2 || h < 2) return null;
+  const out = new Uint8Array(w * h);
+  for (let y = 0; y < h; y += 1) out.set(data.subarray((top + y) * width + left, (top + y) * width + left + w), y * w);
+  return { data: out, width: w, height: h };
+}
+
+// How sharp a face is: smiledet.photographs.quality.face_sharpness, without the pixels at the edge.
+export function sharpness(picture, box, side) {
+  const part = cropped(picture, box);
+  if (!part) return 0;
+  const scale = Math.min(1, side / Math.max(part.width, part.height));
+  const { data, width, height } = shrunk(part, Math.max(1, Math.round(part.width * scale)), Math.max(1, Math.round(part.height * scale)));
+  const contrast = deviation(data);
+  if (contrast < 1) return 0;
+  const smooth = blurred(data, width, height), edges = [];
+  for (let y = 2; y < height - 2; y += 1) {
+    for (let x = 2, at = y * width + 2; x < width - 2; x += 1, at += 1) edges.push(smooth[at - 1] + smooth[at + 1] + smooth[at - width] + smooth[at + width] - 4 * smooth[at]);
+  }
+  return edges.length ? (100 * deviation(edges)) / contrast / 4 : 0;
+}
+
+function deviation(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
 // Evening out what is too dark, too flat or too bright: smiledet.exposure.
 export class Exposure {
   constructor(constants) { this.constants = constants; this.levels = null; this.time = 0; this.corrected = false; }
@@ -135,7 +165,7 @@ export class Exposure {
   evened(picture, time = null) {
     const seen = this.measure(picture), k = this.constants;
     if (time === null) return applied(picture, this.table(seen, k.dark, k.bright));
-    const last = this.levels, ratio = (one, other) => (Math.max(one, other) + 4) / (Math.min(one, other) + 4);
+    const last = this.levels, ratio = (one, other) => (Math.max(one, other) + k.noticed) / (Math.min(one, other) + k.noticed);
     if (!last || ratio(seen.high, last.high) > k.jump || ratio(seen.middle, last.middle) > k.jump) this.levels = seen;
     else {
       const share = 1 - Math.exp(-Math.max(0, time - this.time) / k.settle), mix = (name) => last[name] + share * (seen[name] - last[name]);
@@ -148,7 +178,7 @@ export class Exposure {
   }
 
   measure({ data, width, height }) {
-    const counts = new Uint32Array(256), { step } = this.constants;
+    const counts = new Uint32Array(256), { step, shares } = this.constants;
     let total = 0;
     for (let y = 0; y < height; y += step) for (let x = 0; x < width; x += step) { counts[data[y * width + x]] += 1; total += 1; }
     const at = (share) => {
@@ -156,7 +186,8 @@ export class Exposure {
       for (let level = 0; level < 256; level += 1) { below += counts[level]; if (below >= share * total) return level; }
       return 255;
     };
-    return { low: at(0.01), middle: at(0.5), high: at(0.99) };
+    const [low, middle, high] = shares.map(at);
+    return { low, middle, high };
   }
 
   table({ low, middle, high }, dark, bright) {
@@ -168,4 +199,16 @@ export class Exposure {
 
 function applied(picture, table) {
   return table ? { ...picture, data: picture.data.map((level) => table[level]) } : picture;
+}
+
+// By 1 2 1 in both directions; the patch's border does not count.
+export function blurred(patch, width, height) {
+  const out = new Float32Array(patch.length);
+  for (let y = 1; y < height - 1; y += 1) {
+    for (let x = 1; x < width - 1; x += 1) {
+      const at = y * width + x, row = (place) => patch[place - 1] + 2 * patch[place] + patch[place + 1];
+      out[at] = Math.round((row(at - width) + 2 * row(at) + row(at + width)) / 16);
+    }
+  }
+  return out;
 }

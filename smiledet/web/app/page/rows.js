@@ -19,6 +19,21 @@ export function faceRow(face, names, tasks, { width, height }) {
 
 export const jsonLines = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
+// Rows of a run that may take hours: as text, most of it in blobs, which lie outside the page's memory.
+export class Rows {
+  constructor() { this.kept = new Blob([]); this.last = []; this.count = 0; }
+
+  add(row) {
+    this.last.push(row);
+    this.count += 1;
+    if (this.last.length === 500) { this.kept = this.jsonLines(); this.last = []; }
+  }
+
+  jsonLines() { return new Blob([this.kept, jsonLines(this.last)]); }
+
+  async all() { return (await this.jsonLines().text()).split("\n").filter(Boolean).map((line) => JSON.parse(line)); }
+}
+
 // Scores become a column a label.
 export function csv(rows, names, tasks) {
   const columns = [];
@@ -35,7 +50,7 @@ export function csv(rows, names, tasks) {
 }
 
 export function save(content, name, type) {
-  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  const url = URL.createObjectURL(new Blob([content], { type }));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

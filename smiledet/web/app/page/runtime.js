@@ -26,6 +26,8 @@ export class Network {
     this.outputs = compiled.getOutputDetails();
   }
 
+  close() { this.compiled.delete(); }
+
   // What it answers to grey levels 0 to 255: a Float32Array an output, with its shape.
   async run(pixels) {
     const given = new Tensor(this.input.dtype === "uint8" ? Uint8Array.from(pixels) : pixels, Array.from(this.input.shape));

@@ -44,19 +44,25 @@ export interface Options {
   tasks?: string[];
 }
 
-export type Source = HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | ImageBitmap | ImageData | Blob;
+export type Source = HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame | ImageBitmap | ImageData | Blob;
 
 export class Reader {
   /** Loads the networks. Rejects where a file is missing or damaged, or the browser has no WebAssembly SIMD. */
   static create(options?: Options): Promise<Reader>;
-  /** The tasks' labels, colours and settings. */
-  tasks: Record<string, { labels: string[]; model: { size: number; margin: number } }>;
-  /** Frames of a video, or of whatever is given a `time` in seconds, are followed from one to the next. */
+  /** The names of what is read. */
+  names: string[];
+  /** By name: labels, the colour of each (`#rrggbb`), and how its chips are cut. */
+  tasks: Record<string, { labels: string[]; colours: Record<string, string>; model: { size: number; margin: number } }>;
+  /**
+   * Frames of a video, or of whatever is given a `time` in seconds, are followed from one to the next; one reader follows
+   * one video. Rejects what is no picture that the browser reads.
+   */
   read(source: Source, options?: { tasks?: string[]; time?: number | null }): Promise<Reading>;
   /** Faces cut out already: grey levels 0 to 255, row by row, of `tasks[task].model.size` pixels a side. */
   readCrops(task: string, chips: ArrayLike<number>[]): Promise<Prediction[]>;
   /** Forget the faces of the last frames. */
   forget(): Promise<void>;
+  /** Ends the worker and frees its memory; what is still being read is rejected. */
   close(): void;
 }
 

@@ -4,9 +4,10 @@ const LARGEST = 1920; // pixels of the longer side to which a larger picture is 
 
 export class Reader {
   static async create({ tasks = ["smile", "emotion"] } = {}) {
-    const reader = new Reader(tasks);
+    const reader = new Reader(checked(tasks));
     try {
-      ({ tasks: reader.tasks } = await reader.ask("start", { tasks }));
+      reader.constants = await reader.ask("start", { tasks });
+      reader.tasks = reader.constants.tasks;
     } catch (problem) {
       reader.close();
       throw problem;
@@ -45,13 +46,15 @@ export class Reader {
   // An image, canvas, ImageBitmap, ImageData, Blob or File is read as a photograph; a playing video's frames, or
   // whatever comes with a time, as frames that follow one another.
   async read(source, { tasks = this.names, time = null } = {}) {
+    checked(tasks);
+    if (time !== null && !Number.isFinite(time)) throw new Error(`the time ${time} is not a number of seconds`);
     const image = await pixelsOf(source);
     const moment = time ?? (isVideo(source) ? performance.now() / 1000 : null);
     return this.ask("read", { image, tasks, time: moment }, [image.data.buffer]);
   }
 
   // Faces cut out already: grey levels 0 to 255, row by row, of the size that `tasks[task].model` names.
-  readCrops(task, chips) { return this.ask("crops", { task, chips }); }
+  async readCrops(task, chips) { return this.ask("crops", { task, chips: Array.from(chips, (chip) => Float32Array.from(chip)) }); }
 
   // The next frame has nothing to do with the last.
   forget() { return this.ask("forget", {}); }
@@ -65,18 +68,20 @@ export class Reader {
 
 export const createReader = (options) => Reader.create(options);
 
-const isVideo = (source) => typeof HTMLVideoElement !== "undefined" && source instanceof HTMLVideoElement;
+function checked(tasks) {
+  if (!Array.isArray(tasks) || !tasks.length || tasks.some((task) => typeof task !== "string")) throw new Error("tasks: expected a list of names, such as [\"smile\"]");
+  return tasks;
+}
+
+const isA = (source, ...names) => names.some((name) => name in globalThis && source instanceof globalThis[name]);
+const isVideo = (source) => isA(source, "HTMLVideoElement");
 
 let canvas = null;
 
 async function pixelsOf(source) {
-  if (source instanceof ImageData) return { data: new Uint8ClampedArray(source.data), width: source.width, height: source.height };
-  let drawn = source;
-  if (source instanceof Blob) {
-    drawn = await createImageBitmap(source).catch(() => { throw new Error(`${source.name || "the picture"} is no picture that this browser reads`); });
-  }
+  const drawn = await drawable(source);
   const width = drawn.videoWidth ?? drawn.naturalWidth ?? drawn.width, height = drawn.videoHeight ?? drawn.naturalHeight ?? drawn.height;
-  if (!width || !height) throw new Error("expected an image, a canvas, a video that plays, ImageData or a file");
+  if (!width || !height) throw new Error(isVideo(source) ? "the video has no picture yet" : "the picture has no pixels");
   const scale = Math.min(1, LARGEST / Math.max(width, height)), columns = Math.max(1, Math.round(width * scale)), rows = Math.max(1, Math.round(height * scale));
   if (!canvas || canvas.width !== columns || canvas.height !== rows) canvas = new OffscreenCanvas(columns, rows);
   const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -85,4 +90,13 @@ async function pixelsOf(source) {
   context.drawImage(drawn, 0, 0, columns, rows);
   if (drawn !== source) drawn.close();
   return context.getImageData(0, 0, columns, rows);
+}
+
+// What a canvas can draw; an image that still loads is waited for.
+async function drawable(source) {
+  const unreadable = () => { throw new Error(`${source.name || source.currentSrc || "the picture"} is no picture that this browser reads`); };
+  if (isA(source, "HTMLImageElement")) await source.decode().catch(unreadable);
+  else if (isA(source, "Blob", "ImageData")) return createImageBitmap(source).catch(unreadable);
+  else if (!isA(source, "HTMLCanvasElement", "OffscreenCanvas", "HTMLVideoElement", "ImageBitmap", "VideoFrame")) throw new Error("expected an image, a canvas, a video, ImageBitmap, ImageData or a file");
+  return source;
 }

@@ -1,7 +1,5 @@
 // What a network's scores stand for, and labels that do not flicker: smiledet.tasks.base, smiledet.workers.track_labels.
 
-const UNSURE = "unsure";
-
 const lead = (scores, label) => scores[label] - Math.max(0, ...Object.entries(scores).filter(([other]) => other !== label).map(([, score]) => score));
 
 // The answer to show: {label, score, scores, intensity}; `shown` is what is shown now.
@@ -14,8 +12,8 @@ export function settle(task, scores, shown = null) {
 function labelOf(task, scores, shown) {
   const best = Object.keys(scores).reduce((one, other) => (scores[other] > scores[one] ? other : one));
   if (shown in scores && lead(scores, shown) >= task.unsure_below - task.hysteresis) return shown;
-  const wanted = task.unsure_below + (shown === UNSURE ? task.hysteresis : 0);
-  return lead(scores, best) >= Math.min(wanted, 1) ? best : UNSURE;
+  const wanted = task.unsure_below + (shown === task.unsure ? task.hysteresis : 0);
+  return lead(scores, best) >= Math.min(wanted, 1) ? best : task.unsure;
 }
 
 function intensity(task, share) {

@@ -55,7 +55,8 @@ export class FaceTracker {
   place(track, box, now) {
     const elapsed = now - track.placed, old = track.detected;
     if (elapsed > 0) {
-      track.velocity = [0.5 * (track.velocity[0] + (box.x + box.width / 2 - old.x - old.width / 2) / elapsed), 0.5 * (track.velocity[1] + (box.y + box.height / 2 - old.y - old.height / 2) / elapsed)];
+      const measured = [(box.x + box.width / 2 - old.x - old.width / 2) / elapsed, (box.y + box.height / 2 - old.y - old.height / 2) / elapsed], share = this.settings.new_speed;
+      track.velocity = track.velocity.map((before, axis) => (1 - share) * before + share * measured[axis]);
     }
     const share = this.settings.smoothing ? 1 - Math.exp(-elapsed / this.settings.smoothing) : 1, mix = (name) => track.box[name] + share * (box[name] - track.box[name]);
     track.box = { x: mix("x"), y: mix("y"), width: mix("width"), height: mix("height") };

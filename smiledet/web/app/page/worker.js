@@ -2,7 +2,7 @@
 
 import { Detector } from "./detector.js";
 import { FaceNetworks } from "./faces.js";
-import { Exposure, Pyramid, boxBefore, grey, pointsBefore, turned } from "./pixels.js";
+import { Exposure, Pyramid, boxBefore, grey, pointsBefore, sharpness, turned } from "./pixels.js";
 import { Network } from "./runtime.js";
 import { LabelSmoother } from "./tasks.js";
 import { FaceTracker } from "./tracker.js";
@@ -26,35 +26,30 @@ async function bytesOf({ file, sha256 }) {
 
 const network = async (row) => Network.load(await bytesOf(row), row.file);
 
-// The detector for squares of each side: its file is that of a video's frame, and the sizes are written into copies.
-async function detectors(row) {
-  const bytes = await bytesOf(row), networks = {};
-  for (const side of [row.around, row.frame, row.photograph]) {
-    const copy = bytes.slice(), view = new DataView(copy.buffer);
-    for (const place of row.places) view.setInt32(place, (view.getInt32(place, true) * side) / row.frame, true);
-    networks[side] = await Network.load(copy, row.file);
-  }
-  return networks;
-}
-
 async function start({ tasks }) {
   constants = await (await fetched("constants.json")).json();
-  const unknown = tasks.find((task) => !(task in constants.tasks));
-  if (unknown) throw new Error(`no task ${unknown}; there are ${Object.keys(constants.tasks).join(", ")}`);
-  const [looking, landmarks, ...classifiers] = await Promise.all([detectors(constants.detector), ...[constants.landmarks, ...tasks.map((task) => constants.tasks[task].model)].map(network)]);
-  detector = new Detector(looking, constants.detector);
+  checkTasks(tasks, constants.tasks);
+  const [finder, landmarks, ...classifiers] = await Promise.all([bytesOf(constants.detector), ...[constants.landmarks, ...tasks.map((task) => constants.tasks[task].model)].map(network)]);
+  detector = await Detector.create(finder, constants.detector);
   faces = new FaceNetworks(landmarks, Object.fromEntries(tasks.map((task, place) => [task, classifiers[place]])), constants);
-  return { tasks: Object.fromEntries(tasks.map((task) => [task, constants.tasks[task]])) };
+  constants.tasks = Object.fromEntries(tasks.map((task) => [task, constants.tasks[task]]));
+  return constants;
+}
+
+function checkTasks(tasks, known) {
+  const unknown = tasks.find((task) => !Object.hasOwn(known, task));
+  if (unknown !== undefined) throw new Error(`no task ${unknown}; there are ${Object.keys(known).join(", ")}`);
 }
 
 // A photograph, or a frame of a video where `time` is given, in seconds.
 async function read({ image, tasks, time = null }) {
   const began = performance.now();
+  checkTasks(tasks, constants.tasks);
   const picture = grey(image);
   if (time === null) return { ...await photograph(picture, tasks), milliseconds: performance.now() - began };
   video ||= { exposure: new Exposure(constants.exposure), tracker: new FaceTracker(constants.tracker), labels: new Map(), frame: 0 };
   video.frame += 1;
-  const even = video.exposure.evened(picture, time), pyramid = new Pyramid(even);
+  const even = video.exposure.evened(picture, time), pyramid = new Pyramid(even, constants.halvings);
   const tracked = video.tracker.update(await detector.find(even, false), time), known = new Map(), found = [];
   for (const { track, box, detected, score, points } of tracked) {
     const held = video.labels.get(track) || { smoothers: {}, last: {} };
@@ -82,29 +77,23 @@ async function photograph(picture, tasks) {
     if (surest && surest.seen[0].score >= constants.sure) break;
   }
   if (!surest) return { width, height, turned: 0, faces: [] };
-  const { degrees, upright, seen } = surest, pyramid = new Pyramid(upright), found = [];
+  const { degrees, upright, seen } = surest, pyramid = new Pyramid(upright, constants.halvings), found = [];
   for (const face of seen) {
     const { landmarks, eyesOpen, scores } = await faces.read(pyramid, face, tasks);
     found.push({
       track: null, box: boxBefore(face.box, degrees, width, height), score: face.score, landmarks: landmarks && pointsBefore(landmarks, degrees, width, height),
-      eyesOpen, sharpness: sharpness(pyramid, face.box), ...Object.fromEntries(tasks.map((task) => [task, faces.settle(task, scores[task])])),
+      eyesOpen, sharpness: sharpness(upright, face.box, constants.sharpness_side), ...Object.fromEntries(tasks.map((task) => [task, faces.settle(task, scores[task])])),
     });
   }
   const area = ({ box }) => box.width * box.height;
   return { width, height, turned: degrees, faces: found.sort((one, other) => area(other) - area(one)) };
 }
 
-// How much neighbouring pixels of a face differ, brought to the size of a chip.
-function sharpness(pyramid, box) {
-  const side = 64, scale = side / box.width, square = pyramid.square([scale, 0, -box.x * scale, 0, scale, -box.y * scale], side);
-  let sum = 0;
-  for (let y = 1; y < side - 1; y += 1) for (let x = 1; x < side - 1; x += 1) sum += (4 * square[y * side + x] - square[y * side + x - 1] - square[y * side + x + 1] - square[(y - 1) * side + x] - square[(y + 1) * side + x]) ** 2;
-  return Math.sqrt(sum) / side;
-}
-
 async function crops({ task, chips }) {
-  const found = [];
-  for (const chip of chips) found.push(faces.settle(task, await faces.classify(task, Float32Array.from(chip))));
+  checkTasks([task], constants.tasks);
+  const { size } = constants.tasks[task].model, found = [], wrong = chips.find((chip) => chip.length !== size * size);
+  if (wrong) throw new Error(`a chip of ${wrong.length} pixels; ${task} reads ${size} times ${size}`);
+  for (const chip of chips) found.push(faces.settle(task, await faces.classify(task, chip)));
   return found;
 }
 
