@@ -255,7 +255,8 @@ def _coefficients(opened: Any) -> float:
     if not opened.info.get("progressive"):
         return 0.0
     samples = [across * down for _, across, down, _ in opened.layer]
-    return 2.0 * sum(samples) / max(samples)
+    ratio: float = 2.0 * sum(samples) / max(samples)
+    return ratio
 
 
 def _tiff_size(data: bytes) -> tuple[int, int]:
@@ -309,9 +310,10 @@ def _check_size(header: Header, scale: int) -> None:
 
 def _decode(data: bytes, form: str, scale: int, colour: bool = True) -> Image:
     if form in ("HEIC", "AVIF"):
-        image = _decode_other(data, form, scale)
-        return image if colour else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        other = _decode_other(data, form, scale)
+        return other if colour else np.asarray(cv2.cvtColor(other, cv2.COLOR_BGR2GRAY), np.uint8)
     modes = REDUCED if colour else REDUCED_GREY
+    image: Any
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), modes[scale if form == "JPEG" else 1])
     except cv2.error as problem:
