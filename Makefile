@@ -14,10 +14,11 @@ DEV_SETUP := $(VENV)/.dev
 
 JOBS   ?= 2
 
-# What depends on the versions of OpenCV, PyAV, NumPy, LiteRT, dlib and Python.
+# What depends on the versions of OpenCV, PyAV, Pillow, NumPy, LiteRT, dlib and Python: pictures in, faces, labels,
+# pictures and rows out. About a minute.
 QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py engines/test_litert.py \
-	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources test_reader.py test_same_pictures.py \
-	test_supervisor.py)
+	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources/test_capture.py sources/test_decoder.py \
+	sources/test_images.py sources/test_video.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-wheel test-browser test-camera \
@@ -135,5 +136,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,docs,dev]'
+		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,osc,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)
