@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +33,7 @@ def test_no_fault_of_a_camera_comes_before_it_can_be_seen_to_be_back(script: Mod
         plan = script.make_plan(30, seed)
         for name in (*script.NAMES, ""):
             own = [fault for fault in plan if fault.camera == name]
-            for early, late in zip(own, own[1:], strict=False):
+            for early, late in pairwise(own):
                 assert late.at >= early.at + early.seconds + script.BACK_WITHIN - 0.2
 
 
