@@ -1,32 +1,35 @@
-"""Take the pictures of the pages for the documentation: gallery, live, app-camera and app-photographs in docs/images.
+"""Take the pictures of the pages for the documentation: docs/images/*.png.
 
-Needs Chromium and Playwright; the photographs, the run and what the browser's camera shows are the built-in samples.
+Needs Chromium and Playwright; photographs, clips and runs are made of the built-in samples.
+
+    python scripts/page_pictures.py live explain
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 from PIL import Image
-from web_app_table import browser_path, camera_clip, camera_flags
-from web_app_table import serving as serving_files
 
 from smiledet.photographs.samples import write_samples
-from smiledet.web.app.build import build
+from smiledet.sources.demo import portrait_path, scene
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}
 PHONE = {"width": 390, "height": 844}
-LONGEST = 300_000
-"""Milliseconds that a page is waited for."""
+HISTORY = 6000
+"""Milliseconds of a run before its picture is taken."""
 
 
 @contextmanager
@@ -46,75 +49,128 @@ def serving(*arguments: str) -> Iterator[str]:
         process.wait()
 
 
-def take_app(browser: Any, images: Path) -> None:
-    """Take those of the page that reads faces in the browser itself: the camera on a phone, photographs on a laptop."""
-    with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder, "page"))
-        samples = [path for path in write_samples(Path(folder, "samples")) if path.suffix == ".jpg"]
-        with serving_files(Path(folder, "page")) as address:
-            page = browser.new_page(viewport=PHONE, color_scheme="light")
-            page.set_default_timeout(LONGEST)
-            page.goto(address)
-            page.get_by_role("button", name="smile shutter").click()
-            page.locator("button.main:enabled").click()
-            page.locator(".shots img").first.wait_for()
-            page.wait_for_timeout(3000)  # the strip fills
-            page.screenshot(path=images / "app-camera.png")
-            page.close()
-            page = browser.new_page(viewport=SIZE, color_scheme="light")
-            page.set_default_timeout(LONGEST)
-            page.goto(f"{address}/#photographs")
-            page.set_input_files("input[multiple]:not([webkitdirectory])", samples)
-            page.locator("button.main:enabled").click()
-            page.get_by_role("button", name="best shot").click()
-            page.locator("progress").wait_for(state="detached")
-            page.screenshot(path=images / "app-photographs.png")
-            page.close()
+def smiledet(*arguments: str) -> None:
+    """A command that ends."""
+    subprocess.run([sys.executable, "-m", "smiledet", *arguments, "-q"], check=True)
 
 
-def take(browser: Any, images: Path) -> None:
-    """Take those of the pages that smiledet serves."""
-    page = browser.new_page(viewport=SIZE, color_scheme="light")
-    with tempfile.TemporaryDirectory() as folder:
-        write_samples(Path(folder, "samples"))
-        with serving("gallery", f"{folder}/samples", "--store", f"{folder}/store.sqlite") as address:
-            page.goto(address)
-            page.get_by_role("button", name="Filter all").click()
-            page.locator(".badge.stack").first.wait_for()
-            page.wait_for_timeout(1500)  # the pictures fade in
-            page.screenshot(path=images / "gallery.png")
-    with serving("run", "demo", "--loop", "--realtime", "--no-show") as address:
-        page.goto(address)
-        page.locator(".plot canvas").wait_for()
-        page.wait_for_timeout(5000)  # some history
-        page.screenshot(path=images / "live.png")
+def clip_of(path: Path, images: list[Any]) -> str:
+    """Pictures as a clip of 30 FPS."""
+    size = (images[0].shape[1], images[0].shape[0])
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 30, size)
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return str(path)
 
 
-PICTURES = {
-    "served": (take, ("gallery.png", "live.png")),
-    "app": (take_app, ("app-camera.png", "app-photographs.png")),
+@dataclass(frozen=True)
+class Studio:
+    """A page, a folder for what it needs, and where its picture goes."""
+
+    page: Any
+    folder: Path
+    picture: Path
+
+    def shoot(self) -> None:
+        """Take the picture, at a third of its usual size."""
+        self.page.screenshot(path=self.picture)
+        Image.open(self.picture).convert("RGB").quantize(256).save(self.picture, optimize=True)
+
+
+def gallery(studio: Studio) -> None:
+    """Filters over the sample photographs."""
+    write_samples(studio.folder / "samples")
+    with serving("gallery", f"{studio.folder}/samples", "--store", f"{studio.folder}/store.sqlite") as address:
+        studio.page.goto(address)
+        studio.page.get_by_role("button", name="Filter all").click()
+        studio.page.locator(".badge.stack").first.wait_for()
+        studio.page.wait_for_timeout(1500)  # the pictures fade in
+        studio.shoot()
+
+
+def watched(studio: Studio, *words: str) -> None:
+    """A run of the demo, with some history."""
+    with serving("run", *words, "--loop", "--realtime", "--no-show") as address:
+        studio.page.goto(address)
+        studio.page.locator(".plot canvas").wait_for()
+        studio.page.wait_for_timeout(HISTORY)
+        studio.shoot()
+
+
+def live(studio: Studio) -> None:
+    """The live page."""
+    watched(studio, "demo")
+
+
+def phone(studio: Studio) -> None:
+    """The live page on a phone."""
+    studio.page.set_viewport_size(PHONE)
+    watched(studio, "demo")
+
+
+def sources(studio: Studio) -> None:
+    """Four sources."""
+    watched(studio, "demo", "demo", "demo", "demo", "--rate", "10")
+
+
+def explain(studio: Studio) -> None:
+    """What the network looks at."""
+    watched(studio, "demo", "--explain", "emotion")
+
+
+def shutter(studio: Studio) -> None:
+    """The photo booth with a photograph that was taken."""
+    portrait = cv2.copyMakeBorder(cv2.imread(str(portrait_path())), 30, 30, 100, 100, cv2.BORDER_REPLICATE)
+    clip = clip_of(studio.folder / "smile.mkv", 90 * [portrait])
+    with serving("run", clip, "--loop", "--realtime", "--no-show", "--shutter", f"{studio.folder}/photos") as address:
+        studio.page.goto(address)
+        studio.page.locator(".print aside img").wait_for()
+        studio.page.wait_for_timeout(500)
+        studio.shoot()
+
+
+def review(studio: Studio) -> None:
+    """The demo as a clip with its curves."""
+    with serving("review", clip_of(studio.folder / "demo.mkv", [scene(number) for number in range(240)])) as address:
+        studio.page.goto(address)
+        studio.page.locator(".plot canvas").first.wait_for()
+        studio.page.get_by_label("time").fill("4")
+        studio.page.wait_for_timeout(1500)
+        studio.shoot()
+
+
+def report(studio: Studio) -> None:
+    """The report of the demo's events."""
+    smiledet("run", "demo", "--no-show", "--events", f"{studio.folder}/demo.jsonl")
+    smiledet("report", f"{studio.folder}/demo.jsonl", "-o", f"{studio.folder}/report.html")
+    studio.page.goto(Path(studio.folder, "report.html").as_uri())
+    studio.page.locator(".plot canvas").first.wait_for()
+    studio.shoot()
+
+
+PICTURES: dict[str, Callable[[Studio], None]] = {
+    each.__name__: each for each in (gallery, live, phone, sources, explain, shutter, review, report)
 }
-"""By kind of page: what takes its pictures, and their names."""
 
 
 def main() -> None:
     """Take them."""
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)} (default: all)")
     parser.add_argument("--output", type=Path, default=IMAGES, help="the folder to write into")
-    parser.add_argument("--only", choices=PICTURES, help="of one kind of page (default: of all)")
     arguments = parser.parse_args()
-    chosen = [arguments.only] if arguments.only else list(PICTURES)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        flags = camera_flags(camera_clip(Path(folder, "camera.y4m")))
-        browser = driver.chromium.launch(executable_path=browser_path(), args=flags)
-        for kind in chosen:
-            PICTURES[kind][0](browser, arguments.output)
+    if unknown := set(arguments.names) - set(PICTURES):
+        parser.error(f"no picture {unknown.pop()!r}; there are {', '.join(PICTURES)}")
+    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name in arguments.names or PICTURES:
+            page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
+            PICTURES[name](Studio(page, Path(folder), arguments.output / f"{name}.png"))
+            page.close()
         browser.close()
-    for name in [name for kind in chosen for name in PICTURES[kind][1]]:  # a third of the size
-        path = arguments.output / name
-        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -343,7 +343,10 @@ def row_of(name: str, figures: dict[str, Any]) -> list[str]:
     if "problem" in figures:
         return [name, FEATURES[name], figures["problem"], "", "", "", "", ""]
     row = [name, FEATURES[name], f"{figures['fps']:.1f}", f"{figures['processor_ms']:.0f}"]
-    row += [f"{figures['download_mb']:.1f}", f"{figures['load_s']:.1f} / {figures['cached_s']:.1f}"]
+    row += [
+        f"{figures['download_mb']:.1f}",
+        " / ".join(f"{figures[name]:.1f}" for name in ("load_s", "cached_s") if name in figures),
+    ]
     if "right" not in figures:
         return [*row, "", ""]
     share = 100 * figures["right"] / figures["photographs"]

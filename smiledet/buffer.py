@@ -197,6 +197,8 @@ class FrameBuffer:
                 for frame in frames.values():
                     self._drop(frame, name, Drop.CLOSED)
                 frames.clear()
+            with suppress(ValueError):  # settled before
+                self.turns.buffers.remove(self)  # what leads back here is freed late
 
     def add_stage(self, stage: StageSpec, before: str, needed: bool) -> None:
         """Have a further stage ask from the next frame on, while a run goes on.

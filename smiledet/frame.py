@@ -60,6 +60,18 @@ class Box:
         """Width times height, in square pixels."""
         return self.width * self.height
 
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a place lies in it.
+
+        Args:
+            x: In pixels, to the right.
+            y: Down.
+
+        >>> Box(10, 20, 30, 40).holds(10, 59), Box(10, 20, 30, 40).holds(40, 30)
+        (True, False)
+        """
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
     def iou(self, other: Box) -> float:
         """Intersection over union with another box, 0 to 1.
 

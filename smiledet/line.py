@@ -71,24 +71,29 @@ class Line:
             elif create is not None:
                 worker.renew(create)
 
-    def stats(self, device: str, load: Callable[[], tuple[str, ...]] | None, faces: int) -> StatsLine:
-        """What the stats line says now; the drawer asks once a frame.
 
-        Args:
-            device: What runs the networks.
-            load: What it says of the machine; None for nothing.
-            faces: On the frame.
-        """
-        count = self.buffer.count(drawer.STAGE, LATENCIES_SHOWN)
-        ages = count.ages_ns
-        return StatsLine(
-            fps=self.drawn.rate,
-            latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
-            device=device,
-            dropped=count.total_dropped,
-            faces=faces,
-            load=load() if load else (),
-        )
+def stats_line(
+    buffer: FrameBuffer, drawn: RateMeter, device: str, load: Callable[[], tuple[str, ...]] | None, faces: int
+) -> StatsLine:
+    """What the stats line of a source says now; the drawer asks once a frame.
+
+    Args:
+        buffer: The source's frames.
+        drawn: Ticked once a drawn frame.
+        device: What runs the networks.
+        load: What it says of the machine; None for nothing.
+        faces: On the frame.
+    """
+    count = buffer.count(drawer.STAGE, LATENCIES_SHOWN)
+    ages = count.ages_ns
+    return StatsLine(
+        fps=drawn.rate,
+        latency_ms=statistics.median(ages) / 1e6 if ages else 0.0,
+        device=device,
+        dropped=count.total_dropped,
+        faces=faces,
+        load=load() if load else (),
+    )
 
 
 def stage_specs(networks: Sequence[str], policy: Policy, sinks: Sequence[str], window: bool) -> list[StageSpec]:

@@ -102,10 +102,11 @@ class Supervisor:
     @property
     def common(self) -> dict[str, Any]:
         """The arguments of every `StageThread` of the run."""
+        put = self._mailbox.put  # threads that led back here would be freed with all they hold much later: a cycle
         return {
             "cancel": self.cancel,
-            "on_ready": lambda thread: self._mailbox.put(Ready(thread)),
-            "on_end": lambda thread, problem: self._mailbox.put(Ended(thread, problem)),
+            "on_ready": lambda thread: put(Ready(thread)),
+            "on_end": lambda thread, problem: put(Ended(thread, problem)),
         }
 
     def stop(self) -> None:

@@ -288,6 +288,45 @@ def test_the_window_shows_the_sources_side_by_side(config) -> None:
     assert not last[480:, 640:].any()
 
 
+def test_a_click_into_the_window_chooses_the_face_that_is_explained(config) -> None:
+    class Clicked:
+        """Clicks the smaller face of the second source once it is shown, and beside all faces at the end."""
+
+        def __init__(self) -> None:
+            self.pipeline: Pipeline | None = None
+            self.chosen: list[dict[str, int | None]] = []
+
+        def show(self, image) -> None:
+            pass
+
+        def poll(self, wait_ms=1) -> bool:
+            return False
+
+        def take_click(self):
+            assert self.pipeline is not None
+            self.chosen.append(self.pipeline.chosen)
+            faces = self.pipeline._faces_shown.get("b")
+            if not faces:
+                return None
+            box = min((face.box for face in faces), key=lambda each: each.area)
+            if self.pipeline.chosen["b"] is not None:
+                return (1270, 340)
+            scale = 640 / (640 + 240)  # half of the window's 1280 pixels for the picture and what stands beside it
+            return (640 + scale * box.centre[0], scale * box.centre[1])
+
+        def close(self) -> None:
+            pass
+
+    window = Clicked()
+    sources = {"a": demo(12), "b": demo(12)}
+    window.pipeline = Pipeline(replace(config, explain="smile"), sources, window=window)
+    window.pipeline.run()
+    assert {each["a"] for each in window.chosen} == {None}
+    seen = [each["b"] for each in window.chosen]
+    chosen = next(each for each in seen if each is not None)
+    assert None in seen[seen.index(chosen) :], "a click beside all faces takes the largest again"
+
+
 def test_watching_several() -> None:
     seen = Counter()
     for reading in smiledet.watch(["demo", "demo"], tasks=["smile"], max_frames=4):

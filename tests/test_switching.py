@@ -174,3 +174,29 @@ def test_a_run_goes_on_with_other_tasks_models_and_thresholds(live: bool) -> Non
     assert report.stages["gender"].failed == report.stages["smile"].failed == report.stages["draw"].failed == 0
     with pytest.raises(UsageError, match="the run is over"):
         pipeline.switch(config)
+
+
+def test_what_is_explained_follows_the_model_that_reads_it() -> None:
+    config = replace(load_config("desktop-cpu").config, tasks=("smile",), explain="smile")
+    other = replace(config, task={"smile": TaskSettings(model="mobilenet-025")})
+    source, sink = Endless(True), Tasks()
+    pipeline = Pipeline(config, source, [sink])
+    (explainer,) = pipeline._explainers.values()
+    run = threading.Thread(target=pipeline.run)
+    run.start()
+    try:
+        sink.wait_for(lambda: sink.seen)
+        with pytest.raises(UsageError, match="smile/mobilenet-025 has no gradients yet"):
+            pipeline.switch(other)
+        assert pipeline.models["smile"] != "mobilenet-025"
+        pipeline.switch(replace(config, tasks=("gender",)))
+        assert explainer.explained is None
+        pipeline.switch(config)
+        assert explainer.explained is not None and explainer.explained.model.name == pipeline.models["smile"]
+        pipeline.choose("", 2)
+        assert pipeline.chosen == {"": 2}
+        with pytest.raises(UsageError, match="no source 'attic'"):
+            pipeline.choose("attic", 1)
+    finally:
+        source.over.set()
+        run.join(LIMIT)

@@ -127,7 +127,9 @@ def served_page(
 
     host, port = split_address(arguments.serve, PORT)
     told = {name: redact(source.description) for name, source in sources.items()}
-    live = Live(page, pipeline, Status(pipeline.buffer), told, machine or dict, recorder)
+    rates = {name: source.fps for name, source in sources.items()}
+    status = Status(pipeline.buffer, rates=rates, lost=lambda: pipeline.lost)
+    live = Live(page, pipeline, status, told, machine or dict, recorder)
     with serve_live(live, host, port, shutter) as address:
         log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
         yield

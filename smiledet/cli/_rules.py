@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smiledet.sinks.base import Sink
     from smiledet.sources.base import Source
 
-ACTIONS = ("save", "clip", "run", "post")
+ACTIONS = ("save", "clip", "run", "post", "publish")
 
 
 def add_rules(group: argparse._ActionsContainer) -> None:
@@ -27,7 +27,8 @@ def add_rules(group: argparse._ActionsContainer) -> None:
         default=[],
         metavar="CONDITION:ACTION",
         help="when something is seen, do something. Conditions: face, no-face, smile, everyone-smiles, TASK=LABEL; "
-        "actions: save=FOLDER, clip=FOLDER, run=PROGRAM, post=ADDRESS. More in the configuration, [[rule]]",
+        "actions: save=FOLDER, clip=FOLDER, run=PROGRAM, post=ADDRESS, publish=mqtt://HOST/TOPIC. More in the "
+        "configuration, [[rule]]",
     )
 
 

@@ -73,7 +73,7 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--explain",
         metavar="TASK[:gradcam|:guided]",
         help="beside the picture, what the network looks at in the largest face: where the evidence lies (gradcam), "
-        "or which pixels speak for the label (guided)",
+        "or which pixels speak for the label (guided); of another face, where it is clicked",
     )
     out.add_argument("--sheet", type=Path, metavar="OUT.png", help="a contact sheet of annotated frames")
     out.add_argument("--report", type=Path, metavar="OUT.json", help="the run's figures; - for standard output")
@@ -83,7 +83,8 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
         "--telemetry",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson)",
+        help="load, temperature and power in the stats line, the events and the report (default: on a Jetson); the "
+        "page shows them anyway",
     )
     out.add_argument(
         "--unwatched",
@@ -111,7 +112,7 @@ def output_files(arguments: argparse.Namespace) -> list[Path]:
 
 def check_run_outputs(arguments: argparse.Namespace, config: Config, given: Sequence[Given]) -> None:
     """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
-    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_checks import check_folder, check_outputs
     from smiledet.system.output_files import check_writable
 
     if sys.stdout is None and STANDARD_OUTPUT in (arguments.events, arguments.report):
@@ -119,14 +120,18 @@ def check_run_outputs(arguments: argparse.Namespace, config: Config, given: Sequ
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
     read = [file for each in given for file in sources_read(each.spec)]
-    check_outputs({"--store": config.store.file or None}, read)
+    folders = {f"rule {rule.when!r}": rule.save for rule in config.rule if rule.save} | {"--shutter": arguments.shutter}
+    for what, folder in folders.items():
+        if folder is not None:
+            check_folder(what, Path(folder).expanduser(), read)
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in ("events", "report", "trace")}
     for flag, path in (("--record", arguments.record), ("--sheet", arguments.sheet)):
         if path is not None:
             outputs |= {
                 " of ".join(filter(None, (flag, name))): each for name, each in paths_of(flag, path, given).items()
             }
-    check_outputs(outputs, [*read, *files_read(arguments, config)])
+    store = {"--store": Path(config.store.file).expanduser()} if config.store.file else {}
+    check_outputs({**outputs, **store}, [*read, *files_read(arguments, config)])
     for path in outputs.values():
         if path is not None and path != STANDARD_OUTPUT:
             check_writable(path, seekable=path.suffix.lower() == ".parquet")

@@ -144,13 +144,14 @@ def _run_open(
         tallies = {name: Tally(on_frame, name) for name in sources}
         telemetry = _telemetry(arguments, platform, supervisor)
         page, recorder = page_sink(arguments, config, sources), page_recorder(arguments, config, sources)
-        sinks = file_sinks(arguments, config, given, sources, telemetry)
+        told = telemetry if _tells_machine(arguments, platform) else None  # the page shows it anyway
+        sinks = file_sinks(arguments, config, given, sources, told)
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
         shutter = shutter_sink(arguments, config, sources)
         sinks += [sink for sink in (page, recorder, shutter) if sink is not None]
-        stores = store_sinks(config, sources)
+        stores = store_sinks(config, sources, is_private(given))
         sinks += stores.values()
-        load = telemetry.parts if telemetry is not None else None
+        load = told.parts if told is not None else None
         trace = trace_output(arguments, supervisor, is_private(given))
         limits = Limits(arguments.max_frames, duration)
         # In a thread: loading the networks may take long.
@@ -170,9 +171,9 @@ def _run_open(
         print(*answer(tallies, sources), sep="\n")
     if arguments.stats or arguments.unwatched:
         with redirect_stdout(sys.stderr) if arguments.events == STANDARD_OUTPUT else nullcontext():
-            print_tables(pipeline.device, tallies, report, sources, telemetry)
+            print_tables(pipeline.device, tallies, report, sources, told)
     if arguments.report is not None:
-        write_report(report_file, figures(report, tallies, sources, telemetry))
+        write_report(report_file, figures(report, tallies, sources, told))
     for output in (*sinks, trace, report_file):
         if output is not None and output.wrote is not None:
             log.info("wrote %s", output.wrote)
@@ -204,12 +205,20 @@ def _progress(
 
 def _telemetry(arguments: argparse.Namespace, platform: PlatformChoice, supervisor: Supervisor) -> Telemetry | None:
     """The thread that looks at the machine, started; none where nobody wants it."""
-    wanted = platform.name.startswith("jetson-") if arguments.telemetry is None else arguments.telemetry
-    if not wanted:
+    for_page = arguments.serve is not None and arguments.telemetry is not False
+    if not for_page and not _tells_machine(arguments, platform):
         return None
+    from smiledet.telemetry.kernel import KernelReader
     from smiledet.telemetry.watch import Telemetry
 
+    if not _tells_machine(arguments, platform):  # a desktop without a word about jetson-stats
+        return supervisor.enter(Telemetry(first=KernelReader, cancel=supervisor.cancel))
     return supervisor.enter(Telemetry(cancel=supervisor.cancel))
+
+
+def _tells_machine(arguments: argparse.Namespace, platform: PlatformChoice) -> bool:
+    """Whether stats line, events and report tell the machine's state."""
+    return platform.name.startswith("jetson-") if arguments.telemetry is None else bool(arguments.telemetry)
 
 
 def _flags(arguments: argparse.Namespace) -> dict[str, Any]:

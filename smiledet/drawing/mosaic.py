@@ -29,6 +29,7 @@ class Mosaic:
         self._rows = math.ceil(len(names) / self._columns)
         self._whole: Image | None = None
         self._cell = (0, 0)
+        self._shown: dict[str, tuple[float, float, float]] = {}
 
     def put(self, name: str, image: Image) -> Image:
         """The whole with a new picture of a source.
@@ -56,6 +57,22 @@ class Mosaic:
         if size != self._cell:
             cell[:] = 0
         cell[top : top + size[1], left : left + size[0]] = shown
+        self._shown[name] = (scale, column * width + left, row * height + top)
         style = Style.of(width, height)
         draw_text(cell, shorten(name, style.cap, width), style.gap, height - style.gap - style.descent, style.cap, INK)
         return self._whole
+
+    def place_of(self, x: float, y: float) -> tuple[str, float, float]:
+        """The source whose picture is shown at a place of the whole, and the place in that picture, in its pixels.
+
+        Args:
+            x: In pixels of the whole, to the right.
+            y: Down.
+        """
+        if len(self._places) == 1:
+            return next(iter(self._places)), x, y
+        width, height = self._cell
+        place = int(y // max(1, height)) * self._columns + int(x // max(1, width))
+        name = next((name for name, where in self._places.items() if where == place), next(iter(self._places)))
+        scale, left, top = self._shown.get(name, (1.0, 0.0, 0.0))
+        return name, (x - left) / scale, (y - top) / scale

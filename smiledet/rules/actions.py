@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import threading
 import urllib.error
@@ -27,7 +28,7 @@ from smiledet.frame import Image
 from smiledet.rules.clips import Kept, write_clip
 from smiledet.rules.settings import RuleSettings
 from smiledet.sinks.recording import find_encoder
-from smiledet.system.output_files import removed_on_failure
+from smiledet.system.output_files import free_path, write_file
 from smiledet.system.redaction import host_of
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,12 @@ def actions_of(rule: RuleSettings) -> list[tuple[str, Action]]:
         found.append(("run", run_program(rule.run)))
     if rule.post:
         found.append(("post", post_to(rule.post, rule.secret)))
+    if rule.publish:
+        from smiledet.rules.publishing import publish_to
+
+        found.append(("publish", publish_to(rule.publish)))
     if not found and not rule.clip:
-        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run or post")
+        raise ConfigError(f"rule {rule.when!r} does nothing: give it save, clip, run, post or publish")
     return found
 
 
@@ -102,12 +107,8 @@ def save_into(folder: Path, annotated: bool) -> Action:
     _make(folder)
 
     def save(event: Event) -> None:
-        name = f"{event.name}.jpg"
         data = jpeg(event.annotated if annotated else event.clean)
-        partial = folder / f".{name}.partial"
-        with removed_on_failure(partial):
-            partial.write_bytes(data)
-            partial.replace(folder / name)
+        write_file(free_path(folder / f"{event.name}.jpg"), data, new=True)
 
     return save
 
@@ -116,7 +117,7 @@ def save_clip(folder: Path, frames: Sequence[Kept]) -> Action:
     """Writes frames into a folder as MP4; nothing is overwritten."""
 
     def save(event: Event) -> None:
-        write_clip(folder / f"{event.name}.mp4", frames)
+        write_clip(free_path(folder / f"{event.name}.mp4"), frames)
 
     return save
 
@@ -142,7 +143,13 @@ def _make(folder: Path) -> None:
 
 
 def run_program(command: tuple[str, ...]) -> Action:
-    """Starts a program with what was seen on its standard input; no shell reads its arguments."""
+    """Starts a program with what was seen on its standard input; no shell reads its arguments.
+
+    Raises:
+        ConfigError: There is no such program.
+    """
+    if shutil.which(command[0]) is None:
+        raise ConfigError(f"a rule cannot run {command[0]!r}: there is no such program, or it may not be run")
 
     def run(event: Event) -> None:
         try:

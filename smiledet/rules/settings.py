@@ -26,7 +26,8 @@ class RuleSettings:
         annotated: Whether boxes and labels are drawn on photograph and clip.
         run: A program and its arguments, started without a shell. What was seen stands as JSON on its standard input.
         post: Address to which the same is sent (HTTP POST).
-        secret: Name of the environment variable whose value signs what is sent: the header `X-Smiledet-Signature` is
+        publish: Topic of a broker to which the same is published, `mqtt[s]://[USER:PASSWORD@]HOST[:PORT]/TOPIC`.
+        secret: Name of the environment variable whose value signs what is posted: the header `X-Smiledet-Signature` is
             `sha256=` and the HMAC of the body in hexadecimal.
     """
 
@@ -42,4 +43,5 @@ class RuleSettings:
     annotated: bool = True
     run: tuple[str, ...] = ()
     post: str = ""
+    publish: str = ""
     secret: str = ""

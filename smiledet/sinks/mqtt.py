@@ -125,6 +125,25 @@ def parse_broker(address: str) -> Broker:
     )
 
 
+def client_of(broker: Broker) -> Any:
+    """A client that is not yet connected.
+
+    Raises:
+        OutputError: paho-mqtt is not installed.
+    """
+    try:
+        import paho.mqtt.client as paho
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ImportError as problem:
+        raise OutputError("mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    if broker.user:
+        client.username_pw_set(broker.user, broker.password)
+    if broker.tls:
+        client.tls_set()
+    return client
+
+
 class Changes:
     """Tells of a run what is new: faces that come and go, labels that change.
 
@@ -190,11 +209,6 @@ class MqttSink(Sink):
     """
 
     def __init__(self, address: str, source: str, tasks: Sequence[Task], name: str = "") -> None:
-        try:
-            import paho.mqtt.client as paho
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError as problem:
-            raise OutputError("--events mqtt://… needs paho-mqtt: pip install 'smiledet[mqtt]'") from problem
         self.description = f"events {shown_source(address)}"
         self.of_source = name or None
         self._broker = parse_broker(address)
@@ -206,16 +220,12 @@ class MqttSink(Sink):
         self._changes = Changes(tasks)
         self._state: dict[str, Any] | None = None
         self._pictured = float("-inf")
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client = client_of(self._broker)
         self._client.max_queued_messages_set(MOST_WAITING)
         self._client.reconnect_delay_set(1, 30)
         self._client.will_set(f"{self._broker.topic}/status", "offline", qos=1, retain=True)
         self._client.on_connect = self._greet
         self._client.on_disconnect = self._note_absence
-        if self._broker.user:
-            self._client.username_pw_set(self._broker.user, self._broker.password)
-        if self._broker.tls:
-            self._client.tls_set()
 
     @override
     def open(self) -> None:

@@ -17,6 +17,7 @@ from smiledet.frame import Annotation, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.video import VideoSink
 from smiledet.sources.base import Source
+from smiledet.system.output_files import free_path
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Recorder(Sink):
         self._folder, self._sources, self._clock = folder, sources, clock
         self._lock = threading.Lock()
         self._now: dict[str, _Recording] = {}
+        self._ended: list[tuple[str, _Recording]] = []
+        """Those in whose place another was begun before the next frame came."""
         self._problems: dict[str, str] = {}
 
     def start(self, source: str) -> Path:
@@ -60,6 +63,8 @@ class Recorder(Sink):
         with self._lock:
             now = self._now.get(source)
             if now is None or now.ended:
+                if now is not None:
+                    self._ended.append((source, now))
                 now = self._now[source] = _Recording(self._new_path(source), self._clock())
                 self._problems.pop(source, None)
             return now.path
@@ -92,6 +97,7 @@ class Recorder(Sink):
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
+        self._finish_ended()
         now = self._now.get(frame.source)
         if now is None:
             return
@@ -101,7 +107,7 @@ class Recorder(Sink):
                 return
             if now.video is None:
                 source = self._sources[frame.source]
-                now.video = VideoSink(now.path, source.fps, timed=not source.still)
+                now.video = VideoSink(now.path, source.fps, timed=not source.still, new=True)
                 now.video.open()
             now.video.write(frame, annotation)
         except SmiledetError as problem:
@@ -111,8 +117,15 @@ class Recorder(Sink):
 
     @override
     def close(self) -> None:
+        self._finish_ended()
         for source, now in list(self._now.items()):
             self._finish(source, now)
+
+    def _finish_ended(self) -> None:
+        with self._lock:
+            ended, self._ended = self._ended, []
+        for source, each in ended:
+            self._finish(source, each)
 
     def _finish(self, source: str, recording: _Recording) -> None:
         with self._lock:
@@ -124,6 +137,9 @@ class Recorder(Sink):
         except SmiledetError as problem:
             log.warning("recording %s: %s", recording.path, problem)
 
+    def _paths(self) -> list[Path]:
+        return [each.path for each in (*self._now.values(), *(ended for _, ended in self._ended))]
+
     def _new_path(self, source: str) -> Path:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +147,8 @@ class Recorder(Sink):
             raise UsageError(f"cannot write to {self._folder}: {problem.strerror}") from problem
         day = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(self._clock()))
         name = "-".join(filter(None, ("smiledet", re.sub(r"[^\w.-]+", "_", source), day)))
-        number, path = 1, self._folder / f"{name}.mp4"
-        while path.exists() or any(each.path == path for each in self._now.values()):
+        number, path = 1, free_path(self._folder / f"{name}.mp4")
+        while path in self._paths():
             number += 1
-            path = self._folder / f"{name}-{number}.mp4"
+            path = free_path(self._folder / f"{name}-{number}.mp4")
         return path

@@ -75,6 +75,7 @@ class Window:
         self._title = title
         self._open = False
         self._finished = False
+        self._click: tuple[int, int] | None = None
 
     def show(self, image: Image) -> None:
         """Show a picture, BGR uint8; the first opens the window. Nothing happens after the user has closed it."""
@@ -87,6 +88,7 @@ class Window:
             with staying(os.environ.get("DISPLAY", ""), os.environ) if sys.platform == "linux" else nullcontext():
                 cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.resizeWindow(self._title, image.shape[1], image.shape[0])
+            cv2.setMouseCallback(self._title, self._take)
             self._open = True
         cv2.imshow(self._title, image)
 
@@ -104,6 +106,11 @@ class Window:
             self._finished = (key != -1 and key & 0xFF in QUIT_KEYS) or not self._visible()
         return self._finished
 
+    def take_click(self) -> tuple[int, int] | None:
+        """Where the picture was clicked last since it was last asked, (x, y) in its pixels; None for nowhere."""
+        click, self._click = self._click, None
+        return click
+
     def close(self) -> None:
         """Close the window; twice does no harm."""
         if not self._open:
@@ -113,6 +120,10 @@ class Window:
         if self._visible():
             cv2.destroyWindow(self._title)
             cv2.waitKey(1)  # the toolkit takes it off the screen only when it next gets its turn
+
+    def _take(self, event: int, x: int, y: int, _flags: int, _data: object) -> None:
+        if event == cv2.EVENT_LBUTTONDOWN:
+            self._click = (x, y)
 
     def _visible(self) -> bool:
         try:

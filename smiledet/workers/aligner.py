@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from smiledet.alignment.aligner import FaceAligner, align_faces
@@ -78,6 +79,11 @@ class AlignerWorker(Worker):
     def setup(self) -> None:
         """Load the landmark models."""
         self._aligner = self._create()
+
+    def teardown(self) -> None:
+        """Free them."""
+        with suppress(AttributeError):  # there are none after a setup that failed
+            del self._aligner
 
     def process(self, frame: Frame) -> tuple[tuple[Face, AlignedFace], ...]:
         """Align the faces whose turn it is."""

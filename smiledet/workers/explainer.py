@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from smiledet.drawing.explanations import guided_picture, heat_picture
 from smiledet.engines.files import gradient_file
 from smiledet.engines.gradients import GradientNetwork
 from smiledet.errors import UsageError
-from smiledet.frame import AlignedFace, Face, Frame, Image, Prediction
+from smiledet.frame import AlignedFace, ChipSpec, Face, Frame, Image, Prediction
 from smiledet.model_index import Model
 from smiledet.workers.locator import faces_of
 
@@ -43,7 +44,33 @@ SIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Explained:
+class Explained:
+    """A model whose gradients are to be had.
+
+    Attributes:
+        model: The model.
+        chip: What it is shown.
+        file: Its gradients.
+    """
+
+    model: Model
+    chip: ChipSpec
+    file: Path
+
+    @classmethod
+    def by(cls, model: Model) -> Explained:
+        """The gradients of a model.
+
+        Raises:
+            UsageError: There are none, or a damaged file.
+        """
+        if model.input is None:
+            raise UsageError(f"model {model.task}/{model.name} takes no chips")
+        return cls(model, model.input, gradient_file(model))
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
     frame: int
     timestamp: float
     picture: Image
@@ -66,32 +93,35 @@ def parse_explain(given: str) -> tuple[str, str]:
 
 
 class Explainer:
-    """Explains the label of a frame's largest face, several times a second at most.
+    """Explains the label of one face of a frame, several times a second at most.
 
     What comes while it is busy is left out, so that nothing waits for it, unless the frames wait for each other anyway.
 
     Args:
-        model: What reads the task.
+        explained: What reads the task.
         kind: One of `KINDS`.
         every_frame: Whether whoever offers a face waits for its picture: a clip's frames then have those of their own
             time.
 
-    Raises:
-        UsageError: The model has no gradients, or a damaged file.
+    Attributes:
+        task: Whose labels are explained.
+        explained: See above; any thread may put another of the same task in its place, or None while it is not read.
+        chosen: The track of the face that is explained; None for the largest, which is also taken while the chosen one
+            is not there. Any thread may set it.
+        pictures: How many were made.
     """
 
-    def __init__(self, model: Model, kind: str, every_frame: bool) -> None:
-        if model.input is None:
-            raise UsageError(f"model {model.task}/{model.name} takes no chips")
-        self.task = model.task
-        self._model, self._kind, self._every_frame = model, kind, every_frame
-        self._spec = model.input
-        self._file = gradient_file(model)
-        self._network: GradientNetwork | None = None
+    def __init__(self, explained: Explained, kind: str, every_frame: bool) -> None:
+        self.task = explained.model.task
+        self.explained: Explained | None = explained
+        self.chosen: int | None = None
+        self.pictures = 0
+        self._kind, self._every_frame = kind, every_frame
+        self._loaded: tuple[Path, GradientNetwork] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-explain")
         self._running: Future[None] | None = None
         self._last = -1.0
-        self._made: deque[_Explained] = deque(maxlen=KEPT)
+        self._made: deque[_Picture] = deque(maxlen=KEPT)
 
     def offer(
         self, frame: Frame, faces: Sequence[tuple[Face, AlignedFace]], answers: Sequence[Mapping[str, Prediction]]
@@ -103,9 +133,11 @@ class Explainer:
             faces: Those of its faces that a network has read.
             answers: What it said of each, by task; other networks are let go by.
         """
+        explained = self.explained
         located = faces_of(frame)
         if (
-            not located
+            explained is None
+            or not located
             or not answers
             or self.task not in answers[0]
             or (self._running is not None and not self._running.done())
@@ -113,18 +145,26 @@ class Explainer:
             return
         if not frame.independent and 0 <= frame.timestamp - self._last < 1 / RATE:
             return
-        largest = max(located, key=lambda face: face.box.area).track
+        wanted = self._wanted(located)
         for (face, placed), said in zip(faces, answers, strict=True):
-            if face.track == largest and self._spec in placed.chips:
+            if face.track == wanted and explained.chip in placed.chips:
                 self._last, answer = frame.timestamp, said[self.task]
                 label = max(answer.scores, key=lambda each: answer.scores[each])
-                chip, score = placed.chips[self._spec], answer.scores[label]
+                chip, score = placed.chips[explained.chip], answer.scores[label]
+                work = (explained, frame.id, frame.timestamp, chip, label, score)
                 try:
-                    self._running = self._thread.submit(self._explain, frame.id, frame.timestamp, chip, label, score)
+                    self._running = self._thread.submit(self._explain, *work)
                 except RuntimeError:  # closed meanwhile
                     return
                 if self._every_frame:
                     self._running.result()
+
+    def _wanted(self, located: Sequence[Face]) -> int:
+        """The track of the face that is explained."""
+        chosen = self.chosen
+        if chosen is not None and any(face.track == chosen for face in located):
+            return chosen
+        return max(located, key=lambda face: face.box.area).track
 
     def beside(self, frame: Frame, image: Image) -> Image:
         """A frame with the newest picture at its right; without one that part is dark.
@@ -155,12 +195,20 @@ class Explainer:
         """End the thread; closing twice does no harm."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _explain(self, frame: int, timestamp: float, chip: npt.NDArray[np.uint8], label: str, score: float) -> None:
+    def _explain(
+        self,
+        explained: Explained,
+        frame: int,
+        timestamp: float,
+        chip: npt.NDArray[np.uint8],
+        label: str,
+        score: float,
+    ) -> None:
+        model = explained.model
         try:
-            self._network = self._network or GradientNetwork(self._file)
-            place = self._model.labels.index(label)
-            wanted = self._network.one(self._model.outputs[place] if self._model.outputs else place)
-            found = self._network.explain(chip, wanted)
+            network = self._network_of(explained.file)
+            place = model.labels.index(label)
+            found = network.explain(chip, network.one(model.outputs[place] if model.outputs else place))
         except Exception:
             log.exception("explaining %s failed", self.task)
             return
@@ -177,7 +225,14 @@ class Explainer:
         )
         captions = [f"{label} {score:.0%}", KINDS[self._kind]]
         sheet = contact_sheet([large, picture], captions, columns=1, cell_width=SHOWN_SIDE)
-        self._made.append(_Explained(frame, timestamp, sheet))
+        self._made.append(_Picture(frame, timestamp, sheet))
+        self.pictures += 1
+
+    def _network_of(self, file: Path) -> GradientNetwork:
+        """The network of a file, loaded once; in the thread that it belongs to."""
+        if self._loaded is None or self._loaded[0] != file:
+            self._loaded = (file, GradientNetwork(file))
+        return self._loaded[1]
 
 
 def _strongest(gradient: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

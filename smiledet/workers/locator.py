@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -60,6 +61,11 @@ class LocatorWorker(Worker):
         self._locator = self._create()
         self._exposure = Exposure()
 
+    def teardown(self) -> None:
+        """Free the detector."""
+        with suppress(AttributeError):  # there is none after a setup that failed
+            del self._locator
+
     def process(self, frame: Frame) -> Located:
         """Find and follow the faces."""
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
@@ -85,6 +91,11 @@ class PhotographLocatorWorker(Worker):
     def setup(self) -> None:
         """Load the detector."""
         self._locator = self._create()
+
+    def teardown(self) -> None:
+        """Free the detector."""
+        with suppress(AttributeError):  # there is none after a setup that failed
+            del self._locator
 
     def process(self, frame: Frame) -> Located:
         """Find the faces, the largest first."""

@@ -127,6 +127,7 @@ class StageThread(ABC):
         problem = problem or closing  # what went wrong first explains the rest
         if self._on_end is not None:
             self._on_end(self, problem)
+        del problem, closing  # the problem's traceback leads to this frame: a cycle, which is freed late
 
     def _work(self) -> None:
         self._name_native_thread()

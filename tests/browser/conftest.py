@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,16 +29,46 @@ AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 """The npm package axe-core 4.14.1 (MPL-2.0), as it is."""
 
 
+def portrait(name: str = "collins") -> Any:
+    """A portrait of the demo in the middle of a grey picture of 640x480: collins smiles, hopper does not."""
+    found = cv2.imread(str(portrait_path(name)))
+    assert found is not None
+    image = np.full((480, 640, 3), 128, np.uint8)
+    shown = cv2.resize(found, (round(480 / found.shape[0] * found.shape[1]), 480), interpolation=cv2.INTER_AREA)
+    shown = shown[:, :640]
+    left = (640 - shown.shape[1]) // 2
+    image[:, left : left + shown.shape[1]] = shown
+    return image
+
+
+@pytest.fixture(scope="session")
+def portraits() -> Callable[[str], Any]:
+    """See `portrait`."""
+    return portrait
+
+
+@pytest.fixture(scope="session")
+def write_clip() -> Callable[..., Path]:
+    """Writes pictures as a clip."""
+
+    def write(path: Path, images: Iterable[Any], fps: float = 15.0) -> Path:
+        writer: cv2.VideoWriter | None = None
+        for image in images:
+            if writer is None:
+                size = (image.shape[1], image.shape[0])
+                writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+            writer.write(image)
+        assert writer is not None
+        writer.release()
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def camera_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the browser's camera shows, over and over: a woman who smiles, two seconds of 640x480 in YUV4MPEG2."""
-    portrait = cv2.imread(str(portrait_path()))
-    assert portrait is not None
-    image = np.full((480, 640, 3), 128, np.uint8)
-    scale = 480 / portrait.shape[0]
-    shown = cv2.resize(portrait, (round(scale * portrait.shape[1]), 480), interpolation=cv2.INTER_AREA)[:, :640]
-    left = (640 - shown.shape[1]) // 2
-    image[:, left : left + shown.shape[1]] = shown
+    image = portrait()
     path = tmp_path_factory.mktemp("camera") / "camera.y4m"
     frame = b"FRAME\n" + cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).tobytes()
     path.write_bytes(b"YUV4MPEG2 W640 H480 F15:1 Ip A1:1 C420mpeg2\n" + 30 * frame)

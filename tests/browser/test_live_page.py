@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,16 +18,16 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def serving(*words: str) -> Iterator[str]:
-    """The address of a run's page."""
+def serving(*words: str, port: int = 0) -> Iterator[str]:
+    """The address of a run's page; the run is interrupted at the end."""
     command = [sys.executable, "-m", "smiledet", "run", *words, "--loop", "--realtime", "--no-show"]
-    process = subprocess.Popen([*command, "--serve", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--serve", f"127.0.0.1:{port}"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
         yield next(found[1] for line in process.stderr if (found := re.search(r"the page is at (\S+)", line)))
     finally:
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,7 @@ def test_what_the_run_shows(
     assert page.locator(".face .bar").count() >= 9
     page.locator(".plot canvas").wait_for()
     assert page.locator("tbody tr").count() >= 5
+    page.locator(".machine dt", has_text="processors").wait_for()
     assert_accessible(page)
 
     page.get_by_label("view").select_option("boxes")
@@ -120,3 +123,60 @@ def test_record_begins_and_ends(four: str, open_page: Callable[[str], Any]) -> N
     page.get_by_role("button", name="record").click()
     page.get_by_role("button", name=re.compile(r"stop \d+ s")).click()
     page.get_by_role("button", name="record").wait_for()
+
+
+@pytest.mark.parametrize("open_page", ["desktop"], indirect=True)
+def test_the_page_comes_back_with_the_next_run(open_page: Any, until: Callable[[Any, str], None]) -> None:
+    open_page.allowed = "net::ERR_"  # what asks while nobody answers
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        port = asking.getsockname()[1]
+    with serving("demo", "--tasks", "smile", port=port) as address:
+        page = open_page(address)
+        page.locator(".face").first.wait_for()
+    page.get_by_text("the run is over").wait_for()
+    with serving("demo", "demo", "--tasks", "smile", port=port):
+        page.get_by_label("source", exact=True).wait_for()  # another run: it has two
+        until(page, "document.querySelectorAll('.face').length === 4")
+        assert page.locator(".status").inner_text() == "live"
+
+
+@pytest.fixture(scope="module")
+def explained() -> Iterator[str]:
+    with serving("demo", "--tasks", "smile", "--explain", "smile") as found:
+        yield found
+
+
+def test_the_face_that_is_clicked_is_explained(
+    explained: str, open_page: Callable[[str], Any], assert_accessible: Callable[[Any], None]
+) -> None:
+    page = open_page(explained)
+    page.locator(".face").nth(1).wait_for()
+    for number in (1, 2):
+        page.get_by_role("button", name=f"explain Face {number}").click()
+        page.locator(f"button[aria-label='explain Face {number}'][aria-pressed=true]").wait_for()
+    page.locator(".choose rect").first.click(force=True)  # it moves
+    page.locator("button[aria-label='explain Face 1'][aria-pressed=true]").wait_for()
+    assert_accessible(page)
+    page.get_by_role("button", name="explain Face 1").click()  # the largest again
+    page.locator("button[aria-label='explain Face 1'][aria-pressed=false]").wait_for()
+
+
+def test_what_other_programs_can_ask(
+    address: str, open_page: Callable[[str], Any], assert_accessible: Callable[[Any], None]
+) -> None:
+    page = open_page(f"{address}api")
+    page.locator(".call", has_text="/api/settings").first.wait_for()
+    assert page.locator(".call", has_text="unsure_below").count() == 1
+    assert page.get_by_text("/metrics").count() == 1
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("open_page", ["desktop"], indirect=True)
+def test_in_the_dark(address: str, open_page: Callable[[str], Any], assert_accessible: Callable[[Any], None]) -> None:
+    page = open_page(address)
+    page.emulate_media(color_scheme="dark")
+    page.locator(".face").first.wait_for()
+    page.get_by_role("button", name="settings").click()
+    page.get_by_role("form", name="settings").wait_for()
+    assert_accessible(page)

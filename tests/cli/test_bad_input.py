@@ -97,10 +97,10 @@ def test_a_clip_whose_index_is_cut_off(refusal, write_scenes, here):
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mkv"])
-def test_a_clip_that_is_cut_off_plays_to_its_cut(run_smiledet, write_scenes, count_frames, tmp_path, suffix):
+def test_a_clip_that_is_cut_off_plays_to_its_cut(call_smiledet, write_scenes, count_frames, tmp_path, suffix):
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(half_of(write_scenes(tmp_path / f"whole{suffix}", 90)))
-    done = run_smiledet("run", cut.name, "--no-show", "--record", "out.mp4", "--report", "-")
+    done = call_smiledet("run", cut.name, "--no-show", "--record", "out.mp4", "--report", "-")
     assert done.returncode == 0, done.stderr
     taken = json.loads(done.stdout)["frames"]
     assert 2 <= taken < 90
@@ -273,8 +273,8 @@ def test_an_output_of_an_unknown_kind(refusal, here, flag, name):
     assert not (here / name).exists()
 
 
-def test_a_video_whose_name_is_no_utf8(run_smiledet, tmp_path):
-    done = run_smiledet("run", "demo", "--no-show", "--max-frames", "3", "--record", f"{NOT_UTF8}.mp4")
+def test_a_video_whose_name_is_no_utf8(call_smiledet, tmp_path):
+    done = call_smiledet("run", "demo", "--no-show", "--max-frames", "3", "--record", f"{NOT_UTF8}.mp4")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"{NOT_UTF8}.mp4").stat().st_size > 1000
 
@@ -305,9 +305,9 @@ def test_a_refused_run_leaves_no_files_behind(refusal, here):
 
 
 @linux
-def test_a_full_disk_under_the_events(run_smiledet, count_frames, tmp_path):
+def test_a_full_disk_under_the_events(call_smiledet, count_frames, tmp_path):
     (tmp_path / "events.jsonl").symlink_to("/dev/full")
-    done = run_smiledet("run", "demo", "--no-show", "--events", "events.jsonl", "--record", "out.mp4")
+    done = call_smiledet("run", "demo", "--no-show", "--events", "events.jsonl", "--record", "out.mp4")
     assert done.returncode == 1
     assert done.stderr.endswith("smiledet: cannot write events.jsonl: No space left on device\n")
     assert_only_our_lines(done.stderr)
@@ -343,10 +343,10 @@ def make_disk(tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_disk_that_fills_up_under_the_events(run_smiledet, count_frames, make_disk, tmp_path):
+def test_a_disk_that_fills_up_under_the_events(call_smiledet, count_frames, make_disk, tmp_path):
     """What the other outputs hold by then is kept."""
     events = make_disk("32k") / "events.jsonl"
-    done = run_smiledet("run", "demo", "--no-show", "--events", events, "--record", "out.mp4")
+    done = call_smiledet("run", "demo", "--no-show", "--events", events, "--record", "out.mp4")
     assert done.returncode == 1
     assert done.stderr.endswith(f"smiledet: cannot write {events}: No space left on device\n")
     assert_only_our_lines(done.stderr)
@@ -354,9 +354,9 @@ def test_a_disk_that_fills_up_under_the_events(run_smiledet, count_frames, make_
     assert count_frames(tmp_path / "out.mp4") > 0
 
 
-def test_a_full_disk_under_the_video(run_smiledet, count_frames, make_disk, tmp_path):
+def test_a_full_disk_under_the_video(call_smiledet, count_frames, make_disk, tmp_path):
     small_disk = make_disk("300k")
-    done = run_smiledet("run", "demo", "--no-show", "--record", small_disk / "out.mp4", "--events", "events.jsonl")
+    done = call_smiledet("run", "demo", "--no-show", "--record", small_disk / "out.mp4", "--events", "events.jsonl")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     kept = count_frames(small_disk / "out.mp4")

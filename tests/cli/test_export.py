@@ -52,11 +52,11 @@ def photographs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def refused(run_smiledet, tmp_path):
-    """Runs a command that must be refused, in a process of its own; its one line."""
+def refused(call_smiledet, tmp_path):
+    """Runs a command that must be refused; its one line."""
 
     def run(*arguments: object) -> str:
-        done = run_smiledet(*arguments, env={"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
+        done = call_smiledet(*arguments, env={"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")})
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""
         assert done.stderr.startswith("smiledet: ") and done.stderr.count("\n") == 1, done.stderr
@@ -65,7 +65,8 @@ def refused(run_smiledet, tmp_path):
     return run
 
 
-def test_export_refuses_before_keras_is_imported(refused, smile, tmp_path):
+def test_export_refuses_before_keras_is_imported(refused, smile, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
     assert "TASK/NAME" in refused("export", smile.name)
     assert "'nothing'" in refused("export", "smile/nothing")
     assert "landmarks/ert68 has no keras file" in refused("export", "landmarks/ert68")
@@ -102,11 +103,11 @@ class TestRunning:
     """An engine that was asked for by hand runs or is refused; nothing takes its place."""
 
     @pytest.fixture
-    def refused_run(self, run_smiledet, tmp_path):
+    def refused_run(self, call_smiledet, tmp_path):
         """Runs the demo, which must be refused; the last line, which follows the source's."""
 
         def run(*arguments: object) -> str:
-            done = run_smiledet("run", "demo", "--no-show", *arguments, env={"XDG_CACHE_HOME": str(tmp_path)})
+            done = call_smiledet("run", "demo", "--no-show", *arguments, env={"XDG_CACHE_HOME": str(tmp_path)})
             assert (done.returncode, done.stdout) == (2, ""), done.stderr
             lines = done.stderr.splitlines()
             assert all(line.startswith("smiledet: ") for line in lines) and len(lines) <= 2, done.stderr
@@ -221,7 +222,7 @@ class TestExporting:
             (scores,) = session.run(None, {"pixels": chips})
             assert scores == pytest.approx(np.asarray(network(chips, training=False)), abs=1e-5)
 
-    def test_run_finds_what_it_wrote(self, cache, run_smiledet, tmp_path, capfd):
+    def test_run_finds_what_it_wrote(self, cache, call_smiledet, tmp_path, capfd):
         pytest.importorskip("onnxruntime")
         for model in ("smile/mini-xception", "emotion/mini-xception"):
             if "onnx" not in find_model(*model.split("/")).files:
@@ -239,7 +240,7 @@ class TestExporting:
                 "--events",
                 f"{engine}.jsonl",
             ]
-            done = run_smiledet(*command, "--model", "smile=mini-xception", env={"XDG_CACHE_HOME": str(cache)})
+            done = call_smiledet(*command, "--model", "smile=mini-xception", env={"XDG_CACHE_HOME": str(cache)})
             assert done.returncode == 0, done.stderr
             assert f"{engine} on CPU, " in done.stderr
             lines = (tmp_path / f"{engine}.jsonl").read_text().splitlines()
@@ -248,6 +249,7 @@ class TestExporting:
         assert labels[0] and labels[0] == labels[1]
 
 
+@pytest.mark.slow
 @pytest.mark.train
 def test_the_export_says_nothing_else(smile, tmp_path):
     """In a process of its own: neither TensorFlow's greeting nor the converter's talk."""

@@ -418,6 +418,7 @@ class TestTraining:
     def frameworks(self, keras):
         """Skips where there is no Keras."""
 
+    @pytest.mark.slow
     def test_from_a_folder_of_photographs_to_a_run(self, tmp_path, capsys, caplog):
         faces_folder(tmp_path / "faces")
         for name in ("a.png", "b.png"):  # neither is held out

@@ -50,11 +50,11 @@ def photographs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def refused(run_smiledet, tmp_path):
-    """Runs a command that must be refused, in a process of its own; its one line."""
+def refused(call_smiledet, tmp_path):
+    """Runs a command that must be refused; its one line."""
 
     def run(*arguments: object) -> str:
-        done = run_smiledet(*arguments, env={"HOME": str(tmp_path)})
+        done = call_smiledet(*arguments, env={"HOME": str(tmp_path)})
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""
         assert done.stderr.startswith("smiledet: ") and done.stderr.count("\n") == 1, done.stderr
@@ -63,9 +63,9 @@ def refused(run_smiledet, tmp_path):
     return run
 
 
-def test_evaluate_prints_one_object(run_smiledet, smile, photographs):
+def test_evaluate_prints_one_object(call_smiledet, smile, photographs):
     data = f"genki4k:{photographs}"
-    done = run_smiledet("evaluate", "smile", "--model", smile.name, "--data", data, "--split", "all", "--json")
+    done = call_smiledet("evaluate", "smile", "--model", smile.name, "--data", data, "--split", "all", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     result = json.loads(done.stdout)

@@ -91,8 +91,8 @@ class TestAnswers:
         assert lines[1] == "smile: smiling 3, not smiling 3"
 
     @pytest.mark.parametrize("words", [["-q", *DEMO], [*DEMO, "--quiet"]])
-    def test_quiet_says_nothing(self, words, run_smiledet):
-        done = run_smiledet(*words)
+    def test_quiet_says_nothing(self, words, call_smiledet):
+        done = call_smiledet(*words)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_a_report_on_standard_output_stands_alone(self, capsys):

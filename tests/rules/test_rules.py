@@ -21,7 +21,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.errors import ConfigError, UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
-from smiledet.rules.actions import ActionRunner, Event, post_to, run_program
+from smiledet.rules.actions import ActionRunner, Event, post_to, run_program, save_into
 from smiledet.rules.conditions import Trigger
 from smiledet.rules.settings import RuleSettings
 from smiledet.rules.sink import RuleSink
@@ -97,6 +97,7 @@ class TestConditions:
             (RuleSettings("age=30", run=("true",)), "age is not read; tasks are smile, emotion"),
             (RuleSettings("face"), "does nothing"),
             (RuleSettings("face", zone=(0.1,), run=("true",)), "zone has 1 numbers"),
+            (RuleSettings("face", run=("no-such-program-here",)), "cannot run 'no-such-program-here'"),
             (RuleSettings("face", post="ftp://x"), "expected http"),
             (RuleSettings("face", post="http://x/", secret="NOT_THERE_AT_ALL"), "NOT_THERE_AT_ALL is not set"),
         ],
@@ -168,6 +169,12 @@ class TestActions:
             sink.close()
             (saved,) = folder.iterdir()
             assert abs(int(cv2.imread(str(saved)).mean()) - value) < 3
+
+    def test_no_photograph_takes_the_place_of_another(self, tmp_path: Path) -> None:
+        save = save_into(tmp_path, annotated=True)
+        for _ in range(3):  # of as many sources, in one moment
+            save(event())
+        assert len(list(tmp_path.iterdir())) == 3
 
     def test_a_program_gets_what_was_seen_and_no_shell(self, tmp_path: Path) -> None:
         program = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_bytes(sys.stdin.buffer.read())"

@@ -59,6 +59,7 @@ def test_every_bug_is_listed(run):
     ]
 
 
+@pytest.mark.slow
 def test_tests_that_notice_everything(run):
     done = run(STRONG)
     assert done.returncode == 0, done.stderr
@@ -75,6 +76,7 @@ def test_what_is_not_noticed_is_named_and_fails(run):
     assert "  parcel.sums:6: len(found) < 3 -> len(found) <= 3\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_makes_no_difference_is_not_tried(run):
     known = '[["parcel.sums".equivalent]]\nchange = "len(found) < 3 -> len(found) <= 3"\nreason = "nobody has three"\n'
     assert "parcel.sums: 2 of 2 noticed" in run(STRONG, equivalent=known).stdout
@@ -85,3 +87,15 @@ def test_tests_that_fail_anyway_and_unknown_modules_are_refused(run):
     done = run(STRONG, "--module", "parcel.other")
     assert done.returncode == 2
     assert "--module parcel.other: mutants.toml has parcel.sums" in done.stderr
+
+
+def test_every_known_bug_still_has_its_place_and_its_test(load_script):
+    """A module that changes takes its bug along, or `make mutants` could not put it in."""
+    script = load_script("mutants")
+    bugs = script.known_bugs()
+    assert len(bugs) > 20
+    for bug in bugs:
+        script.with_known_bug(bug)
+        file, _, name = bug["test"].split()[0].partition("::")
+        text = (script.ROOT / file).read_text()
+        assert f"def {name}(" in text if name else "-k" not in bug["test"] or f"def {bug['test'].split()[-1]}(" in text

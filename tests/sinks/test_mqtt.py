@@ -7,7 +7,8 @@ import queue
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,21 +39,30 @@ def connected(port: int) -> bool:
         return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[int]:
-    """A mosquitto on a port of its own."""
+@contextmanager
+def mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true\n") -> Iterator[None]:
+    """A mosquitto that listens on a port."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
         pytest.skip("no mosquitto here (Debian: apt-get install mosquitto)")
-    port = free_port()
-    settings = tmp_path / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
-    process = subprocess.Popen([program, "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    file = folder / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\n{settings}")
+    process = subprocess.Popen([program, "-c", file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not connected(port):
         assert process.poll() is None
-    yield port
-    process.kill()
-    process.wait()
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[int]:
+    """A mosquitto on a port of its own."""
+    port = free_port()
+    with mosquitto(port, tmp_path):
+        yield port
 
 
 class Listener:
@@ -114,6 +124,62 @@ def test_frames_where_they_are_asked_for_beside_a_file(broker: int, listener: Li
     numbers = [each["frame"] for each in frames]
     assert numbers == sorted(set(numbers))
     assert (tmp_path / "x.jsonl").stat().st_size > 0
+
+
+def test_the_broker_says_that_a_run_that_was_killed_is_offline(
+    broker: int, listener: Listener, start_smiledet: Callable[..., Any]
+) -> None:
+    address = f"mqtt://127.0.0.1:{broker}/x"
+    process = start_smiledet("run", "demo", "--no-show", "-q", "--loop", "--realtime", "--events", address)
+    listener.until("x/status", b"online")
+    process.kill()
+    assert [topic for topic, _ in listener.until("x/status", b"offline")].count("x/status") == 1
+
+
+def test_a_broker_that_comes_back_is_told_how_things_are(tmp_path: Path, start_smiledet: Callable[..., Any]) -> None:
+    """What it is told is retained: who subscribes later knows it, too."""
+    port = free_port()
+    address = f"mqtt://127.0.0.1:{port}/x"
+    start_smiledet("run", "demo", "--no-show", "-q", "--loop", "--realtime", "--events", address)
+    for _ in range(2):
+        with mosquitto(port, tmp_path):
+            listener = Listener(port)
+            states: list[dict[str, Any]] = []
+            while {"people": 2}.items() - states[-1].items() if states else True:
+                topic, payload = listener.messages.get(timeout=LIMIT)
+                states += [json.loads(payload)] if topic == "x/state" else []
+            listener.close()
+
+
+class TestRule:
+    def test_what_a_rule_sees_is_published(self, broker: int, listener: Listener) -> None:
+        rule = f"smile:publish=mqtt://127.0.0.1:{broker}/hall/smiles"
+        assert main(["run", "demo", "--no-show", "-q", "--realtime", "--max-frames", "30", "--on", rule]) == 0
+        topic, payload = listener.messages.get(timeout=LIMIT)
+        told = json.loads(payload)
+        assert (topic, told["rule"]) == ("hall/smiles", "smile")
+        assert "smiling" in {face["smile"] for face in told["faces"]}
+
+    def test_a_broker_that_refuses_or_is_away_is_told_without_its_secrets(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        port = free_port()
+        rule = f"face:publish=mqtt://me:s3cret@127.0.0.1:{port}/x/s3cret"
+        with mosquitto(port, tmp_path, "allow_anonymous false\n"):
+            assert main(["run", "demo", "--no-show", "--max-frames", "20", "--on", rule]) == 0
+        assert f"publish failed: mqtt://127.0.0.1:{port}: Not authorized" in caplog.text
+        assert main(["run", "demo", "--no-show", "--max-frames", "20", "--on", rule]) == 0
+        assert "refused" in caplog.text
+        assert "s3cret" not in caplog.text
+
+    @pytest.mark.parametrize(
+        "address", ["mqtt://host", "http://host/x", "mqtt://host/x?frames=1", "mqtt://me:s3cret?y@host/x", "hall"]
+    )
+    def test_a_wrong_address_is_told_in_a_line(self, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["run", "demo", "--no-show", "--on", f"face:publish={address}"]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "s3cret" not in said
 
 
 def test_a_broker_that_is_away_ends_no_run() -> None:

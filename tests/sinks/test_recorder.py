@@ -42,6 +42,19 @@ def test_only_what_lies_between_start_and_stop_is_written(recorder, count_frames
     assert again != path and count_frames(again) == 1
 
 
+def test_one_that_is_begun_before_the_next_frame_leaves_the_one_before_whole(recorder, count_frames) -> None:
+    first = recorder.start("hall")
+    write(recorder, "hall", 0, 1)
+    recorder.stop("hall")
+    second = recorder.start("hall")
+    recorder.stop("hall")
+    third = recorder.start("hall")
+    write(recorder, "hall", 2, 3, 4)
+    recorder.close()
+    assert len({first, second, third}) == 3
+    assert (count_frames(first), second.exists(), count_frames(third)) == (2, False, 3)
+
+
 def test_a_recording_that_cannot_be_written_ends_alone_and_says_why(recorder, tmp_path, count_frames) -> None:
     good, bad = recorder.start("yard"), recorder.start("hall")
     bad.mkdir()

@@ -118,7 +118,7 @@ def test_the_server_has_a_client_while_qt_comes(serve, monkeypatch):
     monkeypatch.setenv("DISPLAY", serve(dropped=1))
     clients = []
     monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
-    for name in ("resizeWindow", "imshow"):
+    for name in ("resizeWindow", "setMouseCallback", "imshow"):
         monkeypatch.setattr(window.cv2, name, lambda *_: None)
     shown = Window()
     assert display_problem() is None
@@ -135,7 +135,7 @@ def test_elsewhere_qt_is_not_what_comes_and_nobody_knocks(serve, monkeypatch):
     monkeypatch.setattr(window.sys, "platform", "darwin")
     clients = []
     monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: clients.append(serve.servers[0].clients))
-    for name in ("resizeWindow", "imshow"):
+    for name in ("resizeWindow", "setMouseCallback", "imshow"):
         monkeypatch.setattr(window.cv2, name, lambda *_: None)
     Window().show(np.zeros((4, 4, 3), np.uint8))
     assert clients == [0]
@@ -214,6 +214,8 @@ with Window(title) as window:
     deadline = time.monotonic() + 20
     while not window.poll(20):
         window.show(image)
+        if (click := window.take_click()) is not None:
+            print(*click, flush=True)
         if time.monotonic() > deadline:
             sys.exit("nobody closed it")
     window.show(image)
@@ -260,6 +262,21 @@ def test_a_key_ends_it_without_a_word_on_stderr(screen, key):
         xdotool(environment, "search", "--sync", "--name", title, "windowfocus", "--sync", "key", key)
 
     assert show_and_then(screen, press) == (0, "ended\n", "")
+
+
+@linux
+@needs_xdotool
+def test_a_click_is_told_in_pixels_of_the_picture(screen):
+    def click(title, environment):
+        (number,) = xdotool(environment, "search", "--sync", "--name", title).split()
+        xdotool(environment, "mousemove", "--sync", "--window", number, "100", "60", "click", "1")
+        xdotool(environment, "windowfocus", "--sync", number, "key", "q")
+
+    code, output, complaints = show_and_then(screen, click)
+    x, y = map(int, output.splitlines()[0].split())
+    assert (code, complaints) == (0, "")
+    assert abs(x - 100) <= 3 and abs(y - 60) <= 3
+    assert output.endswith("ended\n")
 
 
 @linux

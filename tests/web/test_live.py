@@ -18,11 +18,14 @@ import cv2
 import numpy as np
 import pytest
 
+from smiledet.buffer import FrameBuffer, Policy, StageSpec
+from smiledet.buffer_group import BufferGroup
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.web.address import split_address
 from smiledet.web.live.hub import ALL, Hub, Hubs, Newest, Shown
 from smiledet.web.live.sink import History, PageSink
+from smiledet.web.live.status import Status
 
 httpx = pytest.importorskip("httpx")
 
@@ -89,7 +92,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 class TestPage:
-    @pytest.mark.parametrize("path", ["/", "/shutter"])
+    @pytest.mark.parametrize("path", ["/", "/shutter", "/api"])
     def test_the_page_and_its_files_are_there(self, live: Any, path: str) -> None:
         page = live.get(path)
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
@@ -135,7 +138,10 @@ class TestPage:
         metrics = dict(line.rsplit(" ", 1) for line in live.get("/metrics").text.splitlines() if line[0] != "#")
         assert float(metrics['smiledet_stage_frames_total{stage="draw"}']) > 0
         assert live.get("/api/openapi.json").json()["info"]["title"] == "smiledet live"
+        assert metrics["smiledet_healthy"] == "1.0"
         state = live.get("/api/state").json()
+        assert state["explained"] == {} and state["lost"] == {}
+        assert "cpu_percent" in state["machine"], "without --telemetry, too"
         assert [task["name"] for task in state["tasks"]] == ["smile", "emotion"]
         assert [each["name"] for each in state["sources"]] == [""]
         assert state["sources"][0]["description"].startswith("the built-in demo")
@@ -214,6 +220,10 @@ class TestSeveralSources:
 
 
 class TestControl:
+    def test_a_face_is_explained_only_where_that_was_asked_for(self, two: Any) -> None:
+        answer = two.put("/api/explained", json={"source": "demo", "track": 1})
+        assert (answer.status_code, answer.json()["detail"]) == (404, "nothing is explained")
+
     def test_tasks_models_and_thresholds_are_switched_while_it_runs(self, two: Any) -> None:
         before = two.get("/api/settings").json()
         assert before["tasks"] == ["smile"] and "gender" in before["choices"]["tasks"]
@@ -243,7 +253,8 @@ class TestControl:
         assert two.get("/api/settings").json() == before
 
     def test_other_sites_change_nothing(self, two: Any) -> None:
-        for method, path in (("PATCH", "/api/settings"), ("POST", "/api/recordings"), ("DELETE", "/api/recordings")):
+        changing = [("PATCH", "/api/settings"), ("PUT", "/api/explained")]
+        for method, path in (*changing, ("POST", "/api/recordings"), ("DELETE", "/api/recordings")):
             answer = two.request(method, path, json={}, headers={"origin": "http://elsewhere.example"})
             assert answer.status_code == 403, path
 
@@ -266,6 +277,20 @@ def test_no_picture_is_recorded_where_none_may_leave() -> None:
     words = ("demo", "--loop", "--realtime", "--tasks", "smile", "--no-images", "--serve", "127.0.0.1:0")
     with running(*words) as (address, _):
         assert httpx.post(f"{address}api/recordings", json={}, timeout=60).status_code == 403
+
+
+def test_a_face_is_chosen_to_be_explained() -> None:
+    words = ("demo", "--loop", "--realtime", "--tasks", "smile", "--explain", "smile", "--serve", "127.0.0.1:0")
+    with running(*words) as (address, _), httpx.Client(base_url=address, timeout=60) as client:
+        told = _until_told(client, "", lambda told: len(told["faces"]) == 2)
+        assert told["annotated_width"] == 640 + 240
+        assert client.put("/api/explained", json={"track": 2}).json() == {"": 2}
+        assert client.get("/api/figures").json()["explained"] == {"": 2}
+        assert client.put("/api/explained", json={}).json() == {"": None}
+        for wrong, status in (({"track": 0}, 400), ({"track": "x"}, 400), ({"source": "attic"}, 404)):
+            assert client.put("/api/explained", json=wrong).status_code == status
+        answer = client.patch("/api/settings", json={"models": {"smile": "mobilenet-025"}})
+        assert (answer.status_code, "has no gradients yet" in answer.text) == (400, True)
 
 
 def test_a_signal_ends_a_run_that_is_watched() -> None:
@@ -336,6 +361,35 @@ class TestViewers:
         assert encoded == [7]
 
 
+class TestHealth:
+    def status(self, now: list[int], rate: float, lost: dict[str, str]) -> Status:
+        buffer = FrameBuffer([StageSpec("locate"), StageSpec("draw")], Policy.LIVE, clock=lambda: now[0])
+        return Status(BufferGroup({"hall": buffer}), lambda: now[0], {"hall": rate}, lambda: lost)
+
+    @pytest.mark.parametrize(("rate", "seconds"), [(30.0, 2), (0.0, 2), (0.2, 10)])
+    def test_stale_after_two_missed_intervals(self, rate: float, seconds: int) -> None:
+        now = [0]
+        status = self.status(now, rate, {})
+        now[0] = seconds * 10**9
+        assert status.health()["healthy"]
+        now[0] += 1
+        health = status.health()
+        assert (health["healthy"], health["stages"]["draw"]) == (False, "stale")
+
+    def test_a_lost_source_is_not_healthy_and_one_that_has_ended_is(self) -> None:
+        lost: dict[str, str] = {}
+        status = self.status([0], 30.0, lost)
+        status.sources["hall"]._buffer.close()
+        assert status.health() | {"stages": {}} == {
+            "healthy": True,
+            "ended": True,
+            "seconds_since_last_frame": 0,
+            "stages": {},
+        }
+        lost["hall"] = "the camera was unplugged"
+        assert (status.health()["healthy"], status.health()["lost"]) == (False, "the camera was unplugged")
+
+
 class TestHubs:
     def test_all_sources_stand_side_by_side_with_their_newest_faces(self) -> None:
         hubs = Hubs(["a", "b"])
@@ -349,6 +403,20 @@ class TestHubs:
         assert whole.shape == (480, 1280, 3)
         assert (whole[0, 0, 0], whole[0, 640, 0]) == (50, 200)
         hubs.close()
+
+    def test_faces_of_a_source_that_has_ended_are_gone_after_a_while(self) -> None:
+        page = PageSink(["a", "b"], [])
+        image = np.zeros((8, 8, 3), np.uint8)
+        box = Box(0, 0, 5, 5)
+        annotation = Annotation(image, (FaceReading(Face(box, 1.0, 1, box), {}),))
+        told = []
+        for source, seconds in (("a", 0), ("b", 1), ("b", 2), ("b", 4)):
+            page.write(Frame(0, seconds * 10**9, 0.0, image, source=source), annotation)
+            shown = page.hubs.by_name[ALL].frames.value
+            assert shown is not None
+            told.append([row["source"] for row in shown.rows])
+        assert told == [["a"], ["a", "b"], ["a", "b"], ["b"]]
+        page.close()
 
     def test_the_only_source_is_known_by_its_name_too(self) -> None:
         page = PageSink(["hall"], [])

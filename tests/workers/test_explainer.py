@@ -11,7 +11,7 @@ from smiledet.cli import main
 from smiledet.frame import AlignedFace, Box, Face, Frame, Prediction
 from smiledet.model_index import find_model
 from smiledet.workers import aligner, explainer, locator
-from smiledet.workers.explainer import RATE, Explainer, parse_explain
+from smiledet.workers.explainer import RATE, Explained, Explainer, parse_explain
 from smiledet.workers.locator import Located
 
 LABELS = find_model("emotion", "mini-xception").labels
@@ -64,7 +64,7 @@ def explainer_gradients():
 @pytest.fixture
 def waiting():
     """Whoever offers a face waits for its picture."""
-    found = Explainer(find_model("emotion", "mini-xception"), "gradcam", every_frame=True)
+    found = Explainer(Explained.by(find_model("emotion", "mini-xception")), "gradcam", every_frame=True)
     yield found
     found.close()
 
@@ -72,6 +72,29 @@ def waiting():
 def test_the_largest_face_is_explained_and_its_most_probable_label(waiting, made):
     offer(waiting, a_frame(1, 0.0, 30, 90, 60), (HAPPY,) * 3)
     assert made[0] == [(80, find_model("emotion", "mini-xception").outputs[LABELS.index("happy")])]
+
+
+def test_the_chosen_face_is_explained_and_the_largest_while_it_is_not_there(waiting, made):
+    waiting.chosen = 3
+    offer(waiting, a_frame(1, 0.0, 30, 90, 60), (HAPPY,) * 3)
+    offer(waiting, a_frame(2, 1.0, 30, 90), (HAPPY,) * 2)
+    offer(waiting, a_frame(3, 2.0, 30, 90, 60), (HAPPY,) * 3)
+    waiting.chosen = None
+    offer(waiting, a_frame(4, 3.0, 30, 90, 60), (HAPPY,) * 3)
+    assert [chip for chip, _ in made[0]] == [120, 80, 120, 80]
+
+
+def test_another_model_takes_its_place_and_none_explains_nothing(waiting, made, monkeypatch):
+    opened = []
+    network = explainer.GradientNetwork
+    monkeypatch.setattr(explainer, "GradientNetwork", lambda path: opened.append(path) or network(path))
+    first = waiting.explained
+    other = Explained(first.model, first.chip, first.file.with_name("other.tflite"))
+    for number, each in enumerate((first, None, other, other)):
+        waiting.explained = each
+        offer(waiting, a_frame(number, float(number), 50), (HAPPY,))
+    assert opened == [first.file, other.file]
+    assert len(made[0]) == 3
 
 
 def test_no_more_often_than_the_rate(waiting, made):
@@ -82,7 +105,7 @@ def test_no_more_often_than_the_rate(waiting, made):
 
 def test_what_comes_while_it_is_busy_is_left_out(made):
     seen, go = made
-    live = Explainer(find_model("emotion", "mini-xception"), "gradcam", every_frame=False)
+    live = Explainer(Explained.by(find_model("emotion", "mini-xception")), "gradcam", every_frame=False)
     go.clear()
     offer(live, a_frame(1, 0.0, 50), (HAPPY,))
     offer(live, a_frame(2, 5.0, 50), (HAPPY,))
@@ -123,6 +146,8 @@ def test_an_unknown_kind(given, complaint):
     [
         (["--explain", "age"], "the run reads smile, emotion"),
         (["--explain", "emotion", "--blur"], "take one of the two"),
+        (["--explain", "emotion", "--no-images"], "take one of the two"),
+        (["--explain", "emotion", "--model", "emotion=mobilenet-075"], "has no gradients yet"),
         (["--explain", "emotion:heat"], "TASK:guided"),
     ],
 )

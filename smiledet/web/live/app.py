@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -23,7 +24,7 @@ from smiledet.web.live.control import add_control
 from smiledet.web.live.hub import ALL
 from smiledet.web.live.sink import PageSink
 from smiledet.web.live.status import Status, StatusCollector
-from smiledet.web.page import new_page
+from smiledet.web.page import index_of, new_page
 
 BOUNDARY = "frame"
 NO_STORE = {"cache-control": "no-store"}
@@ -74,6 +75,10 @@ def make_app(live: Live) -> FastAPI:
 
 
 def _add_pictures(app: FastAPI, live: Live) -> None:
+    @app.get("/api", include_in_schema=False)
+    def described() -> FileResponse:
+        return index_of("api")
+
     @app.get("/video/{kind}.mjpeg")
     async def video(kind: Kind, source: Name = ALL) -> Response:
         """The video as JPEGs (multipart/x-mixed-replace): always the newest frame."""
@@ -93,12 +98,14 @@ def _add_pictures(app: FastAPI, live: Live) -> None:
 def _add_figures(app: FastAPI, live: Live) -> None:
     registry = CollectorRegistry()
     registry.register(StatusCollector(live.status))
+    started = datetime.now(timezone.utc).isoformat()
 
     @app.get("/api/state")
     def state(source: Name = ALL) -> dict[str, Any]:
         """What is watched and read, and how each stage is."""
         return {
             "version": __version__,
+            "started": started,
             "sources": [{"name": name, "description": told} for name, told in live.sources.items()],
             "device": live.pipeline.device,
             "records": live.recorder is not None,
@@ -141,6 +148,8 @@ def _figures(live: Live, source: str) -> dict[str, Any]:
         "smiles": sum(live.page.histories[name].smiles for name in (live.sources if source == ALL else [source])),
         "machine": live.machine(),
         "recordings": live.recorder.state() if live.recorder is not None else {},
+        "explained": live.pipeline.chosen,
+        "lost": live.status.lost(),
     }
 
 
@@ -159,6 +168,7 @@ async def face_messages(live: Live, source: str) -> AsyncIterator[dict[str, Any]
             "frame": shown.number,
             "width": width,
             "height": height,
+            "annotated_width": shown.annotated.shape[1],
             "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
             "faces": shown.rows,
         }

@@ -44,6 +44,15 @@ class Recording(BaseModel):
     source: str = ""
 
 
+class Choice(BaseModel):
+    """Of which face it is shown what the network looks at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = ""
+    track: Annotated[int, Field(ge=1, le=2**53)] | None = Field(None, description="None for the largest face.")
+
+
 def add_control(
     app: FastAPI, pipeline: Pipeline, page: PageSink, recorder: Recorder | None, sources: Sequence[str]
 ) -> None:
@@ -67,6 +76,16 @@ def add_control(
             raise HTTPException(400, redact(str(problem))) from problem
         page.tasks = pipeline.tasks
         return _told(pipeline, detectors)
+
+    @app.put("/api/explained")
+    def choose(choice: Choice) -> dict[str, int | None]:
+        """Explain another face of a source from now on; while it is not there, the largest. The faces, by source."""
+        source = choice.source or sources[0]
+        try:
+            pipeline.choose(source, choice.track)
+        except UsageError as problem:
+            raise HTTPException(404, redact(str(problem))) from problem
+        return pipeline.chosen
 
     @app.post("/api/recordings", status_code=201)
     def record(wanted: Recording) -> dict[str, Any]:

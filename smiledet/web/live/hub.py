@@ -184,6 +184,9 @@ ALL = ""
 MOST = 15.0
 """Pictures a second of all sources together."""
 
+GONE = 3.0
+"""Seconds after which the faces of a source of which no frame comes are not there any more: it ended, or was lost."""
+
 
 class Hubs:
     """What the page shows of each source, and of all together, side by side.
@@ -206,17 +209,22 @@ class Hubs:
         """Show a frame of a source; never waits for a viewer."""
         self.by_name[source].put(shown)
         if self.several:
-            self.by_name[ALL].put(replace(shown, rows=self._rows()))
+            self.by_name[ALL].put(replace(shown, rows=self._rows(shown.captured_ns)))
 
     def close(self) -> None:
         """The run is over."""
         for hub in self.by_name.values():
             hub.close()
 
-    def _rows(self) -> list[Mapping[str, Any]]:
-        """The newest faces of all sources."""
+    def _rows(self, now_ns: int) -> list[Mapping[str, Any]]:
+        """The newest faces of all sources of which frames come."""
         newest = [(name, hub.frames.value) for name, hub in self.by_name.items() if name != ALL]
-        return [{"source": name, **row} for name, shown in newest if shown is not None for row in shown.rows]
+        return [
+            {"source": name, **row}
+            for name, shown in newest
+            if shown is not None and now_ns - shown.captured_ns < 1e9 * GONE
+            for row in shown.rows
+        ]
 
     def _side_by_side(self, kind: str) -> Callable[[Shown], Image]:
         names = list(self.by_name)

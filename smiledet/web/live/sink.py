@@ -13,7 +13,7 @@ from smiledet.columns import face_columns
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.tasks.base import Task
-from smiledet.web.live.hub import ALL, Hubs, Shown
+from smiledet.web.live.hub import ALL, GONE, Hubs, Shown
 
 SECONDS_KEPT = 600
 """Of the history that a viewer who comes later is shown."""
@@ -103,7 +103,7 @@ class PageSink(Sink):
         self.tasks = tuple(tasks)
         self.histories = {name: History() for name in names}
         self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
-        self._readings: dict[str, Sequence[FaceReading]] = {}
+        self._readings: dict[str, tuple[int, Sequence[FaceReading]]] = {}
 
     @override
     def open(self) -> None:
@@ -117,8 +117,10 @@ class PageSink(Sink):
         self.hubs.put(frame.source, Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
         self.histories[frame.source].add(annotation.readings)
         if self.hubs.several:
-            self._readings[frame.source] = annotation.readings
-            self.histories[ALL].add([face for readings in self._readings.values() for face in readings])
+            now = frame.captured_ns
+            self._readings[frame.source] = (now, annotation.readings)
+            there = (readings for then, readings in self._readings.values() if now - then < 1e9 * GONE)
+            self.histories[ALL].add([face for readings in there for face in readings])
 
     @override
     def close(self) -> None:

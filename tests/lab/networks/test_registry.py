@@ -68,15 +68,19 @@ DISTINCT = sorted(name for name in THESIS | OTHERS if not name.endswith("-128"))
 
 
 SLOW_EXPORTS = {
+    "affective-baseline",
+    "affective-enhanced-baseline",
     "inception-resnet-v2",
     "inception-v3",
     "mobilenet-050",
     "mobilenet-075",
+    "resnet-50",
     "resnet-50-003",
     "vgg-16",
     "vgg-net-003",
+    "xception",
 }
-"""The converter takes up to a minute and 2 GB for them: `make test-extras TESTS=tests/lab/networks`. But for the two
+"""The converter takes up to a minute and 2 GB for them: `make test-slow`. But for the two
 Inceptions, their layers are those of networks that are always converted."""
 
 

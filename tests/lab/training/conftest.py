@@ -126,6 +126,21 @@ def recipe() -> ClassifierRecipe:
     )
 
 
+@pytest.fixture
+def _eagerly(keras: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classifiers are trained step by step: tracing takes longer than a training of a few steps."""
+    from smiledet.lab.training.classifiers import train
+
+    compiled = train.compiled
+
+    def step_by_step(*given: Any) -> Any:
+        network = compiled(*given)
+        network.run_eagerly = True
+        return network
+
+    monkeypatch.setattr(train, "compiled", step_by_step)
+
+
 @dataclass(frozen=True)
 class Trained:
     """What a training returned, and where it wrote."""

@@ -4,39 +4,37 @@ import { html, render, useState, useEffect, useMemo } from "/static/vendor/preac
 import { TimePlot } from "/static/plot.js";
 import { Bars } from "/static/bars.js";
 import { emoji, percent } from "/static/labels.js";
+import { follow } from "/static/events.js";
 
 const KEPT = 600; // seconds of history, as the server keeps them
 const REFRESH = 1000;
+const MACHINE = { cpu_percent: "processors, %", gpu_percent: "GPU, %", board_memory_mb: "memory, MB", temperature_c: "temperature, °C", power_w: "power, W", power_mode: "power mode" };
 const COLOURS = ["--accent", "--chosen", "--good", "--bad", "--violet", "--teal", "--muted", "--text"];
 
 function useFaces(source) {
   const [faces, setFaces] = useState(null);
   const [history, setHistory] = useState([]);
-  const [connected, setConnected] = useState(false);
-  const [ended, setEnded] = useState(false);
+  const [connection, setConnection] = useState("connecting");
   useEffect(() => {
-    const events = new EventSource(`/api/faces?${ofSource(source)}`); // reconnects by itself
     let next = 0;
     let newest = null;
     setFaces(null);
     setHistory([]);
-    events.onopen = () => setConnected(true);
-    events.onerror = () => setConnected(false);
-    events.onmessage = (event) => {
-      newest = JSON.parse(event.data);
+    const message = (told) => {
+      newest = told;
       const { seconds } = newest;
       if (seconds) setHistory((old) => [...old.filter((each) => each.time < seconds[0].time), ...seconds].slice(-KEPT));
       if (!next) next = requestAnimationFrame(() => { next = 0; setFaces(newest); });
     };
-    events.addEventListener("end", () => { setEnded(true); events.close(); });
-    return () => { events.close(); cancelAnimationFrame(next); };
+    const end = follow(`/api/faces?${ofSource(source)}`, { message, state: setConnection });
+    return () => { end(); cancelAnimationFrame(next); };
   }, [source]);
-  return { faces, history, connected, ended };
+  return { faces, history, connection };
 }
 
 function useFigures(first, source) {
   const [figures, setFigures] = useState(first);
-  const refresh = () => fetch(`/api/figures?${ofSource(source)}`).then((answer) => answer.json()).then(setFigures).catch(() => {});
+  const refresh = () => ask(`/api/figures?${ofSource(source)}`).then(setFigures).catch(() => {});
   useEffect(() => {
     refresh();
     const timer = setInterval(refresh, REFRESH);
@@ -47,6 +45,10 @@ function useFigures(first, source) {
 
 const ofSource = (source) => new URLSearchParams({ source }).toString();
 
+const STATUS = { live: "live", connecting: "connecting …", ended: "the run is over" };
+
+const ask = (address) => fetch(address).then((answer) => answer.json());
+
 async function send(method, address, body) {
   const answer = await fetch(address, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
   const told = await answer.json().catch(() => ({}));
@@ -56,27 +58,39 @@ async function send(method, address, body) {
 
 function Live({ state }) {
   const [source, setSource] = useState("");
-  const { faces, history, connected, ended } = useFaces(source);
+  const { faces, history, connection } = useFaces(source);
   const [figures, refresh] = useFigures(state, source);
   const [view, setView] = useState("labels");
   const [paused, setPaused] = useState(false);
   const [open, setOpen] = useState(false);
   const [problem, setProblem] = useState("");
   const [attempt, setAttempt] = useState(0);
-  useEffect(() => { if (connected) setAttempt((n) => n + 1); }, [connected]);
-  const status = ended ? "the run is over" : connected ? "live" : "connecting …";
+  useEffect(() => {
+    if (connection !== "live") return;
+    setAttempt((n) => n + 1);
+    if (attempt) ask("/api/state").then(({ started }) => { if (started !== state.started) location.reload(); }).catch(() => {}); // another run
+  }, [connection]);
   const several = state.sources.length > 1;
   const all = several && source === "";
   const kind = view === "labels" ? "annotated" : "clean";
   const video = `${paused ? `/snapshot.jpg?kind=${kind}&` : `/video/${kind}.mjpeg?`}${ofSource(source)}`;
   const draw = figures.stages.draw || {};
   const recordings = Object.entries(figures.recordings || {}).filter(([name, each]) => each.file && (source === "" || name === source));
+  const failures = Object.entries(figures.recordings || {}).filter(([, each]) => each.problem);
   const record = () => send(recordings.length ? "DELETE" : "POST", "/api/recordings", { source }).then(() => { setProblem(""); refresh(); }).catch((error) => setProblem(error.message));
+  const choose = (face) => {
+    const name = face.source ?? source;
+    const track = figures.explained[name] === face.track ? null : face.track;
+    send("PUT", "/api/explained", { source: name, track }).then(() => { setProblem(""); refresh(); }).catch((error) => setProblem(error.message));
+  };
+  const explained = figures.explained || {};
+  const explains = Object.keys(explained).length > 0;
+  const isChosen = (face) => explained[face.source ?? (source || Object.keys(explained)[0])] === face.track;
   const described = state.sources.filter((each) => each.name === source || !several).map((each) => each.description)[0] || `${state.sources.length} sources`;
   return html`
     <header class="top">
       <h1><img src="/static/icon.svg" alt=""/> smiledet</h1>
-      <span class="status ${connected && !ended ? "on" : ""}" role="status">${status}</span>
+      <span class="status ${connection === "live" ? "on" : ""}" role="status">${STATUS[connection]}</span>
       <span class="source">${described}</span>
       ${several && html`<select aria-label="source" value=${source} onChange=${(event) => setSource(event.target.value)}>
         <option value="">all sources</option>${state.sources.map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}</select>`}
@@ -88,9 +102,12 @@ function Live({ state }) {
       <button aria-expanded=${open} onClick=${() => setOpen(!open)}>settings</button>
     </header>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${Object.entries(figures.lost || {}).map(([name, why]) => html`<p class="problem" role="alert" key=${name}>${name ? `${name} is lost: ` : ""}${why}</p>`)}
+    ${failures.map(([name, each]) => html`<p class="problem" role="alert" key=${name}>recording${name ? ` of ${name}` : ""} ended: ${each.problem}</p>`)}
     <main>
       <section class="video"><img key=${`${video}${attempt}`} src=${`${video}&${attempt}`} alt="the newest frame"/>
-        ${view === "boxes" && !all && !paused && faces && html`<${Boxes} faces=${faces}/>`}</section>
+        ${view === "boxes" && !all && !paused && faces && html`<${Boxes} faces=${faces} width=${faces.width}/>`}
+        ${explains && view === "labels" && !all && !paused && faces && html`<${Boxes} faces=${faces} width=${faces.annotated_width} choose=${choose}/>`}</section>
       <section class="side" tabindex="0" aria-label="readings">
         ${open && html`<${Settings} onChange=${refresh}/>`}
         <div class="cards">
@@ -99,7 +116,7 @@ function Live({ state }) {
           <div class="card"><b>${draw.fps ?? "–"}</b><span>FPS</span></div>
           <div class="card"><b>${draw.latency_ms === null || draw.latency_ms === undefined ? "–" : draw.latency_ms.toFixed(draw.latency_ms < 100 ? 1 : 0)}</b><span>ms latency</span></div>
         </div>
-        ${faces && faces.faces.map((face) => html`<${Face} key=${`${face.source} ${face.track}`} face=${face} tasks=${figures.tasks}/>`)}
+        ${faces && faces.faces.map((face) => html`<${Face} key=${`${face.source} ${face.track}`} face=${face} tasks=${figures.tasks} chosen=${explains && isChosen(face)} choose=${explains ? choose : null}/>`)}
         <${History} history=${history} tasks=${figures.tasks}/>
         <${Stages} figures=${figures} device=${state.device} detector=${figures.detector}/>
       </section>
@@ -110,7 +127,7 @@ function Settings({ onChange }) {
   const [settings, setSettings] = useState(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  useEffect(() => { fetch("/api/settings").then((answer) => answer.json()).then(setSettings); }, []);
+  useEffect(() => { ask("/api/settings").then(setSettings); }, []);
   if (!settings) return null;
   const { choices } = settings;
   const change = async (changes) => {
@@ -145,12 +162,14 @@ function Settings({ onChange }) {
         <input type="range" min="0.05" max="0.5" step="0.01" value=${settings.min_face} aria-label="smallest face" onChange=${(event) => change({ min_face: Number(event.target.value) })}/></label></fieldset></form>`;
 }
 
-function Boxes({ faces }) {
-  return html`<svg viewBox=${`0 0 ${faces.width} ${faces.height}`} aria-hidden="true">${faces.faces.map((face) => html`<rect key=${face.track} x=${face.x} y=${face.y} width=${face.width} height=${face.height}/>`)}</svg>`;
+// The faces over a picture of some width, of which the frame is the left part; without lines where one can be chosen.
+function Boxes({ faces, width, choose }) {
+  return html`<svg class=${choose ? "choose" : ""} viewBox=${`0 0 ${width} ${faces.height}`} aria-hidden="true">${faces.faces.map((face) => html`<rect key=${face.track} x=${face.x} y=${face.y} width=${face.width} height=${face.height} onClick=${choose && (() => choose(face))}/>`)}</svg>`;
 }
 
-function Face({ face, tasks }) {
-  return html`<article class="face"><h2>${face.source ? `${face.source}, face` : "Face"} ${face.track}</h2>${tasks.map((task) => {
+function Face({ face, tasks, chosen, choose }) {
+  const name = `${face.source ? `${face.source}, face` : "Face"} ${face.track}`;
+  return html`<article class="face"><h2>${name}${choose && html` <button aria-pressed=${chosen} aria-label=${`explain ${name}`} onClick=${() => choose(face)}>explain</button>`}</h2>${tasks.map((task) => {
     const label = face[task.name];
     if (label === null || label === undefined) return null;
     const scores = task.labels.length ? Object.entries(face[`${task.name}_scores`] || {}) : [];
@@ -176,7 +195,8 @@ function Stages({ figures, device, detector }) {
   return html`<h2>Stages</h2><div class="scroll" tabindex="0" role="region" aria-label="stages"><table><thead><tr><th>stage</th><th>FPS</th><th>ms</th><th>failed</th><th>dropped</th></tr></thead><tbody>
     ${Object.entries(figures.stages).map(([name, stage]) => html`<tr key=${name} class=${stage.stale ? "stale" : ""}><td>${name}</td><td>${stage.fps}</td><td>${stage.latency_ms ?? "–"}</td><td>${stage.failed}</td>
       <td>${Object.entries(stage.dropped).map(([cause, n]) => `${n} ${cause}`).join(", ") || 0}</td></tr>`)}</tbody></table></div>
-    <p class="note">${detector} · ${device}${machine.map(([name, value]) => ` · ${name} ${value}`).join("")}</p>`;
+    <p class="note">${detector} · ${device}</p>${machine.length > 0 && html`<dl class="machine" aria-label="machine">${machine.map(([name, value]) => html`<div key=${name}><dt>${MACHINE[name] || name}</dt><dd>${value}</dd></div>`)}</dl>`}
+    <p class="note"><a href="/api">What other programs can ask</a></p>`;
 }
 
 const app = document.getElementById("app");

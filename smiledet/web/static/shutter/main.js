@@ -1,18 +1,12 @@
 // The photo booth: the video full screen, a countdown, the photograph with the code of its address.
 
+import { follow } from "/static/events.js";
 import { html, render, useState, useEffect } from "/static/vendor/preact-htm.js";
 
 function useBooth() {
   const [state, setState] = useState(null);
   const [connected, setConnected] = useState(false);
-  useEffect(() => {
-    const events = new EventSource("/api/shutter"); // reconnects by itself
-    events.onopen = () => setConnected(true);
-    events.onerror = () => setConnected(false);
-    events.onmessage = (event) => setState(JSON.parse(event.data));
-    events.addEventListener("end", () => { setConnected(false); setState(null); events.close(); });
-    return () => events.close();
-  }, []);
+  useEffect(() => follow("/api/shutter", { message: setState, state: (now) => { setConnected(now === "live"); if (now === "ended") setState(null); } }), []);
   return { state, connected };
 }
 

@@ -79,6 +79,7 @@ def compare(data_folder, tmp_path, capsys):
     return run
 
 
+@pytest.mark.usefixtures("_eagerly")
 def test_architectures_are_trained_alike_and_a_second_call_goes_on(compare, tmp_path):
     code, said = compare("mini-xception@24:1", "--sigmoid")
     assert code == 0
@@ -101,6 +102,7 @@ def test_a_comparison_and_a_study_exclude_each_other(compare):
     assert code == 2 and "--study and --compare" in said.err
 
 
+@pytest.mark.usefixtures("_eagerly")
 def test_a_sigmoid_unit_answers_both_labels(keras, recipe, data_folder, tmp_path):
     from smiledet.lab.explain.gradients import only_head
     from smiledet.lab.training.classifiers.train import train_classifier

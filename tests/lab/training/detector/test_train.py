@@ -91,11 +91,13 @@ class TestTraining:
             assert one == pytest.approx(other, abs=1e-5)
         assert (tmp_path / "parts" / "log.csv").read_text().count("\n") == 3
 
-    def test_mistakes_are_boxes_where_no_face_is(self, face_pictures, tmp_path) -> None:
+    def test_mistakes_are_boxes_where_no_face_is(self, face_pictures, tmp_path, monkeypatch) -> None:
+        from smiledet.lab.training.detector import mining
         from smiledet.lab.training.detector.mining import mistakes_of
         from smiledet.lab.training.detector.network import build
         from smiledet.lab.training.detector.scenes import Pictures
 
+        monkeypatch.setattr(mining, "LOOKED", 16)
         network, generator = build(TINY.channels, TINY.blocks), np.random.default_rng(0)
         pictures = Pictures.of(face_pictures)
         assert list(mistakes_of(network, tmp_path / "unsure.onnx", pictures, generator)) == []

@@ -36,6 +36,7 @@ def teacher(keras, faces, template):
     return LandmarkTeacher(train_network(faces, (), template, SPREAD, RECIPE, 1), template, 2)
 
 
+@pytest.mark.slow
 def test_it_places_points_of_each_face_in_its_photograph(teacher, faces):
     points, doubt = teacher.place([face.image for face in faces], [face.box for face in faces])
     assert points.shape == (8, 68, 2) and doubt.shape == (8,)
@@ -54,7 +55,7 @@ def test_it_learns(keras, faces, template):
     network = build_network(trunk, RECIPE)
     frozen = network.layers[1].get_layer("conv_pw_2").get_weights()[0].copy()
     views, points = random_views(faces, template, SPREAD, np.random.default_rng(1))
-    network.compile(optimizer=keras.optimizers.Adam(3e-6), loss=wing_loss)
+    network.compile(optimizer=keras.optimizers.Adam(3e-6), loss=wing_loss, run_eagerly=True)  # tracing takes longer
     first, *_, last = (float(network.train_on_batch(views, points)) for _ in range(6))
     assert last < first
     assert np.array_equal(network.layers[1].get_layer("conv_pw_2").get_weights()[0], frozen)
