@@ -1,8 +1,8 @@
 """Four sources for as long as is wanted, in a real Chromium at desktop and phone size, with a rule of each kind.
 
-`make test-live` takes ten minutes, over the real clips where SMILEDET_DATA names them; `make test-browser` as long as
-everything takes to be seen once. SMILEDET_WATCHED is how many seconds, SMILEDET_SEED what is drawn, SMILEDET_PICTURES a
-folder for the screenshots and the report.
+`make test-live` takes ten minutes, over the real clips where SMILEDET_DATA names them. SMILEDET_WATCHED is how many
+seconds (0: as long as everything takes to be seen once), SMILEDET_SEED what is drawn, SMILEDET_PICTURES a folder for
+the screenshots and the report.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from smiledet.sources.demo import scene
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SMILEDET_WATCHED" not in os.environ, reason="takes minutes: make test-live"),
+]
 
 SECONDS = float(os.environ.get("SMILEDET_WATCHED", "0"))
 SEED = int(os.environ.get("SMILEDET_SEED", "20"))
