@@ -255,8 +255,8 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
             pages[size].on("pageerror", lambda problem: problems.append(str(problem)))
             pages[size].goto(address)
         run = Watched(address, process, pages, pictures)
-        run.until("document.querySelectorAll('.face').length >= 3")
-        run.until("document.querySelector('.video img').naturalWidth === 1280")
+        run.until("document.querySelectorAll('.face').length > 0")
+        run.until("document.querySelector('.video img').naturalWidth > 640")
         run.look()
         pages["phone"].get_by_label("source", exact=True).select_option("hall")
         pages["desktop"].get_by_role("button", name="record").click()
@@ -286,7 +286,7 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
         output, complaints = process.communicate(timeout=60)
 
     assert process.returncode == 130, complaints
-    assert "Traceback" not in complaints and "failed" not in complaints.replace("post failed", "")
+    assert "Traceback" not in complaints and "failed" not in complaints
     for signature, body in hook.taken:
         assert signature == "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert hook.taken[0] == hook.taken[1], "tried again"
