@@ -30,6 +30,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -164,8 +165,8 @@ class Soak:
         self.samples: list[Sample] = []
         self._over = threading.Event()
 
-    def run(self) -> tuple[int, dict[str, object]]:
-        """Run to the end; the exit code and the run's own report."""
+    def run(self) -> tuple[int | None, dict[str, object]]:
+        """Run to the end; the exit code, None where it did not end by itself, and the run's own report."""
         command = [sys.executable, "-m", "smiledet", "run", "--config", str(self._configuration()), "--no-show"]
         command += ["--serve", f"127.0.0.1:{self._port}", "--store", str(self._store), "--duration", f"{self._seconds}"]
         command += ["--events", str(self._folder / "events.jsonl"), "--report", str(self._folder / "report.json")]
@@ -174,7 +175,9 @@ class Soak:
             process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log, env=environment())
         try:
             self._watch(process)
-            code = process.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+            code = process.poll()
         finally:
             self._over.set()
             process.kill()
@@ -280,7 +283,7 @@ def more(early: Sample, late: Sample, name: str) -> bool:
     return late.taken.get(name, 0) > early.taken.get(name, 0)
 
 
-def figures(soak: Soak, plan: Sequence[Fault], code: int, report: Mapping[str, object]) -> dict[str, str]:
+def figures(soak: Soak, plan: Sequence[Fault], code: int | None, report: Mapping[str, object]) -> dict[str, str]:
     """What is told of a soak, in words."""
     samples = [each for each in soak.samples if each.taken]
     quarter = max(1, len(samples) // 4)
@@ -317,10 +320,10 @@ def change(pair: Sequence[float], unit: str) -> str:
     return f"{pair[0]:.1f} {unit} in the second quarter, {pair[1]:.1f} {unit} in the last".replace("  ", " ")
 
 
-def problems(soak: Soak, plan: Sequence[Fault], code: int) -> list[str]:
+def problems(soak: Soak, plan: Sequence[Fault], code: int | None) -> list[str]:
     """What should not have been."""
     samples = [each for each in soak.samples if each.taken]
-    wrong = [f"exit code {code}"] if code else []
+    wrong = [] if code == 0 else [f"exit code {code}" if code else "it did not end by itself"]
     wrong += [
         f"not back within {BACK_WITHIN:g} s: {fault}" for fault, back in recoveries(plan, samples) if back is None
     ]

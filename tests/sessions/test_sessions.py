@@ -378,6 +378,16 @@ class TestReport:
         assert said.count("\n") == 1
         assert not (tmp_path / "x.html").exists()
 
+    def test_a_secret_in_events_of_an_earlier_version_is_not_told(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rows = [{**self.ROW, "source": "http://me:s3cret@door/x?token=s3cret", "timestamp": NOON + at} for at in (0, 1)]
+        path = self.write(tmp_path / "x.jsonl", *rows, {**rows[0], "timestamp": "http://me:s3cret@door"})
+        assert main(["report", str(path), "-o", str(tmp_path / "x.html")]) == 0
+        page = (tmp_path / "x.html").read_text()
+        assert "door" in page and "damaged" in caplog.text
+        assert "s3cret" not in page + caplog.text
+
     def test_names_of_sources_are_no_markup(self, tmp_path: Path) -> None:
         evil = "</script><img src=//evil.example onerror=alert(1)>"
         rows = [{**self.ROW, "source": evil, "timestamp": NOON + at, "smile": evil} for at in (0, 1)]
