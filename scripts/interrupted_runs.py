@@ -170,10 +170,10 @@ def run(plan: Plan, folder: Path, limit: float = LIMIT) -> Outcome:
 
 
 def hears(pid: int) -> bool:
-    """Whether a process has a handler for SIGTERM; Python itself installs none."""
+    """Whether a process has a handler for SIGHUP, the last that it sets; Python itself installs none."""
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+    return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
 
 
 def find_problem(code: int, said: str, video: Path, events: Path) -> str:

@@ -3,15 +3,19 @@
 `glass`: a source shows a counter in colours; a real Chromium shows the page, and its screenshots are read back. What
 was shown in a screenshot is at least as old as when it was asked for, at most as when it was there; both are told.
 
+`switches`: from the request for other settings to the first frame that was captured after they took effect.
+
 `viewers`: the pipeline's latency alone, and with twenty viewers of the video and one that never reads, in turn.
 
     python scripts/live_page_figures.py glass
     python scripts/live_page_figures.py viewers --rounds 3
+    python scripts/live_page_figures.py switches
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -19,8 +23,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
@@ -203,16 +208,49 @@ def measure_viewers(rounds: int, seconds: float) -> None:
     print(f"latency with {VIEWERS} viewers and one that never reads: {statistics.median(ratios):.3f} of that alone")
 
 
+SWITCHES: dict[str, tuple[dict[str, Any], Callable[[Any], bool]]] = {
+    "a task more": ({"tasks": ["smile", "emotion", "gender"]}, lambda face: "gender" in face),
+    "another threshold": ({"unsure_below": {"gender": 1.0}}, lambda face: face.get("gender") == "unsure"),
+    "another model": ({"models": {"smile": "mobilenet-025"}}, lambda _: True),
+    "another detector": ({"detector": "hog"}, lambda _: True),
+    "a task less": ({"tasks": ["smile"]}, lambda face: "emotion" not in face),
+}
+"""What is asked for, and how it is seen in a face; where it is not, the first frame counts that comes after it."""
+
+
+def measure_switches() -> None:
+    """Print how long each switch takes to be seen."""
+    import httpx
+
+    source = Counting()
+    with running(source) as (address, _), httpx.Client(base_url=address, timeout=60) as client:
+        for name, (changes, seen) in SWITCHES.items():
+            with client.stream("GET", "/api/faces") as events:
+                lines = (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
+                newest = next(told for told in lines if told["faces"])
+                began = time.monotonic()
+                answer = client.patch("/api/settings", json=changes)
+                if answer.status_code != 200:
+                    print(f"{name}: {answer.text}")
+                    continue
+                answered = time.monotonic()
+                number = next(taken for taken, moment in source.taken.items() if moment > answered - 0.1)
+                next(t for t in lines if t["frame"] >= max(number, newest["frame"]) and any(map(seen, t["faces"])))
+            print(f"{name}: answered after {answered - began:.2f} s, seen after {time.monotonic() - began:.2f} s")
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("glass", "viewers"))
+    parser.add_argument("what", choices=("glass", "viewers", "switches"))
     parser.add_argument("--shots", type=int, default=100, help="screenshots (default: 100)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of `viewers` (default: 5)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each half of a round (default: 10)")
     arguments = parser.parse_args()
     if arguments.what == "glass":
         measure_glass(arguments.shots)
+    elif arguments.what == "switches":
+        measure_switches()
     else:
         measure_viewers(arguments.rounds, arguments.seconds)
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")

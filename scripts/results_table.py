@@ -47,6 +47,9 @@ class Published:
     source: str
 
 
+BENCHMARKS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
+UNSHIPPED = BENCHMARKS / "unshipped"
+
 THESIS = "thesis, Figure 25"
 FACE_CLASSIFICATION = "Arriaga et al."
 PRIVATE = "FER-2013 PrivateTest"
@@ -99,7 +102,7 @@ def _read_report(path: Path) -> dict[str, Any] | None:
 
 
 def shipped_reports() -> list[dict[str, Any]]:
-    """Reports of the shipped classifiers: figures from the index, times from the benchmarks in docs/."""
+    """Reports of what ships (figures from the index, times from the benchmarks), and of some that do not ship."""
     times = _shipped_times()
     reports = [
         {
@@ -113,13 +116,24 @@ def shipped_reports() -> list[dict[str, Any]]:
         for model in read_index()
         if model.task in HELD_OUT
     ]
-    return sorted(({**report, "row": our_row(report)} for report in reports), key=_rank)
+    rows = [{**report, "row": our_row(report)} for report in reports]
+    return sorted([*rows, *unshipped_reports()], key=_rank)
+
+
+def unshipped_reports(folder: Path = UNSHIPPED) -> list[dict[str, Any]]:
+    """Reports of `smiledet evaluate --report` on networks that do not ship; a file's name is its row's."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        report = _read_report(path)
+        if report is None:
+            raise UsageError(f"{path} compares several models; a row is of one")
+        found.append({**report, "row": [path.stem.replace("_", " "), *report["row"][1:]]})
+    return found
 
 
 def _shipped_times() -> dict[str, float]:
     """Milliseconds a face in LiteRT on one thread, of the file that it takes: int8 where that ships."""
-    path = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "models-shipped.json"
-    rows = [row for row in read_kept(path)["models"] if row["engine"] == "litert"]
+    rows = [row for row in read_kept(BENCHMARKS / "models-shipped.json")["models"] if row["engine"] == "litert"]
     times = {row["model"]: row["milliseconds"] for row in rows}
     return {model.removesuffix(", int8"): times.get(f"{model}, int8", time) for model, time in times.items()}
 

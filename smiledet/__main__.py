@@ -13,10 +13,11 @@ INTERRUPTED = 130
 def start() -> NoReturn:
     """Run the command that this process was started with, and end it with the command's exit code.
 
-    Signals are heard from here on: the rest has yet to be imported, which takes a tenth of a second or more.
+    Signals are heard from here on: the rest has yet to be imported, which takes a tenth of a second or more. SIGINT is
+    also heard where it was ignored: a shell's script does that to what it starts with `&`, and may send it later.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, _end)
     from smiledet.cli import main
     from smiledet.system.own_process import end_process

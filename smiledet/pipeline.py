@@ -7,28 +7,23 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from smiledet.buffer import FrameBuffer
 from smiledet.buffer_group import BufferGroup
 from smiledet.config import Config
-from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.photographs import detector_name
-from smiledet.drawing.mosaic import Mosaic
 from smiledet.errors import SmiledetError, UsageError
-from smiledet.frame import FaceReading
-from smiledet.line import WINDOW, Line, stage_specs, stats_line
+from smiledet.line import Line
+from smiledet.line_maker import LineMaker, make_explainers
 from smiledet.model_plan import ModelPlan, plan_models
 from smiledet.report import RunReport, summarise
 from smiledet.sinks.base import Sink
 from smiledet.sinks.window import Window
 from smiledet.sources.base import Source
-from smiledet.stage_count import Dropped
 from smiledet.stage_spec import Policy, StageSpec
-from smiledet.stages import Common, locator_maker, make_classifiers, make_finders, worker_settings
+from smiledet.stages import Common, locator_maker, make_classifiers, worker_arguments
 from smiledet.supervisor import Ended, Request, Stop, Supervisor
 from smiledet.system.memory import hand_back_memory
 from smiledet.system.processes import ProcessorTimes, processor_times, usable_processors
@@ -36,14 +31,12 @@ from smiledet.tasks.base import Task
 from smiledet.telemetry.trace import Trace
 from smiledet.turns import Turns
 from smiledet.watchdog import Watchdog
-from smiledet.workers import aligner, drawer, grabber
+from smiledet.window_stage import WindowStage
+from smiledet.workers import aligner, drawer
 from smiledet.workers.base import Worker
-from smiledet.workers.drawer import DrawerWorker, annotation_of
-from smiledet.workers.explainer import Explained, Explainer, parse_explain
-from smiledet.workers.grabber import Grabber
+from smiledet.workers.explainer import Explained
 from smiledet.workers.sink import SinkWorker
 from smiledet.workers.thread import StageThread
-from smiledet.workers.track_labels import TrackLabels
 
 log = logging.getLogger(__name__)
 
@@ -120,10 +113,7 @@ class Pipeline:
             raise UsageError("there is no source")
         self._config = config
         self._supervisor = supervisor or Supervisor()
-        self._draw = draw
-        self._load = load
         self._trace = trace
-        self._window = window
         self._plan = plan_models(config)
         self._watchdog = Watchdog(config.faults.hang)
         self._switching = threading.Lock()
@@ -137,15 +127,30 @@ class Pipeline:
             each.heed(self._supervisor.cancel)
         # Live, whoever has a frame is to work at once; where all of them are read, the processors are the limit.
         turns = Turns(None if any(each.live for each in sources.values()) else max(2, usable_processors()))
-        self._explainers = self._make_explainers(sources)
-        self._lines = [self._make_line(name, each, turns, limits or Limits()) for name, each in sources.items()]
-        self._mosaic = Mosaic([line.name for line in self._lines])
-        self._faces_shown: dict[str, Sequence[FaceReading]] = {}
-        self.buffer = self._group(self._lines)
-        labels = {line.name: line.track_labels for line in self._lines}
-        self._classifiers = make_classifiers(
-            config, self._plan, labels, self._common(self.buffer), explainers=self._explainers
+        self._explainers = make_explainers(config, self._plan, sources)
+        ends = limits or Limits()
+        maker = LineMaker(
+            config=config,
+            plan=self._plan,
+            sinks=self._sinks,
+            explainers=self._explainers,
+            turns=turns,
+            supervisor=self._supervisor,
+            trace=trace,
+            window=window is not None,
+            draw=draw,
+            load=load,
+            max_frames=ends.max_frames,
+            duration=ends.duration,
         )
+        self._lines = [maker.make(name, each) for name, each in sources.items()]
+        self.buffer = self._group(self._lines)
+        self._window = None
+        if window is not None:
+            shown = [line.name for line in self._lines]
+            self._window = WindowStage(window, self.buffer, shown, config.privacy, trace, self._explainers)
+        labels = {line.name: line.track_labels for line in self._lines}
+        self._classifiers = make_classifiers(config, self._plan, labels, self._common, explainers=self._explainers)
         self._sink_workers: list[SinkWorker] = []
         for stage, sink in self._sinks.items():
             group = self._group([line for line in self._lines if sink.of_source in (None, line.name)])
@@ -298,72 +303,10 @@ class Pipeline:
     def _group(self, lines: Sequence[Line]) -> BufferGroup:
         return BufferGroup({line.name: line.buffer for line in lines})
 
-    def _make_line(self, name: str, source: Source, turns: Turns, limits: Limits) -> Line:
-        """A source's buffer and its own threads."""
-        config = self._config
-        policy = Policy.LIVE if source.live else Policy.EVERY_FRAME
-        sinks = [stage for stage, sink in self._sinks.items() if sink.of_source in (None, name)]
-        networks = [network.stage for network in self._plan.networks]
-        buffer = FrameBuffer(
-            stage_specs(networks, policy, sinks, self._window is not None),
-            policy,
-            config.buffer.capacity,
-            on_drop=_mark_drops(self._trace) if self._trace is not None else None,
-            byte_budget=round(1e6 * config.buffer.megabytes),
-            turns=turns,
-        )
-        line = Line(name, source, buffer, TrackLabels(self._plan.tasks), FaceTracker(config.tracker))
-        of = f" {name}" if name else ""
-        line.grabber = Grabber(
-            source,
-            buffer,
-            *(limits.max_frames, limits.duration),
-            source_name=name,
-            settings=worker_settings(config, grabber.STAGE),
-            name=grabber.STAGE + of,
-            trace=self._trace,
-            **self._supervisor.common,
-        )
-        common = self._common(buffer, of)
-        heads = any(self._sinks[stage].reads_heads for stage in sinks)
-        line.workers = make_finders(config, self._plan, line.track_labels, source.still, common, heads, line.tracker)
-        stats = config.stats and not source.still  # a photograph has no frame rate
-        line.workers.append(
-            DrawerWorker(
-                self._plan.tasks,
-                line.track_labels,
-                line.drawn,
-                partial(stats_line, buffer, line.drawn, self._plan.device, self._load) if stats else None,
-                self._draw,
-                config.privacy,
-                self._explainers.get(name),
-                **common(drawer.STAGE, drawer.STAGE),
-            )
-        )
-        return line
-
-    def _make_explainers(self, sources: Mapping[str, Source]) -> dict[str, Explainer]:
-        """What is shown beside each source's picture; nothing where nobody asked."""
-        if not self._config.explain:
-            return {}
-        task, kind = parse_explain(self._config.explain)
-        if self._config.privacy.covers:
-            raise UsageError("--explain shows the face, which --blur and --no-images hide: take one of the two")
-        if task not in self._plan.models:
-            raise UsageError(f"--explain {self._config.explain}: the run reads {', '.join(self._plan.models)}")
-        explained = Explained.by(self._plan.models[task])
-        return {name: Explainer(explained, kind, every_frame=not source.live) for name, source in sources.items()}
-
-    def _common(self, buffer: FrameBuffer | BufferGroup, of: str = "") -> Common:
-        """The arguments of the workers that work on a buffer's frames; `of` ends their threads' names."""
-        return lambda stage, name: {
-            "buffer": buffer,
-            "settings": worker_settings(self._config, stage),
-            "faults": self._config.faults,
-            "name": name + of,
-            "trace": self._trace,
-            **self._supervisor.common,
-        }
+    @property
+    def _common(self) -> Common:
+        """The arguments of the workers that serve all sources."""
+        return worker_arguments(self._config, self._supervisor, self._trace, self.buffer)
 
     def _watch(self) -> Stop:
         """Start the threads, wait for what ends the run, and show frames meanwhile."""
@@ -373,8 +316,8 @@ class Pipeline:
         self._supervisor.start(self._workers)
         still = any(line.source.still for line in self._lines)
         tidied = time.monotonic()
-        while running or (self._window is not None and not self.buffer.finished(WINDOW)):
-            if self._window is not None and self._show_newest(self._window):
+        while running or (self._window is not None and not self._window.finished):
+            if self._window is not None and self._window.show_newest():
                 return Stop.KEY
             # With a window the wait was for its next frame; without one there is nothing else to do but to tidy.
             message = self._supervisor.next_message(TIDY_EVERY if self._window is None else 0)
@@ -401,7 +344,9 @@ class Pipeline:
                 if not setting_up and self._ready is None:  # pictures are not taken before somebody can look at them
                     self._ready = processor_times()
                     self._supervisor.start(grabbers)
-        return self._hold(self._window) if self._window is not None and still else Stop.END
+        if self._window is None or not still:
+            return Stop.END
+        return Stop.KEY if self._window.hold(self._is_stopped) else Stop.SIGNAL
 
     def _apply(self, config: Config, plan: ModelPlan, create: Mapping[str, Callable[[], Any]]) -> None:
         """Put other classifiers in the place of those that are not wanted any more; see `switch`."""
@@ -424,7 +369,7 @@ class Pipeline:
             else:
                 worker.network = networks[worker.stage]
         labels = {line.name: line.track_labels for line in self._lines}
-        started = make_classifiers(config, plan, labels, self._common(self.buffer), fresh, self._explainers)
+        started = make_classifiers(config, plan, labels, self._common, fresh, self._explainers)
         self._classifiers = [each for each in self._classifiers if each.stage not in gone] + started
         self._supervisor.start(started)
 
@@ -460,33 +405,5 @@ class Pipeline:
         if first:
             log.warning("source %s is lost, the others go on: %s", line.name, end.problem)
 
-    def _hold(self, window: Window) -> Stop:
-        """Keep the last photograph on show until a key or a signal."""
-        while not window.poll(wait_ms=20):
-            if isinstance(message := self._supervisor.next_message(0), Stop):
-                return message
-        return Stop.KEY
-
-    def _show_newest(self, window: Window) -> bool:
-        frame = self.buffer.newest(by=WINDOW, timeout=0.02)
-        if frame is not None:
-            with self._trace.work(WINDOW, frame) if self._trace is not None else nullcontext():
-                annotation = annotation_of(frame, self._config.privacy)
-                window.show(self._mosaic.put(frame.source, annotation.image))
-            self._faces_shown[frame.source] = annotation.readings
-            self.buffer.done(frame, WINDOW, None)
-        over = window.poll()
-        if self._explainers and (click := window.take_click()) is not None:
-            self._choose_at(*click)
-        return over
-
-    def _choose_at(self, x: float, y: float) -> None:
-        """Explain the face that stands at a place of the window; the largest where there is none."""
-        name, x, y = self._mosaic.place_of(x, y)
-        there = (face for face in self._faces_shown.get(name, ()) if face.box.holds(x, y))
-        face = next(there, None)
-        self._explainers[name].chosen = None if face is None else face.track
-
-
-def _mark_drops(trace: Trace) -> Dropped:
-    return lambda frame, stage, cause: trace.dropped(frame, stage, cause.value)
+    def _is_stopped(self) -> bool:
+        return self._supervisor.next_message(0) is Stop.SIGNAL

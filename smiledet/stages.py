@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from smiledet.alignment.aligner import FaceAligner
+from smiledet.buffer import FrameBuffer
+from smiledet.buffer_group import BufferGroup
 from smiledet.config import Config
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
@@ -18,6 +20,8 @@ from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import ModelPlan
 from smiledet.shared_network import BETWEEN
 from smiledet.shipped_models import make_aligner
+from smiledet.supervisor import Supervisor
+from smiledet.telemetry.trace import Trace
 from smiledet.workers import aligner, locator
 from smiledet.workers.aligner import AlignerWorker
 from smiledet.workers.base import Worker
@@ -68,6 +72,28 @@ def make_finders(
             for name in _names(config, aligner.STAGE)
         ),
     ]
+
+
+def worker_arguments(
+    config: Config, supervisor: Supervisor, trace: Trace | None, buffer: FrameBuffer | BufferGroup, of: str = ""
+) -> Common:
+    """The arguments of the workers of a run that work on a buffer's frames.
+
+    Args:
+        config: Every setting.
+        supervisor: What owns the run.
+        trace: Where they write down what they do; None for nowhere.
+        buffer: The frames.
+        of: Ends the threads' names.
+    """
+    return lambda stage, name: {
+        "buffer": buffer,
+        "settings": worker_settings(config, stage),
+        "faults": config.faults,
+        "name": name + of,
+        "trace": trace,
+        **supervisor.common,
+    }
 
 
 def locator_maker(config: Config, still: bool, tracker: FaceTracker) -> Callable[[], Any]:

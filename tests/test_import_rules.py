@@ -128,7 +128,7 @@ class TestTheParserItself:
 
     def test_it_sees_imports_that_are_there(self) -> None:
         assert Import("buffer", "smiledet.frame", True) in imports()
-        assert Import("pipeline", "smiledet.workers.grabber", True) in imports()
+        assert Import("pipeline", "smiledet.workers.sink", True) in imports()
         assert Import("engines.litert", "ai_edge_litert.interpreter", False) in imports()
         assert Import("lab.networks.base", "keras", True) in imports()
 

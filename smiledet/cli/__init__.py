@@ -30,6 +30,8 @@ from smiledet.system.standard_streams import (
     redacted_standard_error,
 )
 
+log = logging.getLogger(__name__)
+
 ORDER = (
     *("run", "images", "gallery", "web-app", "report", "review", "demo-photos", "models", "platform"),
     *("train", "evaluate", "export", "explain", "datasets", "bench"),
@@ -198,10 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Whoever read our output has gone (`smiledet … | head`); keep Python from complaining about it at exit.
             give_up_standard_output()
             return 0
-        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
-            problem = _no_room(problem)
-        if isinstance(problem, FileNotFoundError) and "temporary directory" in str(problem):  # tempfile's own words
-            problem = SmiledetError(f"{problem.strerror}: let TMPDIR name a folder that can be written")
+        if isinstance(problem, OSError):
+            log.debug("what the system refused", exc_info=problem)
+            problem = _in_one_line(problem)
         if not isinstance(problem, SmiledetError):
             raise
         say(problem)
@@ -224,14 +225,19 @@ def _redacted(words: Sequence[str]) -> AbstractContextManager[None]:
     return redacted_standard_error() if asked and any(map(holds_secret, words)) else nullcontext()
 
 
-def _no_room(problem: OSError) -> SmiledetError:
-    """A full disk behind what no mechanism of ours has written, in one line."""
+def _in_one_line(problem: OSError) -> SmiledetError:
+    """What the system refused to code that has no words of its own for it."""
+    if isinstance(problem, FileNotFoundError) and "temporary directory" in str(problem):  # tempfile's own words
+        return SmiledetError(f"{problem.strerror}: let TMPDIR name a folder that can be written")
+    what = "write" if problem.errno in NO_ROOM else "use"
     if problem.filename is not None:
-        return SmiledetError(f"cannot write {problem.filename}: {problem.strerror}")
-    if problem.errno is not None and problem.strerror == os.strerror(problem.errno):  # other libraries say more
+        return SmiledetError(f"cannot {what} {os.fsdecode(problem.filename)}: {problem.strerror}")
+    try:
+        flush_standard_output()
+    except OSError:
         give_up_standard_output()
         return SmiledetError(f"cannot write to standard output: {problem.strerror}")
-    return SmiledetError(f"cannot write: {problem}")
+    return SmiledetError(f"cannot {what} a file: {problem.strerror or problem}")
 
 
 def _run(words: Sequence[str], wanted: str | None) -> int:

@@ -112,7 +112,7 @@ def output_files(arguments: argparse.Namespace) -> list[Path]:
 
 def check_run_outputs(arguments: argparse.Namespace, config: Config, given: Sequence[Given]) -> None:
     """See before anything is loaded that no output overwrites what is read or another, and that all can be written."""
-    from smiledet.system.output_checks import check_outputs
+    from smiledet.system.output_checks import check_folder, check_outputs
     from smiledet.system.output_files import check_writable
 
     if sys.stdout is None and STANDARD_OUTPUT in (arguments.events, arguments.report):
@@ -120,14 +120,18 @@ def check_run_outputs(arguments: argparse.Namespace, config: Config, given: Sequ
     if arguments.events == STANDARD_OUTPUT == arguments.report:
         raise UsageError("--events - and --report - would mix on standard output: give one of them a file")
     read = [file for each in given for file in sources_read(each.spec)]
-    check_outputs({"--store": config.store.file or None}, read)
+    folders = {f"rule {rule.when!r}": rule.save for rule in config.rule if rule.save} | {"--shutter": arguments.shutter}
+    for what, folder in folders.items():
+        if folder is not None:
+            check_folder(what, Path(folder).expanduser(), read)
     outputs: dict[str, Path | None] = {f"--{name}": getattr(arguments, name) for name in ("events", "report", "trace")}
     for flag, path in (("--record", arguments.record), ("--sheet", arguments.sheet)):
         if path is not None:
             outputs |= {
                 " of ".join(filter(None, (flag, name))): each for name, each in paths_of(flag, path, given).items()
             }
-    check_outputs(outputs, [*read, *files_read(arguments, config)])
+    store = {"--store": Path(config.store.file).expanduser()} if config.store.file else {}
+    check_outputs({**outputs, **store}, [*read, *files_read(arguments, config)])
     for path in outputs.values():
         if path is not None and path != STANDARD_OUTPUT:
             check_writable(path, seekable=path.suffix.lower() == ".parquet")

@@ -40,8 +40,9 @@ class Given:
         from smiledet.system.redaction import shown_source
 
         name = self.name or shown_source(self.spec or "demo")
-        plain = Path(name).stem if re.fullmatch(r"[^:]*\.\w{1,5}", name) else name
-        return re.sub(r"[^\w.-]+", "_", plain).strip("_.") or "source"
+        if file := re.fullmatch(r"([^:]*\.\w{1,5})( \d+)?", name):  # the second of a name has a number behind it
+            name = Path(file[1]).stem + (file[2] or "")
+        return re.sub(r"[^\w.-]+", "_", name).strip("_.") or "source"
 
 
 def sources_given(specs: Sequence[str], config: Config) -> list[Given]:

@@ -35,8 +35,13 @@ def store_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return flags | ({"store.keep_days": arguments.keep_days} if arguments.keep_days is not None else {})
 
 
-def store_sinks(config: Config, sources: Mapping[str, Source]) -> dict[str, StoreSink]:
+def store_sinks(config: Config, sources: Mapping[str, Source], private: bool) -> dict[str, StoreSink]:
     """What keeps it of each source, by its name; nothing where nothing is to be kept.
+
+    Args:
+        config: What is kept.
+        sources: What is watched, by name.
+        private: Whether nobody else may read the file.
 
     Raises:
         ConfigError: Pictures are to be kept of a run of which no picture is to leave.
@@ -50,5 +55,6 @@ def store_sinks(config: Config, sources: Mapping[str, Source]) -> dict[str, Stor
 
     tasks = configured_tasks(config)
     return {
-        name: StoreSink(config.store, name or source.description, tasks, name=name) for name, source in sources.items()
+        name: StoreSink(config.store, name or source.description, tasks, name=name, private=private)
+        for name, source in sources.items()
     }

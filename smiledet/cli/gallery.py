@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from smiledet.cli._arguments import add_reading, reading_flags
+from smiledet.cli._arguments import add_reading, files_read, reading_flags
 from smiledet.cli._serving import add_page, keep_serving
 from smiledet.errors import UsageError
 
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     import_opencv()
     from smiledet.config import load_config
     from smiledet.platform.choice import pick_platform
+    from smiledet.system.output_checks import check_folder, check_outputs
     from smiledet.system.own_process import settle_process
     from smiledet.web.address import split_address
 
@@ -45,6 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(pick_platform(arguments.platform).name, arguments.config, reading_flags(arguments)).config
     settle_process(config.opencv_threads, config.source.read_timeout)
     folders = [_folder(each) for each in arguments.folders]
+    check_outputs({"--store": arguments.store}, [*folders, *files_read(arguments, config)])
+    if arguments.copies is not None:
+        check_folder("--copies", arguments.copies, folders)
     try:
         from smiledet.web.gallery.serve import serve_gallery
     except ModuleNotFoundError as problem:

@@ -212,15 +212,19 @@ def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageF
     from smiledet.photographs.copies import check_folder_of_copies
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
-    from smiledet.system.output_files import check_suffix, check_writable
+    from smiledet.system.output_files import check_suffix, check_writable, is_same_file
 
     path: Path | None = arguments.output
     check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments, config)])
     if path is not None and path != STANDARD_OUTPUT:
         check_suffix(path, SUFFIXES)
         check_writable(path, seekable=path.suffix.lower() == ".parquet")
-    for folder in (arguments.copy_to, arguments.link_to):
-        if folder is not None:
+    for flag in ("annotate", "copy_to", "link_to"):
+        folder: Path | None = getattr(arguments, flag)
+        if folder is not None and any(is_same_file(folder, Path(given)) for given in arguments.paths):
+            name = flag.replace("_", "-")
+            raise OutputError(f"--{name} {folder}: it is the folder that is read; name another, or one in it")
+        if folder is not None and flag != "annotate":
             check_folder_of_copies(folder)
 
 

@@ -7,12 +7,14 @@ elsewhere, and can be printed.
 Example:
   smiledet report day.sqlite -o report.html
   smiledet report events.jsonl
+  smiledet run clip.mp4 --no-show --events - | smiledet report -
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +26,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+STANDARD_INPUT = Path("/dev/stdin")
+
 SQLITE = b"SQLite format 3\0"
 """What a store begins with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="events (.jsonl, .csv) or a store")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="events (.jsonl, .csv; - for standard input) or a store"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -46,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable, write_file
 
-    path: Path = arguments.file
-    output: Path = arguments.output or Path(f"{path.stem}.html")
+    path: Path = STANDARD_INPUT if str(arguments.file) == "-" else arguments.file
+    output: Path = arguments.output or Path(f"{'report' if path == STANDARD_INPUT else path.stem or 'report'}.html")
     check_suffix(output, (".html", ".htm"))
     check_outputs({"--output": output}, [path])
     found = _gathered(path, quiet=getattr(arguments, "quiet", False))
@@ -56,9 +62,20 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.people:
         raise UsageError(f"{path}: no faces in it, so there is nothing to report")
     check_writable(output)
-    write_file(output, report_page(found).encode("utf-8", "replace"))
+    write_file(output, report_page(found).encode("utf-8", "replace"), _is_private(path))
     log.info("wrote %s", output)
     return 0
+
+
+def _begins_as_store(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def _is_private(path: Path) -> bool:
+    """Whether nobody else may read the file, and so neither what is made of it."""
+    mode = path.stat().st_mode
+    return stat.S_ISREG(mode) and not mode & (stat.S_IRGRP | stat.S_IROTH)
 
 
 def _gathered(path: Path, quiet: bool) -> Gathered:
@@ -69,8 +86,7 @@ def _gathered(path: Path, quiet: bool) -> Gathered:
     if path.suffix.lower() == ".parquet":
         raise UsageError(f"cannot read {path}: reports are made from JSON lines, CSV or a store")
     try:
-        with path.open("rb") as file:
-            store = file.read(len(SQLITE)) == SQLITE
+        store = path.is_file() and _begins_as_store(path)  # what is read of a pipe is gone
     except (OSError, ValueError) as problem:
         raise UsageError(f"cannot read {path}: {getattr(problem, 'strerror', None) or problem}") from problem
     if store:

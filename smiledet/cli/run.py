@@ -149,7 +149,7 @@ def _run_open(
         sinks += [*tallies.values(), *rule_sinks(config, sources)]
         shutter = shutter_sink(arguments, config, sources)
         sinks += [sink for sink in (page, recorder, shutter) if sink is not None]
-        stores = store_sinks(config, sources)
+        stores = store_sinks(config, sources, is_private(given))
         sinks += stores.values()
         load = told.parts if told is not None else None
         trace = trace_output(arguments, supervisor, is_private(given))

@@ -6,14 +6,13 @@ import filecmp
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from errno import EEXIST
 from pathlib import Path
 
 import cv2
 
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.frame import Image
-from smiledet.system.output_files import OutputFile, removed_on_failure
+from smiledet.system.output_files import removed_on_failure, write_file
 from smiledet.system.text import printable
 
 
@@ -105,11 +104,7 @@ def write_copy(image: Image, path: Path) -> None:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.err}") from problem
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with OutputFile(path) as output:
-            output.write(data.tobytes() if encoded else b"")
-            if os.path.lexists(path):
-                raise FileExistsError(EEXIST, os.strerror(EEXIST))
-            output.take_name()
+        write_file(path, data.tobytes() if encoded else b"", new=True)
     except OSError as problem:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.strerror}") from problem
 

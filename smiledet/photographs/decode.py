@@ -12,6 +12,7 @@ from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
 from smiledet.sources.decoding import Decoded, decode, read_bytes
+from smiledet.system.redaction import redact_address
 
 Color = Literal["bgr", "rgb"]
 
@@ -60,7 +61,7 @@ def decode_picture(given: Any, color: Color = "bgr", smallest_face: float = 0.0)
         reason = "None was given (cv2.imread returns it for a file that it cannot read)"
         raise ImageError(f"no picture: {reason}; expected {ALLOWED}")
     if isinstance(given, (str, os.PathLike)):
-        return _from_path(Path(given), smallest_face)
+        return _from_path(os.fspath(given), smallest_face)
     if isinstance(given, (bytes, bytearray, memoryview)):
         return Decoded(_from_bytes(bytes(given)))
     if isinstance(given, np.ndarray):
@@ -70,13 +71,18 @@ def decode_picture(given: Any, color: Color = "bgr", smallest_face: float = 0.0)
     raise ImageError(f"no picture: a {type(given).__name__} was given; expected {ALLOWED}")
 
 
-def _from_path(path: Path, smallest_face: float) -> Decoded:
-    path = Path(os.path.expanduser(path))  # noqa: PTH111 - raises at nothing
+def _from_path(given: str | bytes, smallest_face: float) -> Decoded:
+    text = os.fsdecode(given)
+    if not text:
+        raise ImageError("cannot read a picture: the path is empty")
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - raises at nothing
     try:
         return decode(read_bytes(path), smallest_face)
     except ValueError as problem:
         reason = "it is a folder; read_many takes folders" if os.path.isdir(path) else str(problem)  # noqa: PTH112 - raises at nothing
-        raise ImageError(f"cannot read the picture {path}: {reason}") from problem
+        if "://" in text:
+            text, reason = redact_address(text), "an address is not read; fetch it, and give its bytes"
+        raise ImageError(f"cannot read the picture {text}: {reason}") from problem
 
 
 def _from_bytes(data: bytes) -> Image:

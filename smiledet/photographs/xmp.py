@@ -16,7 +16,7 @@ from smiledet.errors import OutputError
 from smiledet.frame import Box
 from smiledet.photographs.exif import orientation
 from smiledet.photographs.records import StoredPhotograph
-from smiledet.system.output_files import removed_on_failure
+from smiledet.system.output_files import write_file
 from smiledet.system.text import printable
 
 SPACES = {
@@ -61,10 +61,7 @@ def write_sidecar(stored: StoredPhotograph, path: Path) -> Path:
     try:
         if sidecar.exists() and TOOL.encode() not in sidecar.read_bytes()[:MOST_SIDECAR]:
             raise OutputError(f"cannot write {printable(sidecar)}: another program's is there")
-        partial = sidecar.with_name(sidecar.name + ".partial")
-        with removed_on_failure(partial):
-            partial.write_bytes(sidecar_bytes(stored, orientation(path)))
-            partial.replace(sidecar)
+        write_file(sidecar, sidecar_bytes(stored, orientation(path)))
     except OSError as problem:
         raise OutputError(f"cannot write {printable(sidecar)}: {problem.strerror}") from problem
     return sidecar

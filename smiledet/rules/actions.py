@@ -28,7 +28,7 @@ from smiledet.frame import Image
 from smiledet.rules.clips import Kept, write_clip
 from smiledet.rules.settings import RuleSettings
 from smiledet.sinks.recording import find_encoder
-from smiledet.system.output_files import removed_on_failure
+from smiledet.system.output_files import free_path, write_file
 from smiledet.system.redaction import host_of
 
 log = logging.getLogger(__name__)
@@ -107,12 +107,8 @@ def save_into(folder: Path, annotated: bool) -> Action:
     _make(folder)
 
     def save(event: Event) -> None:
-        name = f"{event.name}.jpg"
         data = jpeg(event.annotated if annotated else event.clean)
-        partial = folder / f".{name}.partial"
-        with removed_on_failure(partial):
-            partial.write_bytes(data)
-            partial.replace(folder / name)
+        write_file(free_path(folder / f"{event.name}.jpg"), data, new=True)
 
     return save
 
@@ -121,7 +117,7 @@ def save_clip(folder: Path, frames: Sequence[Kept]) -> Action:
     """Writes frames into a folder as MP4; nothing is overwritten."""
 
     def save(event: Event) -> None:
-        write_clip(folder / f"{event.name}.mp4", frames)
+        write_clip(free_path(folder / f"{event.name}.mp4"), frames)
 
     return save
 

@@ -86,14 +86,14 @@ class Clip:
 
 
 def write_clip(path: Path, frames: Sequence[Kept]) -> None:
-    """Write frames as a video, each at its own time; the file has its name only when it is whole.
+    """Write frames as a video, each at its own time; no file is overwritten.
 
     Raises:
-        SmiledetError: It cannot be written.
+        SmiledetError: It cannot be written, or a file of that name is there.
     """
     steps = sorted(after.timestamp - before.timestamp for before, after in pairwise(frames))
     fps = 1 / steps[len(steps) // 2] if steps and steps[len(steps) // 2] > 0 else 0.0
-    with VideoSink(path, min(fps, 120.0), timed=True) as sink:
+    with VideoSink(path, min(fps, 120.0), timed=True, new=True) as sink:
         for number, kept in enumerate(frames):
             image: Image = cv2.imdecode(np.frombuffer(kept.data, np.uint8), cv2.IMREAD_COLOR)  # type: ignore[assignment]
             sink.write(Frame(number, 0, kept.timestamp, image), Annotation(image, ()))

@@ -40,6 +40,7 @@ class StoreSink(Sink):
         tasks: What is read.
         wall: Seconds since 1970; tests bring their own.
         name: The name of the source whose frames it takes, in a run of several; None for all.
+        private: Whether nobody else may read the file.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class StoreSink(Sink):
         tasks: Sequence[Task],
         wall: Callable[[], float] = time.time,
         name: str | None = None,
+        private: bool = False,
     ) -> None:
         self.of_source = name
+        self._private = private
         self._settings = settings
         self._path = Path(settings.file).expanduser()
         self.description = f"store {self._path}"
@@ -74,7 +77,7 @@ class StoreSink(Sink):
 
     @override
     def open(self) -> None:
-        self._store = SessionStore(self._path)
+        self._store = SessionStore(self._path, self._private)
         with self._store.reading() as connection:
             connection.execute("PRAGMA secure_delete = ON")
         self._store.thin(self._wall(), self._settings.keep_days)

@@ -80,6 +80,7 @@ class SessionStore(Database):
 
     Args:
         path: The file; made where it is not there.
+        private: Whether nobody else may read it.
 
     Raises:
         OutputError: It cannot be opened or made.
@@ -92,8 +93,8 @@ class SessionStore(Database):
     [60.0]
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, TABLES)
+    def __init__(self, path: Path, private: bool = False) -> None:
+        super().__init__(path, TABLES, private)
 
     def put_run(self, run: Run, number: int | None = None) -> int:
         """Store a run, or what has become of it.

@@ -17,6 +17,7 @@ from smiledet.frame import Annotation, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.video import VideoSink
 from smiledet.sources.base import Source
+from smiledet.system.output_files import free_path
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ class Recorder(Sink):
                 return
             if now.video is None:
                 source = self._sources[frame.source]
-                now.video = VideoSink(now.path, source.fps, timed=not source.still)
+                now.video = VideoSink(now.path, source.fps, timed=not source.still, new=True)
                 now.video.open()
             now.video.write(frame, annotation)
         except SmiledetError as problem:
@@ -146,8 +147,8 @@ class Recorder(Sink):
             raise UsageError(f"cannot write to {self._folder}: {problem.strerror}") from problem
         day = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(self._clock()))
         name = "-".join(filter(None, ("smiledet", re.sub(r"[^\w.-]+", "_", source), day)))
-        number, path = 1, self._folder / f"{name}.mp4"
-        while path.exists() or path in self._paths():
+        number, path = 1, free_path(self._folder / f"{name}.mp4")
+        while path in self._paths():
             number += 1
-            path = self._folder / f"{name}-{number}.mp4"
+            path = free_path(self._folder / f"{name}-{number}.mp4")
         return path

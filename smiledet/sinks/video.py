@@ -39,6 +39,7 @@ class VideoSink(Sink):
             AVI has places at `fps` alone: a gap leaves some empty, and of frames that fall on one place the first is
             taken. Otherwise frames follow each other at `fps`.
         private: Whether nobody else may read the file.
+        new: Whether it must not take the place of a file.
     """
 
     def __init__(
@@ -48,12 +49,13 @@ class VideoSink(Sink):
         size: tuple[int, int] | None = None,
         timed: bool = False,
         private: bool = False,
+        new: bool = False,
     ) -> None:
         self.description = f"video {path}"
         self.written = 0
         self.left_out = 0
         """Frames for which the file had no place."""
-        self._output = OutputFile(path, private)
+        self._output = OutputFile(path, private, new)
         self._suffix = ""
         self._fps = fps if fps > 0 else USUAL_FPS
         self._size = size

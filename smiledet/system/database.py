@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class Database:
     Args:
         path: The file; made with its folders where it is not there.
         tables: What it holds.
+        private: Whether nobody else may read it (mode 0600).
 
     Raises:
         OutputError: It cannot be opened or made, or is no store.
@@ -56,13 +58,15 @@ class Database:
         SmiledetError: The disk is full.
     """
 
-    def __init__(self, path: Path, tables: Tables) -> None:
+    def __init__(self, path: Path, tables: Tables, private: bool = False) -> None:
         self.path = path
         self._own = threading.local()
         self._writing = threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if private:
+                _make_private(path)
             _migrate(self._connection(), str(path), tables)
         except OSError as problem:
             raise OutputError(f"cannot make the store {path}: {problem.strerror}") from problem
@@ -126,6 +130,13 @@ class Database:
                 connection.execute(f"PRAGMA {setting}")
             self._own.connection = connection
         return connection
+
+
+def _make_private(path: Path) -> None:
+    """Before SQLite opens it: the files beside it (`-wal`, `-shm`) get its mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.fchmod(descriptor, 0o600)
+    os.close(descriptor)
 
 
 def _migrate(connection: sqlite3.Connection, where: str, tables: Tables) -> None:

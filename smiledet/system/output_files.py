@@ -16,7 +16,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, EFBIG, ENOSPC, ENXIO
+from errno import EDQUOT, EEXIST, EFBIG, ENOSPC, ENXIO
 from pathlib import Path
 
 from typing_extensions import Self
@@ -38,16 +38,18 @@ class OutputFile:
     Args:
         path: Where it shall be. Of a link it is the file that is written. A pipe or device is written as it stands.
         private: Whether nobody else may read it (mode 0600); otherwise a file that is there keeps its mode.
+        new: Whether it must not take the place of a file, also of one that comes meanwhile.
 
     Attributes:
         path: As it was given, for messages.
         partial: Where it is written; for whoever writes by name (an encoder). Known once it is open.
     """
 
-    def __init__(self, path: Path, private: bool = False) -> None:
+    def __init__(self, path: Path, private: bool = False, new: bool = False) -> None:
         self.path = self.partial = path
         self._target = Path(os.path.realpath(path))
         self._private = private
+        self._new = new
         self._descriptor: int | None = None
         self._size = 0  # of what was written whole
         self._is_stream = is_stream(path)
@@ -115,7 +117,7 @@ class OutputFile:
         """
         if self._beside:
             try:
-                self.partial.replace(self._target)
+                self._rename()
             except OSError as problem:
                 raise self._refused(problem) from problem
             self._beside = False
@@ -123,6 +125,21 @@ class OutputFile:
         elif self._in_place and not self._size and self._descriptor is not None:
             self._empty(self._descriptor)
             self.wrote = self.path
+
+    def _rename(self) -> None:
+        if not self._new:
+            self.partial.replace(self._target)
+            return
+        try:
+            os.link(self.partial, self._target)  # unlike a rename it fails where a file is there
+        except FileExistsError:
+            raise
+        except OSError as problem:  # a file system without links
+            if os.path.lexists(self._target):
+                raise FileExistsError(EEXIST, os.strerror(EEXIST)) from problem
+            self.partial.replace(self._target)
+        else:
+            self.partial.unlink()
 
     def close(self) -> None:
         """Let go of it; what has not been given its name is discarded. Closing twice does no harm.
@@ -159,6 +176,8 @@ class OutputFile:
             folder = target.parent if self.path.is_symlink() else self.path.parent
             raise OutputError(f"cannot write {self.path}: there is no folder {folder}")
         there = target.exists()
+        if self._new and (os.path.lexists(self.path) or os.path.lexists(target)):
+            raise FileExistsError(EEXIST, os.strerror(EEXIST))
         if there and not os.access(target, os.W_OK):
             raise PermissionError(13, "Permission denied")
         self._in_place = there and (os.path.ismount(target) or not os.access(target.parent, os.W_OK))
@@ -221,15 +240,24 @@ class OutputFile:
         return SmiledetError(f"cannot write {self.path}: {problem.strerror}")
 
 
-def write_file(path: Path, data: bytes, private: bool = False) -> None:
+def write_file(path: Path, data: bytes, private: bool = False, new: bool = False) -> None:
     """Write a whole file at once; see `OutputFile`.
 
     Raises:
         SmiledetError: It cannot be written; the message says why.
     """
-    with OutputFile(path, private) as output:
+    with OutputFile(path, private, new) as output:
         output.write(data)
         output.take_name()
+
+
+def free_path(path: Path) -> Path:
+    """A file that nobody has or is writing: the one given, else `NAME-2.SUFFIX`, and so on."""
+    number, free = 1, path
+    while os.path.lexists(free) or os.path.lexists(partial_of(free)):
+        number += 1
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return free
 
 
 @contextmanager
@@ -299,7 +327,9 @@ def check_writable(path: Path, seekable: bool = False) -> None:
     """
     if seekable and is_stream(path):
         raise OutputError(f"cannot write {path}: it is a pipe or device, expected a file")
-    if not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
+    if (number := _descriptor_of(path)) is not None:
+        _check_descriptor(path, number)
+    elif not (is_stream(path) and path.is_fifo()):  # its reader would take that for the end
         OutputFile(path).__enter__().close()
 
 
@@ -317,6 +347,20 @@ def _descriptor_of(path: Path) -> int | None:
     return int(found[1]) if found else _DESCRIPTORS.get(str(path))
 
 
+def _check_descriptor(path: Path, number: int) -> None:
+    """See that an open file can be written.
+
+    Raises:
+        OutputError: It cannot; the message says why.
+    """
+    try:
+        mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+    except OSError as problem:
+        raise OutputError(f"cannot write {path}: {problem.strerror}") from problem
+    if mode == os.O_RDONLY:
+        raise OutputError(f"cannot write {path}: it is open for reading alone")
+
+
 def _open_stream(path: Path) -> int:
     """A pipe or device, open for writing.
 
@@ -326,6 +370,7 @@ def _open_stream(path: Path) -> int:
     """
     number = _descriptor_of(path)
     if number is not None:
+        _check_descriptor(path, number)
         return os.dup(number)
     if path.is_block_device() or path.is_socket():
         raise OutputError(f"cannot write {path}: it is {'a disk' if path.is_block_device() else 'a socket'}")

@@ -35,7 +35,7 @@ def test_what_it_shows(
     page = open_page(reports[kind])
     page.locator(".plot canvas").first.wait_for()
     titles = page.locator("h2").all_inner_texts()
-    assert len(titles) > 4 and "smile over time" in [each.lower() for each in titles]
+    assert len(titles) > 4 and "smiles over time" in [each.lower() for each in titles]
     assert page.locator(".person").count() == 2
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the screen"

@@ -41,7 +41,7 @@ SEED = int(os.environ.get("SMILEDET_SEED", "20"))
 PICTURES_EVERY = 30.0
 """Seconds between two pairs of screenshots of a long run."""
 
-LIMIT = 90.0
+LIMIT = 300.0
 """Seconds after which what everything waits for counts as never coming."""
 
 SECRET = "of the webhook"

@@ -96,7 +96,7 @@ def test_rows_on_standard_output_stand_alone_there(call_smiledet, album):
         (("album", "-o", "none/out.csv"), "there is no folder none"),
         (("album", "-o", "out.csv", "--model", "smile=none"), "no model 'none'"),
         (("album", "-o", "out.csv", "--detector", "none"), "none"),
-        (("album", "--annotate", "album"), "cannot write album/1.png: it is there already"),
+        (("album", "--annotate", "album"), "--annotate album: it is the folder that is read"),
         (("album/1.png", "--annotate", "album"), "cannot write album/1.png: it is there already"),
         (("album", "--annotate", "out.csv"), "out.csv: it is no folder"),
         (("album", "--annotate", "none/deep"), "there is no folder none"),

@@ -45,6 +45,9 @@ def album(tmp_path):
     (tmp_path / "soft.png").symlink_to("photos/one.png")
     (tmp_path / "mine.toml").write_text("stats = true\n")
     (tmp_path / "net.tflite").write_bytes(b"no network")
+    (tmp_path / "empty.toml").write_text("")
+    (tmp_path / "rule.toml").write_text("[[rule]]\nwhen = 'smile'\nsave = 'photos/deep'\n")
+    (tmp_path / "events.html").write_text("{}\n")
     (tmp_path / "model.toml").write_text("[task.smile]\nmodel = 'net.tflite'\n")
     return tmp_path
 
@@ -63,6 +66,18 @@ def album(tmp_path):
         "run gst:filesrc\tlocation=photos/one.png --no-show --report photos/one.png",
         "run demo --no-show --events out.jsonl --report out.jsonl",
         "run demo --no-show --sheet a.png --record ./a.png",
+        "run demo --no-show --store kept.json --report kept.json",
+        "run demo --no-show --store kept.json --trace kept.json",
+        "run demo --no-show --store empty.toml --config empty.toml",
+        "run photos --no-show --on face:save=photos/faces",
+        "run photos --no-show --config rule.toml",
+        "run photos --no-show --serve 127.0.0.1:0 --shutter photos",
+        "images photos --copy-to photos",
+        "images photos --link-to ./photos/",
+        "images photos --annotate photos/../photos",
+        "gallery photos --store photos/one.png",
+        "gallery photos --copies photos/best",
+        "report events.html -o events.html",
         "images photos --output photos/one.png",
         "images photos --store photos/one.png",
         "images photos --store rows.csv --output rows.csv",
@@ -82,7 +97,7 @@ def test_nothing_that_is_read_is_overwritten(album, monkeypatch, capfd, words):
     assert main(words.split(" ")) == 2
     complaint = capfd.readouterr().err
     assert len(complaint.splitlines()) == 1, complaint
-    assert "cannot write" in complaint or "lies in" in complaint
+    assert any(words in complaint for words in ("cannot write", "lies in", "is the folder that is read")), complaint
     assert contents(album) == before
 
 
@@ -207,6 +222,32 @@ def test_a_pipe_that_nobody_reads_is_refused_at_once(tmp_path, monkeypatch, capf
     os.mkfifo(tmp_path / name)
     assert main(["run", "demo", "--no-show", "--max-frames", "3", flag, name]) == 2
     assert capfd.readouterr().err.splitlines()[-1].startswith(f"smiledet: cannot write {name}: ")
+
+
+def test_what_is_open_for_reading_alone_is_refused_at_once(tmp_path):
+    done = in_shell("smiledet run demo --no-show --events /dev/fd/9 9< /etc/hostname", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "smiledet: cannot write /dev/fd/9: it is open for reading alone\n"
+
+
+def test_what_the_system_refuses_is_one_line(monkeypatch, capfd, caplog):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", "/root/x\ny")
+
+    monkeypatch.setattr("smiledet.cli.platform.run", refuse)
+    assert main(["platform"]) == 1
+    assert capfd.readouterr().err == "smiledet: cannot use /root/x y: Permission denied\n"
+    assert main(["platform", "-v"]) == 1
+    assert any(record.exc_info for record in caplog.records)  # the traceback, for who wants it
+
+
+def test_a_full_disk_is_not_taken_for_standard_output(monkeypatch, capfd):
+    def refuse(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("smiledet.cli.platform.run", refuse)
+    assert main(["platform"]) == 1
+    assert capfd.readouterr().err == "smiledet: cannot write a file: No space left on device\n"
 
 
 def test_without_a_folder_for_temporary_files_it_runs_all_the_same(tmp_path):

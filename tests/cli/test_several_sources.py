@@ -7,6 +7,8 @@ import json
 import pytest
 
 from smiledet.cli import main
+from smiledet.cli._sources import Given
+from smiledet.sources.base import SourceSettings
 
 SOURCES = """
 [[source]]
@@ -38,6 +40,20 @@ def test_files_and_rows_bear_the_sources_name(run_smiledet, count_frames, tmp_pa
     assert (report["frames"], report["dropped"]) == (24, 0)
     assert {name: each["frames"] for name, each in report["sources"].items()} == {"hall": 12, "yard": 12}
     assert "hall: faces in 12 of 12 frames" in done.stdout and "yard: faces in 12 of 12 frames" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a/clip.mp4", "clip"),
+        ("a/clip.mp4 2", "clip_2"),
+        ("demo 2", "demo_2"),
+        ("rtsp://camera/x.mp4", "rtsp_camera_x.mp4"),
+        ("/", "source"),
+    ],
+)
+def test_a_file_is_named_after_its_source(name, file):
+    assert Given(name, name, SourceSettings()).file_name == file
 
 
 @pytest.mark.parametrize(

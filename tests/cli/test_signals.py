@@ -72,6 +72,17 @@ def test_a_signal_ends_a_run(start_smiledet, events, count_frames, tmp_path, num
     assert 0 < count_frames(tmp_path / "out.mp4") < 300
 
 
+def test_an_interrupt_is_heard_from_the_start_where_a_script_has_had_it_ignored():
+    program = (
+        "import os, signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"  # as bash does before `smiledet … &`
+        "import smiledet.cli; from smiledet.__main__ import start\n"
+        "smiledet.cli.main = lambda: os.kill(os.getpid(), signal.SIGINT) or 0\n"
+        "start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "smiledet: interrupted\n")
+
+
 def test_a_terminal_that_is_closed_ends_a_run(start_smiledet, events, count_frames, tmp_path):
     process = start_smiledet("run", "demo", "--realtime", "--no-show", "--events", events.path, "--record", "out.mp4")
     events.until_frame(15)

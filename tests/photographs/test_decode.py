@@ -85,8 +85,9 @@ def test_exif_turns_files_and_pil_images_alike():
         (np.zeros((0, 4, 3), np.uint8), "has no pixels"),
         (b"", "0 bytes: it is empty"),
         (b"GIF89a but no more", "18 bytes: it is no image, or a damaged one"),
+        ("", "cannot read a picture: the path is empty"),
+        ("http://me:secret@host/a.jpg", "cannot read the picture http://host/a.jpg: an address is not read; fetch it"),
         ("no such picture.jpg", "cannot read the picture no such picture.jpg: No such file or directory"),
-        ("", "it is a folder"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(given, words):

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
+from smiledet.drawing.jpeg import jpeg
+from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame
-from smiledet.rules.actions import ActionRunner, Event
-from smiledet.rules.clips import Clip, Kept, Ring
+from smiledet.rules.actions import ActionRunner, Event, save_clip
+from smiledet.rules.clips import Clip, Kept, Ring, write_clip
 from smiledet.rules.settings import RuleSettings
 from smiledet.rules.sink import RuleSink
 
@@ -52,6 +54,17 @@ def test_what_is_seen_meanwhile_makes_the_clip_longer(tmp_path: Path) -> None:
     play(rule, lambda now: 5 <= now < 5.2 or 6.5 <= now < 6.7, 12)
     (path,) = tmp_path.glob("*.mp4")
     assert len(times(path)) == pytest.approx(46, abs=1)
+
+
+def test_no_clip_takes_the_place_of_another(tmp_path: Path) -> None:
+    image = np.zeros((48, 64, 3), np.uint8)
+    told = {"rule": "face", "time": "2026-05-01T10:00:00.000+00:00", "frame": 7}
+    save = save_clip(tmp_path, [Kept(0.0, jpeg(image)), Kept(0.1, jpeg(image))])
+    for _ in range(3):
+        save(Event(told, image, image))
+    assert len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(SmiledetError, match="File exists"):
+        write_clip(next(tmp_path.iterdir()), [Kept(0.0, jpeg(image))])
 
 
 def test_the_end_of_a_run_ends_a_clip(tmp_path: Path) -> None:

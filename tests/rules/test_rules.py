@@ -21,7 +21,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.errors import ConfigError, UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
-from smiledet.rules.actions import ActionRunner, Event, post_to, run_program
+from smiledet.rules.actions import ActionRunner, Event, post_to, run_program, save_into
 from smiledet.rules.conditions import Trigger
 from smiledet.rules.settings import RuleSettings
 from smiledet.rules.sink import RuleSink
@@ -169,6 +169,12 @@ class TestActions:
             sink.close()
             (saved,) = folder.iterdir()
             assert abs(int(cv2.imread(str(saved)).mean()) - value) < 3
+
+    def test_no_photograph_takes_the_place_of_another(self, tmp_path: Path) -> None:
+        save = save_into(tmp_path, annotated=True)
+        for _ in range(3):  # of as many sources, in one moment
+            save(event())
+        assert len(list(tmp_path.iterdir())) == 3
 
     def test_a_program_gets_what_was_seen_and_no_shell(self, tmp_path: Path) -> None:
         program = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_bytes(sys.stdin.buffer.read())"

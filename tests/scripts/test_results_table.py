@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import results_table as script
 
 import smiledet
+from smiledet.errors import UsageError
 
 ROOT = Path(smiledet.__file__).parents[1]
 
@@ -49,6 +51,17 @@ def write(folder: Path, model: str, accuracy: float, **more: object) -> None:
         **more,
     }
     (folder / "report.json").write_text(json.dumps(report))
+
+
+def test_a_network_that_does_not_ship_has_a_row_where_its_report_lies(tmp_path):
+    write(tmp_path / "smile", "mine", 0.75)
+    (tmp_path / "smile" / "report.json").rename(tmp_path / "smile_without_GENKI-4K.json")
+    (report,) = script.unshipped_reports(tmp_path)
+    (row,) = [line for line in script.results_table([report]).splitlines() if "75.00 %" in line]
+    assert row.startswith("| smile without GENKI-4K |") and "600 of 603" in row
+    (tmp_path / "several.json").write_text('{"task": "smile", "models": []}')
+    with pytest.raises(UsageError, match=r"several\.json compares several models"):
+        script.unshipped_reports(tmp_path)
 
 
 def test_ours_stand_beside_the_papers(results_table, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -16,12 +17,16 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
+from smiledet.cli._store import store_sinks
+from smiledet.config import Config
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.sessions.report.gather import MOST_BINS, Curve
 from smiledet.sessions.sessions import COUNTS, PEOPLE, PRESENT, SMILES, Seen, Session, Sessions
 from smiledet.sessions.sink import StoreSink
 from smiledet.sessions.store import DAY, SessionStore, StoreSettings, Sum, period
+from smiledet.sources.demo import DemoSource
 from smiledet.stage_count import Drop, StageCount
+from smiledet.system.redaction import holds_secret
 from smiledet.tasks.base import get_task
 
 SMILE, AGE = get_task("smile"), get_task("age")
@@ -180,6 +185,17 @@ class TestStore:
             assert [each.source for each in store.sessions()] == ["0"]
         assert b"secret street" not in path.read_bytes(), "deleted rows are overwritten"
 
+    def test_the_store_of_a_stream_with_a_secret_is_for_nobody_else(self, tmp_path: Path) -> None:
+        for secret, mode in (("", 0o644), ("me:s3cret@", 0o600)):
+            path = tmp_path / f"{mode}.sqlite"
+            settings = StoreSettings(str(path))
+            (sink,) = store_sinks(
+                Config(store=settings), {"": DemoSource()}, private=holds_secret(f"rtsp://{secret}door/x")
+            ).values()
+            with sink:
+                pass
+            assert path.stat().st_mode & 0o777 == mode
+
     def test_another_kind_of_store_is_refused(self, tmp_path: Path) -> None:
         from smiledet.errors import UsageError
         from smiledet.photographs.store import Store
@@ -327,6 +343,36 @@ class TestReport:
     def test_an_input_is_not_overwritten(self, tmp_path: Path) -> None:
         path = self.write(tmp_path / "x.html", self.ROW)
         assert main(["report", str(path), "-o", str(path)]) == 2
+
+    def test_of_standard_input_and_of_a_pipe_every_row_counts(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rows = b"".join(json.dumps({**self.ROW, "timestamp": NOON + at}).encode() + b"\n" for at in (0, 1))
+        (tmp_path / "x.jsonl").write_bytes(rows)
+        monkeypatch.chdir(tmp_path)
+        assert main(["report", "x.jsonl", "-o", "expected.html"]) == 0
+        for number, name in enumerate(("-", "/dev/stdin", "/dev/fd/{}")):
+            reading, writing = os.pipe()
+            os.write(writing, rows)
+            os.close(writing)
+            kept = os.dup(0)
+            os.dup2(reading, 0)
+            try:
+                assert main(["report", name.format(reading), "-o", f"{number}.html"]) == 0
+            finally:
+                os.dup2(kept, 0)
+                os.close(kept)
+                os.close(reading)
+        assert "damaged" not in caplog.text
+        pages = {path.name: len(path.read_text()) for path in tmp_path.glob("*.html")}
+        assert len(pages) == 4 and max(pages.values()) - min(pages.values()) < 50, pages
+
+    def test_a_report_of_what_nobody_else_may_read_is_for_nobody_else(self, tmp_path: Path) -> None:
+        path = self.write(tmp_path / "x.jsonl", self.ROW, {**self.ROW, "timestamp": NOON + 1})
+        for mode in (0o600, 0o644):
+            path.chmod(mode)
+            assert main(["report", str(path), "-o", str(tmp_path / f"{mode}.html")]) == 0
+            assert (tmp_path / f"{mode}.html").stat().st_mode & 0o077 == mode & 0o077
 
     def test_a_newer_store_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = tmp_path / "day.sqlite"

@@ -15,7 +15,7 @@ import pytest
 import smiledet.system.output_files as module
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.system.output_checks import check_folder, check_outputs
-from smiledet.system.output_files import OutputFile, check_suffix, check_writable, partial_of, write_file
+from smiledet.system.output_files import OutputFile, check_suffix, check_writable, free_path, partial_of, write_file
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux' devices")
 
@@ -46,6 +46,24 @@ class TestTakingTheName:
             raise KeyError
         assert (old.read_text(), output.wrote) == ("old", None)
         assert [each.name for each in old.parent.iterdir()] == ["out.txt"]
+
+    @pytest.mark.parametrize("links", [True, False])
+    def test_a_new_one_takes_nobodys_place_not_even_of_one_that_comes_meanwhile(self, tmp_path, monkeypatch, links):
+        if not links:  # as on a memory card's file system
+            monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "not permitted")))
+        path = tmp_path / "out.txt"
+        with OutputFile(path, new=True) as output:
+            output.write(b"new")
+            path.write_text("somebody else's")
+            with pytest.raises(SmiledetError, match="File exists"):
+                output.take_name()
+        assert path.read_text() == "somebody else's"
+        with pytest.raises(OutputError, match="File exists"):
+            write_file(path, b"newer", new=True)
+        write_file(free_path(path), b"second", new=True)
+        write_file(free_path(path), b"third", new=True)
+        read = {each.name: each.read_text() for each in tmp_path.iterdir()}
+        assert read == {"out.txt": "somebody else's", "out-2.txt": "second", "out-3.txt": "third"}
 
     def test_what_a_killed_process_left_is_overwritten(self, old):
         partial_of(old).write_text("longer than what comes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gzip
 import hashlib
 import json
@@ -100,6 +101,29 @@ def test_what_cannot_be_written_is_one_line_and_leaves_the_earlier_build(
     assert said.count("\n") == 1 and f"cannot write the page into {tmp_path / place}" in said
     if place == "full":
         assert contents(tmp_path / place) == before
+
+
+def test_a_link_to_the_folder_stays_one_and_the_current_folder_will_do(
+    tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, link = tmp_path / "page", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to(folder)
+    build(link)
+    assert link.is_symlink() and contents(folder) == files
+    monkeypatch.chdir(folder)
+    build(Path())
+    assert contents(folder) == files
+
+
+def test_two_builds_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert main(["web-app", "build", str(tmp_path)]) == 2
+    os.close(descriptor)
+    said = f"smiledet: cannot write the page into {tmp_path}: another run is writing it\n"
+    assert capsys.readouterr().err == said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_of_ones_own_beside_a_build_stay_and_those_of_an_earlier_one_go(tmp_path: Path) -> None:

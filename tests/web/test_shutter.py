@@ -91,6 +91,19 @@ def test_not_before_everybody_smiles_with_open_eyes(faces: list[FaceReading], tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_narrowed_eyes_count_and_a_picture_with_surely_open_ones_is_preferred(tmp_path: Path) -> None:
+    booth = Booth(tmp_path)
+    while booth.state is None or booth.state.phase != "burst":
+        booth.play(0.1, [face(eyes=0.4)], blur=3)
+    booth.play(0.2, [face(eyes=0.4)], blur=0.5)
+    booth.play(0.1, [face(eyes=0.6)], blur=1.0)
+    booth.play(1.0, [face(eyes=0.4)], blur=0.5)
+    (path,) = tmp_path.iterdir()
+    kept = cv2.imread(str(path)).astype(float)
+    differences = {blur: float(np.abs(kept - picture(blur)).mean()) for blur in (0.5, 1.0, 3.0)}
+    assert min(differences, key=differences.__getitem__) == 1.0
+
+
 def test_a_blink_does_not_end_the_countdown_and_a_frown_does(tmp_path: Path) -> None:
     booth = Booth(tmp_path)
     booth.play(1.0, [face()])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import lzma
+import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -97,7 +100,7 @@ def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
         files = page_files(tasks)
         folder.mkdir(parents=True, exist_ok=True)
         # All is written before anything is replaced: on a full disk an earlier build stays as it is.
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
+        with _locked(folder), tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as made:
             for name, content in files.items():
                 _beneath(Path(made), name).write_bytes(content)
             for name in sorted(files, key=lambda name: name == WORKER):
@@ -108,6 +111,23 @@ def build(folder: Path, tasks: Sequence[str] = TASKS) -> Mapping[str, bytes]:
         kind = SmiledetError if problem.errno in NO_ROOM else OutputError
         raise kind(f"cannot write the page into {printable(folder)}: {problem.strerror}") from problem
     return files
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two builds at once would leave files of both.
+
+    Raises:
+        OutputError: Another process is writing the folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as problem:
+        raise OutputError(f"cannot write the page into {printable(folder)}: another run is writing it") from problem
+    finally:
+        os.close(descriptor)
 
 
 def _beneath(folder: Path, name: str) -> Path:

@@ -21,7 +21,7 @@ from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.photographs.quality import face_sharpness
 from smiledet.rules.conditions import Trigger
 from smiledet.sinks.base import Sink
-from smiledet.system.output_files import write_file
+from smiledet.system.output_files import free_path, write_file
 from smiledet.tasks.smile import TASK as SMILE
 from smiledet.web.live.hub import Newest
 
@@ -38,8 +38,10 @@ SHOWN = 10.0
 PATIENCE = 0.8
 """Seconds for which somebody may look away without the countdown being given up."""
 
-OPEN = 0.5
-"""`eyes_open` from which on eyes count as open."""
+OPEN, SURELY_OPEN = 0.35, 0.5
+"""`eyes_open` from which on eyes count as open, and from which on they are hardly ever closed; a picture on which all
+are is preferred. Of 137 smiling faces of GENKI-4K 122 lie above the first, 117 above the second, and the five between
+have open eyes; of five frames of clips that lie between, two have. Narrowed and shaded eyes can lie below both."""
 
 KEPT = 500
 """Photographs that can be fetched by their address; those before stay in the folder."""
@@ -95,7 +97,7 @@ class Shutter(Sink):
         self._phase: Phase = "ready"
         self._since = self._happy_at = -math.inf
         self._trigger = Trigger(HOLD, 0.0)
-        self._best: tuple[bool, float, Image] | None = None
+        self._best: tuple[tuple[bool, bool, float], Image] | None = None
         self._photo = self._problem = ""
 
     @override
@@ -144,20 +146,24 @@ class Shutter(Sink):
             self._best = None
 
     def _shoot(self, frame: Frame, faces: Sequence[FaceReading], everybody: bool, now: float) -> None:
-        """Keep the frame if it is better than the best: everybody smiles, then the least sharp face is sharper."""
+        """Keep the frame if it is better than the best.
+
+        Everybody smiles; then all eyes are surely open; then the least sharp face is sharper.
+        """
         grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
         sharp = min((face_sharpness(grey, face.box) for face in faces), default=0.0)
-        if self._best is None or (everybody, sharp) > self._best[:2]:
-            self._best = (everybody, sharp, frame.image)
+        surely = all((face.eyes_open or 0.0) >= SURELY_OPEN for face in faces)
+        if self._best is None or (everybody, surely, sharp) > self._best[0]:
+            self._best = ((everybody, surely, sharp), frame.image)
         if now - self._since >= BURST:
-            self._save(self._best[2])
+            self._save(self._best[1])
             self._best = None
             self._go("shown", now)
 
     def _save(self, image: Image) -> None:
-        path = self._folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg"
+        path = free_path(self._folder / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg")
         try:
-            write_file(path, jpeg(image))
+            write_file(path, jpeg(image), new=True)
         except SmiledetError as problem:
             self._problem = str(problem)
             log.warning("%s: %s", self.description, problem)

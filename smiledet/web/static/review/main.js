@@ -61,7 +61,8 @@ function Review({ state }) {
   useEffect(() => {
     const keys = { ArrowRight: () => go(time + state.step), ArrowLeft: () => go(time - state.step), n: () => jump(1), p: () => jump(-1), " ": () => setPlaying((on) => !on) };
     const pressed = (event) => {
-      if (event.target.closest("select, input, button, a") && event.key !== "n" && event.key !== "p") return;
+      const own = event.target.closest(event.key === " " ? "select, input, button, a" : "select, input"); // keys with a meaning there
+      if (own && event.key !== "n" && event.key !== "p") return;
       if (keys[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) { event.preventDefault(); keys[event.key](); }
     };
     document.addEventListener("keydown", pressed);
