@@ -14,14 +14,15 @@ DEV_SETUP := $(VENV)/.dev
 
 JOBS   ?= 2
 
-# What depends on the versions of OpenCV, PyAV, NumPy, LiteRT, dlib and Python.
+# What depends on the versions of OpenCV, PyAV, Pillow, NumPy, LiteRT, dlib and Python: pictures in, faces, labels,
+# pictures and rows out. About a minute.
 QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/test_mtcnn.py engines/test_litert.py \
-	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources test_reader.py test_same_pictures.py \
-	test_supervisor.py)
+	sinks/test_events.py sinks/test_sheet.py sinks/test_video.py sources/test_capture.py sources/test_decoder.py \
+	sources/test_images.py sources/test_video.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser test-live docs fuzz lint \
-	mutants bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser \
+	test-camera test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -36,7 +37,7 @@ test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
-	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/cli tests/lab tests/scripts)
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/cli tests/engines tests/lab tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
@@ -65,6 +66,13 @@ test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watche
 	SMILEDET_WATCHED=$(or $(WATCHED),600) $(if $(PICTURES),SMILEDET_PICTURES=$(PICTURES)) \
 		$(BIN)/python -m pytest -m slow tests/browser/test_watched_run.py
 
+test-camera: $(DEV_SETUP)  ## a real V4L2 camera, Linux' vivid, in a virtual machine: unplugged, busy, silent, black; minutes
+	$(BIN)/python scripts/camera_machine.py $(TESTS)
+
+# SOAK: further arguments (--minutes N, --seed N, --write PAGE).
+soak: $(DEV_SETUP)  ## four cameras for two hours, while cameras, process and store break as a seed says
+	$(BIN)/python scripts/soak.py $(SOAK)
+
 lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -82,6 +90,7 @@ docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fa
 
 # MUTANTS: further arguments (--module NAME, --sample N, --seed N).
 mutants: $(DEV_SETUP)  ## bugs put in one at a time, of which the tests have to notice nine in ten (an hour)
+	$(BIN)/python scripts/mutants.py --known
 	$(BIN)/python scripts/mutants.py $(MUTANTS)
 
 # OUTPUT: a folder that keeps the figures as JSON (docs/benchmarks); PLOTS: one for the plots; BENCH: further arguments.
@@ -130,5 +139,5 @@ $(BUILD_SETUP): pyproject.toml requirements.lock
 $(DEV_SETUP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock \
-		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,docs,dev]'
+		--editable '.[train,bench,pandas,parquet,jetson,mtcnn,web,mqtt,osc,docs,dev]'
 	touch $@ $(RUN_SETUP) $(BUILD_SETUP)

@@ -5,8 +5,12 @@ much, a negated condition, a statement left out. Constants of a module are left 
 by benchmarks, and tests go by their names. Modules, their tests and the changes that make no difference are in
 `scripts/mutants.toml`. Nothing is written: each changed module is made in the process that runs its tests.
 
+`--known` puts in those of `scripts/known_bugs.toml` instead, which tests once did not notice: each has to fail the test
+that it names.
+
 Example:
   python scripts/mutants.py
+  python scripts/mutants.py --known
   python scripts/mutants.py --module smiledet.buffer --sample 30 --seed 2
   python scripts/mutants.py --module smiledet.buffer --list
 """
@@ -33,6 +37,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "scripts" / "mutants.toml"
+KNOWN = ROOT / "scripts" / "known_bugs.toml"
 
 SAMPLE = 12
 """Mutants tried of each module where --sample says nothing else."""
@@ -169,11 +174,36 @@ def mutants_of(module: str) -> list[Mutant]:
     return mutants
 
 
-class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports one module with a bug in it."""
+def mutated(module: str, number: int) -> ast.Module:
+    """A module's tree with the bug of that number in it."""
+    tree = ast.parse(path_of(module).read_text())
+    Mutator(tree, number)
+    return ast.fix_missing_locations(tree)
 
-    def __init__(self, module: str, number: int) -> None:
-        self._module, self._number = module, number
+
+def known_bugs() -> list[dict[str, str]]:
+    """Those of `KNOWN`.
+
+    Raises:
+        SystemExit: A module has changed, so that the place of a bug is not found in it once.
+    """
+    bugs: list[dict[str, str]] = tomllib.loads(KNOWN.read_text())["bug"]
+    for bug in bugs:
+        if path_of(bug["module"]).read_text().count(bug["was"]) != 1:
+            raise SystemExit(f"mutants: {KNOWN.name}: {bug['what']}: {bug['module']} does not hold its text once")
+    return bugs
+
+
+def with_known_bug(bug: dict[str, str]) -> ast.Module:
+    """Its module's tree."""
+    return ast.parse(path_of(bug["module"]).read_text().replace(bug["was"], bug["becomes"]))
+
+
+class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from another tree than its file's."""
+
+    def __init__(self, module: str, tree: ast.Module) -> None:
+        self._module, self._tree = module, tree
 
     def find_spec(self, fullname: str, _path: Any, _target: Any = None) -> Any:
         """See `importlib.abc.MetaPathFinder`."""
@@ -186,12 +216,10 @@ class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         """Run the changed module."""
-        tree = ast.parse(path_of(self._module).read_text())
-        Mutator(tree, self._number)
-        exec(compile(ast.fix_missing_locations(tree), path_of(self._module), "exec"), module.__dict__)  # noqa: S102 - our own source
+        exec(compile(self._tree, path_of(self._module), "exec"), module.__dict__)  # noqa: S102 - our own source
 
 
-def run_tests(module: str, number: int, tests: Sequence[str]) -> int:
+def run_tests(module: str, number: int, tests: Sequence[str], known: bool) -> int:
     """Run tests in this process, with a bug in a module if the number is not negative; pytest's exit status."""
     import pytest
 
@@ -201,15 +229,17 @@ def run_tests(module: str, number: int, tests: Sequence[str]) -> int:
         @pytest.hookimpl(tryfirst=True)
         def pytest_load_initial_conftests(self) -> None:
             if number >= 0:
-                sys.meta_path.insert(0, Loader(module, number))
+                tree = with_known_bug(known_bugs()[number]) if known else mutated(module, number)
+                sys.meta_path.insert(0, Loader(module, tree))
 
     options = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--tb=no"]
     return int(pytest.main([*options, *tests], plugins=[First()]))
 
 
-def outcome(module: str, number: int, tests: Sequence[str], limit: float) -> bool:
+def outcome(module: str, number: int, tests: Sequence[str], limit: float, known: bool = False) -> bool:
     """Whether the tests pass, in a process of their own; they do not where it has to be killed."""
-    command = [sys.executable, __file__, "--module", module, "--run", str(number), *tests]
+    command = [sys.executable, __file__, "--module", module, "--run", str(number), *(["--known"] if known else [])]
+    command += ["--", *tests]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired:
@@ -238,6 +268,21 @@ def try_module(module: str, settings: dict[str, Any], sample: int, seed: int) ->
     return len(chosen), unnoticed
 
 
+def try_known() -> int:
+    """Try the bugs of `KNOWN`; the exit code."""
+    missed = 0
+    for number, bug in enumerate(known_bugs()):
+        tests = bug["test"].split()
+        passes = outcome(bug["module"], -1, tests, 600)
+        noticed = passes and not outcome(bug["module"], number, tests, 600, known=True)
+        missed += not noticed
+        print(
+            f"{'noticed' if noticed else 'NOT NOTICED' if passes else 'ITS TEST FAILS ANYWAY'}: {bug['what']}",
+            flush=True,
+        )
+    return 1 if missed else 0
+
+
 def main() -> int:
     """Try the modules and print what was not noticed; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -245,11 +290,14 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=SAMPLE, help=f"mutants of each module (default: {SAMPLE})")
     parser.add_argument("--seed", type=int, default=1, help="which of them (default: 1)")
     parser.add_argument("--list", action="store_true", help="print all of them and try none")
+    parser.add_argument("--known", action="store_true", help=f"try the bugs of {KNOWN.name} instead")
     parser.add_argument("--run", type=int, help=argparse.SUPPRESS)
     parser.add_argument("tests", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run is not None:
-        return run_tests(arguments.module[0], arguments.run, arguments.tests)
+        return run_tests(arguments.module[0], arguments.run, arguments.tests, arguments.known)
+    if arguments.known:
+        return try_known()
     settings = tomllib.loads(SETTINGS.read_text())
     modules = arguments.module or list(settings)
     if unknown := [module for module in modules if module not in settings]:

@@ -20,7 +20,7 @@ from smiledet.errors import ImageError, SourceError, UsageError
 from smiledet.frame import Prediction
 from smiledet.model_plan import plan_models
 from smiledet.options import choose, names
-from smiledet.photographs.decode import Color, decode_picture, to_image
+from smiledet.photographs.decode import Color, open_picture, to_image
 from smiledet.photographs.reading import PhotographStages, StagePool, usual_workers
 from smiledet.results import Reading, Table
 from smiledet.sources.images import Unread, list_images
@@ -229,8 +229,8 @@ class FaceReader:
 
     def _read(self, stages: PhotographStages, picture: Any, color: Color) -> Reading:
         started = time.monotonic_ns()
-        decoded = decode_picture(picture, color, self._config.photographs.smallest_face)
-        return replace(stages.read(decoded, _name(picture)), started_ns=started)
+        found = stages.read(open_picture(picture, color), _name(picture))
+        return replace(found.reading, started_ns=started)
 
 
 def _pictures(given: Any) -> tuple[Iterable[Any], Sequence[Unread]]:

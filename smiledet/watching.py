@@ -256,6 +256,7 @@ class _Handover(Sink):
         with self._changed:
             self._frames.clear()
             self._ended, self._problem = True, None
+            self._changed.notify_all()
 
     def end(self, problem: BaseException | None) -> None:
         """Say that no more frames will come, and why if that was a fault."""

@@ -82,6 +82,19 @@ def test_the_command_lines_are_found():
     assert {"jetson.md", "gpu.md", "README.md", "desktop.Dockerfile", "jetpack4.Dockerfile"} <= pages
 
 
+def test_every_test_that_the_page_of_faults_names_is_there():
+    tests = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    rows = [line for line in (ROOT / "docs" / "reliability.md").read_text().splitlines() if line.startswith("| ")]
+    names = [name for row in rows[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[-2])]
+    assert len(names) > 60
+    for name in names:
+        file, *inside = name.split("::") if name.endswith(".py") or "::" in name else ("", name)
+        assert any(path.endswith(file) for path in tests) or (ROOT / file).is_file() or file.startswith("make "), name
+        for each in inside:
+            defined = re.compile(rf"(?:def|class) {each}\b")
+            assert each.startswith("make ") or any(map(defined.search, tests.values())), name
+
+
 class TestUnit:
     @pytest.fixture
     def unit(self):

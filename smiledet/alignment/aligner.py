@@ -79,7 +79,7 @@ class FaceAligner:
 
 def align_faces(
     aligner: FaceAligner,
-    image: Image,
+    image: Image | None,
     grey: GreyImage,
     boxes: Sequence[Box],
     specs: Sequence[ChipSpec],
@@ -89,7 +89,7 @@ def align_faces(
 
     Args:
         aligner: The aligner.
-        image: BGR uint8 (height, width, 3).
+        image: BGR uint8 (height, width, 3), for chips with three channels; None where no such chip is asked for.
         grey: The same picture in grey.
         boxes: The faces as Viola-Jones framed them, pixels of the picture as it is.
         specs: Geometries of the chips to cut.
@@ -100,8 +100,8 @@ def align_faces(
     """
     if turned == 0:
         return [aligner.align(image, grey, box, specs) for box in boxes]
-    upright, upright_grey = turn(image, turned), turn(grey, turned)
-    size, turned_size = (grey.shape[1], grey.shape[0]), (upright.shape[1], upright.shape[0])
+    upright, upright_grey = None if image is None else turn(image, turned), turn(grey, turned)
+    size, turned_size = (grey.shape[1], grey.shape[0]), (upright_grey.shape[1], upright_grey.shape[0])
     aligned = [aligner.align(upright, upright_grey, turn_box(box, turned, size), specs) for box in boxes]
     return [
         face

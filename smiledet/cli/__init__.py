@@ -232,9 +232,7 @@ def _in_one_line(problem: OSError) -> SmiledetError:
     what = "write" if problem.errno in NO_ROOM else "use"
     if problem.filename is not None:
         return SmiledetError(f"cannot {what} {os.fsdecode(problem.filename)}: {problem.strerror}")
-    try:
-        flush_standard_output()
-    except OSError:
+    if problem.errno in NO_ROOM and problem.strerror == os.strerror(problem.errno):  # other libraries say more
         give_up_standard_output()
         return SmiledetError(f"cannot write to standard output: {problem.strerror}")
     return SmiledetError(f"cannot {what} a file: {problem.strerror or problem}")

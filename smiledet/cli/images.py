@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEAST_MEMORY = 100
+LEAST_MEMORY = 300
 """Megabytes below which no photograph could be read."""
 
 SORTS: dict[str, Callable[[PhotographRow], Any]] = {
@@ -81,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read videos, too: a picture every so many seconds",
     )
     how.add_argument(
-        "--memory", type=_megabytes, metavar="MB", help="megabytes to stay under (400): large photographs take turns"
+        "--memory", type=_megabytes, metavar="MB", help="never take more megabytes: fewer photographs are read at once"
     )
     how.add_argument("--ray", metavar="ADDRESS", help="read on a Ray cluster: HOST:PORT, auto or local")
     store = how.add_mutually_exclusive_group()
@@ -145,13 +145,13 @@ def _indexer(arguments: argparse.Namespace, config: Config, stack: ExitStack) ->
     """The indexer, on the user's store or on one that goes with the command."""
     from tempfile import TemporaryDirectory
 
-    from smiledet.photographs.index import EVERY, MEMORY, Indexer
+    from smiledet.photographs.index import EVERY, Indexer
     from smiledet.photographs.store import default_store
 
     store: Path = arguments.store or default_store()
     if arguments.no_store:
         store = Path(stack.enter_context(TemporaryDirectory(prefix="smiledet-")), "photographs.sqlite")
-    memory, every = arguments.memory or MEMORY, arguments.every or EVERY
+    memory, every = arguments.memory, arguments.every or EVERY
     cluster = None
     if arguments.ray is not None:
         from smiledet.photographs.ray_cluster import RayCluster

@@ -8,6 +8,7 @@ stands upside down may look a little like one that does not.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,6 +29,9 @@ NETWORK = "fcos"
 WORKING_SIDE = {"small": 1920, "normal": 1280, "large": 640}
 """Pixels of the longer side to which a larger photograph is shrunk before the search, by the size of face wanted."""
 
+LONGEST_SHAPE = 3 / 4
+"""Shorter side over the longer from which a photograph is shrunk further, to as many pixels: they take memory."""
+
 SMALLEST = 24
 """Side in pixels of the smallest face sought in the shrunk photograph."""
 
@@ -39,8 +43,8 @@ class PhotographSettings:
     Attributes:
         detector: The face detector; `auto` is `fcos`. YuNet is chosen with its file: `yunet=FILE`.
         faces: The smallest faces wanted. A photograph whose longer side has more pixels is shrunk to 1,920 (`small`),
-            1,280 (`normal`) or 640 pixels (`large`), and searched for faces of at least 24 pixels there: in one of
-            4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
+            1,280 (`normal`) or 640 pixels (`large`), a square one to as many pixels, and searched for faces of at least
+            24 pixels there: in one of 4,000x3,000 pixels for faces of 50, 75 or 150 pixels and more.
     """
 
     detector: str = field(default=AUTO, metadata=one_of(AUTO, *DETECTORS, with_file=WITH_FILE))
@@ -80,6 +84,10 @@ def _choice(settings: PhotographSettings) -> str:
 class PhotographLocator:
     """Searches photographs for faces. It belongs to one thread.
 
+    Attributes:
+        detector: The detector's name.
+        side: Pixels of the longer side at which a larger photograph is searched.
+
     Args:
         settings: See `PhotographSettings`.
 
@@ -91,7 +99,7 @@ class PhotographLocator:
         settings = settings or PhotographSettings()
         self.detector = detector_name(settings)
         self._detector = detector_kind(_choice(settings)).scanning(None)
-        self._side = WORKING_SIDE[settings.faces]
+        self.side = WORKING_SIDE[settings.faces]
 
     def find(self, image: Image) -> PhotographFaces:
         """Find every face.
@@ -114,8 +122,9 @@ class PhotographLocator:
         return surest
 
     def _search(self, grey: GreyImage) -> list[Detection]:
-        longer = max(grey.shape)
-        scale = min(1.0, self._side / longer)
+        height, width = grey.shape
+        most = LONGEST_SHAPE * self.side**2
+        scale = min(1.0, self.side / max(height, width), math.sqrt(most / (height * width)))
         needs = self._detector.needs
         smallest = max(needs.smallest, round(max(SMALLEST, needs.window * needs.min_face) / scale))
         return distinct(scan(self._detector, grey, smallest))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ import numpy as np
 from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
-from smiledet.sources.decoding import Decoded, decode, read_bytes
+from smiledet.sources.decoding import Decoded, Decoder, Ready, decode, read_bytes
 from smiledet.system.redaction import redact_address
 
 Color = Literal["bgr", "rgb"]
@@ -44,16 +46,29 @@ expected a path, the bytes of an image file, a PIL image, or a uint8 array (heig
     return decode_picture(given, color).image
 
 
-def decode_picture(given: Any, color: Color = "bgr", smallest_face: float = 0.0) -> Decoded:
+def decode_picture(given: Any, color: Color = "bgr", side: float = 0.0) -> Decoded:
     """The picture, of which a large file is decoded smaller.
 
     Args:
         given: See `to_image`.
         color: See `to_image`.
-        smallest_face: See `smiledet.sources.decoding.decode`; only a path is decoded smaller, as it can be read again.
+        side: See `smiledet.sources.decoding.decode`; only a path is decoded smaller, as it can be read again.
 
     Raises:
         ImageError: See `to_image`.
+    """
+    return open_picture(given, color)(side)
+
+
+def open_picture(given: Any, color: Color = "bgr") -> Decoder:
+    """A picture that can be decoded at several sizes, and whose file is read once.
+
+    Args:
+        given: See `to_image`.
+        color: See `to_image`.
+
+    Raises:
+        ImageError: See `to_image`; what is wrong with a file's content is said when it is decoded.
     """
     if color not in ("bgr", "rgb"):
         raise ImageError(f"color={color!r}: expected 'bgr' or 'rgb'")
@@ -61,23 +76,43 @@ def decode_picture(given: Any, color: Color = "bgr", smallest_face: float = 0.0)
         reason = "None was given (cv2.imread returns it for a file that it cannot read)"
         raise ImageError(f"no picture: {reason}; expected {ALLOWED}")
     if isinstance(given, (str, os.PathLike)):
-        return _from_path(os.fspath(given), smallest_face)
+        return _from_path(os.fspath(given))
     if isinstance(given, (bytes, bytearray, memoryview)):
-        return Decoded(_from_bytes(bytes(given)))
-    if isinstance(given, np.ndarray):
-        return Decoded(_from_array(given, color))
-    if type(given).__module__.partition(".")[0] == "PIL" or hasattr(given, "getexif"):
-        return Decoded(_from_pil(given))
-    raise ImageError(f"no picture: a {type(given).__name__} was given; expected {ALLOWED}")
+        image = _from_bytes(bytes(given))
+    elif isinstance(given, np.ndarray):
+        image = _from_array(given, color)
+    elif type(given).__module__.partition(".")[0] == "PIL" or hasattr(given, "getexif"):
+        image = _from_pil(given)
+    else:
+        raise ImageError(f"no picture: a {type(given).__name__} was given; expected {ALLOWED}")
+    return Ready(image)
 
 
-def _from_path(given: str | bytes, smallest_face: float) -> Decoded:
+def _from_path(given: str | bytes) -> Decoder:
     text = os.fsdecode(given)
     if not text:
         raise ImageError("cannot read a picture: the path is empty")
     path = Path(os.path.expanduser(text))  # noqa: PTH111 - raises at nothing
+    with _named(path, text):
+        data = read_bytes(path)
+
+    def decoder(side: float, colour: bool = True) -> Decoded:
+        with _named(path, text):
+            return decode(data, side, colour)
+
+    return decoder
+
+
+@contextmanager
+def _named(path: Path, text: str) -> Iterator[None]:
+    """Says of which file it is what is wrong.
+
+    Args:
+        path: The file.
+        text: How it was given.
+    """
     try:
-        return decode(read_bytes(path), smallest_face)
+        yield
     except ValueError as problem:
         reason = "it is a folder; read_many takes folders" if os.path.isdir(path) else str(problem)  # noqa: PTH112 - raises at nothing
         if "://" in text:

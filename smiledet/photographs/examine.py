@@ -9,8 +9,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
-
 from smiledet.config import Config
 from smiledet.detection.detectors.fcos import SHIPPED
 from smiledet.detection.photographs import detector_name
@@ -20,15 +18,14 @@ from smiledet.model_index import find_model, sha256
 from smiledet.model_plan import ModelPlan
 from smiledet.photographs.discover import is_video
 from smiledet.photographs.exif import taken
-from smiledet.photographs.memory_budget import MemoryBudget
+from smiledet.photographs.memory_budget import MemoryBudget, TooLargeError
 from smiledet.photographs.quality import face_sharpness, overview, perceptual_hash, sharpness
 from smiledet.photographs.reading import PhotographStages
 from smiledet.photographs.records import Edition, NewFace, NewPhotograph, NewReading, StoredFile
-from smiledet.sources.decoding import Decoded, decode, read_bytes, read_header
-from smiledet.sources.video import VideoSource
+from smiledet.sources.decoding import Decoded, Decoder, Ready, bytes_to_decode, decode, read_bytes
 from smiledet.tasks.base import Task
 
-VERSION = 1
+VERSION = 2
 """Of what is read besides the models' answers: sharpness, hash, pose. It grows where one of them changes."""
 
 HASH_BYTES = 16
@@ -87,7 +84,6 @@ class Examiner:
     Args:
         known: Asked whether a content is known.
         tasks: What is read.
-        smallest_face: See `smiledet.sources.decoding.decode`.
         budget: What photographs may take.
         every: Seconds between the frames of a video.
         cancelled: Asked between the frames of a video.
@@ -97,13 +93,11 @@ class Examiner:
         self,
         known: Known,
         tasks: tuple[Task, ...],
-        smallest_face: float,
         budget: MemoryBudget,
         every: float,
         cancelled: Callable[[], bool],
     ) -> None:
         self._known, self._tasks = known, tasks
-        self._smallest_face = smallest_face
         self._budget = budget
         self._every = every
         self._cancelled = cancelled
@@ -119,6 +113,8 @@ class Examiner:
             return self._video(stages, path) if is_video(path) else self._photograph(stages, path)
         except OSError as problem:
             return Examined(unread=problem.strerror or str(problem))
+        except TooLargeError as problem:
+            return Examined(unread=str(problem))
         except ValueError as problem:
             return Examined(unread=str(problem))
 
@@ -129,10 +125,15 @@ class Examiner:
         if self._known.has(file.hash):
             return Examined(file=file)
         try:
-            width, height = read_header(data).size if data else (0, 0)
-            with self._budget.hold(width * height):
-                decoded = decode(data, self._smallest_face)
-                return Examined((self._read(stages, decoded, file, taken(data)),))
+            with self._budget.share() as share:
+
+                def decoder(side: float, colour: bool = True) -> Decoded:
+                    share.take(len(data) + (bytes_to_decode(data, side, colour) if data else 0))
+                    decoded = decode(data, side, colour)
+                    share.take(len(data) + 2 * decoded.image.nbytes)  # it is evened out, perhaps
+                    return decoded
+
+                return Examined((self._read(stages, decoder, file, taken(data)),))
         except ValueError as problem:
             return Examined((NewPhotograph(file, failed=str(problem)),))
 
@@ -146,18 +147,18 @@ class Examiner:
             if self._cancelled():
                 return Examined(unread="cancelled")
             file = StoredFile(path, f"{content}@{position:.3f}", video.mtime_ns, video.bytes, position)
-            with self._budget.hold(image.shape[0] * image.shape[1]):
-                frames.append(self._read(stages, Decoded(image), file, None))
+            with self._budget.share() as share:
+                share.take(2 * image.nbytes)
+                frames.append(self._read(stages, Ready(image), file, None))
         return Examined(tuple(frames), video)
 
-    def _read(self, stages: PhotographStages, decoded: Decoded, file: StoredFile, time: str | None) -> NewPhotograph:
-        grey = cv2.cvtColor(decoded.image, cv2.COLOR_BGR2GRAY)
-        reading = stages.read(decoded, str(file.path), grey)
-        small = overview(grey)
+    def _read(self, stages: PhotographStages, decoder: Decoder, file: StoredFile, time: str | None) -> NewPhotograph:
+        found = stages.read(decoder, str(file.path))
+        reading, small = found.reading, overview(found.grey)
         return NewPhotograph(
             file,
             *reading.size,
-            faces=tuple(self._face(face, grey, decoded.scale) for face in reading.faces),
+            faces=tuple(self._face(face, found.grey, found.scale) for face in reading.faces),
             taken=time,
             sharpness=sharpness(small),
             phash=perceptual_hash(small),
@@ -199,6 +200,8 @@ def _frames(path: Path, every: float) -> Iterator[tuple[float, Any]]:
     Raises:
         ValueError: It is no video that can be read.
     """
+    from smiledet.sources.video import VideoSource  # its libraries take memory
+
     source = VideoSource(path)
     try:
         source.open()

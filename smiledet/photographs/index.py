@@ -18,15 +18,12 @@ from smiledet.detection.photographs import PhotographLocator
 from smiledet.model_plan import plan_models
 from smiledet.photographs.discover import absolute, is_video
 from smiledet.photographs.examine import Examined, Examiner, edition_of
-from smiledet.photographs.memory_budget import MemoryBudget
+from smiledet.photographs.memory_budget import MemoryBudget, usual_memory, workers_within
 from smiledet.photographs.reading import StagePool, usual_workers
 from smiledet.photographs.records import NewPhotograph
 from smiledet.photographs.stacks import restack
 from smiledet.photographs.store import Store
 from smiledet.tasks.base import Task
-
-MEMORY = 400
-"""Megabytes that indexing is to stay under where nobody says another number."""
 
 EVERY = 1.0
 """Seconds between the frames of a video where nobody says another number."""
@@ -116,7 +113,9 @@ class Indexer:
         config: What is read, and with what.
         store: The store's file; None for `smiledet.photographs.store.default_store`.
         workers: Photographs that are read at once at most; None for one a processor.
-        memory: Megabytes that the process is to stay under: fewer large photographs are then read at once.
+        memory: Megabytes that the process is to stay under: fewer photographs are then read at once, and one that
+            takes more by itself is not read. None for what the workers take with JPEGs of 12 megapixels, 400 MB for
+            two; a photograph that takes more is then read alone.
         every: Seconds between the frames of a video.
         cluster: Examines the files instead of this process; what comes of them is stored here.
         clock: Seconds; tests bring their own.
@@ -131,7 +130,7 @@ class Indexer:
         store: Path | None = None,
         *,
         workers: int | None = None,
-        memory: float = MEMORY,
+        memory: float | None = None,
         every: float = EVERY,
         cluster: Cluster | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -146,10 +145,11 @@ class Indexer:
         self._weights = config.best_shot
         self._clock = clock
         self._cancelled: Callable[[], bool] = lambda: False
-        self._pool = StagePool(plan, config, workers or usual_workers())
-        budget = MemoryBudget(round(memory * 1e6), self._pool.workers)
-        smallest_face = config.photographs.smallest_face
-        self._examiner = Examiner(self.store, plan.tasks, smallest_face, budget, every, lambda: self._cancelled())
+        faces, workers = config.photographs.faces, workers or usual_workers()
+        total = usual_memory(faces, workers) if memory is None else round(memory * 1e6)
+        self._pool = StagePool(plan, config, workers if memory is None else workers_within(total, faces, workers))
+        budget = MemoryBudget(total, faces, self._pool.workers, strict=memory is not None)
+        self._examiner = Examiner(self.store, plan.tasks, budget, every, lambda: self._cancelled())
 
     def run(
         self,

@@ -16,7 +16,7 @@ from typing import Any
 from smiledet.config import Config
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.photographs.examine import Examined, Examiner
-from smiledet.photographs.memory_budget import MemoryBudget
+from smiledet.photographs.memory_budget import MemoryBudget, usual_memory
 from smiledet.photographs.records import StoredFile
 
 PARCEL_BYTES, PARCEL_FILES = 32_000_000, 64
@@ -34,14 +34,14 @@ class RayCluster:
     Args:
         address: Of its head, `HOST:PORT`; `auto` for the one that this machine belongs to, `local` for one of its own.
         config: What is read, and with what.
-        memory: Megabytes for each actor.
+        memory: Megabytes for each actor; see `smiledet.photographs.index.Indexer`.
         every: Seconds between the frames of a video.
 
     Raises:
         UsageError: Ray is not installed, or there is no cluster at that address.
     """
 
-    def __init__(self, address: str, config: Config, memory: float, every: float) -> None:
+    def __init__(self, address: str, config: Config, memory: float | None, every: float) -> None:
         try:
             import ray
             import ray.data
@@ -143,7 +143,7 @@ class _Nothing:
 class _Actor:
     """What one process of a machine examines parcels with."""
 
-    def __init__(self, config: Config, memory: float, every: float) -> None:
+    def __init__(self, config: Config, memory: float | None, every: float) -> None:
         from smiledet.model_plan import plan_models
         from smiledet.photographs.reading import PhotographStages
         from smiledet.system.own_process import settle_process
@@ -151,9 +151,10 @@ class _Actor:
         settle_process(config.opencv_threads, config.source.read_timeout)
         plan = plan_models(config)
         self._stages = PhotographStages(plan, config)
-        budget = MemoryBudget(round(memory * 1e6), 1)
-        smallest_face = config.photographs.smallest_face
-        self._examiner = Examiner(_Nothing(), plan.tasks, smallest_face, budget, every, lambda: False)
+        faces = config.photographs.faces
+        total = usual_memory(faces, 1) if memory is None else round(memory * 1e6)
+        budget = MemoryBudget(total, faces, 1, strict=memory is not None)
+        self._examiner = Examiner(_Nothing(), plan.tasks, budget, every, lambda: False)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         answers = [

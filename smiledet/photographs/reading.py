@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import cv2
@@ -23,7 +24,7 @@ from smiledet.frame import AlignedFace, Box, Detection, Face, FaceReading, GreyI
 from smiledet.model_plan import ModelPlan
 from smiledet.results import Reading
 from smiledet.shipped_models import make_aligner
-from smiledet.sources.decoding import Decoded
+from smiledet.sources.decoding import NEEDED, Decoded, Decoder
 from smiledet.system.processes import usable_processors
 
 T = TypeVar("T")
@@ -35,6 +36,38 @@ MOST_WORKERS = 8
 def usual_workers() -> int:
     """Photographs that are read at once where nobody says how many: one a processor."""
     return min(MOST_WORKERS, usable_processors())
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of a photograph, and from what.
+
+    Attributes:
+        reading: The reading.
+        grey: The picture that the faces were read from, in grey.
+        scale: Pixels of the file for one of `grey`, along each side.
+    """
+
+    reading: Reading
+    grey: GreyImage
+    scale: int
+
+
+class _Picture:
+    """A decoded photograph, in colour (where it was decoded so) and grey, evened out."""
+
+    def __init__(self, decoded: Decoded) -> None:
+        self.decoded = decoded
+        in_grey = decoded.image.ndim == 2
+        grey = decoded.image if in_grey else cv2.cvtColor(decoded.image, cv2.COLOR_BGR2GRAY)
+        table = table_of(measure(grey))
+        self.grey = even_out(grey, table)
+        self.image = None if in_grey else even_out(decoded.image, table)
+
+    def side_for(self, smallest: Box) -> float:
+        """The longer side that leaves a face `NEEDED` pixels, if it has fewer here than in the file; else 0."""
+        side: float = min(smallest.width, smallest.height)
+        return NEEDED * max(self.grey.shape) / side if self.decoded.scale > 1 and side < NEEDED else 0.0
 
 
 class PhotographStages:
@@ -51,24 +84,33 @@ class PhotographStages:
         self._aligner = make_aligner(plan.landmarks, config.aligner.max_distortion)
         self._networks = [(network, plan.load(network)) for network in plan.networks]
 
-    def read(self, decoded: Decoded, file: str | None, grey: GreyImage | None = None) -> Reading:
+    def read(self, decoder: Decoder, file: str | None) -> Read:
         """Find and read the faces of a photograph; boxes and landmarks are in pixels of the whole file.
 
+        It is decoded at the size at which it is searched; and once more, larger, where a face has fewer than `NEEDED`
+        pixels there and more in the file.
+
         Args:
-            decoded: The photograph.
+            decoder: The photograph.
             file: Its name.
-            grey: The same in grey, where the caller has it; it is not written to.
         """
-        image = decoded.image
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if grey is None else grey
-        table = table_of(measure(grey))
-        evened, grey = even_out(image, table), even_out(grey, table)
-        found = self._locator.find(grey)
-        largest_first = sorted(found.detections, key=lambda face: -face.box.area)
-        faces = tuple(face.times(decoded.scale) for face in self._faces(evened, grey, largest_first, found.turned))
-        size = decoded.full_size or (image.shape[1], image.shape[0])
-        kept = None if decoded.full_size else image
-        return Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
+        colour = any(spec.channels == 3 for spec in self._plan.chips)
+        picture = _Picture(decoder(self._locator.side, colour))
+        found = self._locator.find(picture.grey)
+        detections = sorted(found.detections, key=lambda face: -face.box.area)
+        if detections and (side := picture.side_for(detections[-1].box)):
+            scale = picture.decoded.scale
+            del picture  # two of them would be held at once
+            picture = _Picture(decoder(side, colour))
+            larger = scale / picture.decoded.scale
+            detections = [replace(face, box=face.box.times(larger)) for face in detections]
+        decoded = picture.decoded
+        read = self._faces(picture.image, picture.grey, detections, found.turned)
+        faces = tuple(face.times(decoded.scale) for face in read)
+        size = decoded.full_size or (decoded.image.shape[1], decoded.image.shape[0])
+        kept = None if decoded.full_size else decoded.image
+        reading = Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
+        return Read(reading, picture.grey, decoded.scale)
 
     def close(self) -> None:
         """Free the models."""
@@ -81,7 +123,9 @@ class PhotographStages:
         aligned = [AlignedFace(None, False, _whole(crop, specs)) for crop in crops]
         return self._predict(aligned, tasks)
 
-    def _faces(self, image: Image, grey: GreyImage, found: Sequence[Detection], turned: int) -> list[FaceReading]:
+    def _faces(
+        self, image: Image | None, grey: GreyImage, found: Sequence[Detection], turned: int
+    ) -> list[FaceReading]:
         aligned = align_faces(self._aligner, image, grey, [face.box for face in found], self._plan.chips, turned)
         answers = self._predict(aligned, [task.name for task in self._plan.tasks])
         return [

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from smiledet.columns import PICTURE_COLUMNS
 from smiledet.errors import UsageError
 from smiledet.sessions.sessions import Seen
+from smiledet.system.redaction import redact, shown_source
 from smiledet.tasks.smile import TASK as SMILE
 
 NEEDED = (*PICTURE_COLUMNS, "x")
@@ -33,7 +34,7 @@ class Event:
     """A row.
 
     Attributes:
-        source: What was watched.
+        source: What was watched, without its secrets, which files of earlier versions may hold.
         file: The photograph; None in a video.
         timestamp: Seconds on the source's time line.
         wall: When it was captured or read, seconds since 1970.
@@ -63,7 +64,7 @@ class DamageReport:
         """Take one; see `Damaged`."""
         self.count += 1
         if len(self._first) < NAMED:
-            self._first.append(f"line {line} ({why})")
+            self._first.append(f"line {line} ({redact(why)})")
 
     def __str__(self) -> str:
         more = f" and {self.count - len(self._first)} more" if self.count > len(self._first) else ""
@@ -152,7 +153,9 @@ def _read(row: Mapping[str, Any]) -> Event:
     wall = datetime.fromisoformat(_text(row["time"])).timestamp()
     timestamp = wall if row["timestamp"] is None else _number(row["timestamp"])
     file = None if row["file"] is None else _text(row["file"])
-    return Event(_text(row["source"]), file, timestamp, wall, _face(row) if row["track"] is not None else None)
+    return Event(
+        shown_source(_text(row["source"])), file, timestamp, wall, _face(row) if row["track"] is not None else None
+    )
 
 
 def _face(row: Mapping[str, Any]) -> Seen:

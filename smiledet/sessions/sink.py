@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import cv2
 from typing_extensions import override
 
 from smiledet.drawing.jpeg import jpeg
+from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, FaceReading, Frame, Image
 from smiledet.sessions.sessions import Seen, Session, Sessions
 from smiledet.sessions.store import WIDTHS, Run, SessionStore, StoreSettings, Sum, period
@@ -18,11 +20,16 @@ from smiledet.stage_count import StageCount
 from smiledet.system.redaction import shown_source
 from smiledet.tasks.base import Task
 
+log = logging.getLogger(__name__)
+
 WRITE_EVERY = 10.0
 """Seconds of the source that are held in memory: what a killed run loses at most."""
 
 THIN_EVERY = 3600.0
 """Seconds of the source after which what is old is deleted."""
+
+BUSY_FOR = 1.0
+"""Seconds to wait for another program that writes; what is not written then is written later."""
 
 SIDE = 160
 """Pixels of a picture that is kept of a face."""
@@ -33,6 +40,8 @@ STRONGER = 0.05
 
 class StoreSink(Sink):
     """Follows every face and writes what becomes of it, every ten seconds and at the end.
+
+    What cannot be written meanwhile, on a full disk or while another program has the file, is held and written later.
 
     Args:
         settings: The file, and what is kept.
@@ -64,7 +73,9 @@ class StoreSink(Sink):
         self._sessions = Sessions(self._credit)
         self._sums: dict[tuple[int, int, str, str, str], float] = {}
         self._keys: dict[int, int] = {}  # of the sessions that go on, by identity
+        self._ended: list[Session] = []  # not written yet
         self._strongest: dict[int, tuple[float, bytes]] = {}
+        self._problem = ""  # what kept it from writing the last time
         self._began: float | None = None
         self._ahead = 0.0  # of the source's time line, from seconds since 1970
         self._now = self._written = self._thinned = 0.0
@@ -81,6 +92,8 @@ class StoreSink(Sink):
         with self._store.reading() as connection:
             connection.execute("PRAGMA secure_delete = ON")
         self._store.thin(self._wall(), self._settings.keep_days)
+        with self._store.reading() as connection:
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_FOR)}")
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
@@ -91,11 +104,10 @@ class StoreSink(Sink):
         if self._settings.pictures:
             self._look(frame, annotation.readings)
         ended = self._sessions.take(self._source, self._now, seen)
-        if ended or self._now - self._written >= WRITE_EVERY:
-            self._write(ended)
-        if self._store is not None and self._now - self._thinned >= THIN_EVERY:
-            self._thinned = self._now
-            self._store.thin(self._now, self._settings.keep_days)
+        self._ended += ended
+        late = self._now - self._written >= WRITE_EVERY
+        if late or (ended and not self._problem):
+            self._try_to_write()
 
     @override
     def close(self) -> None:
@@ -104,11 +116,10 @@ class StoreSink(Sink):
             return
         try:
             if self._began is not None:
-                self._store = store
-                self._write(self._sessions.finish())
+                self._ended += self._sessions.finish()
+                self._write(store)
                 self.wrote = self._path
         finally:
-            self._store = None
             store.close()
 
     def _begin(self, frame: Frame) -> None:
@@ -131,11 +142,26 @@ class StoreSink(Sink):
                 if right > left and bottom > top:
                     self._strongest[face.track] = (intensity, jpeg(_shrunk(frame.image[top:bottom, left:right])))
 
-    def _write(self, ended: Sequence[Session]) -> None:
-        store = self._store
-        if store is None or self._began is None:
-            return
+    def _try_to_write(self) -> None:
+        """Write what has come, and thin what is old; where that fails, say so once and hold it until the next time."""
+        assert self._store is not None
         self._written = self._now
+        try:
+            self._write(self._store)
+            if self._now - self._thinned >= THIN_EVERY:
+                self._store.thin(self._now, self._settings.keep_days)
+                self._thinned = self._now
+        except SmiledetError as problem:
+            if str(problem) != self._problem:
+                log.warning("%s; what is read is held until it can be written", problem)
+            self._problem = str(problem)
+            return
+        if self._problem:
+            log.info("%s is written again", self.description)
+        self._problem = ""
+
+    def _write(self, store: SessionStore) -> None:
+        assert self._began is not None
         frames, counts = self._counts() if self._counts else (0, {})
         drops = {
             stage: {cause.value: number for cause, number in count.dropped.items() if number}
@@ -145,12 +171,13 @@ class StoreSink(Sink):
         self._run = store.put_run(told, self._run or None)
         store.add(Sum(*key, amount) for key, amount in self._sums.items())
         self._sums.clear()
-        for session in [*ended, *self._sessions.going_on]:
+        for session in [*self._ended, *self._sessions.going_on]:
             session.picture = self._strongest.get(session.track, (0.0, None))[1]
             self._keys[id(session)] = store.put_session(session, self._keys.get(id(session)))
-        for session in ended:
+        for session in self._ended:
             self._keys.pop(id(session))
             self._strongest.pop(session.track, None)
+        self._ended = []
 
 
 def _shrunk(image: Image) -> Image:

@@ -16,7 +16,7 @@ from typing_extensions import Self, override
 from smiledet.errors import SourceError
 from smiledet.frame import Image
 from smiledet.sources.base import NamedSource, Picture, SourceSettings
-from smiledet.sources.decoding import decode, read_bytes
+from smiledet.sources.decoding import NEEDED, decode, read_bytes
 from smiledet.system.output_files import is_same_file
 from smiledet.system.text import printable
 
@@ -229,7 +229,7 @@ class ImagesSource(NamedSource):
         taken = 0
         for file in files:
             try:
-                photograph = decode(read_bytes(file), self.smallest_face)
+                photograph = decode(read_bytes(file), NEEDED / self.smallest_face if self.smallest_face else 0)
             except ValueError as problem:
                 self.unread.append(Unread(str(file), str(problem)))
                 continue

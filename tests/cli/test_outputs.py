@@ -241,15 +241,6 @@ def test_what_the_system_refuses_is_one_line(monkeypatch, capfd, caplog):
     assert any(record.exc_info for record in caplog.records)  # the traceback, for who wants it
 
 
-def test_a_full_disk_is_not_taken_for_standard_output(monkeypatch, capfd):
-    def refuse(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("smiledet.cli.platform.run", refuse)
-    assert main(["platform"]) == 1
-    assert capfd.readouterr().err == "smiledet: cannot write a file: No space left on device\n"
-
-
 def test_without_a_folder_for_temporary_files_it_runs_all_the_same(tmp_path):
     """With files of no size at all, there is none."""
     done = in_shell("ulimit -f 0; smiledet run demo --no-show --max-frames 5 --events -", tmp_path)

@@ -57,7 +57,7 @@ def see(read: Callable[[], Any]) -> None:
 def read_every_way(data: bytes, path: Path) -> None:
     """As bytes, as a file, and only its EXIF data: a picture or one line, and the file as it was."""
     see(lambda: to_image(data))
-    see(lambda: decode_picture(path, smallest_face=0.02).image)
+    see(lambda: decode_picture(path, side=1280).image)
     moment = taken(data)
     assert moment is None or len(moment) in (19, 23)
     assert orientation(path) in range(1, 9)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from smiledet.config import Config
-from smiledet.photographs import examine
+from smiledet.photographs import examine, memory_budget
 from smiledet.photographs.discover import discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import FACES, NO_FACE, SEVERAL_FACES, PhotographFilter
@@ -144,8 +144,51 @@ def test_a_file_that_cannot_be_opened_is_told_and_tried_again(indexer, folder):
     assert indexer.run(files).unread == 1
 
 
-def test_one_photograph_larger_than_the_memory_is_read_alone(folder, tmp_path):
-    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=1) as indexer:
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Photographs of 2600x1950: two large faces; the same, with two small ones beside them."""
+    large = tmp_path_factory.mktemp("large")
+    shown = np.full((1950, 2600, 3), 128, np.uint8)
+    shown[:1200, :1800] = cv2.resize(scene(40), (1800, 1200))
+    cv2.imwrite(str(large / "large.jpg"), shown)
+    shown[1400:1800, 1900:2500] = cv2.resize(scene(40), (600, 400))
+    cv2.imwrite(str(large / "small.jpg"), shown)
+    return large
+
+
+def test_a_large_photograph_is_decoded_once_more_only_where_a_face_is_small(large, indexer, monkeypatch):
+    found = []
+    decode = examine.decode
+    monkeypatch.setattr(examine, "decode", lambda *given: found.append(decode(*given)) or found[-1])
+    indexer.run([large / "large.jpg"])
+    assert [(each.scale, each.image.shape) for each in found] == [(2, (975, 1300))]
+    found.clear()
+    indexer.run([large / "small.jpg"])
+    assert [each.scale for each in found] == [2, 1]
+    (one,), (other,) = (indexer.store.recall(large / name) for name in ("large.jpg", "small.jpg"))
+    assert (len(one.faces), len(other.faces)) == (2, 4)
+    assert (one.row.width, one.row.height) == (other.row.width, other.row.height) == (2600, 1950)
+    assert min(face.box.width for face in other.faces) < 128
+    for face, same in zip(one.faces, other.faces, strict=False):
+        assert face.box.iou(same.box) > 0.9
+    with FaceReader(config=CONFIG, tasks=CONFIG.tasks) as reader:
+        read = reader.read(large / "large.jpg")
+    assert [face.box for face in read.faces] == [face.box for face in one.faces]
+    assert read.image.shape == (1950, 2600, 3)
+
+
+def test_under_a_bound_a_photograph_that_does_not_fit_is_told_and_tried_again(folder, tmp_path):
+    photograph = folder / "1.png"
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=233) as indexer:
+        (told,) = indexer.each([photograph])
+        assert "MB to read it, of which 1 are left: give more --memory" in told.unread
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=300) as indexer:
+        assert indexer.run([photograph]).unread == 0
+
+
+def test_a_photograph_larger_than_the_usual_memory_is_read_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_budget, "USUAL_ROOM", 1)
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
         assert indexer.run(files_of(folder)).done == 4
 
 

@@ -87,3 +87,15 @@ def test_tests_that_fail_anyway_and_unknown_modules_are_refused(run):
     done = run(STRONG, "--module", "parcel.other")
     assert done.returncode == 2
     assert "--module parcel.other: mutants.toml has parcel.sums" in done.stderr
+
+
+def test_every_known_bug_still_has_its_place_and_its_test(load_script):
+    """A module that changes takes its bug along, or `make mutants` could not put it in."""
+    script = load_script("mutants")
+    bugs = script.known_bugs()
+    assert len(bugs) > 20
+    for bug in bugs:
+        script.with_known_bug(bug)
+        file, _, name = bug["test"].split()[0].partition("::")
+        text = (script.ROOT / file).read_text()
+        assert f"def {name}(" in text if name else "-k" not in bug["test"] or f"def {bug['test'].split()[-1]}(" in text

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +19,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.cli._store import store_sinks
 from smiledet.config import Config
+from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
 from smiledet.sessions.report.gather import MOST_BINS, Curve
 from smiledet.sessions.sessions import COUNTS, PEOPLE, PRESENT, SMILES, Seen, Session, Sessions
@@ -94,15 +95,41 @@ def reading(track: int, smiling: float, age: float = 30) -> FaceReading:
     return FaceReading(Face(box, 1.0, track, box), answers)
 
 
-def run(path: Path, moments: Sequence[tuple[float, Sequence[FaceReading]]], **settings: object) -> StoreSink:
-    """A run in which faces were seen at some seconds of the source's time line; it began at `NOON`."""
+class LockedBy:
+    """Another program that writes a store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self) -> None:
+        self._connection = sqlite3.connect(self.path, isolation_level=None)
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def unlock(self) -> None:
+        self._connection.execute("ROLLBACK")
+        self._connection.close()
+
+
+def run(
+    path: Path,
+    moments: Sequence[tuple[float, Sequence[FaceReading]]],
+    after_open: Callable[[], None] = lambda: None,
+    at: Mapping[int, Callable[[], None]] | None = None,
+    **settings: object,
+) -> StoreSink:
+    """A run in which faces were seen at some seconds of the source's time line; it began at `NOON`.
+
+    Something may be done once the store is open, and before some of the moments.
+    """
     sink = StoreSink(StoreSettings(str(path), **settings), "0", [SMILE, AGE], wall=lambda: NOON)  # type: ignore[arg-type]
     sink.count_drops(lambda: (100, {"draw": StageCount(processed=98, dropped=Counter({Drop.OVERTAKEN: 2}))}))
     image = np.full((90, 120, 3), 70, np.uint8)
 
     with sink:
-        for number, (at, faces) in enumerate(moments):
-            frame = Frame(number, time.monotonic_ns(), at, image)
+        after_open()
+        for number, (second, faces) in enumerate(moments):
+            (at or {}).get(number, lambda: None)()
+            frame = Frame(number, time.monotonic_ns(), second, image)
             sink.write(frame, Annotation(image, tuple(faces)))
     return sink
 
@@ -139,6 +166,32 @@ class TestStore:
         sink.close()
         with SessionStore(path) as store:
             assert [each.seconds for each in store.sessions()] == [pytest.approx(14.9)]
+
+    def test_what_cannot_be_written_now_is_written_later(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Another program has the file for most of a minute: nothing of it is lost, and it is said once."""
+        monkeypatch.setattr("smiledet.sessions.sink.BUSY_FOR", 0.001)
+        caplog.set_level("INFO", "smiledet")
+        other = LockedBy(tmp_path / "day.sqlite")
+        moments = [(at / 4, [reading(1 if at < 60 else 2, 0.1)] if not 60 <= at < 80 else []) for at in range(280)]
+        run(other.path, moments, after_open=other.lock, at={200: other.unlock})
+        with SessionStore(other.path) as store:
+            stays = [(round(each.first - NOON), round(each.last - NOON)) for each in store.sessions()]
+            present = sum(each.amount for each in store.sums(DAY) if each.label == PRESENT)
+        assert stays == [(0, 15), (20, 70)]
+        assert present == pytest.approx(65, abs=1)
+        said = [each for each in caplog.messages if "store" in each]
+        assert ["database is locked" in each for each in said] == [True, False], said
+        assert said[1].endswith("is written again")
+
+    def test_a_store_that_cannot_be_written_at_the_end_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("smiledet.sessions.sink.BUSY_FOR", 0.001)
+        other = LockedBy(tmp_path / "day.sqlite")
+        with pytest.raises(SmiledetError, match="database is locked"):
+            run(other.path, SMILES_AT_LAST, after_open=other.lock)
 
     def test_runs_add_up(self, tmp_path: Path) -> None:
         for _ in range(2):
@@ -324,6 +377,16 @@ class TestReport:
         assert told in said
         assert said.count("\n") == 1
         assert not (tmp_path / "x.html").exists()
+
+    def test_a_secret_in_events_of_an_earlier_version_is_not_told(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        rows = [{**self.ROW, "source": "http://me:s3cret@door/x?token=s3cret", "timestamp": NOON + at} for at in (0, 1)]
+        path = self.write(tmp_path / "x.jsonl", *rows, {**rows[0], "timestamp": "http://me:s3cret@door"})
+        assert main(["report", str(path), "-o", str(tmp_path / "x.html")]) == 0
+        page = (tmp_path / "x.html").read_text()
+        assert "door" in page and "damaged" in caplog.text
+        assert "s3cret" not in page + caplog.text
 
     def test_names_of_sources_are_no_markup(self, tmp_path: Path) -> None:
         evil = "</script><img src=//evil.example onerror=alert(1)>"

@@ -141,6 +141,7 @@ class TestPage:
         assert metrics["smiledet_healthy"] == "1.0"
         state = live.get("/api/state").json()
         assert state["explained"] == {} and state["lost"] == {}
+        assert "cpu_percent" in state["machine"], "without --telemetry, too"
         assert [task["name"] for task in state["tasks"]] == ["smile", "emotion"]
         assert [each["name"] for each in state["sources"]] == [""]
         assert state["sources"][0]["description"].startswith("the built-in demo")
@@ -252,7 +253,8 @@ class TestControl:
         assert two.get("/api/settings").json() == before
 
     def test_other_sites_change_nothing(self, two: Any) -> None:
-        for method, path in (("PATCH", "/api/settings"), ("POST", "/api/recordings"), ("DELETE", "/api/recordings")):
+        changing = [("PATCH", "/api/settings"), ("PUT", "/api/explained")]
+        for method, path in (*changing, ("POST", "/api/recordings"), ("DELETE", "/api/recordings")):
             answer = two.request(method, path, json={}, headers={"origin": "http://elsewhere.example"})
             assert answer.status_code == 403, path
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from smiledet.errors import ModelError
 from smiledet.frame import GreyImage
 from smiledet.system.litert import opened
+from smiledet.system.memory import hand_back_memory
 
 STRIDES = (8, 16, 32)
 """Pixels from cell to cell of the three maps."""
@@ -35,8 +36,11 @@ SIDES = (-4, 6)
 SMALLEST_INPUT = 64
 """Sides below this are padded."""
 
-SIZES_KEPT = 3
-"""Sizes of picture for which LiteRT keeps memory: a photograph's, that to which it is shrunk, and a second look's."""
+SMALL = 320 * 320
+"""Pixels of a small picture at most: a second look's, or that to which a photograph is shrunk."""
+
+SMALL_KEPT = 4
+"""Sizes of small pictures for which LiteRT keeps memory, a few MB each; of large ones it is one (1280x960: 82 MB)."""
 
 LITERT_MARK = b"TFL3"
 """From the fifth byte of a LiteRT file."""
@@ -94,10 +98,12 @@ class _OpenCV:
 
 
 class _LiteRT:
-    """A LiteRT file, with memory for each of the last sizes."""
+    """A LiteRT file, with memory for the last large size, and for some small ones."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._large: Any = None
+        self._largest = 0
         self._of_size: OrderedDict[tuple[int, ...], Any] = OrderedDict()
 
     def __call__(self, grey: GreyImage) -> Maps:
@@ -108,15 +114,29 @@ class _LiteRT:
         return [answers.transpose(2, 0, 1) for answers in sorted(maps, key=len, reverse=True)]
 
     def _sized(self, size: tuple[int, ...]) -> Any:
+        pixels = size[0] * size[1]
+        if pixels > SMALL:
+            if pixels > self._largest:
+                self._large, self._largest = None, pixels  # else it would hold the memory of both while it grows
+                hand_back_memory()
+            self._large = _resized(self._large or opened(self._path, 1), size)
+            return self._large
         if size in self._of_size:
             self._of_size.move_to_end(size)
             return self._of_size[size]
-        full = len(self._of_size) == SIZES_KEPT
+        full = len(self._of_size) == SMALL_KEPT
         interpreter = self._of_size.popitem(last=False)[1] if full else opened(self._path, 1)
-        interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], (1, *size, 1))
-        interpreter.allocate_tensors()
-        self._of_size[size] = interpreter
+        self._of_size[size] = _resized(interpreter, size)
         return interpreter
+
+
+def _resized(interpreter: Any, size: tuple[int, ...]) -> Any:
+    """The interpreter with memory for a picture of a size (height, width)."""
+    pixels = interpreter.get_input_details()[0]
+    if tuple(pixels["shape"][1:3]) != size:
+        interpreter.resize_tensor_input(pixels["index"], (1, *size, 1))
+        interpreter.allocate_tensors()
+    return interpreter
 
 
 def decoded(answers: npt.NDArray[np.float32], stride: int, logit: float) -> Rows:

@@ -15,7 +15,6 @@ from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.photographs.decode import decode_picture
-from smiledet.sources.decoding import NEEDED
 from smiledet.system.output_files import removed_on_failure
 
 THUMBNAIL = 320
@@ -55,7 +54,7 @@ def decoded(path: Path, side: int) -> Image:
     Raises:
         ImageError: It cannot be decoded.
     """
-    return shrunk(decode_picture(path, smallest_face=NEEDED / side).image, side)
+    return shrunk(decode_picture(path, side=side).image, side)
 
 
 def shrunk(image: Image, side: int, shorter: bool = False) -> Image:
@@ -97,7 +96,7 @@ class Thumbnails:
         kept = self._folder / name[:2] / f"{name}.jpg"
         with contextlib.suppress(OSError):
             return kept.read_bytes()
-        data = jpeg(shrunk(decode_picture(path, smallest_face=NEEDED / (2 * THUMBNAIL)).image, THUMBNAIL, shorter=True))
+        data = jpeg(shrunk(decode_picture(path, side=2 * THUMBNAIL).image, THUMBNAIL, shorter=True))
         with contextlib.suppress(OSError):  # a full disk costs time, nothing else
             self._keep(kept, data)
         return data

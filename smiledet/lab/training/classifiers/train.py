@@ -198,10 +198,10 @@ def start_from(network: keras.Model, initial: str) -> None:
     """
     task, _, name = initial.partition("/")
     source = keras.saving.load_model(find_model(task, name).file("keras"), compile=False)
-    if is_wider(network, source):
+    (ours, our_heads), (theirs, their_heads) = _parts(network), _parts(source)
+    if len(our_heads) == len(their_heads) == 1 and is_wider(network, source):
         widen(network, source)
         return
-    (ours, our_heads), (theirs, their_heads) = _parts(network), _parts(source)
     if [type(layer) for layer in ours] != [type(layer) for layer in theirs]:
         raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
     same_heads = zip(our_heads, their_heads, strict=True) if len(our_heads) == len(their_heads) else ()
