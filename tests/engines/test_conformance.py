@@ -50,6 +50,9 @@ def precisions(engine: str) -> tuple[str, ...]:
 NETWORKS = list({model.files["keras"].path: model for model in reversed(MODELS)}.values())
 """One model of each network: further heads of it take as long to convert."""
 
+LARGE = 1_500_000
+"""Bytes of a Keras file."""
+
 EVERY_MODEL = [
     Case(engine, "float32", model)
     for engine in engine_names()
@@ -99,7 +102,15 @@ def test_there_is_something_to_test():
     assert len(NETWORKS) < len(MODELS)
 
 
-@pytest.mark.parametrize("case", EVERY_MODEL, ids=str)
+def is_slow(case: Case) -> bool:
+    """Whether the file has to be made, which takes seconds for a large network; small ones have the same layers."""
+    key = file_key(engine_class(case.engine).file_format, case.precision)
+    return key not in case.model.files and case.model.file("keras").stat().st_size > LARGE
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] * is_slow(case), id=str(case)) for case in EVERY_MODEL]
+)
 def test_scores_are_those_of_keras(case, load, faces, keras_scores):
     expected = keras_scores(case.model)
     assert np.ptp(expected, axis=0).max() > 0.2 * expected.max()  # all alike, they would prove nothing

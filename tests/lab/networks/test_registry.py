@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -67,6 +68,18 @@ OTHERS = {
 DISTINCT = sorted(name for name in THESIS | OTHERS if not name.endswith("-128"))
 
 
+SLOW_GRADIENTS = {
+    "inception-resnet-v2",
+    "inception-v3",
+    "mobilenet-050",
+    "mobilenet-075",
+    "mobilenet-100",
+    "resnet-50",
+    "vgg-16",
+    "xception",
+}
+"""Large networks of Keras' own, of which mobilenet-025 is one, too."""
+
 SLOW_EXPORTS = {
     "affective-baseline",
     "affective-enhanced-baseline",
@@ -93,14 +106,15 @@ def sizes(weights):
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def outline():
-    """Measures an architecture at an input and a number of classes, without drawing its weights."""
+    """Measures an architecture at an input and a number of classes, without drawing its weights, each once."""
     from dataclasses import replace
 
     from smiledet.lab.networks import listing
     from smiledet.lab.networks.base import find_architecture
 
+    @cache
     def measure(name, input_shape=None, classes=None):
         row = find_architecture(name)
         changed = replace(row, input_shape=input_shape or row.input_shape, classes=classes or row.classes)
@@ -201,7 +215,7 @@ class TestBadInput:
         keras.utils.clear_session()
 
 
-@pytest.fixture(scope="module", params=DISTINCT)
+@pytest.fixture(scope="module")
 def network(request, keras):
     """Each architecture in turn, three classes, at a small side."""
     from smiledet.lab.networks.build import build_network
@@ -217,6 +231,12 @@ def chips_for(network, count):
     return generator.uniform(0, 255, (count, *network.input_shape[1:])).astype(np.float32)
 
 
+def slow(names):
+    """Every architecture, some of them marked as slow."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in names)) for name in DISTINCT]
+
+
+@pytest.mark.parametrize("network", slow(SLOW_GRADIENTS), indirect=True)
 def test_gradients_reach_every_trainable_weight(network, keras):
     tensorflow = pytest.importorskip("tensorflow")
     targets = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
@@ -236,11 +256,7 @@ def test_gradients_reach_every_trainable_weight(network, keras):
     assert not stuck
 
 
-@pytest.mark.parametrize(
-    "network",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW_EXPORTS)) for name in DISTINCT],
-    indirect=True,
-)
+@pytest.mark.parametrize("network", slow(SLOW_EXPORTS), indirect=True)
 def test_its_export_scores_as_it_does(network, tmp_path):
     from smiledet.engines.base import load_engine
     from smiledet.lab.training.export.export import to_litert
