@@ -36,7 +36,7 @@ demo: $(RUN_SETUP)  ## the camera, or the built-in demo where there is none
 test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
-test-slow: $(DEV_SETUP)  ## trainings and interrupted runs of half a minute and more, which `make test` leaves out
+test-slow: $(DEV_SETUP)  ## trainings, conversions of large networks and interrupted runs, which `make test` leaves out
 	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/cli tests/engines tests/lab tests/scripts)
 
 test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes

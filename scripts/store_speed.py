@@ -95,21 +95,24 @@ def fill(path: Path, count: int) -> None:
             store.add(invented(start, min(1000, count - start), chance))
 
 
-def invented(start: int, count: int, chance: random.Random) -> Iterator[NewPhotograph]:
-    """Photographs that were never taken, numbered from a number on."""
+def invented(
+    start: int, count: int, chance: random.Random, file_of: Callable[[int], StoredFile] | None = None
+) -> Iterator[NewPhotograph]:
+    """Photographs that were never taken, numbered from a number on; `file_of` says which file each is."""
+    file_of = file_of or _file
     number = start
     while number < start + count:
-        first = _invented(number, chance)
+        first = _invented(file_of(number), chance)
         yield first
         number += 1
         if chance.random() < 1 / 30:
             for later in range(1, min(3, start + count - number + 1)):
                 taken = (datetime.fromisoformat(first.taken or "") + timedelta(seconds=later)).isoformat()
-                yield replace(first, file=_file(number), taken=taken, phash=(first.phash or 0) ^ later)
+                yield replace(first, file=file_of(number), taken=taken, phash=(first.phash or 0) ^ later)
                 number += 1
 
 
-def _invented(number: int, chance: random.Random) -> NewPhotograph:
+def _invented(file: StoredFile, chance: random.Random) -> NewPhotograph:
     faces = []
     for place in range(chance.choice((0, 1, 1, 1, 2, 3))):
         smile, emotion = chance.random(), chance.choice(EMOTIONS)
@@ -121,7 +124,7 @@ def _invented(number: int, chance: random.Random) -> NewPhotograph:
         faces.append(NewFace(Box(60 * place, 10, 50, 50), 0.9, readings, pose, chance.random(), smile, 20.0))
     moment = datetime(2010, 1, 1) + timedelta(seconds=chance.randrange(15 * 365 * 86_400))
     return NewPhotograph(
-        *(_file(number), 4000, 3000, tuple(faces)),
+        *(file, 4000, 3000, tuple(faces)),
         taken=moment.isoformat(),
         phash=chance.getrandbits(63),
         sharpness=chance.random(),

@@ -270,6 +270,16 @@ def test_the_readme_is_short():
     assert (ROOT / "docs" / "images" / "demo.gif").stat().st_size < 2_000_000
 
 
+@pytest.mark.parametrize("page", [README, ROOT / "docs" / "install.md"], ids=lambda path: path.name)
+def test_every_extra_is_told(page):
+    rows = re.findall(r"^\| (`.+?) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    table = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    extras = set(re.findall(r"^(\w+) = \[", table, re.MULTILINE))
+    assert len(extras) > 15 and extras <= told
+
+
 def test_the_readmes_comparison_is_what_was_measured():
     section = README.read_text(encoding="utf-8").partition("## How good")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| .* \| (\d+) \| ([\d.]+) \| (\d+) \((\d+)\) \|$", section, re.MULTILINE)

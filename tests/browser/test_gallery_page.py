@@ -83,6 +83,11 @@ def _filters(page: Any, until: Until) -> None:
     page.get_by_label("name contains").press("Enter")
     until(page, "document.querySelectorAll('.tile').length === 2")
     page.get_by_role("button", name="Back", exact=True).click()
+    page.get_by_label("faces at least").fill("2")
+    page.get_by_label("faces at least").press("Enter")
+    until(page, "document.querySelectorAll('.tile').length === 1")
+    assert "least_faces=2" in page.url
+    page.get_by_role("button", name="Back", exact=True).click()
     page.get_by_role("button", name="Filters").click()
     page.get_by_label("Sort").select_option("smile")
     until(page, "/smiling|happy/.test(document.querySelector('.tile[data-index=\"0\"] .caption')?.innerText)")

@@ -1,8 +1,8 @@
 """Four sources for as long as is wanted, in a real Chromium at desktop and phone size, with a rule of each kind.
 
-`make test-live` takes ten minutes, over the real clips where SMILEDET_DATA names them; `make test-browser` as long as
-everything takes to be seen once. SMILEDET_WATCHED is how many seconds, SMILEDET_SEED what is drawn, SMILEDET_PICTURES a
-folder for the screenshots and the report.
+`make test-live` takes ten minutes, over the real clips where SMILEDET_DATA names them. SMILEDET_WATCHED is how many
+seconds (0: as long as everything takes to be seen once), SMILEDET_SEED what is drawn, SMILEDET_PICTURES a folder for
+the screenshots and the report.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from smiledet.sources.demo import scene
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("SMILEDET_WATCHED" not in os.environ, reason="takes minutes: make test-live"),
+]
 
 SECONDS = float(os.environ.get("SMILEDET_WATCHED", "0"))
 SEED = int(os.environ.get("SMILEDET_SEED", "20"))
@@ -252,8 +255,8 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
             pages[size].on("pageerror", lambda problem: problems.append(str(problem)))
             pages[size].goto(address)
         run = Watched(address, process, pages, pictures)
-        run.until("document.querySelectorAll('.face').length >= 3")
-        run.until("document.querySelector('.video img').naturalWidth === 1280")
+        run.until("document.querySelectorAll('.face').length > 0")
+        run.until("document.querySelector('.video img').naturalWidth > 640")
         run.look()
         pages["phone"].get_by_label("source", exact=True).select_option("hall")
         pages["desktop"].get_by_role("button", name="record").click()
@@ -283,7 +286,7 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
         output, complaints = process.communicate(timeout=60)
 
     assert process.returncode == 130, complaints
-    assert "Traceback" not in complaints and "failed" not in complaints.replace("post failed", "")
+    assert "Traceback" not in complaints and "failed" not in complaints
     for signature, body in hook.taken:
         assert signature == "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     assert hook.taken[0] == hook.taken[1], "tried again"

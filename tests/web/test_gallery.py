@@ -151,6 +151,11 @@ class TestFilters:
         assert shown(gallery, label__faces="no face") == ["landscape.jpg"]
         assert shown(gallery, label__faces="more than one face") == ["both.jpg"]
 
+    def test_by_how_many_faces(self, gallery: Any) -> None:
+        assert shown(gallery, least_faces="2") == ["both.jpg"]
+        assert shown(gallery, most_faces="0") == ["landscape.jpg"]
+        assert {"both.jpg", "landscape.jpg"}.isdisjoint(shown(gallery, least_faces="1", most_faces="1"))
+
     def test_by_name_folder_and_date(self, gallery: Any, photographs: Path) -> None:
         assert set(shown(gallery, text="HOPPER")) == {"hopper.jpg", "hopper-dark.jpg", "hopper-turned.jpg"}
         assert all(name.startswith("burst") for name in shown(gallery, folder=str(photographs / "burst")))
@@ -185,6 +190,8 @@ class TestFilters:
             ("label.hat=none", "task='hat': expected one of smile, emotion"),
             ("order=best", "order='best': expected one of name"),
             ("least_smile=2", "least_smile='2': expected a number from 0 to 1"),
+            ("least_faces=1.5", "least_faces='1.5': expected how many faces, 0 or more"),
+            ("most_faces=-1", "most_faces='-1': expected how many faces"),
             ("taken_from=yesterday", "expected a date"),
             ("folder=/etc", "expected a folder of this gallery"),
             ("mark=maybe", "expected one of keep, reject, none"),

@@ -113,7 +113,7 @@ NAMES = st.sampled_from(
     [
         *("text", "folder", "order", "mark", "failed", "every_shot", "offset", "limit"),
         *("label.smile", "label.faces", "label.", "low.age", "high.smile"),
-        *("taken_from", "taken_to", "least_smile", "least_eyes_open"),
+        *("taken_from", "taken_to", "least_smile", "least_eyes_open", "least_faces", "most_faces"),
     ]
 )
 VALUES = st.one_of(

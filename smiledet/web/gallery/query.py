@@ -22,6 +22,8 @@ SINGLE = (
     "folder",
     "least_smile",
     "least_eyes_open",
+    "least_faces",
+    "most_faces",
     "mark",
     "every_shot",
     "failed",
@@ -63,6 +65,8 @@ def read_filter(query: Sequence[tuple[str, str]], store: Store, folders: Sequenc
         taken_to=_date("taken_to", one),
         least_smile=_number("least_smile", one["least_smile"], 1) if "least_smile" in one else None,
         least_eyes_open=_number("least_eyes_open", one["least_eyes_open"], 1) if "least_eyes_open" in one else None,
+        least_faces=_faces("least_faces", one),
+        most_faces=_faces("most_faces", one),
         marks=(_among("mark", one["mark"], MARKS),) if "mark" in one else (),
         best_only=one.get("every_shot") != "1",
         failed=one.get("failed") == "1",
@@ -102,6 +106,14 @@ def _number(name: str, value: str, most: float = 1e9) -> float:
     if not 0 <= number <= most:
         raise UsageError(f"{name}={value!r}: expected a number from 0 to {most:g}")
     return number
+
+
+def _faces(name: str, values: Mapping[str, str]) -> int | None:
+    if (value := values.get(name)) is None:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) <= 6):
+        raise UsageError(f"{name}={value!r}: expected how many faces, 0 or more")
+    return int(value)
 
 
 def _date(name: str, values: Mapping[str, str]) -> str | None:

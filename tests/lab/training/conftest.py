@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -126,19 +127,28 @@ def recipe() -> ClassifierRecipe:
     )
 
 
-@pytest.fixture
-def _eagerly(keras: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def without_tracing() -> Iterator[None]:
     """Classifiers are trained step by step: tracing takes longer than a training of a few steps."""
     from smiledet.lab.training.classifiers import train
 
     compiled = train.compiled
 
-    def step_by_step(*given: Any) -> Any:
+    def untraced(*given: Any) -> Any:
         network = compiled(*given)
         network.run_eagerly = True
         return network
 
-    monkeypatch.setattr(train, "compiled", step_by_step)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "compiled", untraced)
+        yield
+
+
+@pytest.fixture
+def _eagerly(keras: ModuleType) -> Iterator[None]:
+    """See `without_tracing`."""
+    with without_tracing():
+        yield
 
 
 @dataclass(frozen=True)
@@ -158,4 +168,7 @@ def trained(
     from smiledet.lab.training.classifiers.train import train_classifier
 
     output = tmp_path_factory.mktemp("runs") / "deep" / "tiny"
-    return Trained(*train_classifier(get_task("smile"), recipe, data_folder, output), output)
+    with without_tracing():
+        network, seen = train_classifier(get_task("smile"), recipe, data_folder, output)
+    network.run_eagerly = False
+    return Trained(network, seen, output)

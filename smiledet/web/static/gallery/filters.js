@@ -3,7 +3,7 @@
 export const ORDERS = ["date", "name", "smile", "doubt", "faces", "sharpness"];
 export const NO_FACE = "no face";
 export const SEVERAL_FACES = "more than one face";
-const SINGLE = ["text", "taken_from", "taken_to", "folder", "least_smile", "least_eyes_open", "mark", "every_shot", "failed", "order"];
+const SINGLE = ["text", "taken_from", "taken_to", "folder", "least_smile", "least_eyes_open", "least_faces", "most_faces", "mark", "every_shot", "failed", "order"];
 const MANY = /^(label|low|high)\./;
 
 export function fromAddress(search) {

@@ -146,14 +146,16 @@ function Filters({ filter, state, onChange, t }) {
     onChange=${(event) => onChange(withValue(filter, name, event.target.value))}/></label>`;
   const choice = (name, values) => html`<label>${t(`filter_${name}`)} <select value=${filter[name] || ""} onChange=${(event) => onChange(withValue(filter, name, event.target.value))}>
     <option value="">–</option>${values.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select></label>`;
+  const limit = (words, name, most) => html`<input type="number" min="0" max=${most} aria-label=${words} value=${filter[name] || ""}
+    onChange=${(event) => onChange(withValue(filter, name, event.target.value))}/>`;
+  const range = (words, low, high, most) => html`<label key=${low}>${words} ${limit(`${words} ${t("filter_low")}`, low, most)} – ${limit(`${words} ${t("filter_high")}`, high, most)}</label>`;
   return html`<div class="panel">
     ${field("text", "search")}
     ${field("taken_from", "date")}${field("taken_to", "date")}
     ${choice("folder", state.folders.map((each) => [each, each]))}
     ${choice("least_smile", LEAST)}${choice("least_eyes_open", LEAST)}
-    ${numbers.map((task) => html`<label key=${task.name}>${t.task(task.name)} <input type="number" min="0" max="120" aria-label=${`${t.task(task.name)} ${t("filter_low")}`} value=${filter[`low.${task.name}`] || ""}
-      onChange=${(event) => onChange(withValue(filter, `low.${task.name}`, event.target.value))}/> – <input type="number" min="0" max="120" aria-label=${`${t.task(task.name)} ${t("filter_high")}`}
-      value=${filter[`high.${task.name}`] || ""} onChange=${(event) => onChange(withValue(filter, `high.${task.name}`, event.target.value))}/></label>`)}
+    ${range(t("faces"), "least_faces", "most_faces", 999)}
+    ${numbers.map((task) => range(t.task(task.name), `low.${task.name}`, `high.${task.name}`, 120))}
     ${choice("mark", [["keep", t("keep")], ["reject", t("reject")], ["none", t("unmarked")]])}
     <label><input type="checkbox" checked=${!!filter.every_shot} onChange=${(event) => onChange(withValue(filter, "every_shot", event.target.checked ? "1" : ""))}/> ${t("filter_every_shot")}</label>
   </div>`;
