@@ -177,10 +177,20 @@ def page_of(name: str) -> str:
     return f'{head}<script type="module" src="/{name}.mjs"></script>'
 
 
+def browser_path() -> str:
+    """Where Chromium lies."""
+    return shutil.which("chromium") or shutil.which("google-chrome") or "chromium"
+
+
+def camera_flags(clip: Path) -> list[str]:
+    """What gives the browser a camera that shows a clip, without a question."""
+    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
+    return ["--no-sandbox", *fake, f"--use-file-for-fake-video-capture={clip}"]
+
+
 def browser_version() -> str:
     """Such as "Chromium 156.0.8078.108"."""
-    path = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([browser_path(), "--version"], capture_output=True, text=True, check=True).stdout
     return " ".join(said.split()[:2])
 
 
@@ -270,13 +280,10 @@ async def measured(arguments: argparse.Namespace, samples: list[tuple[str, bool]
         for reader, module in READERS.items():
             (folder / f"{reader}.mjs").write_text(module)
             (folder / f"{reader}.html").write_text(page_of(reader))
-        clip = camera_clip(folder / "camera.y4m")
-        flags = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-        flags.append(f"--use-file-for-fake-video-capture={clip}")
+        flags = camera_flags(camera_clip(folder / "camera.y4m"))
         with serving(folder) as address:
             async with async_playwright() as driver:
-                path = shutil.which("chromium") or shutil.which("google-chrome")
-                browser = await driver.chromium.launch(executable_path=path, args=flags)
+                browser = await driver.chromium.launch(executable_path=browser_path(), args=flags)
                 readers = [Measured(await browser.new_page(), reader) for reader in READERS]
                 steps = [lambda each: each.open(address, folder)]
                 steps += TURNS * [lambda each: each.speed(arguments.seconds)]
@@ -336,7 +343,10 @@ def row_of(name: str, figures: dict[str, Any]) -> list[str]:
     if "problem" in figures:
         return [name, FEATURES[name], figures["problem"], "", "", "", "", ""]
     row = [name, FEATURES[name], f"{figures['fps']:.1f}", f"{figures['processor_ms']:.0f}"]
-    row += [f"{figures['download_mb']:.1f}", f"{figures['load_s']:.1f} / {figures['cached_s']:.1f}"]
+    row += [
+        f"{figures['download_mb']:.1f}",
+        " / ".join(f"{figures[name]:.1f}" for name in ("load_s", "cached_s") if name in figures),
+    ]
     if "right" not in figures:
         return [*row, "", ""]
     share = 100 * figures["right"] / figures["photographs"]

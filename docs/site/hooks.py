@@ -1,8 +1,8 @@
 """What mkdocs needs beyond its plugins: tables made from the files of figures, and links into the repository.
 
-A page says `<!-- benchmark: pipeline.json -->` or `<!-- results -->`, and the table stands there when the site is
-built, so that no figure is copied by hand. Links of a page work in the repository and in the site: what a page links to
-outside docs/ is carried into the site below `repository/`. README.md is the site's first page.
+A page says `<!-- benchmark: pipeline.json -->`, `<!-- results -->` or `<!-- web-app -->`, and the table stands there
+when the site is built, so that no figure is copied by hand. Links of a page work in the repository and in the site:
+what a page links to outside docs/ is carried into the site below `repository/`. README.md is the site's first page.
 """
 
 import posixpath
@@ -20,10 +20,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import benchmark_table  # noqa: E402
 import results_table  # noqa: E402
+import web_app_table  # noqa: E402
 
 HOME = "index.md"
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
-TABLE = re.compile(r"^<!-- (benchmark|results)(?:: (\S+))? -->$", re.MULTILINE)
+TABLE = re.compile(r"^<!-- (benchmark|results|web-app)(?:: (\S+))? -->$", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -79,6 +80,8 @@ def _table(match: re.Match[str], page: str) -> str:
     """The table that a marker asks for."""
     if match[1] == "results":
         return results_table.results_table(results_table.shipped_reports())
+    if match[1] == "web-app":
+        return web_app_table.table()
     path = ROOT / "docs" / "benchmarks" / (match[2] or "")
     if not path.is_file():
         raise PluginError(f"{page}: {match[0]} names no file of docs/benchmarks")

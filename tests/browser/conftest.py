@@ -22,7 +22,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
-LIMIT = 60.0
+LIMIT = 240.0
 """Seconds after which what a page is waited for counts as never coming."""
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -141,7 +141,7 @@ def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callabl
 
     def opened(address: str) -> Any:
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000 * LIMIT)
         page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
         page.on("pageerror", lambda problem: said.append(str(problem)))
         page.on("request", lambda each: asked.add(urlsplit(each.url).netloc))

@@ -25,9 +25,12 @@ from smiledet.web.app.build import TASKS, build
 pytestmark = pytest.mark.slow
 
 Until = Callable[[Any, str], None]
-
-
 Serve = Callable[[Path], AbstractContextManager[str]]
+
+on_a_phone = pytest.mark.parametrize("open_page", ["phone"], indirect=True)
+on_a_laptop = pytest.mark.parametrize("open_page", ["desktop"], indirect=True)
+
+PICK = "input[multiple]:not([webkitdirectory])"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path, static_server: Serve) -> Iterator[str]:
-    with static_server(folder) as where:
-        yield where
+    with static_server(folder.parent) as where:
+        yield f"{where}{folder.name}/"
 
 
 def ready(page: Any) -> None:
@@ -122,7 +125,7 @@ def test_photographs(
     page = open_page(address)
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", [*samples, damaged])
+    page.set_input_files(PICK, [*samples, damaged])
     until(page, f"document.querySelectorAll('.grid li').length === {len(samples) + 1}")
     page.get_by_role("button", name="filter all").click()
     page.get_by_text(f"{len(samples)} read, 1 cannot be read").wait_for()
@@ -152,6 +155,7 @@ def test_photographs(
     assert {row["file"] for row in _table(page, tmp_path)} == {path.name for path in samples}
 
 
+@on_a_phone
 def test_reading_photographs_can_be_cancelled(
     address: str, open_page: Callable[[str], Any], until: Until, tmp_path: Path
 ) -> None:
@@ -160,13 +164,14 @@ def test_reading_photographs_can_be_cancelled(
     page = open_page(address)
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", sorted(tmp_path.iterdir()))
+    page.set_input_files(PICK, sorted(tmp_path.iterdir()))
     page.get_by_role("button", name="filter all").click()
     page.get_by_role("button", name="cancel").click()
     until(page, "!document.querySelector('progress')")
     assert page.get_by_role("button", name="filter all").is_enabled(), "all were read before it could be cancelled"
 
 
+@on_a_phone
 def test_it_works_when_the_server_is_gone(folder: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     with static_server(folder) as where:
         page = open_page(where)
@@ -177,11 +182,12 @@ def test_it_works_when_the_server_is_gone(folder: Path, static_server: Serve, op
     page.reload()
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files("input[multiple]:not([webkitdirectory])", [portrait_path()])
+    page.set_input_files(PICK, [portrait_path()])
     page.get_by_role("button", name="filter all").click()
     page.locator(".filters button", has_text="smiling").wait_for()
 
 
+@on_a_phone
 def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     build(tmp_path / "page")
     network = next((tmp_path / "page" / "models").glob("smile-*"))
@@ -193,6 +199,7 @@ def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_p
         assert f"models/{network.name} is damaged" in said.inner_text()
 
 
+@on_a_laptop
 def test_it_is_served_by_the_gallery(tmp_path: Path, open_page: Callable[[str], Any]) -> None:
     pytest.importorskip("fastapi")
     from smiledet.config import load_config
@@ -223,7 +230,7 @@ READ = """async ([module, task, chips]) => {
 def one_page(chromium: Any, address: str) -> Iterator[Any]:
     context = chromium.new_context()
     page = context.new_page()
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(240_000)
     page.goto(address)
     yield page
     context.close()

@@ -26,6 +26,7 @@ from smiledet.web.app.constants import page_constants
 PAGE = Path(__file__).resolve().parent / "page"
 
 SHARED = (
+    "bars.js",
     "base.css",
     "icon.svg",
     "labels.js",

@@ -1,6 +1,7 @@
 // The camera: faces with their labels, a smile shutter, recording, and what was read as a table.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { Bars } from "./bars.js";
 import { emoji, percent } from "./labels.js";
 import { Rows, csv, faceRow, save, stamp } from "./rows.js";
 
@@ -157,7 +158,7 @@ const end = (stream) => stream.getTracks().forEach((track) => track.stop());
 
 export function FaceCard({ face, names, title }) {
   return html`<article class="face"><h2>${title || `Face ${face.track}`}</h2>${names.map((name) => face[name] && html`<section key=${name}><h3>${name}: ${emoji(face[name].label)} ${face[name].label}</h3>
-    ${Object.entries(face[name].scores).map(([label, score]) => html`<div class="bar" key=${label}><span>${label}</span><meter min="0" max="1" value=${score} aria-label=${label}></meter><span>${percent(score)}</span></div>`)}</section>`)}</article>`;
+    <${Bars} scores=${Object.entries(face[name].scores)}/></section>`)}</article>`;
 }
 
 function draw(canvas, video, reading, mirrored, reader) {

@@ -9,8 +9,11 @@ export function useNewVersion() {
   useEffect(() => {
     const watch = (registration) => {
       const look = () => setFetched((serviceWorker.controller && registration.waiting) || null);
+      const follow = (worker) => worker?.addEventListener("statechange", look); // another tab may change to it
       look();
-      registration.addEventListener("updatefound", () => registration.installing.addEventListener("statechange", look));
+      follow(registration.waiting);
+      follow(registration.installing);
+      registration.addEventListener("updatefound", () => follow(registration.installing));
     };
     serviceWorker?.register("sw.js").then(watch, () => {}); // without it the page works, but not offline
   }, []);

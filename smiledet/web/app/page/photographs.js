@@ -89,7 +89,7 @@ export function Photographs({ reader }) {
 }
 
 function Tile({ item, names, chosen, best, onOpen, onMark }) {
-  const face = item.reading?.faces[0], answer = face && names.map((name) => face[name]).find(({ label }) => label !== "not smiling");
+  const face = item.reading?.faces[0], answers = face && names.map((name) => face[name]), answer = answers?.find(({ label }) => label !== "not smiling") ?? answers?.[0];
   const label = item.problem ? "cannot be read" : !item.reading ? "" : !face ? NONE : item.reading.faces.length > 1 ? `${item.reading.faces.length} faces` : `${emoji(answer.label)} ${answer.label} ${percent(answer.score)}`;
   return html`<li class=${best ? "best" : ""}><button class="open" onClick=${onOpen} aria-label=${`${item.name} ${label}`}><img src=${item.url} alt="" loading="lazy" decoding="async"/><span>${label || item.name}</span></button>
     <label class="mark"><input type="checkbox" checked=${chosen} onChange=${onMark} aria-label=${`select ${item.name}`}/></label></li>`;

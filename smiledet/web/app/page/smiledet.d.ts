@@ -40,8 +40,8 @@ export interface Reading {
 }
 
 export interface Options {
-  /** Default: smile and emotion. */
-  tasks?: string[];
+  /** Default: all that the page was built for (`smiledet web-app build --tasks`). */
+  tasks?: string[] | null;
 }
 
 export type Source = HTMLImageElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | VideoFrame | ImageBitmap | ImageData | Blob;

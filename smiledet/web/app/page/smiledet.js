@@ -3,11 +3,13 @@
 const LARGEST = 1920; // pixels of the longer side to which a larger picture is shrunk
 
 export class Reader {
-  static async create({ tasks = ["smile", "emotion"] } = {}) {
-    const reader = new Reader(checked(tasks));
+  static async create({ tasks = null } = {}) {
+    if (tasks !== null) checked(tasks);
+    const reader = new Reader();
     try {
       reader.constants = await reader.ask("start", { tasks });
       reader.tasks = reader.constants.tasks;
+      reader.names = Object.keys(reader.tasks);
     } catch (problem) {
       reader.close();
       throw problem;
@@ -15,8 +17,7 @@ export class Reader {
     return reader;
   }
 
-  constructor(names) {
-    this.names = names;
+  constructor() {
     this.waiting = new Map();
     this.next = 1;
     this.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
@@ -80,7 +81,7 @@ let canvas = null;
 
 async function pixelsOf(source) {
   const drawn = await drawable(source);
-  const width = drawn.videoWidth ?? drawn.naturalWidth ?? drawn.width, height = drawn.videoHeight ?? drawn.naturalHeight ?? drawn.height;
+  const [width, height] = ["Width", "Height"].map((side) => drawn[`video${side}`] ?? drawn[`natural${side}`] ?? drawn[`display${side}`] ?? drawn[side.toLowerCase()]);
   if (!width || !height) throw new Error(isVideo(source) ? "the video has no picture yet" : "the picture has no pixels");
   const scale = Math.min(1, LARGEST / Math.max(width, height)), columns = Math.max(1, Math.round(width * scale)), rows = Math.max(1, Math.round(height * scale));
   if (!canvas || canvas.width !== columns || canvas.height !== rows) canvas = new OffscreenCanvas(columns, rows);

@@ -28,6 +28,7 @@ const network = async (row) => Network.load(await bytesOf(row), row.file);
 
 async function start({ tasks }) {
   constants = await (await fetched("constants.json")).json();
+  tasks ??= Object.keys(constants.tasks);
   checkTasks(tasks, constants.tasks);
   const [finder, landmarks, ...classifiers] = await Promise.all([bytesOf(constants.detector), ...[constants.landmarks, ...tasks.map((task) => constants.tasks[task].model)].map(network)]);
   detector = await Detector.create(finder, constants.detector);

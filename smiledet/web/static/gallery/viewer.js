@@ -2,6 +2,7 @@
 
 import { html, useState, useEffect, useRef } from "/static/vendor/preact-htm.js";
 import { get, send, picture, thumbnail, why } from "./api.js";
+import { Bars } from "/static/bars.js";
 import { emoji, percent } from "/static/labels.js";
 
 const SWIPE = 60;
@@ -122,7 +123,7 @@ function Answer({ task, answer, onWhy, reasonShown, onCorrect, t }) {
   return html`<section class="answer">
     <h3>${t.task(task.name)}: ${task.number ? "" : emoji(answer.label)} ${t.label(answer.label)}${answer.corrected ? ` (${t("corrected")})` : ""}
       ${task.labels.length > 0 && html`<button class="why" aria-pressed=${reasonShown} onClick=${onWhy}>${t("why")}</button>`}</h3>
-    ${scores.map(([label, score]) => html`<div class="bar" key=${label}><span>${t.label(label)}</span><meter min="0" max="1" value=${score} aria-label=${t.label(label)}></meter><span>${percent(score)}</span></div>`)}
+    <${Bars} scores=${scores} named=${t.label}/>
     ${task.labels.length > 0 && html`<label class="correct">${t("correct")} <select value=${answer.corrected || ""} onChange=${(event) => onCorrect(event.target.value || null)}>
       <option value="">–</option>${task.labels.map((label) => html`<option key=${label} value=${label}>${t.label(label)}</option>`)}</select></label>`}
   </section>`;

@@ -2,6 +2,7 @@
 
 import { html, render, useState, useEffect, useMemo } from "/static/vendor/preact-htm.js";
 import { TimePlot } from "/static/plot.js";
+import { Bars } from "/static/bars.js";
 import { emoji, percent } from "/static/labels.js";
 import { follow } from "/static/events.js";
 
@@ -173,7 +174,7 @@ function Face({ face, tasks, chosen, choose }) {
     if (label === null || label === undefined) return null;
     const scores = task.labels.length ? Object.entries(face[`${task.name}_scores`] || {}) : [];
     return html`<section key=${task.name}><h3>${task.name}: ${task.labels.length ? emoji(label) : ""} ${label}</h3>
-      ${scores.map(([name, score]) => html`<div class="bar" key=${name}><span>${name}</span><meter min="0" max="1" value=${score} aria-label=${name}></meter><span>${percent(score)}</span></div>`)}</section>`;
+      <${Bars} scores=${scores}/></section>`;
   })}</article>`;
 }
 
