@@ -221,9 +221,10 @@ def frames_of(events: list[dict[str, Any]]) -> Counter[str]:
     for event in events:
         arguments = event.get("args", {})
         told = arguments.get("frame_reporter") or arguments.get("chrome_frame_reporter")  # other versions' name
-        if event.get("name") == "PipelineReporter" and told:
-            if told["state"] != DROPPED or told.get("affects_smoothness", True):
-                ended[told.get("frame_source"), told.get("frame_sequence")] = told["state"]
+        if event.get("name") != "PipelineReporter" or not told:
+            continue
+        if told["state"] != DROPPED or told.get("affects_smoothness", True):
+            ended[told.get("frame_source"), told.get("frame_sequence")] = told["state"]
     return Counter(ended.values())
 
 
