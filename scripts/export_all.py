@@ -5,8 +5,9 @@ That is ONNX for the small networks, and for those that ship as ONNX already; ot
 
 The default networks of few classes ship with their gradients, for `run --explain` and the gallery's "why?".
 
-Every network of few classes ships in int8 for LiteRT, calibrated on its recipe's first data set, as long as that loses
-less than half a point; LiteRT takes such a file by itself. Without --data-folder these files are left as they are.
+Every network whose tasks have few classes ships in int8 for LiteRT, calibrated on its recipe's first data set, as long
+as that loses less than half a point; LiteRT takes such a file by itself. Without --data-folder these files are left as
+they are.
 
 Example:
   python scripts/export_all.py --data-folder ../shared/data
@@ -18,8 +19,10 @@ from pathlib import Path
 
 from smiledet.cli import main as smiledet
 from smiledet.errors import SmiledetError
+from smiledet.lab.training.recipe import ClassifierRecipe
 from smiledet.model_index import Model, read_index
-from smiledet.schema import read_toml
+from smiledet.schema import read_dataclass
+from smiledet.tasks.base import get_task
 
 RECIPES = Path(__file__).parents[1] / "configs" / "train"
 
@@ -41,11 +44,15 @@ def as_onnx(model: Model) -> str | None:
 
 def int8_data(model: Model, folder: Path) -> str | None:
     """What a model's int8 file is calibrated on, LAYOUT:PATH; None where it ships none."""
-    recipe = RECIPES / f"{model.task}-{model.name}.toml"
-    if len(model.labels) > FEW or not recipe.exists():
+    path = RECIPES / f"{model.task}-{model.name}.toml"
+    if not path.exists():
         return None
-    layout, _, path = read_toml(recipe)["data"][0].partition(":")
-    return f"{layout}:{folder / path}"
+    recipe = read_dataclass(ClassifierRecipe, path)
+    tasks = [head.task for head in recipe.heads] or [model.task]
+    if any(len(get_task(task).labels) > FEW for task in tasks):
+        return None
+    layout, _, file = (recipe.heads[0].data if recipe.heads else recipe.data)[0].partition(":")
+    return f"{layout}:{folder / file}"
 
 
 def main() -> int:

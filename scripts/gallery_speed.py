@@ -194,6 +194,7 @@ def scrolled(browser: Any, page: Any, kept: Path | None) -> Iterator[tuple[str, 
     }
     session.send("Input.synthesizeScrollGesture", gesture)
     moments = page.evaluate("window.frames60")
+    reached = page.evaluate("document.querySelector('.grid').scrollTop")
     trace = browser.stop_tracing()
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
@@ -203,7 +204,7 @@ def scrolled(browser: Any, page: Any, kept: Path | None) -> Iterator[tuple[str, 
     ended = frames_of(events)
     seen = sum(ended[state] for state in SHOWN)
     yield (
-        f"scrolled {SCROLLED} pixels at {SPEED} a second",
+        f"scrolled {reached:.0f} pixels at {SPEED} a second",
         f"{seen} frames shown, {ended[DROPPED]} dropped; from frame to frame {statistics.median(gaps):.1f} ms "
         f"(95 %: {gaps[len(gaps) * 95 // 100]:.1f})",
     )
@@ -218,8 +219,11 @@ def frames_of(events: list[dict[str, Any]]) -> Counter[str]:
     """How the frames ended, by Chromium's own account; each once."""
     ended = {}
     for event in events:
-        told = event.get("args", {}).get("chrome_frame_reporter")
-        if event.get("name") == "PipelineReporter" and told and told.get("affects_smoothness", True):
+        arguments = event.get("args", {})
+        told = arguments.get("frame_reporter") or arguments.get("chrome_frame_reporter")  # other versions' name
+        if event.get("name") != "PipelineReporter" or not told:
+            continue
+        if told["state"] != DROPPED or told.get("affects_smoothness", True):
             ended[told.get("frame_source"), told.get("frame_sequence")] = told["state"]
     return Counter(ended.values())
 

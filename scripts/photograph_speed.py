@@ -48,7 +48,7 @@ with Indexer(config, Path(sys.argv[2]), workers=2) as indexer:
     clock, used = time.monotonic(), time.process_time()
     last = indexer.run(files[2:])
     clock, used = time.monotonic() - clock, time.process_time() - used
-print(json.dumps([last.done / clock, 2 * last.done / used, last.faces, peak_memory() / 1e6]))
+print(json.dumps([last.done / clock, used / last.done, last.faces, peak_memory() / 1e6]))
 """
 
 
@@ -65,10 +65,10 @@ def main() -> int:
             photographs = make(arguments.photographs, folder / name, size, count)
             command = [sys.executable, "-c", PROGRAM, photographs, folder / f"{name}.sqlite", arguments.detector]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            rate, alone, faces, memory = json.loads(done.stdout.splitlines()[-1])
+            rate, each, faces, memory = json.loads(done.stdout.splitlines()[-1])
             print(
-                f"| {count} photographs of {name}, {faces} faces | {rate:.1f} a second; {alone:.1f} by processor time; "
-                f"{memory:.0f} MB at most |"
+                f"| {count} photographs of {name}, {faces} faces | {rate:.1f} a second; {1000 * each:.0f} ms of "
+                f"processor time each, which is {2 / each:.1f} a second for two processors; {memory:.0f} MB at most |"
             )
         second_run(folder)
     return 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -19,10 +22,22 @@ def start() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under `nohup`
             signal.signal(number, _end)
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # what is registered first is called last
     from smiledet.cli import main
     from smiledet.system.own_process import end_process
 
-    end_process(main())
+    codes.append(main())
+    end_process(codes[0])
+
+
+def _leave(codes: list[int]) -> None:
+    """End the process before the native libraries take themselves down, in which they have crashed and hung."""
+    if codes:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or its reader has gone
+                stream.flush()
+        os._exit(codes[0])
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -59,7 +59,8 @@ def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
     """Where the copy of each photograph goes.
 
     They keep their places below the deepest folder that holds all that was asked for: with `a` and `b`, `a/1.jpg` is
-    copied to FOLDER/a/1.jpg; with `a` alone to FOLDER/1.jpg.
+    copied to FOLDER/a/1.jpg; with `a` alone to FOLDER/1.jpg. Of a format that OpenCV does not write (HEIC) the copy is
+    a JPEG: 1.heic.jpg.
 
     Args:
         given: The photographs, and the path by which each was asked for.
@@ -68,7 +69,7 @@ def plan_copies(given: Mapping[Path, str], folder: Path) -> dict[Path, Path]:
     Raises:
         OutputError: A copy would take the place of a file, or the folder cannot be made.
     """
-    copies = {file: folder / place for file, place in relative_paths(given).items()}
+    copies = {file: folder / _writable(place) for file, place in relative_paths(given).items()}
     for copy in copies.values():
         if os.path.lexists(copy):
             raise OutputError(f"cannot write {printable(copy)}: it is there already; give --annotate another folder")
@@ -107,6 +108,12 @@ def write_copy(image: Image, path: Path) -> None:
         write_file(path, data.tobytes() if encoded else b"", new=True)
     except OSError as problem:
         raise SmiledetError(f"cannot write {printable(path)}: {problem.strerror}") from problem
+
+
+def _writable(place: Path) -> Path:
+    """The place with a suffix whose format can be written."""
+    known = cv2.haveImageWriter(f"a{place.suffix.lower()}")
+    return place if known else place.with_name(f"{place.name}.jpg")
 
 
 def _folder_of(file: Path, given: str) -> str:

@@ -14,4 +14,6 @@ TASK = Task(
     hysteresis=1.5,
     numbers=tuple(float(age) for age in range(OLDEST + 1)),
     unit="years",
+    # Of children the training faces tell no more than such bands, and years of theirs would look surer than they are.
+    bands=((0, 2), (3, 9), (10, 15)),
 )

@@ -54,6 +54,8 @@ class Task:
             of numbers, how far the mean must have moved from the shown one.
         numbers: What each label stands for where the answer is a number; None for classes.
         unit: Of the numbers.
+        bands: First and last number of each range in which the answer is shown as the range (`text`): there it is not
+            known more exactly.
         unsure_below: Lead of the first label over the next, 0 to 1, below which the answer is `UNSURE`; 0 for never.
         strength: A label of which the answer says how much of it there is (`Prediction.intensity`); empty for none.
 
@@ -69,6 +71,7 @@ class Task:
     hysteresis: float = HYSTERESIS
     numbers: tuple[float, ...] | None = None
     unit: str = ""
+    bands: tuple[tuple[int, int], ...] = ()
     unsure_below: float = 0.0
     strength: str = ""
 
@@ -121,11 +124,15 @@ class Task:
         return min(1.0, max(0.0, 0.5 + math.log(share / (1 - share)) / (2 * FULL_ODDS)))
 
     def text(self, label: str) -> str:
-        """A label as a person reads it: a number with its unit.
+        """A label as a person reads it: a number, or the band that it lies in, with its unit.
 
         Args:
             label: One of the labels, or `unsure`.
         """
+        for first, last in self.bands:
+            if first <= float(label) <= last:
+                label = f"{first} to {last}"
+                break
         return f"{label} {self.unit}" if self.unit else label
 
 

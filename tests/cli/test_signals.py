@@ -83,6 +83,18 @@ def test_an_interrupt_is_heard_from_the_start_where_a_script_has_had_it_ignored(
     assert (done.returncode, done.stderr) == (130, "smiledet: interrupted\n")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux' C library")
+def test_a_library_that_hangs_at_its_end_keeps_no_process_from_ending():
+    program = (
+        "import ctypes; libc = ctypes.CDLL(None); libc.__cxa_atexit(libc.pause, None, None)\n"
+        "import smiledet.cli; from smiledet.__main__ import start\n"
+        "smiledet.cli.main = lambda: print('said') or 3\n"
+        "start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "said\n")
+
+
 def test_a_terminal_that_is_closed_ends_a_run(start_smiledet, events, count_frames, tmp_path):
     process = start_smiledet("run", "demo", "--realtime", "--no-show", "--events", events.path, "--record", "out.mp4")
     events.until_frame(15)

@@ -20,11 +20,11 @@ def names(models):
 def test_every_shipped_classifier_is_in_it(script):
     found = names(script.chosen_models(None))
     assert {name.partition("/")[0] for name in found} == {"smile", "emotion", "emotion8", "gender", "age"}
-    assert names(script.chosen_models(["age/mobilenet-025"])) == ["age/mobilenet-025"]
+    assert names(script.chosen_models(["age/mini-xception"])) == ["age/mini-xception"]
 
 
 def test_a_name_that_is_none_is_refused(script):
-    with pytest.raises(UsageError, match="--only 'landmarks/ert68': there are age/mobilenet-025"):
+    with pytest.raises(UsageError, match="--only 'landmarks/ert68': there are age/mini-xception"):
         script.chosen_models(["landmarks/ert68"])
 
 

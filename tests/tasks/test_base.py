@@ -74,3 +74,8 @@ def test_as_many_scores_as_labels():
 def test_a_number_is_read_with_its_unit():
     assert AGE.text("25") == "25 years"
     assert CLASSES.text("good") == "good"
+
+
+@pytest.mark.parametrize(("label", "said"), [("1", "0 to 2 years"), ("9", "3 to 9 years"), ("16", "16 years")])
+def test_a_number_in_a_band_is_read_as_the_band(label, said):
+    assert get_task("age").text(label) == said

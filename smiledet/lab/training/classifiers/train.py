@@ -21,6 +21,7 @@ from smiledet.lab.networks.parts import TWO_LABELS, Classes, two_labels
 from smiledet.lab.networks.widen import is_wider, widen
 from smiledet.lab.training.classifiers.calibration import best_temperature
 from smiledet.lab.training.classifiers.distillation import both_views
+from smiledet.lab.training.classifiers.fused_normalisation import fused_normalisation
 from smiledet.lab.training.classifiers.heads import (
     TaskHead,
     accuracies,
@@ -104,16 +105,17 @@ def _fit(
     held = held_views(training_set, recipe.input.size, side)
     # Keras remembers the epoch that a restored network had come to, and would go on there in the next phase as well.
     network._initial_epoch = None
-    history = network.fit(
-        batches,
-        shuffle=False,  # Keras' own order of batches depends on all that was drawn before
-        initial_epoch=first,
-        epochs=last,
-        class_weight=class_weights(training_set.targets, recipe.schedule.class_weight_power),
-        validation_data=(held, training_set.held_targets) if len(held) else None,
-        callbacks=_callbacks(batches, recipe.schedule, backup),
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
+    with fused_normalisation():
+        history = network.fit(
+            batches,
+            shuffle=False,  # Keras' own order of batches depends on all that was drawn before
+            initial_epoch=first,
+            epochs=last,
+            class_weight=class_weights(training_set.targets, recipe.schedule.class_weight_power),
+            validation_data=(held, training_set.held_targets) if len(held) else None,
+            callbacks=_callbacks(batches, recipe.schedule, backup),
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
     return {name: float(values[-1]) for name, values in history.history.items() if values}
 
 
@@ -196,10 +198,10 @@ def start_from(network: keras.Model, initial: str) -> None:
     """
     task, _, name = initial.partition("/")
     source = keras.saving.load_model(find_model(task, name).file("keras"), compile=False)
-    if is_wider(network, source):
+    (ours, our_heads), (theirs, their_heads) = _parts(network), _parts(source)
+    if len(our_heads) == len(their_heads) == 1 and is_wider(network, source):
         widen(network, source)
         return
-    (ours, our_heads), (theirs, their_heads) = _parts(network), _parts(source)
     if [type(layer) for layer in ours] != [type(layer) for layer in theirs]:
         raise UsageError(f"initial: {initial} is of another architecture than {network.name}")
     same_heads = zip(our_heads, their_heads, strict=True) if len(our_heads) == len(their_heads) else ()

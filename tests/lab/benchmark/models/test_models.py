@@ -295,6 +295,7 @@ def own_cache(monkeypatch, tmp_path):
     return tmp_path / "smiledet" / "converted"
 
 
+@pytest.mark.slow
 @pytest.mark.train
 def test_architectures_are_converted_and_counted_once(own_cache, monkeypatch):
     pytest.importorskip("tensorflow")

@@ -287,10 +287,10 @@ def test_a_network_may_start_from_a_shipped_one(train, keras):
     from smiledet.lab.networks.build import build_network
     from smiledet.model_index import find_model
 
-    shipped = keras.saving.load_model(find_model("gender", "mini-xception").file("keras"), compile=False)
+    shipped = keras.saving.load_model(find_model("smile", "mini-xception").file("keras"), compile=False)
     network = build_network("mini-xception", (None, None, 1), 7)
     head = [weight.copy() for weight in network.layers[-3].get_weights()]
-    train.start_from(network, "gender/mini-xception")
+    train.start_from(network, "smile/mini-xception")
     same = [
         all(np.array_equal(ours, theirs) for ours, theirs in zip(mine.get_weights(), his.get_weights(), strict=True))
         for mine, his in zip(network.layers[:-3], shipped.layers[:-3], strict=True)
