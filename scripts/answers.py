@@ -91,10 +91,10 @@ def main() -> int:
         here, there = (json.loads(Path(name).read_text()) for name in sys.argv[2:])
         found = differences(here["answers"], there["answers"])
         print("\n".join(found))
-        networks = len(here["answers"]["networks"])
+        frames = len({row["frame"] for row in here["answers"]["demo"]})
         print(
-            f"{there['machine']} beside {here['machine']}: {len(here['answers']['demo'])} frames, a photograph and"
-            f" {networks} networks, {len(found)} differences"
+            f"{there['machine']} beside {here['machine']}: {frames} frames, a photograph and"
+            f" {len(here['answers']['networks'])} networks' answers, {len(found)} differences"
         )
         return 1 if found else 0
     if len(sys.argv) != 2:
