@@ -46,7 +46,7 @@ def large_reading(large):
 
 
 class TestALargePhotograph:
-    """A reader decodes it at a quarter of its size, at which it is searched, and a run, which draws on it, at a half."""
+    """A reader decodes it at a quarter of its size, at which it is searched, and a run, which draws on it, at half."""
 
     def test_its_faces_are_told_in_pixels_of_the_file(self, large_reading):
         small, whole = large_reading
