@@ -223,6 +223,7 @@ class Measured:
 
     def __init__(self, page: Any, name: str) -> None:
         self._page = page
+        page.set_default_timeout(1000 * LONGEST)
         self.name = name
         self.frames: list[float] = []
         self.processor: list[float] = []
