@@ -46,7 +46,7 @@ def large_reading(large):
 
 
 class TestALargePhotograph:
-    """It is decoded at half its size, since its smallest wanted face would be 131 pixels wide."""
+    """A reader decodes it at a quarter of its size, at which it is searched, and a run, which draws on it, at half."""
 
     def test_its_faces_are_told_in_pixels_of_the_file(self, large_reading):
         small, whole = large_reading
@@ -59,7 +59,7 @@ class TestALargePhotograph:
         small, _ = large_reading
         assert small.image.shape == (2625, 3500, 3) and small.annotated().shape == (2625, 3500, 3)
 
-    def test_a_run_writes_the_same_boxes(self, large, large_reading, tmp_path):
+    def test_a_run_writes_almost_the_same_boxes(self, large, large_reading, tmp_path):
         from smiledet.cli import main
 
         settings = tmp_path / "c.toml"
@@ -69,7 +69,8 @@ class TestALargePhotograph:
         rows = [json.loads(line) for line in (tmp_path / "e.jsonl").read_text().splitlines()]
         expected = [face.box.clipped(3500, 2625) for face in large_reading[0].faces]
         found = [(row["x"], row["y"], row["x"] + row["width"], row["y"] + row["height"]) for row in rows]
-        assert np.abs(np.subtract(found, expected)).max() <= 2
+        side = min(right - left for left, _, right, _ in expected)
+        assert np.abs(np.subtract(found, expected)).max() < side / 50
 
 
 class TestTheRoot:
