@@ -25,6 +25,9 @@ SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 LIMIT = 240.0
 """Seconds after which what a page is waited for counts as never coming."""
 
+PLAIN_HOST = "phone.test"
+"""A name of this machine that is not localhost: over http:// a page there is in no secure context."""
+
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 """The npm package axe-core 4.14.1 (MPL-2.0), as it is."""
 
@@ -84,7 +87,8 @@ def chromium(camera_clip: Path) -> Iterator[Any]:
         pytest.skip("no Chromium here (Debian: apt-get install chromium)")
     camera = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera_clip}")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
+        name = f"--host-resolver-rules=MAP {PLAIN_HOST} 127.0.0.1"
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", name, *camera])
         yield browser
         browser.close()
 
@@ -127,6 +131,12 @@ def until() -> Callable[[Any, str], None]:
         raise AssertionError(f"still not so after {LIMIT} s: {expression}")
 
     return wait
+
+
+@pytest.fixture
+def plain_host() -> str:
+    """See `PLAIN_HOST`."""
+    return PLAIN_HOST
 
 
 @pytest.fixture(params=SIZES)

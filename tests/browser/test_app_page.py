@@ -125,12 +125,20 @@ def test_photographs(
     page = open_page(address)
     ready(page)
     page.get_by_role("button", name="Photographs").click()
-    page.set_input_files(PICK, [*samples, damaged])
-    until(page, f"document.querySelectorAll('.grid li').length === {len(samples) + 1}")
+    others = {name: tmp_path / name for name in ("empty.jpg", "phone.heic", "notes.txt")}
+    for path in others.values():
+        path.write_bytes(b"" if path.suffix == ".jpg" else b"not one")
+    page.set_input_files(PICK, [*samples, damaged, *others.values()])
+    until(page, f"document.querySelectorAll('.grid li').length === {len(samples) + 3}")
+    page.get_by_text("1 other file is left out").wait_for()
     page.get_by_role("button", name="filter all").click()
-    page.get_by_text(f"{len(samples)} read, 1 cannot be read").wait_for()
+    page.get_by_text(f"{len(samples)} read, 3 cannot be read").wait_for()
     until(page, "!document.querySelector('progress')")
     assert_accessible(page)
+    page.get_by_role("button", name="Camera").click()
+    page.get_by_role("button", name="start the camera").wait_for()
+    page.get_by_role("button", name="Photographs").click()
+    page.get_by_text(f"{len(samples)} read, 3 cannot be read").wait_for()
 
     shown = page.locator(".filters button").all_inner_texts()
     assert any("more than one face" in label for label in shown) and any("no face" in label for label in shown)
@@ -138,7 +146,7 @@ def test_photographs(
     labels = "[...document.querySelectorAll('.grid .open span')].map((each) => each.textContent)"
     until(page, f"{labels}.length && {labels}.every((label) => label === 'no face')")
     page.locator(".filters button", has_text="no face").click()
-    until(page, f"{labels}.length === {len(samples) + 1}")
+    until(page, f"{labels}.length === {len(samples) + 3}")
 
     page.get_by_role("button", name="best shot").click()
     page.locator("p.best", has_text="is the best").wait_for()
@@ -172,15 +180,68 @@ def test_reading_photographs_can_be_cancelled(
 
 
 @on_a_phone
-def test_it_works_when_the_server_is_gone(folder: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
+def test_it_can_be_installed_and_works_when_the_server_is_gone(
+    folder: Path, static_server: Serve, open_page: Callable[[str], Any]
+) -> None:
     with static_server(folder) as where:
         page = open_page(where)
         ready(page)
         page.evaluate("navigator.serviceWorker.ready")
         page.reload()
         ready(page)
+        tools = page.context.new_cdp_session(page)
+        missing = {each["errorId"] for each in tools.send("Page.getInstallabilityErrors")["installabilityErrors"]}
+        assert missing <= {"in-incognito"}  # as every page of these tests is
+        assert tools.send("Page.getAppManifest")["errors"] == []
     page.reload()
     ready(page)
+    page.get_by_role("button", name="Photographs").click()
+    page.set_input_files(PICK, [portrait_path()])
+    page.get_by_role("button", name="filter all").click()
+    page.locator(".filters button", has_text="smiling").wait_for()
+
+
+TASKS_READ = "fetch('constants.json').then((answer) => answer.json()).then(({ tasks }) => Object.keys(tasks))"
+
+
+@on_a_laptop
+def test_a_new_version_is_offered_and_not_mixed_with_the_old_one(
+    tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]
+) -> None:
+    build(tmp_path / "page")
+    build(tmp_path / "other")
+    with static_server(tmp_path) as where:
+        for name in ("other", "page"):
+            page = open_page(f"{where}{name}/")
+            ready(page)
+            page.evaluate("navigator.serviceWorker.ready")
+        build(tmp_path / "page", ["smile"])
+        page.reload()
+        page.get_by_role("button", name="load the new version").wait_for()
+        ready(page)
+        assert page.evaluate(TASKS_READ) == ["smile", "emotion"]
+        with page.expect_navigation():
+            page.get_by_role("button", name="load the new version").click()
+        ready(page)
+        assert page.evaluate(TASKS_READ) == ["smile"]
+        page.get_by_role("button", name="Photographs").click()
+        page.set_input_files(PICK, [portrait_path("hopper")])
+        page.get_by_role("button", name="filter all").click()
+        page.locator(".grid span", has_text="smiling").wait_for()
+        kept = page.evaluate("caches.keys()")
+        assert len(kept) == 2 and any("/other/" in name for name in kept)
+
+
+@on_a_phone
+def test_without_a_secure_context_there_are_photographs_and_no_camera(
+    address: str, plain_host: str, open_page: Callable[[str], Any]
+) -> None:
+    """Nor is there WebGPU, or a service worker."""
+    page = open_page(address.replace("127.0.0.1", plain_host))
+    ready(page)
+    assert not page.evaluate("'gpu' in navigator || 'serviceWorker' in navigator")
+    page.get_by_role("button", name="start the camera").click()
+    assert "open it over https:// or on localhost" in page.get_by_role("alert").inner_text()
     page.get_by_role("button", name="Photographs").click()
     page.set_input_files(PICK, [portrait_path()])
     page.get_by_role("button", name="filter all").click()
@@ -264,6 +325,47 @@ def _chips(side: int, count: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
             cv2.convertScaleAbs(chip, alpha=float(generator.uniform(0.5, 1.3)), beta=float(generator.normal(0, 20)))
         )
     return np.stack(made)[..., None]
+
+
+MISUSE = """async ([module, file]) => {
+  const { createReader } = await import(module), said = [];
+  const refused = (promise) => promise.then(() => said.push("accepted"), (problem) => said.push(problem.message));
+  await refused(createReader({ tasks: "smile" }));
+  await refused(createReader({ tasks: ["smile", "age"] }));
+  const reader = await createReader(), image = new Image(), { size } = reader.tasks.smile.model;
+  const sources = [null, 5, "portrait.jpg", document.body, new Blob(["no"]), document.createElement("video")];
+  for (const source of sources) await refused(reader.read(source));
+  image.src = "data:image/png;base64,AAAA";
+  await refused(reader.read(image));
+  await refused(reader.read(new ImageData(4, 4), { tasks: ["age"] }));
+  await refused(reader.read(new ImageData(4, 4), { time: NaN }));
+  await refused(reader.readCrops("smile", [new Uint8Array(7)]));
+  await refused(reader.readCrops("toString", [new Uint8Array(size * size)]));
+  const good = new Image();
+  good.src = `data:image/jpeg;base64,${file}`;
+  const { faces } = await reader.read(good);
+  const last = refused(reader.read(good));
+  reader.close();
+  await last;
+  await refused(reader.read(good));
+  const second = await createReader({ tasks: ["smile"] }), again = await second.read(good);
+  second.close();
+  return [said, faces[0].smile.label, Object.keys(again.faces[0]).includes("emotion")];
+}"""
+
+
+def test_the_module_says_what_is_wrong_and_goes_on(one_page: Any, address: str) -> None:
+    given = base64.b64encode(portrait_path().read_bytes()).decode()
+    said, label, reads_emotion = one_page.evaluate(MISUSE, [f"{address}smiledet.js", given])
+    source = "expected an image, a canvas, a video, ImageBitmap, ImageData or a file"
+    wanted = ["expected a list of names", "no task age; there are smile, emotion", source, source, source, source]
+    wanted += ["no picture that this browser reads", "the video has no picture yet"]
+    wanted += ["no picture that this browser reads", "no task age", "not a number of seconds"]
+    wanted += ["a chip of 7 pixels; smile reads 64 times 64", "no task toString", "is closed", "is closed"]
+    assert len(said) == len(wanted)
+    for words, expected in zip(said, wanted, strict=True):
+        assert expected in words and "\n" not in words
+    assert label == "smiling" and not reads_emotion
 
 
 PHOTOGRAPH = """async ([module, file]) => {
