@@ -22,7 +22,7 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser \
-	test-camera test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
+	test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -65,9 +65,6 @@ test-browser: $(DEV_SETUP)  ## the pages, clicked through in a real Chromium
 test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watched in a real Chromium
 	SMILEDET_WATCHED=$(or $(WATCHED),600) $(if $(PICTURES),SMILEDET_PICTURES=$(PICTURES)) \
 		$(BIN)/python -m pytest -m slow tests/browser/test_watched_run.py
-
-test-camera: $(DEV_SETUP)  ## a real V4L2 camera, Linux' vivid, in a virtual machine: unplugged, busy, silent, black; minutes
-	$(BIN)/python scripts/camera_machine.py $(TESTS)
 
 # SOAK: further arguments (--minutes N, --seed N, --write PAGE).
 soak: $(DEV_SETUP)  ## four cameras for two hours, while cameras, process and store break as a seed says

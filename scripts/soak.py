@@ -51,6 +51,9 @@ BACK_WITHIN = 35.0
 GROWTH_MB = 20.0
 """Megabytes by which the memory of the last quarter may be above that of the second; the first warms up."""
 
+PROMPT, PATIENT = 2.0, 15.0
+"""Seconds in which the page should answer, and in which its answer still tells how many frames were taken."""
+
 BEGIN, END = "<!-- soak -->", "<!-- end of soak -->"
 """Between them stand the figures on the page."""
 
@@ -102,12 +105,12 @@ class Sample:
     """How the run is at one moment.
 
     Attributes:
-        at: Seconds after the run's first picture.
-        taken: Frames taken so far, by camera.
+        at: Seconds after the run's first picture, when the page had answered.
+        taken: Frames taken so far, by camera; empty where the page did not answer within `PATIENT`.
         latency_ms: Of the drawn pictures, by camera.
         memory_mb: Of the process, without files.
         threads: Of the process.
-        answered: Whether the page answered within two seconds.
+        answered: Whether the page answered within `PROMPT`.
     """
 
     at: float
@@ -118,7 +121,7 @@ class Sample:
     answered: bool = False
 
 
-def ask(port: int, path: str, timeout: float = 2.0) -> str:
+def ask(port: int, path: str, timeout: float = PATIENT) -> str:
     """A page's text."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
@@ -128,9 +131,10 @@ def ask(port: int, path: str, timeout: float = 2.0) -> str:
         connection.close()
 
 
-def take_sample(at: float, pid: int, port: int) -> Sample:
-    """Ask the page and the system."""
-    sample = Sample(at)
+def take_sample(began: float, pid: int, port: int) -> Sample:
+    """Ask the page and the system; `began` is when the run's first picture was there, of `time.monotonic`."""
+    asked = time.monotonic()
+    sample = Sample(asked - began)
     try:
         for family in text_string_to_metric_families(ask(port, "/metrics")):
             for each in family.samples:
@@ -138,9 +142,10 @@ def take_sample(at: float, pid: int, port: int) -> Sample:
                     sample.taken = {**sample.taken, each.labels["source"]: int(each.value)}
                 if family.name == "smiledet_stage_latency_seconds" and each.labels["stage"] == "draw":
                     sample.latency_ms = {**sample.latency_ms, each.labels["source"]: 1000 * each.value}
-        sample.answered = True
+        sample.answered = time.monotonic() < asked + PROMPT
     except (OSError, http.client.HTTPException):
         pass
+    sample.at = time.monotonic() - began
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     sample.memory_mb = int(status["RssAnon"].split()[0]) / 1000
     sample.threads = int(status["Threads"])
@@ -155,10 +160,15 @@ class Soak:
         plan: What breaks.
         rate: Pictures a second of each camera.
         folder: Where it writes.
+
+    Attributes:
+        cameras: Its cameras, by name.
+        samples: How the run was, about once a second.
+        seconds: How long it is to go on.
     """
 
     def __init__(self, minutes: float, plan: Sequence[Fault], rate: float, folder: Path) -> None:
-        self._seconds, self._plan, self._folder = 60 * minutes, plan, folder
+        self.seconds, self._plan, self._folder = 60 * minutes, plan, folder
         pictures, smaller = jpegs(640, 480), jpegs(320, 240)
         self.cameras = {name: Camera(pictures, smaller, rate) for name in NAMES}
         self._port = free_port()
@@ -168,7 +178,7 @@ class Soak:
     def run(self) -> tuple[int | None, dict[str, object]]:
         """Run to the end; the exit code, None where it did not end by itself, and the run's own report."""
         command = [sys.executable, "-m", "smiledet", "run", "--config", str(self._configuration()), "--no-show"]
-        command += ["--serve", f"127.0.0.1:{self._port}", "--store", str(self._store), "--duration", f"{self._seconds}"]
+        command += ["--serve", f"127.0.0.1:{self._port}", "--store", str(self._store), "--duration", f"{self.seconds}"]
         command += ["--events", str(self._folder / "events.jsonl"), "--report", str(self._folder / "report.json")]
         command += ["--on", f"everyone-smiles:save={self._folder}"]
         with (self._folder / "log.txt").open("w") as log:
@@ -202,20 +212,24 @@ class Soak:
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Break things as planned, and look once a second, until the run ends."""
-        while process.poll() is None and not take_sample(0, process.pid, self._port).taken:
+        while process.poll() is None and not take_sample(time.monotonic(), process.pid, self._port).taken:
             time.sleep(0.2)
         began = time.monotonic()
         threading.Thread(target=self._view, daemon=True).start()
-        waiting = list(self._plan)
-        while process.poll() is None and time.monotonic() < began + self._seconds + 60:
-            now = time.monotonic() - began
-            while waiting and waiting[0].at <= now:
-                threading.Thread(target=self._break, args=(waiting.pop(0), process), daemon=True).start()
+        threading.Thread(target=self._break_as_planned, args=(began, process), daemon=True).start()
+        while process.poll() is None and time.monotonic() < began + self.seconds + 60:
+            asked = time.monotonic()
             try:
-                self.samples.append(take_sample(now, process.pid, self._port))
+                self.samples.append(take_sample(began, process.pid, self._port))
             except (OSError, KeyError):  # it has ended meanwhile
                 return
-            time.sleep(max(0.0, began + now + 1 - time.monotonic()))
+            time.sleep(max(0.0, asked + 1 - time.monotonic()))
+
+    def _break_as_planned(self, began: float, process: subprocess.Popen[bytes]) -> None:
+        for fault in self._plan:
+            if self._over.wait(max(0.0, began + fault.at - time.monotonic())):
+                return
+            threading.Thread(target=self._break, args=(fault, process), daemon=True).start()
 
     def _break(self, fault: Fault, process: subprocess.Popen[bytes]) -> None:
         print(f"  {fault}", flush=True)
@@ -268,7 +282,7 @@ def recoveries(plan: Sequence[Fault], samples: Sequence[Sample]) -> list[tuple[F
             continue
         end = fault.at + fault.seconds
         names = [fault.camera] if fault.camera else NAMES
-        after = [each for each in samples if each.answered and end <= each.at <= end + BACK_WITHIN]
+        after = [each for each in samples if each.taken and end <= each.at <= end + BACK_WITHIN]
         moments = []
         for name in names:
             grown = (late.at for early, late in pairwise(after) if more(early, late, name))
@@ -286,8 +300,7 @@ def more(early: Sample, late: Sample, name: str) -> bool:
 def figures(soak: Soak, plan: Sequence[Fault], code: int | None, report: Mapping[str, object]) -> dict[str, str]:
     """What is told of a soak, in words."""
     samples = [each for each in soak.samples if each.taken]
-    quarter = max(1, len(samples) // 4)
-    second, last = samples[quarter : 2 * quarter], samples[-quarter:]
+    second, last = second_and_last_quarter(samples, soak.seconds)
     back = recoveries(plan, samples)
     came = sorted(seconds for _, seconds in back if seconds is not None)
     sent = sum(camera.sent for camera in soak.cameras.values())
@@ -300,13 +313,26 @@ def figures(soak: Soak, plan: Sequence[Fault], code: int | None, report: Mapping
         "the run": f"went on for {samples[-1].at / 60:.1f} minutes and ended with exit code {code}" if samples else "-",
         "cameras lost and back": f"{len(came)} of {len(back)}, after {middle(came):.1f} s (median), "
         f"{max(came, default=0):.1f} s at most",
-        "the page answered within 2 s": f"{answered:.1%} of {len(soak.samples)} times, stopped ones included",
+        f"the page answered within {PROMPT:g} s": f"{answered:.1%} of {len(soak.samples)} times, stopped ones included",
         "frames": f"{sent} sent by cameras without a fault, {taken} taken, {report.get('frames')} drawn, "
         f"{report.get('dropped')} overtaken by newer ones",
         "memory": f"{change([middle(part, lambda each: each.memory_mb) for part in (second, last)], 'MB')}",
-        "threads": f"{change([middle(part, lambda each: each.threads) for part in (second, last)], '')}",
+        "threads": f"at least {fewest_threads(second)} in the second quarter, {fewest_threads(last)} in the last",
         "latency": change(latency, "ms"),
+        "the machine": f"{os.cpu_count()} processors, load {os.getloadavg()[1]:.1f} in the last five minutes",
     }
+
+
+def second_and_last_quarter(samples: Sequence[Sample], seconds: float) -> tuple[list[Sample], list[Sample]]:
+    """Those that are compared; the last ends before the run does, which then ends its threads."""
+    end = seconds - QUIET / 2
+    second = [each for each in samples if end / 4 <= each.at < end / 2]
+    return second, [each for each in samples if 3 * end / 4 <= each.at < end]
+
+
+def fewest_threads(samples: Sequence[Sample]) -> int:
+    """Threads that stayed: those of a connection or of an attempt come and go."""
+    return min((each.threads for each in samples), default=0)
 
 
 def middle(values: Sequence[Sample] | Sequence[float], of: Callable[[Sample], float] | None = None) -> float:
@@ -327,12 +353,11 @@ def problems(soak: Soak, plan: Sequence[Fault], code: int | None) -> list[str]:
     wrong += [
         f"not back within {BACK_WITHIN:g} s: {fault}" for fault, back in recoveries(plan, samples) if back is None
     ]
-    quarter = max(1, len(samples) // 4)
-    second, last = samples[quarter : 2 * quarter], samples[-quarter:]
+    second, last = second_and_last_quarter(samples, soak.seconds)
     grown = middle(last, lambda each: each.memory_mb) - middle(second, lambda each: each.memory_mb)
     if grown > GROWTH_MB:
         wrong.append(f"memory grew by {grown:.1f} MB")
-    if middle(last, lambda each: each.threads) > middle(second, lambda each: each.threads):
+    if fewest_threads(last) > fewest_threads(second):
         wrong.append("threads were left")
     return wrong
 

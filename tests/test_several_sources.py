@@ -305,7 +305,7 @@ def test_a_click_into_the_window_chooses_the_face_that_is_explained(config) -> N
         def take_click(self):
             assert self.pipeline is not None
             self.chosen.append(self.pipeline.chosen)
-            faces = self.pipeline._faces_shown.get("b")
+            faces = self.pipeline._window._shown.get("b")
             if not faces:
                 return None
             box = min((face.box for face in faces), key=lambda each: each.area)

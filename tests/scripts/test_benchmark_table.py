@@ -104,8 +104,11 @@ def test_the_program_says_so_on_one_line(tmp_path):
     assert done.stderr.count("\n") == 1 and "none.json" in done.stderr
 
 
+KEPT = sorted((SCRIPT.parents[1] / "docs" / "benchmarks").glob("*.json"))
+
+
 @pytest.mark.parametrize(
-    "path", sorted((SCRIPT.parents[1] / "docs" / "benchmarks").glob("*.json")), ids=lambda path: path.stem
+    "path", [path for path in KEPT if "targets" in json.loads(path.read_text())], ids=lambda path: path.stem
 )
 def test_the_figures_in_the_documents_are_shown(benchmark_table, path):
     shown = "\n".join(benchmark_table.render(path, brief=True))

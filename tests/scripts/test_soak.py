@@ -46,6 +46,23 @@ def test_a_camera_is_back_where_its_frames_are_counted_again(script: ModuleType)
     assert (yard.camera, never) == ("yard", None)
 
 
+def test_a_page_that_answers_late_still_tells_what_was_taken(script: ModuleType) -> None:
+    plan = [script.Fault(10, 5, "silent", "hall")]
+    samples = [script.Sample(at, {"hall": at}) for at in range(0, 60, 5)]  # none answered in time
+    assert script.recoveries(plan, samples) == [(plan[0], 5)]
+
+
+def test_threads_that_come_and_go_are_not_left_and_the_end_of_the_run_hides_none(script: ModuleType) -> None:
+    passing = [script.Sample(at, {"hall": at}, threads=50 + at % 3) for at in range(240)]
+    left = [script.Sample(at, {"hall": at}, threads=50 + at // 60) for at in range(240)]
+    ending = script.Sample(239, {"hall": 239}, threads=3)
+    fewest = []
+    for samples in (passing, left):
+        second, last = script.second_and_last_quarter([*samples, ending], 240)
+        fewest.append((script.fewest_threads(second), script.fewest_threads(last)))
+    assert fewest == [(50, 50), (50, 52)]
+
+
 def test_figures_take_the_place_of_those_that_are_on_the_page(script: ModuleType, tmp_path: Any) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Page\n\n{script.BEGIN}\nold\n{script.END}\n\nThe rest.\n")

@@ -49,7 +49,13 @@ def test_another_network_is_refused(odd, keras, tmp_path, complaint):
 
 
 @pytest.mark.parametrize(
-    "name", [f"{row.task}/{row.name}" for row in read_index() if row.default and "gradients-float16" in row.files]
+    "name",
+    [
+        f"{row.task}/{row.name}"
+        for row in read_index()
+        # Not those of a hundred labels: each has a graph of its own to compare with.
+        if row.default and "gradients-float16" in row.files and len(row.labels) <= 10
+    ],
 )
 def test_those_that_ship(name):
     """The class that is read and its opposite, on one real face; `smiledet export --check` compares all of them."""

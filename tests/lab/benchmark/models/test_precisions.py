@@ -72,7 +72,7 @@ def test_engines_are_timed_in_turn(monkeypatch):
 def test_mirror_images_are_read_too_where_the_model_is_shown_both():
     chips = np.zeros((70, 4, 4, 1), np.uint8)  # more than are scored together
     chips[:, :, 2:] = 100
-    both = dataclasses.replace(find_model("gender", "mini-xception"), mirror_averaging=True)
+    both = dataclasses.replace(find_model("smile", "mini-xception"), mirror_averaging=True)
     one = dataclasses.replace(both, mirror_averaging=False)
     assert score(Clocked(), chips, one).tolist() == [[0.0, 100.0]] * 70
     assert score(Clocked(), chips, both).tolist() == [[50.0, 50.0]] * 70
