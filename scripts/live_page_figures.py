@@ -227,15 +227,15 @@ def measure_switches() -> None:
         for name, (changes, seen) in SWITCHES.items():
             with client.stream("GET", "/api/faces") as events:
                 lines = (json.loads(line[5:]) for line in events.iter_lines() if line.startswith("data:"))
-                newest = next(told for told in lines if told["faces"])
+                next(told for told in lines if told["faces"])
                 began = time.monotonic()
                 answer = client.patch("/api/settings", json=changes)
                 if answer.status_code != 200:
                     print(f"{name}: {answer.text}")
                     continue
                 answered = time.monotonic()
-                number = next(taken for taken, moment in source.taken.items() if moment > answered - 0.1)
-                next(t for t in lines if t["frame"] >= max(number, newest["frame"]) and any(map(seen, t["faces"])))
+                after = len(source.taken)
+                next(told for told in lines if told["frame"] >= after and any(map(seen, told["faces"])))
             print(f"{name}: answered after {answered - began:.2f} s, seen after {time.monotonic() - began:.2f} s")
 
 

@@ -27,7 +27,7 @@ def serving(*words: str, port: int = 0) -> Iterator[str]:
         yield next(found[1] for line in process.stderr if (found := re.search(r"the page is at (\S+)", line)))
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")
