@@ -83,6 +83,7 @@ def _filters(page: Any, until: Until) -> None:
     page.get_by_label("name contains").press("Enter")
     until(page, "document.querySelectorAll('.tile').length === 2")
     page.get_by_role("button", name="Back", exact=True).click()
+    until(page, f"document.querySelectorAll('.tile').length === {everything}")
     page.get_by_label("faces at least").fill("2")
     page.get_by_label("faces at least").press("Enter")
     until(page, "document.querySelectorAll('.tile').length === 1")

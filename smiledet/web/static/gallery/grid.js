@@ -25,6 +25,7 @@ export function usePages(query, revision) {
     pages.current = new Map();
   }
   const fetchPage = useCallback((page) => {
+    if (key.current !== query) return; // an effect of the filter before, which runs after another was chosen
     const known = pages.current.get(page);
     if (known && (known.loading || known.revision === revision)) return;
     const mine = pages.current;
