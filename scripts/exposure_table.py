@@ -116,7 +116,7 @@ def main() -> None:
     held_out = HELD_OUT["smile"]
     _, samples = read_samples(held_out.data(arguments.data_folder), "smile")
     samples = [sample for sample in samples if sample.split == held_out.split]
-    rows = [row for detector in ("mtcnn", "haar") for row in photograph_rows(samples, detector)]
+    rows = [row for detector in ("auto", "haar") for row in photograph_rows(samples, detector)]
     rows += [row for clip in CLIPS for row in clip_rows(arguments.data_folder / "clips", clip, arguments.frames)]
     print(markdown(["read", "light", "with a face", "smile right"], rows))
 

@@ -180,7 +180,7 @@ def _train_detector(arguments: argparse.Namespace, models: Path) -> None:
     learnt, held_out = kept_pictures(output, arguments.data_folder, recipe)
     network = train_detector(learnt, recipe, output)
     models.mkdir(parents=True, exist_ok=True)
-    model = ship_detector(network, recipe, held_out, models)
+    model = ship_detector(network, recipe, learnt, held_out, models)
     print(f"wrote {', '.join(entry.path for entry in model.files.values())} to {printable(models)}")
     print(", ".join(f"{name} {value:.4g}" for name, value in model.figures.items()))
 

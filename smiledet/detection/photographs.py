@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
+import numpy as np
 
 from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_kind, name_of
 from smiledet.detection.locator import distinct
@@ -125,6 +126,21 @@ class PhotographLocator:
         height, width = grey.shape
         most = LONGEST_SHAPE * self.side**2
         scale = min(1.0, self.side / max(height, width), math.sqrt(most / (height * width)))
+        halvings = math.floor(min(-math.log2(scale), math.log2(min(height, width))))
+        small = halved(grey, halvings)
         needs = self._detector.needs
-        smallest = max(needs.smallest, round(max(SMALLEST, needs.window * needs.min_face) / scale))
-        return distinct(scan(self._detector, grey, smallest))
+        smallest = max(needs.smallest, round(max(SMALLEST, needs.window * needs.min_face) / scale / 2**halvings))
+        found = [Detection(each.box.times(2**halvings), each.score) for each in scan(self._detector, small, smallest)]
+        return distinct(found)
+
+
+def halved(grey: GreyImage, times: int) -> GreyImage:
+    """A picture at half its size, so many times; OpenCV halves five times as fast as it shrinks to any other size.
+
+    >>> halved(np.zeros((750, 1001), np.uint8), 2).shape
+    (187, 250)
+    """
+    for _ in range(times):
+        height, width = grey.shape[0] // 2, grey.shape[1] // 2
+        grey = np.asarray(cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA))
+    return grey

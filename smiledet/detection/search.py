@@ -98,7 +98,8 @@ def scan(detector: FaceDetector, grey: GreyImage, min_face: int, max_face: int |
         return detector.detect(np.ascontiguousarray(grey), min_face, max_face)
     height, width = grey.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    # Down to half the size two by two pixels are enough, and INTER_AREA takes six times as long.
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
     limit = None if max_face is None else max(window + 1, round(max_face * scale))
     across, down = width / size[0], height / size[1]
     return [

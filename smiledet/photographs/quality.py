@@ -32,12 +32,12 @@ def sharpness(grey: GreyImage) -> float:
     >>> sharpness(np.full((64, 64), 90, np.uint8))
     0.0
     """
-    contrast = float(grey.std())
+    contrast = _deviation(grey)
     if contrast < 1:
         return 0.0
     # Averaged a little first: noise is no detail.
     smooth = cv2.GaussianBlur(grey, (3, 3), 0)
-    return 100 * float(cv2.Laplacian(smooth, cv2.CV_32F).std()) / contrast / 4
+    return 100 * _deviation(cv2.Laplacian(smooth, cv2.CV_32F)) / contrast / 4
 
 
 def face_sharpness(grey: GreyImage, box: Box) -> float:
@@ -91,6 +91,11 @@ def hash_distance(one: int, other: int) -> int:
     (64, 1)
     """
     return ((one ^ other) & (2**64 - 1)).bit_count()
+
+
+def _deviation(values: np.ndarray) -> float:
+    """The standard deviation; OpenCV's is several times as fast as NumPy's."""
+    return float(cv2.meanStdDev(values)[1][0, 0])
 
 
 def _shrunk(grey: GreyImage, side: int) -> GreyImage:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from smiledet.detection.detectors import fcos
 from smiledet.detection.detectors.choose import detector_kind
-from smiledet.detection.detectors.fcos import FcosDetector, suppressed
-from smiledet.detection.detectors.fcos_network import ANSWERS, decoded
+from smiledet.detection.detectors.fcos import FcosDetector, overlaps, suppressed
+from smiledet.detection.detectors.fcos_network import ANSWERS, USUAL_FILE, FcosNetwork, decoded
 from smiledet.errors import ModelError
+from smiledet.model_index import find_model
+from smiledet.sources.demo import PORTRAITS
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    """The demo's, grey."""
+    return [cv2.imread(str(portrait.path), cv2.IMREAD_GRAYSCALE) for portrait in PORTRAITS]
 
 
 def candidates(*boxes):
@@ -65,9 +75,10 @@ def test_nothing_and_thousands_of_candidates_are_no_trouble():
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
 def test_an_answer_is_told_from_its_cells_middle(stride):
-    answers = np.full((ANSWERS, 3, 4), -8.0, np.float32)
-    answers[:, 1, 2] = [0, 0, 0, 0, 0, *[0.5, -0.5] * 5]
-    (row,) = decoded(answers, stride, logit=-1)
+    answers = np.full((2, ANSWERS, 3, 4), -8.0, np.float32)
+    answers[1, :, 1, 2] = [0, 0, 0, 0, 0, *[0.5, -0.5] * 5]
+    pictures, (row,) = decoded(answers, stride, logit=-1)
+    assert pictures.tolist() == [1]
     middle = np.array([2.5, 1.5]) * stride
     assert (row[:2] + row[2:4]) / 2 == pytest.approx(middle)
     assert row[2:4] - row[:2] == pytest.approx([stride, stride])
@@ -76,8 +87,42 @@ def test_an_answer_is_told_from_its_cells_middle(stride):
 
 
 def test_sides_that_no_face_has_do_not_overflow():
-    answers = np.full((ANSWERS, 1, 1), 1e9, np.float32)
-    assert np.isfinite(decoded(answers, 8, logit=0)[:, :4]).all()
+    answers = np.full((1, ANSWERS, 1, 1), 1e9, np.float32)
+    assert np.isfinite(decoded(answers, 8, logit=0)[1][:, :4]).all()
+
+
+def test_pictures_of_a_stack_are_read_as_each_alone(portraits):
+    network = FcosNetwork(find_model("detector", "fcos").file(USUAL_FILE))
+    one, other = (cv2.resize(each, (90, 110), interpolation=cv2.INTER_AREA) for each in portraits[:2])
+    pictures, rows = network.candidates(np.stack([one, np.zeros_like(one), other]), 0.3)
+    assert set(pictures) == {0, 2}
+    for number, grey in ((0, one), (2, other)):
+        _, alone = network.candidates(grey[None], 0.3)
+        assert rows[pictures == number] == pytest.approx(alone, abs=0.1)
+
+
+def test_many_doubtful_faces_are_looked_at_again_as_few_are(portraits, monkeypatch):
+    """The same faces in one picture, and each in one of its own."""
+    monkeypatch.setattr(fcos, "CLEAR", 1.0)  # all are doubtful
+    height, width = portraits[0].shape
+    face = cv2.resize(portraits[0], (96, round(96 * height / width)), interpolation=cv2.INTER_AREA)
+    detector = FcosDetector(find_model("detector", "fcos").file(USUAL_FILE))
+    (alone,) = detector.rows(face)
+    mosaic = np.tile(face, (3, 5))
+    found = detector.rows(mosaic)
+    assert len(found) == 15 > fcos.TOGETHER
+    assert found[:, 4] == pytest.approx(np.full(15, alone[4]), abs=0.1)
+    monkeypatch.setattr(fcos, "TOGETHER", 100)  # one by one
+    assert detector.rows(mosaic) == pytest.approx(found, abs=1e-3)
+
+
+def test_the_file_with_integers_finds_what_the_other_finds(portraits):
+    model = find_model("detector", "fcos")
+    for grey in portraits:
+        real, integers = (FcosDetector(model.file(key)).rows(grey) for key in ("litert", USUAL_FILE))
+        assert len(real) == len(integers) == 1
+        assert overlaps(real, integers)[0, 0] > 0.9
+        assert integers[0, 4] == pytest.approx(real[0, 4], abs=0.05)
 
 
 @pytest.mark.parametrize(

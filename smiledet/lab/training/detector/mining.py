@@ -59,7 +59,7 @@ def _mistakes_in(picture: FacePicture, runner: FcosNetwork, zoom: float) -> Iter
     how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
     seen = np.asarray(cv2.resize(picture.grey, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
     faces = [_box(row * zoom) for row in np.concatenate([picture.boxes, picture.doubtful])]
-    for row in suppressed(runner.candidates(seen, SCORE), SCORE):
+    for row in suppressed(runner.candidates(seen[None], SCORE)[1], SCORE):
         box = _box(row[:4])
         if box.area >= SMALLEST**2 and not any(face.iou(box) >= APART for face in faces):
             x, y = box.centre

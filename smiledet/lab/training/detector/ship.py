@@ -11,12 +11,14 @@ import keras
 import numpy as np
 
 from smiledet.detection.detectors.fcos import FcosDetector
-from smiledet.detection.detectors.fcos_network import FcosNetwork
+from smiledet.detection.detectors.fcos_network import USUAL_FILE, FcosNetwork
 from smiledet.frame import Box
 from smiledet.lab.training.detector.graph import to_onnx
 from smiledet.lab.training.detector.network import build
 from smiledet.lab.training.detector.pictures import FacePicture, Rows
+from smiledet.lab.training.detector.scenes import Pictures, compose
 from smiledet.lab.training.export.conversion import to_litert
+from smiledet.lab.training.export.quantise import to_litert_partly_int8
 from smiledet.lab.training.recipe import DetectorRecipe
 from smiledet.model_index import Model, ModelFile, sha256, write_row
 
@@ -26,25 +28,44 @@ LITERT_SIDE = 320
 SAME = 0.5
 """Intersection over union from which a box is the face."""
 
+INTEGERS = ("quarter", "eighth")
+"""Where the layers of the int8 file are integers: on large maps, where time goes. Not the first one, since LiteRT has
+no fast kernel of integers for one channel; and of the smaller maps each one in integers would blur the scores."""
 
-def ship_detector(network: keras.Model, recipe: DetectorRecipe, held_out: Sequence[FacePicture], models: Path) -> Model:
+CALIBRATED_ON = 160
+"""Scenes."""
+
+
+def ship_detector(
+    network: keras.Model,
+    recipe: DetectorRecipe,
+    learnt: Sequence[FacePicture],
+    held_out: Sequence[FacePicture],
+    models: Path,
+) -> Model:
     """Write a network into a models folder, with its row of the index; returns the row.
 
     Args:
         network: See `smiledet.lab.training.detector.network.build`.
         recipe: It was trained by.
+        learnt: To calibrate the integers on.
         held_out: To measure on.
         models: The models folder.
     """
     folder = models / "detector"
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {"onnx": (".onnx", to_onnx(network)), "litert": (".tflite", to_litert(resizable(network, recipe)))}
+    ours = resizable(network, recipe)
+    contents = {
+        "onnx": (".onnx", to_onnx(network)),
+        "litert": (".tflite", to_litert(ours)),
+        "litert-int8": ("-int8.tflite", partly_int8(ours, recipe, learnt)),
+    }
     files = {}
     for key, (suffix, content) in contents.items():
         path = folder / f"{recipe.name}{suffix}"
         path.write_bytes(content)
         files[key] = ModelFile(f"detector/{path.name}", sha256(path))
-    figures = {"parameters": network.count_params(), **measure(folder / f"{recipe.name}.tflite", held_out)}
+    figures = {"parameters": network.count_params(), **measure(models / files[USUAL_FILE].path, held_out)}
     model = Model(
         task="detector",
         name=recipe.name,
@@ -59,6 +80,17 @@ def ship_detector(network: keras.Model, recipe: DetectorRecipe, held_out: Sequen
     )
     write_row(model)
     return model
+
+
+def partly_int8(ours: keras.Model, recipe: DetectorRecipe, learnt: Sequence[FacePicture]) -> bytes:
+    """A network of `resizable` as a LiteRT file whose large maps are integers."""
+    pictures = Pictures.of(learnt)
+    scenes = [
+        compose(pictures, LITERT_SIDE, np.random.default_rng((recipe.seed, number))).grey
+        for number in range(CALIBRATED_ON)
+    ]
+    shown = [scene[..., None].astype(np.float32) for scene in scenes]
+    return to_litert_partly_int8(ours, shown, lambda layer: layer.startswith(INTEGERS))
 
 
 class Twice(keras.layers.Layer):  # type: ignore[misc]
@@ -107,7 +139,7 @@ def measure(path: Path, pictures: Sequence[FacePicture]) -> dict[str, float]:
 
 
 def _milliseconds(network: FcosNetwork) -> float:
-    blank = np.full((256, 320), 127, np.uint8)
+    blank = np.full((1, 256, 320), 127, np.uint8)
     network.candidates(blank, 0.5)
     start = time.thread_time()
     for _ in range(20):

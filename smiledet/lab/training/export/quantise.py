@@ -7,7 +7,7 @@ running the float32 network over calibration chips. Those come from a training s
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -67,7 +67,7 @@ def to_litert_int8(network: keras.Model, chips: Chips, real_answers: bool = Fals
     return converted(converter)
 
 
-def _calibrating(network: keras.Model, seen: npt.NDArray[np.float32]) -> Any:
+def _calibrating(network: keras.Model, seen: Iterable[npt.NDArray[np.float32]]) -> Any:
     """TensorFlow's converter to integers, their ranges those of some chips."""
     import tensorflow as tf
 
@@ -75,6 +75,38 @@ def _calibrating(network: keras.Model, seen: npt.NDArray[np.float32]) -> Any:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([chip[None]] for chip in seen)
     return converter
+
+
+def to_litert_partly_int8(
+    network: keras.Model, pictures: Sequence[npt.NDArray[np.float32]], integers: Callable[[str], bool]
+) -> bytes:
+    """The network as a LiteRT model of which some layers are integers; what goes in and comes out stays float32.
+
+    Args:
+        network: With names of its own for its layers.
+        pictures: To calibrate on, each as the network takes it, without the batch.
+        integers: Whether a layer is to be integers, by its name.
+    """
+    import tensorflow as tf
+
+    with quiet():
+        debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=_calibrating(network, pictures), debug_dataset=lambda: ([each[None]] for each in pictures[:1])
+        )
+        real = [name for name in layer_errors(debugger) if not integers(layer_of(name))]
+        debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=real)
+        mixed: bytes = debugger.get_nondebug_quantized_model()
+    return mixed
+
+
+def layer_of(tensor: str) -> str:
+    """The Keras layer whose answer is a tensor of TensorFlow's graph; of several, fused into one, the last.
+
+    >>> layer_of("functional_1/eighth_positive_1/Relu;functional_1/eighth_norm_1/add;functional_1/eighth_1/convolution")
+    'eighth_positive_1'
+    """
+    parts = tensor.partition(";")[0].split("/")
+    return parts[1] if len(parts) > 1 else tensor
 
 
 def layer_errors(debugger: Any) -> dict[str, float]:

@@ -134,7 +134,7 @@ class TestTargets:
         for level, stride in zip(self.levels(self.of([box])), STRIDES, strict=True):
             answers = level.reshape(320 // stride, -1, ANSWERS).transpose(2, 0, 1).copy()
             answers[3:5] = np.log(np.maximum(answers[3:5], 1e-3))
-            for row in decoded(answers, stride, logit=0.5):
+            for row in decoded(answers[None], stride, logit=0.5)[1]:
                 assert row[:4] == pytest.approx(box, abs=1e-3)
                 assert row[5:] == pytest.approx([46, 66] * 5, abs=1e-3)
 
