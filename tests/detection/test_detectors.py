@@ -206,8 +206,8 @@ def test_a_missing_package_names_its_extra(name, monkeypatch):
 def test_mtcnn_says_what_its_files_are_read_with(monkeypatch):
     """Installed without its dependencies."""
     there = importlib.util.find_spec
-    monkeypatch.setattr(packages, "find_spec", lambda package: None if package == "joblib" else there(package))
-    with pytest.raises(UsageError, match=r"needs joblib: pip install 'smiledet\[mtcnn\]'"):
+    monkeypatch.setattr(packages, "find_spec", lambda package: None if package == "lz4" else there(package))
+    with pytest.raises(UsageError, match=r"needs lz4: pip install 'smiledet\[mtcnn\]'"):
         detector_kind("mtcnn")
 
 
