@@ -216,6 +216,7 @@ class MqttSink(Sink):
         self.description = f"events {shown_source(address)}"
         self.of_source = name or None
         self._broker = parse_broker(address)
+        self.uses_drawing = self._broker.snapshot > 0
         if name:
             below = re.sub(r"[^\w.-]+", "_", name)
             self._broker = replace(self._broker, topic=f"{self._broker.topic}/{below}")
