@@ -245,6 +245,8 @@ class Pipeline:
             if not self._supervisor.ask(partial(self._apply, config, plan, create)):
                 raise UsageError("the run is over")
             for explainer in self._explainers.values():
+                if explained is not None:
+                    explainer.load(explained)
                 explainer.explained = explained
 
     def run(self) -> tuple[Stop, RunReport]:
@@ -272,6 +274,8 @@ class Pipeline:
         started = time.monotonic()
         self._ready = None
         try:
+            if self._explainers:
+                self._supervisor.call(self._load_explainers, "load explainers")
             why = self._watch()
         finally:
             over = processor_times()
@@ -293,6 +297,11 @@ class Pipeline:
                 drawn = sum(each.drawn for each in report.sources.values() if stage in each.stages)
                 log.warning("%s was too slow for %d of %d annotated frames, which it lacks", what, missed, drawn)
         return why, report
+
+    def _load_explainers(self) -> None:
+        for explainer in self._explainers.values():
+            if explainer.explained is not None:
+                explainer.load(explainer.explained)
 
     @property
     def _workers(self) -> list[Worker]:
