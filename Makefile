@@ -22,7 +22,7 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser \
-	test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
+	test-live docs fuzz lint soak soak-short mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -69,6 +69,9 @@ test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watche
 # SOAK: further arguments (--minutes N, --seed N, --write PAGE).
 soak: $(DEV_SETUP)  ## four cameras for two hours, while cameras, process and store break as a seed says
 	$(BIN)/python scripts/soak.py $(SOAK)
+
+soak-short: $(DEV_SETUP)  ## the same for five minutes
+	$(BIN)/python scripts/soak.py --minutes 5 --seed 2 $(SOAK)
 
 lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .
