@@ -164,7 +164,7 @@ def read_bytes(path: Path) -> bytes:
             raise ValueError(f"it has {size // 1_000_000} MB; at most {MOST_BYTES // 1_000_000} are read")
         return path.read_bytes()
     except OSError as problem:
-        raise ValueError(problem.strerror) from problem
+        raise ValueError(problem.strerror or str(problem)) from problem
 
 
 def decode(data: bytes, side: float = 0.0, colour: bool = True) -> Decoded:
