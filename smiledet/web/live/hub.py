@@ -9,9 +9,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from smiledet.drawing.annotate import annotate
 from smiledet.drawing.jpeg import jpeg
 from smiledet.drawing.mosaic import Mosaic
-from smiledet.frame import Image
+from smiledet.frame import FaceReading, Image
+from smiledet.tasks.base import Task
 
 T = TypeVar("T")
 
@@ -22,17 +26,32 @@ class Shown:
 
     Attributes:
         number: Of the frame, from 0.
-        annotated: BGR uint8 (height, width, 3) with boxes and labels.
+        picture: BGR uint8 (height, width, 3) with boxes and labels where it is `drawn`.
         clean: The same without.
         rows: What was read, a row a face, as in the events.
         captured_ns: `time.monotonic_ns()` at capture.
+        drawn: Whether the drawer drew on it: it does so while somebody looks.
+        readings: What it draws.
+        tasks: What it says of each face.
     """
 
     number: int
-    annotated: Image = field(repr=False)
+    picture: Image = field(repr=False)
     clean: Image = field(repr=False)
     rows: Sequence[Mapping[str, Any]]
     captured_ns: int
+    drawn: bool = True
+    readings: Sequence[FaceReading] = ()
+    tasks: Sequence[Task] = ()
+
+    @property
+    def annotated(self) -> Image:
+        """The picture with boxes and labels; they are drawn now where they were not: for whoever begins to look."""
+        if self.drawn:
+            return self.picture
+        width = self.clean.shape[1]  # what is explained stands beside it
+        drawn = annotate(self.picture[:, :width], self.readings, self.tasks)
+        return np.concatenate([drawn, self.picture[:, width:]], axis=1)
 
 
 class Newest(Generic[T]):
@@ -117,9 +136,14 @@ class Video:
         self._thread = threading.Thread(target=self._run, name="page-jpeg", daemon=True)
         self._thread.start()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody looks."""
+        return self._newest.wanted
+
     def put(self, shown: Shown) -> None:
         """Take a frame; it is encoded if somebody looks and no newer one has come by then."""
-        if self._newest.wanted:
+        if self.wanted:
             with self._condition:
                 self._next = shown
                 self._condition.notify()

@@ -105,6 +105,11 @@ class PageSink(Sink):
         self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
         self._readings: dict[str, tuple[int, Sequence[FaceReading]]] = {}
 
+    @property
+    def uses_drawing(self) -> bool:  # type: ignore[override]
+        """While somebody looks at an annotated video."""
+        return any(hub.videos["annotated"].wanted for hub in self.hubs.by_name.values())
+
     @override
     def open(self) -> None:
         pass
@@ -114,7 +119,11 @@ class PageSink(Sink):
         size = (frame.image.shape[1], frame.image.shape[0])
         tasks = self.tasks
         rows = [{"track": face.track, **face_columns(face, tasks, size)} for face in annotation.readings]
-        self.hubs.put(frame.source, Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
+        shown = Shown(
+            *(frame.id, annotation.image, frame.image, rows, frame.captured_ns),
+            *(annotation.drawn, annotation.readings, tasks),
+        )
+        self.hubs.put(frame.source, shown)
         self.histories[frame.source].add(annotation.readings)
         if self.hubs.several:
             now = frame.captured_ns
