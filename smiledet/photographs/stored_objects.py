@@ -132,10 +132,17 @@ def _entries(system: Any, place: str) -> Iterator[dict[str, Any]]:
     if there["type"] == "file":
         yield there
         return
-    for _, folders, objects in system.walk(place, detail=True, on_error="raise"):
-        for name in [name for name in folders if name.startswith(".")]:
-            del folders[name]  # it is not walked
-        yield from (entry for name, entry in objects.items() if name and not name.startswith("."))
+    places = [place]
+    while places:  # not by fsspec's walk, which leaves out what cannot be listed further down
+        within = places.pop()
+        for entry in system.ls(within, detail=True):
+            name = entry["name"].rstrip("/")
+            if name.strip("/") == within.strip("/") or name.rpartition("/")[2].startswith("."):
+                continue
+            if entry["type"] == "directory":
+                places.append(name)
+            else:
+                yield entry
 
 
 @lru_cache
