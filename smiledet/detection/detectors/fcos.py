@@ -41,8 +41,8 @@ POSSIBLE, CLEAR, UNLIKELY = 0.3, 0.8, 0.02
 """Scores from which a box is looked at a second time, from which once is enough, and of what is not seen again."""
 
 LOOKED_AT, AROUND = 48, 96
-"""Side in pixels to which a box is brought for its second look, and of what is looked at. Of 1,743 doubtful boxes of the
-learning side's photographs that are no face, the mean of both looks leaves 32; of 52 that are one, 44."""
+"""Side in pixels to which a box is brought for its second look, and of what is looked at. Of the learning side's 1,743
+doubtful boxes that are no face, the mean of both looks leaves 32; of 52 that are one, 44."""
 
 SAME_PLACE = 0.4
 """Intersection over union from which a box is seen again."""
