@@ -13,6 +13,7 @@ from dataclasses import replace
 from smiledet.config import Config, load_config
 from smiledet.pipeline import Limits, Pipeline
 from smiledet.platform.choice import pick_platform
+from smiledet.sinks.tally import Tally
 from smiledet.sources.demo import DemoSource
 from smiledet.sources.pacing import Paced
 
@@ -21,7 +22,9 @@ def measure(config: Config, seconds: float) -> tuple[int, int, float, float]:
     """Run the demo live at 30 FPS: frames drawn and dropped, latency in ms (median), explained pictures a second."""
     source = Paced(DemoSource(None))
     source.open()
-    pipeline = Pipeline(config, source, limits=Limits(max_frames=round(30 * seconds)))
+    viewer = Tally()
+    viewer.uses_drawing = True
+    pipeline = Pipeline(config, source, [viewer], limits=Limits(max_frames=round(30 * seconds)))
     _, report = pipeline.run()
     count = report.stages["draw"]
     pictures = sum(explainer.pictures for explainer in pipeline._explainers.values())

@@ -213,6 +213,8 @@ SWITCHES: dict[str, tuple[dict[str, Any], Callable[[Any], bool]]] = {
     "another threshold": ({"unsure_below": {"gender": 1.0}}, lambda face: face.get("gender") == "unsure"),
     "another model": ({"models": {"smile": "mobilenet-025"}}, lambda _: True),
     "another detector": ({"detector": "hog"}, lambda _: True),
+    "a third detector": ({"detector": "fcos"}, lambda _: True),
+    "the usual detector": ({"detector": "haar"}, lambda _: True),
     "a task less": ({"tasks": ["smile"]}, lambda face: "emotion" not in face),
 }
 """What is asked for, and how it is seen in a face; where it is not, the first frame counts that comes after it."""

@@ -40,7 +40,6 @@ class LineMaker:
         supervisor: What owns the run.
         trace: Where the threads write down what they do; None for nowhere.
         window: Whether there is one.
-        draw: Whether to draw on the frames.
         load: What the stats line says of the machine; None for nothing.
         max_frames: Frames to take of each source at most; None for no limit.
         duration: Seconds on its time line; None for no limit.
@@ -54,7 +53,6 @@ class LineMaker:
     supervisor: Supervisor
     trace: Trace | None
     window: bool
-    draw: bool
     load: Callable[[], tuple[str, ...]] | None
     max_frames: int | None
     duration: float | None
@@ -83,7 +81,9 @@ class LineMaker:
         )
         common = worker_arguments(config, self.supervisor, self.trace, buffer, of)
         heads = any(self.sinks[stage].reads_heads for stage in sinks)
-        line.workers = make_finders(config, self.plan, line.track_labels, source.still, common, heads, line.tracker)
+        line.workers = make_finders(
+            config, self.plan, line.track_labels, source.still, common, heads, line.tracker, source.live
+        )
         stats = config.stats and not source.still  # a photograph has no frame rate
         line.workers.append(
             DrawerWorker(
@@ -91,7 +91,7 @@ class LineMaker:
                 line.track_labels,
                 line.drawn,
                 partial(stats_line, buffer, line.drawn, self.plan.device, self.load) if stats else None,
-                self.draw,
+                self.window or any(self.sinks[stage].uses_drawing for stage in sinks),
                 config.privacy,
                 self.explainers.get(name),
                 **common(drawer.STAGE, drawer.STAGE),

@@ -77,7 +77,6 @@ class Pipeline:
         limits: Where to end each source early.
         load: What the stats line says of the machine, asked for once a frame; None for nothing.
         trace: Where every thread writes down what it does; None for nowhere. Closed by whoever opened it.
-        draw: Whether to draw on the frames; without it sinks are handed the bare picture as the annotated one.
         supervisor: What owns the run; one of its own by default.
 
     Attributes:
@@ -105,7 +104,6 @@ class Pipeline:
         limits: Limits | None = None,
         load: Callable[[], tuple[str, ...]] | None = None,
         trace: Trace | None = None,
-        draw: bool = True,
         supervisor: Supervisor | None = None,
     ) -> None:
         sources = {"": source} if isinstance(source, Source) else dict(source)
@@ -138,7 +136,6 @@ class Pipeline:
             supervisor=self._supervisor,
             trace=trace,
             window=window is not None,
-            draw=draw,
             load=load,
             max_frames=ends.max_frames,
             duration=ends.duration,
@@ -239,13 +236,17 @@ class Pipeline:
                 *(config.detector, config.photographs, config.locator, config.haar),
             )
             create = {
-                line.name: locator_maker(config, line.source.still, line.tracker) for line in self._lines if moved
+                line.name: locator_maker(config, line.source.still, line.tracker, line.source.live)
+                for line in self._lines
+                if moved
             }
             for each in create.values():
                 each()  # what cannot be made is said before the one that runs is given up
             if not self._supervisor.ask(partial(self._apply, config, plan, create)):
                 raise UsageError("the run is over")
             for explainer in self._explainers.values():
+                if explained is not None:
+                    explainer.load(explained)
                 explainer.explained = explained
 
     def run(self) -> tuple[Stop, RunReport]:
@@ -273,6 +274,8 @@ class Pipeline:
         started = time.monotonic()
         self._ready = None
         try:
+            if self._explainers:
+                self._supervisor.call(self._load_explainers, "load explainers")
             why = self._watch()
         finally:
             over = processor_times()
@@ -294,6 +297,11 @@ class Pipeline:
                 drawn = sum(each.drawn for each in report.sources.values() if stage in each.stages)
                 log.warning("%s was too slow for %d of %d annotated frames, which it lacks", what, missed, drawn)
         return why, report
+
+    def _load_explainers(self) -> None:
+        for explainer in self._explainers.values():
+            if explainer.explained is not None:
+                explainer.load(explainer.explained)
 
     @property
     def _workers(self) -> list[Worker]:

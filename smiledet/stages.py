@@ -43,6 +43,7 @@ def make_finders(
     common: Common,
     heads: bool = False,
     tracker: FaceTracker | None = None,
+    live: bool = False,
 ) -> list[Worker]:
     """The locator and the aligners of a source, in this order; as many aligners as the configuration says.
 
@@ -54,11 +55,12 @@ def make_finders(
         common: The arguments that a worker takes, by stage and name: see `Worker`.
         heads: Whether somebody uses where faces look and how far their eyes are open.
         tracker: Gives faces their numbers; one of its own by default.
+        live: Whether a picture that takes long makes others be dropped.
 
     Raises:
         UsageError: The detector is not installed.
     """
-    create = locator_maker(config, still, tracker or FaceTracker(config.tracker))
+    create = locator_maker(config, still, tracker or FaceTracker(config.tracker), live)
 
     def create_aligner() -> FaceAligner:
         return make_aligner(plan.landmarks, config.aligner.max_distortion)
@@ -96,13 +98,14 @@ def worker_arguments(
     }
 
 
-def locator_maker(config: Config, still: bool, tracker: FaceTracker) -> Callable[[], Any]:
+def locator_maker(config: Config, still: bool, tracker: FaceTracker, live: bool = False) -> Callable[[], Any]:
     """What makes a source's locator, in its thread.
 
     Args:
         config: Every setting.
         still: Whether the pictures are photographs.
         tracker: Outlives a restart of the locator, so that no number is given twice.
+        live: Whether a picture that takes long makes others be dropped.
 
     Raises:
         UsageError: The detector is not installed.
@@ -116,6 +119,7 @@ def locator_maker(config: Config, still: bool, tracker: FaceTracker) -> Callable
         getattr(config, config.detector, None),
         tracker,
         config.locator,
+        live,
     )
 
 

@@ -158,7 +158,7 @@ class Watch(Iterator[Reading]):
         with ExitStack() as stack:
             for source in sources.values():
                 stack.enter_context(supervisor.opened(source))
-            pipeline = Pipeline(config, sources, [self._handover], limits=limits, draw=False, supervisor=supervisor)
+            pipeline = Pipeline(config, sources, [self._handover], limits=limits, supervisor=supervisor)
             self.device, self._tasks = pipeline.device, pipeline.tasks
             whole = stack.pop_all()
         # What the thread holds must not lead back here: who drops the iterator ends the run.
@@ -210,6 +210,7 @@ class _Handover(Sink):
 
     description = "the program's own loop"
     may_wait = True
+    uses_drawing = False
 
     def __init__(self, most: int, waits: bool) -> None:
         self._most, self._waits = most, waits

@@ -85,6 +85,22 @@ def test_a_sink_may_keep_what_it_is_handed():
     assert np.array_equal(keeper.kept[0], scene(8)) and not np.array_equal(*keeper.kept)
 
 
+@pytest.mark.parametrize("others", [(False,), (False, True)], ids=str)
+def test_nothing_is_drawn_that_no_sink_uses(others):
+    class Keeper(SmileCounter):
+        def write(self, frame, annotation):
+            self.smiles += any(face.predictions for face in annotation.readings)
+            self.kept = (frame.image.copy(), annotation.image.copy())
+
+    keepers = [Keeper() for _ in others]
+    for keeper, uses in zip(keepers, others, strict=True):
+        keeper.uses_drawing = uses
+    with ListSource([scene(number) for number in range(9)]) as source:
+        smiledet.Pipeline(smiledet.Config(tasks=("smile",)), source, keepers).run()
+    for keeper in keepers:
+        assert keeper.smiles and np.array_equal(*keeper.kept) == (True not in others)
+
+
 def test_a_task_of_ones_own(monkeypatch, tmp_path):
     monkeypatch.setattr("smiledet.tasks.base._registered", {})
     network = tmp_path / "presents.tflite"

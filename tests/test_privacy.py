@@ -67,8 +67,9 @@ def watched(privacy: PrivacySettings, live: bool = False, draw: bool = True) -> 
     """What a sink is handed of the demo."""
     config = replace(load_config("desktop-cpu").config, privacy=privacy)
     sink = Everything()
+    sink.uses_drawing = draw
     with Paced(DemoSource()) if live else DemoSource() as source:
-        Pipeline(config, source, [sink], limits=Limits(FRAMES), draw=draw).run()
+        Pipeline(config, source, [sink], limits=Limits(FRAMES)).run()
     return sink
 
 
@@ -102,8 +103,9 @@ def test_faces_are_blurred_before_anything_is_read_of_them(monkeypatch: pytest.M
     config = load_config("desktop-cpu").config
     config = replace(config, privacy=BLUR, faults=replace(config.faults, failures=100))
     sink = Everything()
+    sink.uses_drawing = False
     with DemoSource() as source:
-        Pipeline(config, source, [sink], limits=Limits(FRAMES), draw=False).run()
+        Pipeline(config, source, [sink], limits=Limits(FRAMES)).run()
     assert all(sink.boxes.values())
     assert_faces_are_hidden(sink)
 

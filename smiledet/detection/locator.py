@@ -99,6 +99,8 @@ class FaceLocator:
         settings: See `LocatorSettings`.
         verifier: Has to agree on a new face; None where the detector alone decides.
         proposer: Searches where new faces may be; None to search the whole picture alone.
+        spread: Whether the scan of a new scene is spread over pictures where there is a proposer, so that none of a
+            live source waits for it.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class FaceLocator:
         settings: LocatorSettings | None = None,
         verifier: FaceDetector | None = None,
         proposer: Proposer | None = None,
+        spread: bool = False,
     ) -> None:
         self._needs = detector.needs
         self._follower = follower
@@ -122,7 +125,8 @@ class FaceLocator:
         self._lost: set[int] = set()
         self._last: GreyImage | None = None
         unchanged = UNCHANGED_INTERVAL * (PROPOSED_UNCHANGED_FACTOR if proposer else 1)
-        self._sweep = Sweep(detector, self._settings.min_face, unchanged)
+        self._spread = spread and proposer is not None
+        self._sweep = Sweep(detector, self._settings.min_face, unchanged, self._spread)
         self._lost_places = LostPlaces()
         self._size: tuple[int, ...] = (0, 0)
         self._time = 0.0
@@ -161,7 +165,8 @@ class FaceLocator:
         confirmed = [face.last for face in known if face.confirmed]
         found = self._sweep.search(grey, time, self._scan_interval(all_seen=bool(known) and not lost), confirmed)
         found += self._search_lost_places(grey, known, time)
-        if self._proposer and not independent:  # a photograph of its own has just been searched whole
+        searched_whole = independent and not self._spread  # a photograph of its own
+        if self._proposer and not searched_whole:
             # A face that is only followed by template matching may have drifted: places on it are searched, too.
             seen = [face.expected for face in known if face not in missed]
             found += self._proposer.search(grey, time, seen)
@@ -267,7 +272,11 @@ class FaceLocator:
 
 
 def create_locator(
-    kind: DetectorKind, tuning: object, tracker: FaceTracker, settings: LocatorSettings | None = None
+    kind: DetectorKind,
+    tuning: object,
+    tracker: FaceTracker,
+    settings: LocatorSettings | None = None,
+    spread: bool = False,
 ) -> FaceLocator:
     """A locator with a detector for each use.
 
@@ -276,6 +285,7 @@ def create_locator(
         tuning: The settings that the configuration has under the detector's name; None for its own.
         tracker: Gives faces their identity.
         settings: See `LocatorSettings`.
+        spread: See `FaceLocator`.
     """
     settings = settings or LocatorSettings()
     verifier = kind.verifying() if kind.verifying else None
@@ -283,7 +293,7 @@ def create_locator(
     proposer = None
     if kind.proposed and settings.proposal_interval:
         proposer = Proposer(shipped_network(), kind.proposed(), settings.min_face, settings.proposal_interval)
-    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier, proposer)
+    return FaceLocator(scanning(tuning), kind.following(), tracker, settings, verifier, proposer, spread)
 
 
 def distinct(detections: Sequence[Detection]) -> list[Detection]:

@@ -52,6 +52,7 @@ class RuleSink(Sink):
         name: str | None = None,
     ) -> None:
         self.of_source = name
+        self.uses_drawing = any(rule.annotated and (rule.save or rule.clip) for rule in rules)
         for rule in rules:
             if len(rule.zone) not in (0, 4):
                 given = len(rule.zone)

@@ -22,6 +22,9 @@ NEEDED = (*PICTURE_COLUMNS, "x")
 LIVE = 1e9
 """Seconds on the source's time line from which on they are seconds since 1970."""
 
+FARTHEST = 32_503_680_000.0
+"""Seconds since 1970 from which on nothing is believed: the year 3000. Times a little later could not be written."""
+
 NAMED = 5
 """Damaged lines that are named."""
 
@@ -151,7 +154,9 @@ def _event(row: Mapping[str, Any], line: int, damaged: Damaged) -> Event | None:
 
 def _read(row: Mapping[str, Any]) -> Event:
     wall = datetime.fromisoformat(_text(row["time"])).timestamp()
-    timestamp = wall if row["timestamp"] is None else _number(row["timestamp"])
+    timestamp = wall if row["timestamp"] is None else number_of(row["timestamp"])
+    if not 0 <= wall < FARTHEST or not -LIVE < timestamp < FARTHEST:
+        raise ValueError(f"{row['time']}, {timestamp:g} s is out of range")
     file = None if row["file"] is None else _text(row["file"])
     return Event(
         shown_source(_text(row["source"])), file, timestamp, wall, _face(row) if row["track"] is not None else None
@@ -159,7 +164,7 @@ def _read(row: Mapping[str, Any]) -> Event:
 
 
 def _face(row: Mapping[str, Any]) -> Seen:
-    track = _number(row["track"])
+    track = number_of(row["track"])
     if track != int(track):
         raise ValueError(f"track {row['track']!r}")
     labels: dict[str, str] = {}
@@ -172,9 +177,9 @@ def _face(row: Mapping[str, Any]) -> Seen:
         if isinstance(label, str) and not _is_number(label):
             labels[task] = label
         else:
-            numbers[task] = _number(label)
+            numbers[task] = number_of(label)
     intensity = row.get(f"{SMILE.name}_intensity")
-    return Seen(int(track), labels, numbers, None if intensity is None else min(1.0, max(0.0, _number(intensity))))
+    return Seen(int(track), labels, numbers, None if intensity is None else min(1.0, max(0.0, number_of(intensity))))
 
 
 def _is_number(text: str) -> bool:
@@ -185,7 +190,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _number(value: Any) -> float:
+def number_of(value: Any) -> float:
+    """A cell's number.
+
+    Raises:
+        TypeError: It holds none.
+        ValueError: It is not finite, or larger than any that is written.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError(f"{value!r:.40} is no number")
     number = float(value)

@@ -62,6 +62,7 @@ class StoreSink(Sink):
         private: bool = False,
     ) -> None:
         self.of_source = name
+        self.uses_drawing = False
         self._private = private
         self._settings = settings
         self._path = Path(settings.file).expanduser()

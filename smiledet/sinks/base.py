@@ -40,6 +40,9 @@ class Sink(ABC):
     reads_heads: bool = False
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
 
+    uses_drawing: bool = True
+    """Whether it uses the annotated picture; where nobody does, nothing is drawn, and it is the bare one."""
+
     may_wait: bool = False
     """Whether `write` waits for somebody who may take as long as they like: the program's own loop."""
 

@@ -65,6 +65,7 @@ class EventsSink(Sink):
         private: bool = False,
     ) -> None:
         self.description = f"events {path}"
+        self.uses_drawing = False
         self._flat = is_flat(path)
         self._source = shown_source(source) if isinstance(source, str) else source
         self._tasks = tasks

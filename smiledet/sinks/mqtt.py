@@ -19,6 +19,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -44,6 +45,9 @@ MOST_WAITING = 1000
 
 KEEP_ALIVE = 30
 """Seconds after which the broker says that a silent run is offline, one and a half times over."""
+
+WITHIN = 1.0
+"""Seconds for the last message."""
 
 GONE = 0.5
 """Seconds on the source's time line after which a face that is not seen has left."""
@@ -212,6 +216,7 @@ class MqttSink(Sink):
         self.description = f"events {shown_source(address)}"
         self.of_source = name or None
         self._broker = parse_broker(address)
+        self.uses_drawing = self._broker.snapshot > 0
         if name:
             below = re.sub(r"[^\w.-]+", "_", name)
             self._broker = replace(self._broker, topic=f"{self._broker.topic}/{below}")
@@ -258,7 +263,9 @@ class MqttSink(Sink):
         for change in self._changes.finish():
             self._publish("event", {"source": self._source, **change})
         self._publish("state", self._changes.state(), retain=True)
-        self._client.publish(f"{self._broker.topic}/status", "offline", qos=1, retain=True).wait_for_publish(1.0)
+        last = self._client.publish(f"{self._broker.topic}/status", "offline", qos=1, retain=True)
+        with suppress(RuntimeError, ValueError):  # the broker has vanished just now; it says offline by itself
+            last.wait_for_publish(WITHIN)
         self._client.disconnect()
         self._client.loop_stop()
 

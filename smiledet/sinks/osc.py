@@ -77,6 +77,7 @@ class OscSink(Sink):
         except ImportError as problem:
             raise OutputError("--events osc://… needs python-osc: pip install 'smiledet[osc]'") from problem
         self.description = f"events {shown_source(address)}"
+        self.uses_drawing = False
         self._host, self._port, path = parse_osc(address)
         self._path = f"{path}/{name}" if name else path
         self._tasks = {task.name: task for task in tasks}

@@ -32,6 +32,7 @@ class Tally(Sink):
     """
 
     description = "tally"
+    uses_drawing = False
 
     def __init__(self, on_frame: Callable[[], object] | None = None, source: str | None = None) -> None:
         self._on_frame = on_frame

@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
+from smiledet.sources.newest import newest
 from smiledet.system.processes import usable_processors
 from smiledet.turning import turn
 
@@ -63,7 +64,8 @@ class Decoder:
         address: What FFmpeg opens: an absolute path, `pipe:0`, `rtsp://…`.
         options: FFmpeg's options of the format and the protocol.
         timeout: Seconds that opening may take, and waiting for a picture; None for no limit.
-        live: Decode by one thread, whatever the size: each further one holds back a picture, half a second at 16.
+        live: What comes late is worth nothing: it is decoded by one thread, whatever the size (each further one holds
+            back a picture, half a second at 16), and what a camera has sent meanwhile is passed over; see `newest`.
 
     Raises:
         SourceError: It cannot be opened, or holds no video; the message is FFmpeg's.
@@ -90,6 +92,7 @@ class Decoder:
             self._container = av.open(address, options=dict(options or {}), timeout=timeout, **LENIENT)
         except FAULTS as problem:
             raise SourceError(_told(problem)) from problem
+        self._live = live
         self._describe()
         try:
             self._stream = self._pick_video()
@@ -201,10 +204,10 @@ class Decoder:
     def _decode(self) -> Iterator[Any]:
         """Every picture, in order; says at the end how it came to it."""
         try:
-            for packet in self._container.demux():
-                self._note_end(packet)
-                if packet.stream.index == self._stream.index:
-                    yield from self._progressive(self._decoded(packet))
+            for packet, shown in self._packets():
+                pictures = self._decoded(packet)
+                if shown:
+                    yield from self._progressive(pictures)
             self.ended = True
         except FAULTS as problem:  # what was demuxed until then is whole
             self.problem = _told(problem)
@@ -212,6 +215,13 @@ class Decoder:
             yield from self._progressive(self._decoded(None))
         if self._deinterlacer is not None:
             yield from self._deinterlacer.push(None)
+
+    def _packets(self) -> Iterator[tuple[Any, bool]]:
+        """What is to be decoded, and whether it is to be shown; see `newest`."""
+        packets, wanted = map(self._noted, self._container.demux()), self._stream.index
+        if self._live and self.form in ENDLESS and not self.finite:
+            return newest(packets, wanted, FAULTS)
+        return ((packet, True) for packet in packets if packet.stream.index == wanted)
 
     def _decoded(self, packet: Any) -> list[Any]:
         """The pictures that a packet completes; of None, those that the decoder still holds."""
@@ -236,12 +246,14 @@ class Decoder:
             else:
                 yield from self._deinterlacer.push(frame)
 
-    def _note_end(self, packet: Any) -> None:
+    def _noted(self, packet: Any) -> Any:
+        """The packet; where it ends is noted."""
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None and packet.time_base is not None:
             start = (self._container.start_time or 0) / av.time_base
             end = float((stamp + (packet.duration or 0)) * packet.time_base) - start
             self.reached = max(self.reached, end)
+        return packet
 
     def _seconds(self, frame: Any) -> float:
         stamp = None if frame is None else frame.pts if frame.pts is not None else frame.dts

@@ -39,7 +39,7 @@ class DrawerWorker(Worker):
         track_labels: Each track's latest labels.
         rate: Ticked once a drawn frame.
         stats: What the stats line says now, given the number of faces; None leaves it out.
-        draw: Whether to draw; without it the picture stays bare, and the faces are only labelled.
+        draw: Whether to draw; where nobody uses the drawing the picture stays bare, and the faces are only labelled.
         privacy: What is hidden before anything is drawn; None for nothing.
         explainer: What is drawn beside the picture; None for nothing.
         common: See `Worker`.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,12 @@ KINDS = {"gradcam": "Grad-CAM", "guided": "guided"}
 
 RATE = 12.0
 """Pictures a second at most, on the source's time line."""
+
+LATE = 2.0
+"""Times the usual age from which a live frame is late: something else needs the processors, and no picture is made."""
+
+USUAL_OVER = 30
+"""Frames over which the usual age is averaged, about."""
 
 SHOWN = 1.0
 """Seconds that a picture is shown without a newer one."""
@@ -95,13 +102,15 @@ def parse_explain(given: str) -> tuple[str, str]:
 class Explainer:
     """Explains the label of one face of a frame, several times a second at most.
 
-    What comes while it is busy is left out, so that nothing waits for it, unless the frames wait for each other anyway.
+    What comes while it is busy, or while the run is late, is left out, so that nothing waits for it, unless the frames
+    wait for each other anyway.
 
     Args:
         explained: What reads the task.
         kind: One of `KINDS`.
         every_frame: Whether whoever offers a face waits for its picture: a clip's frames then have those of their own
             time.
+        clock: Monotonic nanoseconds; tests bring their own.
 
     Attributes:
         task: Whose labels are explained.
@@ -111,7 +120,9 @@ class Explainer:
         pictures: How many were made.
     """
 
-    def __init__(self, explained: Explained, kind: str, every_frame: bool) -> None:
+    def __init__(
+        self, explained: Explained, kind: str, every_frame: bool, clock: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self.task = explained.model.task
         self.explained: Explained | None = explained
         self.chosen: int | None = None
@@ -120,8 +131,11 @@ class Explainer:
         self._loaded: tuple[Path, GradientNetwork] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smiledet-explain")
         self._running: Future[None] | None = None
-        self._last = -1.0
+        self._clock = clock
+        self._due = 0.0
+        self._usual_age: float | None = None
         self._made: deque[_Picture] = deque(maxlen=KEPT)
+        self._shown: tuple[_Picture | None, Image | None] = None, None
 
     def offer(
         self, frame: Frame, faces: Sequence[tuple[Face, AlignedFace]], answers: Sequence[Mapping[str, Prediction]]
@@ -143,12 +157,14 @@ class Explainer:
             or (self._running is not None and not self._running.done())
         ):
             return
-        if not frame.independent and 0 <= frame.timestamp - self._last < 1 / RATE:
+        if self._is_late(frame) or not (frame.independent or self._is_due(frame.timestamp)):
             return
         wanted = self._wanted(located)
         for (face, placed), said in zip(faces, answers, strict=True):
             if face.track == wanted and explained.chip in placed.chips:
-                self._last, answer = frame.timestamp, said[self.task]
+                in_time = frame.timestamp - self._due < 1 / RATE
+                self._due = (self._due if in_time else frame.timestamp) + 1 / RATE
+                answer = said[self.task]
                 label = max(answer.scores, key=lambda each: answer.scores[each])
                 chip, score = placed.chips[explained.chip], answer.scores[label]
                 work = (explained, frame.id, frame.timestamp, chip, label, score)
@@ -158,6 +174,21 @@ class Explainer:
                     return
                 if self._every_frame:
                     self._running.result()
+
+    def _is_due(self, timestamp: float) -> bool:
+        """Whether it is time for a picture: on the average as often as may be, whatever the frames' own rate."""
+        if self._due - timestamp > 1 / RATE:  # the source began again
+            self._due = timestamp
+        return timestamp >= self._due
+
+    def _is_late(self, frame: Frame) -> bool:
+        """Whether a live frame took much longer than usual to get here."""
+        if self._every_frame:
+            return False
+        age = self._clock() - frame.captured_ns
+        usual = age if self._usual_age is None else self._usual_age
+        self._usual_age = usual + (age - usual) / USUAL_OVER
+        return age > LATE * usual
 
     def _wanted(self, located: Sequence[Face]) -> int:
         """The track of the face that is explained."""
@@ -181,15 +212,33 @@ class Explainer:
             newest = None
         if newest is not None and not frame.independent and frame.timestamp - newest.timestamp > SHOWN:
             newest = None
-        width = side + side % 2
-        wider: Image = np.zeros((height, image.shape[1] + width, 3), np.uint8)
-        wider[:, : image.shape[1]] = image
-        if newest is not None:
-            rows, columns = newest.picture.shape[:2]
-            scale = min(width / columns, height / rows)
-            shown = cv2.resize(newest.picture, (round(scale * columns), round(scale * rows)))
-            wider[: shown.shape[0], image.shape[1] : image.shape[1] + shown.shape[1]] = shown
-        return wider
+        return np.asarray(cv2.hconcat([image, self._panel(newest, side + side % 2, height)]), np.uint8)
+
+    def _panel(self, made: _Picture | None, width: int, height: int) -> Image:
+        """A picture at the top of a dark panel; the last one is kept, which is shown with two frames of three."""
+        last, panel = self._shown
+        if panel is None or last is not made or panel.shape[:2] != (height, width):
+            panel = np.zeros((height, width, 3), np.uint8)
+            if made is not None:
+                rows, columns = made.picture.shape[:2]
+                scale = min(width / columns, height / rows)
+                shown = cv2.resize(made.picture, (round(scale * columns), round(scale * rows)))
+                panel[: shown.shape[0], : shown.shape[1]] = shown
+            self._shown = made, panel
+        return panel
+
+    def load(self, explained: Explained) -> None:
+        """Load a model's gradients, so that no frame waits for it; ends once that is done.
+
+        Args:
+            explained: The model that is explained, or is about to be.
+        """
+        try:
+            self._thread.submit(self._warm_up, explained).result()
+        except RuntimeError:  # closed meanwhile
+            return
+        except Exception:
+            log.exception("loading the gradients of %s failed", self.task)
 
     def close(self) -> None:
         """End the thread; closing twice does no harm."""
@@ -227,6 +276,11 @@ class Explainer:
         sheet = contact_sheet([large, picture], captions, columns=1, cell_width=SHOWN_SIDE)
         self._made.append(_Picture(frame, timestamp, sheet))
         self.pictures += 1
+
+    def _warm_up(self, explained: Explained) -> None:
+        chip = explained.chip
+        network = self._network_of(explained.file)
+        network.explain(np.zeros((chip.size, chip.size, chip.channels), np.uint8), network.one(0))
 
     def _network_of(self, file: Path) -> GradientNetwork:
         """The network of a file, loaded once; in the thread that it belongs to."""

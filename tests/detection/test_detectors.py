@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import sys
+import threading
 from pkgutil import iter_modules
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import smiledet.detection
-from smiledet.detection.detectors import packages
+from smiledet.detection.detectors import hog, packages
 from smiledet.detection.detectors.base import DetectorKind
 from smiledet.detection.detectors.choose import DETECTORS, WITH_FILE, detector_kind, installed_detectors
 from smiledet.detection.detectors.framing import Framing, framed
@@ -52,6 +53,27 @@ def portrait_and_box(portrait, face=100):
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = cv2.warpAffine(grey, shift, (round(side), round(side)), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return image, Box(side / 2 - face / 2, side / 2 - face / 2, face, face)
+
+
+def test_dlibs_filters_are_made_once_and_no_two_threads_share_them(monkeypatch):
+    made, hogs, gate = [], [], threading.Barrier(3)
+    first = hog.dlib.get_frontal_face_detector
+    monkeypatch.setattr(hog.dlib, "get_frontal_face_detector", lambda: made.append(1) or first())
+    hog._made.cache_clear()
+
+    def make():
+        gate.wait(10)
+        hogs.append(hog.HogDetector())
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1 and len({id(each._detector) for each in hogs}) == 3
+    image, place = portrait_and_box(PORTRAITS[0])
+    assert [len(each.detect(image, 80)) for each in hogs] == [1, 1, 1]
+    assert hogs[2].detect(image, 80)[0].box.iou(place) > 0.5
 
 
 def test_every_detector_of_the_folder_is_named():
@@ -206,8 +228,8 @@ def test_a_missing_package_names_its_extra(name, monkeypatch):
 def test_mtcnn_says_what_its_files_are_read_with(monkeypatch):
     """Installed without its dependencies."""
     there = importlib.util.find_spec
-    monkeypatch.setattr(packages, "find_spec", lambda package: None if package == "joblib" else there(package))
-    with pytest.raises(UsageError, match=r"needs joblib: pip install 'smiledet\[mtcnn\]'"):
+    monkeypatch.setattr(packages, "find_spec", lambda package: None if package == "lz4" else there(package))
+    with pytest.raises(UsageError, match=r"needs lz4: pip install 'smiledet\[mtcnn\]'"):
         detector_kind("mtcnn")
 
 

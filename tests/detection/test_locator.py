@@ -11,8 +11,9 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, distinct
+from smiledet.detection.scheduling import sweep
 from smiledet.detection.scheduling.sweep import plan_slices
-from smiledet.detection.search import smallest_face
+from smiledet.detection.search import scan, smallest_face
 from smiledet.frame import Box, Detection
 from smiledet.sources.demo import FACE, PORTRAITS, backdrop, cut_out
 
@@ -155,15 +156,18 @@ def test_without_faces_the_picture_is_searched_as_often(show):
     assert abs(eyes.scans.taken() - SLICES * 30 / FPS / INTERVAL) <= 1
 
 
-def test_after_a_loss_the_search_is_on_at_once(show):
+def test_after_a_loss_the_search_is_on_at_once(show, monkeypatch):
     """While the face is still shown at its last place, it is sought everywhere: at once, and again and again."""
+    whole = []
+    monkeypatch.setattr(sweep, "scan", lambda *given: whole.append(given) or scan(*given))
     eyes = Eyes()
     for _ in range(CONFIRM + 1):
         eyes.see(show(LEFT, RIGHT))
-    eyes.scans.taken()
+    eyes.scans.taken(), whole.clear()
     lost = 0
     while len(eyes.see(show(LEFT))) == 2:
         lost += 1
+    assert len(whole) == 1, "in one go, as soon as it is lost; slices come round later"
     kept = TrackerSettings().keep
     assert abs(lost / FPS - kept) <= 2 * FRAME
     assert abs(eyes.scans.taken() - 1 - SLICES * lost / FPS / INTERVAL) <= 2 + SLICES / INTERVAL / FPS

@@ -318,6 +318,20 @@ class TestLocator:
         locator.locate(GREY, 3.0)
         assert witness.asked == 1
 
+    def test_a_clip_that_begins_again_live_is_not_searched_whole_but_asked_about(self) -> None:
+        seen = []
+        for proposer_ in (Proposer(Fixed((10, 20)), Witness(sees=True), 0.11, 0.1), None):
+            sweeping, tracker = Witness(), FaceTracker(TrackerSettings(confirm=1))
+            locator = FaceLocator(
+                sweeping, Witness(sees=True), tracker, LocatorSettings(), proposer=proposer_, spread=True
+            )
+            locator.locate(GREY, 0.0)
+            before = sweeping.asked
+            faces = locator.locate(GREY, 1 / 30, independent=True)
+            seen.append((len(faces), sweeping.asked - before))
+        assert seen == [(1, 1), (0, seen[1][1])]
+        assert seen[1][1] >= 1, "without a network the whole picture is searched at once"
+
     def test_only_viola_jones_has_places_proposed(self) -> None:
         asks = {name: detector_kind(name).proposed is not None for name in ("haar", "hog")}
         assert asks == {"haar": True, "hog": False}

@@ -13,9 +13,10 @@ from smiledet.detection.detectors.base import FaceDetector
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import create_locator
+from smiledet.detection.scheduling import sweep as sweeps
 from smiledet.detection.scheduling.changes import CELLS_A_FACE, CHANGED_SHARE, NOISE, ChangeDetector, cells_of
 from smiledet.detection.scheduling.places import LOST_MEMORY, MAX_LOST, LostPlaces
-from smiledet.detection.scheduling.sweep import SETTLING, Sweep, plan_slices
+from smiledet.detection.scheduling.sweep import SETTLING, SPREAD, Sweep, plan_slices
 from smiledet.detection.search import Slice
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.demo import PORTRAITS, backdrop, cut_out
@@ -84,6 +85,40 @@ def with_patch(picture: GreyImage, box: Box, seed: int = 7) -> GreyImage:
 
 PICTURE = scenery()
 PATCH = Box(300, 200, 80, 80)
+
+
+class TestSpread:
+    """A new scene of a live source: no picture waits for a scan."""
+
+    @pytest.fixture(autouse=True)
+    def _note_what_is_searched(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.searched: list[Slice] = []
+
+        def note(_: FaceDetector, grey: GreyImage, part: Slice) -> list[Detection]:
+            self.searched.append(part)
+            return []
+
+        monkeypatch.setattr(sweeps, "scan_part", note)
+        self.slices = plan_slices(WIDTH, HEIGHT, round(0.1 * HEIGHT))
+
+    def test_a_new_scene_is_searched_whole_without_a_scan(self) -> None:
+        sweep = Sweep(Recorder(), 0.1, STILL, spread=True)
+        for begun in (1.8e9, 1.8e9 + 60):  # a camera's times are Unix times
+            self.searched.clear()
+            counts = [0]
+            sweep.start_over(PICTURE)
+            for frame in range(round(SPREAD * FPS) + 1):
+                assert sweep.search(PICTURE, begun + frame / FPS, 4.0, ()) == []
+                counts.append(len(self.searched))
+            assert counts[1] == 1 and np.diff(counts).max() == 1
+            assert {*self.searched} == {*self.slices}
+
+    def test_a_slow_source_is_searched_in_the_same_time(self) -> None:
+        sweep = Sweep(Recorder(), 0.1, STILL, spread=True)
+        sweep.start_over(PICTURE)
+        for frame in range(3):
+            sweep.search(PICTURE, frame / 5, 4.0, ())
+        assert {*self.searched} == {*self.slices}
 
 
 class TestChanges:

@@ -41,6 +41,19 @@ def test_a_file_of_integers_says_nearly_what_its_float_file_says(task):
     assert np.abs(scores["litert-int8"] - scores["litert"]).mean() < 0.1
 
 
+@pytest.mark.parametrize(("level", "given"), [(200, (0.5, 0)), (100, (2.0, -90))], ids=["white", "black"])
+def test_pixels_beyond_what_a_file_of_integers_takes_are_its_whitest_and_blackest(level, given):
+    """They would come out at the other end."""
+    engine = LiteRTEngine(find_model("smile", "mini-xception").file("litert-int8"))
+    side = find_model("smile", "mini-xception").input.size
+    plain = {shade: np.full((1, side, side, 1), shade, np.uint8) for shade in (0, 255, level)}
+    end = engine.predict(plain[255 if given[1] == 0 else 0])
+    wrapped = engine.predict(plain[level] * 2 if given[1] == 0 else plain[level] // 2 - 90)
+    engine._given = given
+    assert engine.predict(plain[level]).tolist() == end.tolist() != wrapped.tolist()
+    engine.close()
+
+
 def test_every_network_gets_the_threads_that_were_asked_for(monkeypatch):
     from ai_edge_litert import interpreter
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import queue
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,7 @@ import pytest
 from smiledet.cli import main
 from smiledet.errors import OutputError
 from smiledet.frame import Box, Face, FaceReading, Prediction
-from smiledet.sinks.mqtt import Changes, discovery, parse_broker
+from smiledet.sinks.mqtt import Changes, MqttSink, discovery, parse_broker
 from smiledet.tasks.base import get_task
 
 paho = pytest.importorskip("paho.mqtt.client")
@@ -40,7 +42,7 @@ def connected(port: int) -> bool:
 
 
 @contextmanager
-def mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true\n") -> Iterator[None]:
+def mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true\n") -> Iterator[subprocess.Popen[bytes]]:
     """A mosquitto that listens on a port."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
@@ -51,7 +53,7 @@ def mosquitto(port: int, folder: Path, settings: str = "allow_anonymous true\n")
     while not connected(port):
         assert process.poll() is None
     try:
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()
@@ -149,6 +151,27 @@ def test_a_broker_that_comes_back_is_told_how_things_are(tmp_path: Path, start_s
                 topic, payload = listener.messages.get(timeout=LIMIT)
                 states += [json.loads(payload)] if topic == "x/state" else []
             listener.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_a_broker_that_vanishes_while_a_run_ends_harms_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    """The client still believes to be connected; what it publishes then cannot be sent, or is never acknowledged."""
+    port = free_port()
+    greeted, lost = threading.Event(), threading.Event()
+    monkeypatch.setattr("smiledet.sinks.mqtt.WITHIN", 0.2)
+    with mosquitto(port, tmp_path) as broker:
+        sink = MqttSink(f"mqtt://127.0.0.1:{port}/x", "demo", [SMILE])
+        monkeypatch.setattr(sink._client, "on_connect", lambda *_: greeted.set())
+        monkeypatch.setattr(sink._client, "on_disconnect", lambda *_: lost.set())
+        sink.open()
+        assert greeted.wait(LIMIT)
+        broker.send_signal(how)
+        if how == signal.SIGKILL:
+            assert lost.wait(LIMIT)
+            monkeypatch.setattr(sink._client, "is_connected", lambda: True)
+        sink.close()
 
 
 class TestRule:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import cv2
+import numpy as np
 import pytest
 
 from smiledet.errors import SmiledetError, UsageError
@@ -144,6 +145,89 @@ def test_a_stream_that_falls_silent_counts_as_lost_after_the_read_timeout(make_p
         stop.wait(20)
 
     settings = SourceSettings(open_timeout=3, read_timeout=0.5, reconnect=0)
+    with serving(answer) as address:
+        try:
+            with StreamSource(address, settings) as source, pytest.raises(SmiledetError, match="was lost"):
+                for _ in range(100):
+                    source.read()
+        finally:
+            stop.set()
+
+
+def send_part(handler, data):
+    """A part of an MJPEG camera's answer, whatever is in it."""
+    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+    handler.wfile.write(head.encode() + data + b"\r\n")
+
+
+def jpeg_of(image):
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pictures_of_garbage_are_passed_over_and_those_of_another_size_shown(make_picture, seed):
+    stop = threading.Event()
+    chance = np.random.default_rng(seed)
+    whole = jpeg_of(make_picture(2))
+
+    def answer(handler, _):
+        send_mjpeg(handler, [make_picture(2)] * 40)
+        for size in (0, 1, 100, 5000):
+            send_part(handler, chance.bytes(size))
+            send_part(handler, whole[: len(whole) // 2] + chance.bytes(size))
+        for image in [make_picture(4, 160, 120)] * 60:
+            send_part(handler, jpeg_of(image))
+        stop.wait(20)
+
+    with serving(answer) as address:
+        try:
+            with StreamSource(address, SHORT) as source:
+                sizes = []
+                while (160, 120) not in sizes:
+                    picture = source.read()
+                    sizes.append(picture.image.shape[1::-1])
+        finally:
+            stop.set()
+    assert set(sizes) == {(64, 48), (160, 120)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stream_that_turns_into_garbage_is_opened_again(make_picture, seed, number_of, times):
+    stop = threading.Event()
+
+    def answer(handler, number):
+        if number == 0:
+            send_mjpeg(handler, [make_picture(1)] * 40)
+            handler.wfile.write(np.random.default_rng(seed).bytes(300_000))
+        else:
+            send_mjpeg(handler, [make_picture(5)] * 60)
+            stop.wait(20)
+
+    settings = SourceSettings(open_timeout=3, read_timeout=1, reconnect=60)
+    with serving(answer) as address:
+        try:
+            with StreamSource(address, settings, **times) as source:
+                numbers = []
+                while 5 not in numbers:
+                    numbers.append(number_of(source.read().image))
+        finally:
+            stop.set()
+    assert numbers[0] == 1 and len(numbers) < 60
+
+
+def test_a_stream_that_drips_counts_as_lost(make_picture):
+    """A byte now and then keeps a connection alive, but no picture comes of it."""
+    stop = threading.Event()
+
+    def answer(handler, number):
+        if number:
+            return
+        send_mjpeg(handler, [make_picture(1)] * 40)
+        handler.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 5000\r\n\r\n")
+        while not stop.wait(0.05):
+            handler.wfile.write(b"x")
+
+    settings = SourceSettings(open_timeout=1, read_timeout=0.5, reconnect=0.3)
     with serving(answer) as address:
         try:
             with StreamSource(address, settings) as source, pytest.raises(SmiledetError, match="was lost"):

@@ -13,6 +13,7 @@ import pytest
 
 schemathesis = pytest.importorskip("schemathesis")
 pytest.importorskip("fastapi")
+import av  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
@@ -22,12 +23,17 @@ from smiledet.photographs.samples import write_samples  # noqa: E402
 from smiledet.pipeline import Pipeline  # noqa: E402
 from smiledet.reader import FaceReader  # noqa: E402
 from smiledet.sources.choose import create_source  # noqa: E402
+from smiledet.sources.demo import scene  # noqa: E402
 from smiledet.tasks.base import get_task  # noqa: E402
 from smiledet.web.gallery import app as gallery_app  # noqa: E402
 from smiledet.web.gallery.library import Library  # noqa: E402
 from smiledet.web.live import app as live_app  # noqa: E402
 from smiledet.web.live.sink import PageSink  # noqa: E402
 from smiledet.web.live.status import Status  # noqa: E402
+from smiledet.web.review import app as review_app  # noqa: E402
+from smiledet.web.review.corrections import Corrections, kept_at  # noqa: E402
+from smiledet.web.review.pictures import ClipPictures  # noqa: E402
+from smiledet.web.review.readings import read_clip  # noqa: E402
 
 EXAMPLES = int(os.environ.get("SMILEDET_FUZZ", "0")) or 3
 
@@ -107,6 +113,30 @@ def test_the_gallery(gallery: tuple[Any, Path]) -> None:
 
 def test_the_live_page(live: Any) -> None:
     assert ask_everything(live, ENDLESS) >= 7
+
+
+@pytest.fixture(scope="module")
+def review(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
+    """The review page's application of a clip of ten pictures."""
+    clip = tmp_path_factory.mktemp("review") / "clip.mp4"
+    with av.open(str(clip), "w") as output:
+        stream = output.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(10):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(scene(number), "bgr24")))
+        output.mux(stream.encode(None))
+    config = load_config("desktop-cpu", None, {"tasks": ["smile"]}).config
+    readings = read_clip(clip, config, lambda: None)
+    pictures = ClipPictures(clip)
+    yield review_app.make_app(clip, readings, pictures, Corrections(kept_at(clip))), clip.parent
+    pictures.close()
+
+
+def test_the_review_page(review: tuple[Any, Path]) -> None:
+    app, folder = review
+    before = state_of(folder)
+    assert ask_everything(app) >= 4
+    assert state_of(folder) == before, "the clip is never changed"
 
 
 NAMES = st.sampled_from(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from smiledet.cli import main
+from smiledet.config import load_config
 from smiledet.frame import AlignedFace, Box, Face, Frame, Prediction
 from smiledet.model_index import find_model
+from smiledet.pipeline import Limits, Pipeline
+from smiledet.sinks.tally import Tally
+from smiledet.sources.demo import DemoSource
 from smiledet.workers import aligner, explainer, locator
 from smiledet.workers.explainer import RATE, Explained, Explainer, parse_explain
 from smiledet.workers.locator import Located
@@ -97,10 +102,50 @@ def test_another_model_takes_its_place_and_none_explains_nothing(waiting, made, 
     assert len(made[0]) == 3
 
 
-def test_no_more_often_than_the_rate(waiting, made):
-    for number in range(60):
-        offer(waiting, a_frame(number, number / 60, 50), (HAPPY,))
-    assert RATE - 2 <= len(made[0]) <= RATE
+@pytest.mark.parametrize("begun", [0.0, 1.8e9])
+@pytest.mark.parametrize("rate", [30, 60])
+def test_as_often_as_the_rate_and_no_more(waiting, made, rate, begun):
+    for number in range(2 * rate):
+        offer(waiting, a_frame(number, begun + number / rate, 50), (HAPPY,))
+    assert 2 * RATE - 1 <= len(made[0]) <= 2 * RATE
+    offer(waiting, a_frame(2 * rate, 0.5, 50), (HAPPY,))  # the source began again
+    assert len(made[0]) <= 2 * RATE + 1
+
+
+def test_a_live_frame_that_is_late_is_left_out(made):
+    now = [0]
+    live = Explainer(Explained.by(find_model("emotion", "mini-xception")), "gradcam", False, lambda: now[0])
+    explained = []
+    for number, age in enumerate((10, 12, 50, 10, 11)):
+        now[0] = age * 1_000_000  # the frames are captured at 0
+        offer(live, a_frame(number, float(number), 50), (HAPPY,))
+        live._running.result(10)
+        explained.append(len(made[0]))
+    live.close()
+    assert explained == [1, 2, 2, 3, 4]
+
+
+def test_the_gradients_are_loaded_before_the_first_frame(monkeypatch):
+    opened = []
+    monkeypatch.setattr(Explainer, "_network_of", lambda self, file: opened.append((file, len(frames))) or Fast())
+    frames = []
+
+    class Fast:
+        def one(self, output):
+            return output
+
+        def explain(self, chip, wanted):
+            return explainer_gradients()
+
+    class Frames(Tally):
+        def write(self, frame, annotation):
+            frames.append(frame.id)
+
+    config = replace(load_config("desktop-cpu").config, tasks=("smile",), explain="smile")
+    with DemoSource() as source:
+        pipeline = Pipeline(config, source, [Frames()], limits=Limits(max_frames=20))
+        pipeline.run()
+    assert opened[0] == (pipeline._explainers[""].explained.file, 0) and len(frames) == 20
 
 
 def test_what_comes_while_it_is_busy_is_left_out(made):

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from smiledet.detection.detectors.packages import package_file, require
+from smiledet.detection.detectors.pickled_arrays import ArrayReader, Floats
 from smiledet.errors import ModelError
-
-Floats = npt.NDArray[np.float32]
 
 NAME, KIND, BLOBS, LAYERS = 1, 2, 7, 100
 """Numbers of Caffe's fields: a layer's name, type and weights, and a network's layers."""
@@ -47,8 +44,7 @@ def weight_file(network: str) -> Path:
         ModelError: The `mtcnn` package, or what it needs to read its own files, is not installed.
     """
     file = package_file("mtcnn", "mtcnn", f"assets/weights/{network}.lz4")
-    for package in ("joblib", "lz4"):
-        require("mtcnn", package)
+    require("mtcnn", "lz4")
     return file
 
 
@@ -60,12 +56,11 @@ def _read_weights(network: str) -> list[Floats]:
     """
     path = weight_file(network)
     data = path.read_bytes()
-    if sha256(data).hexdigest() != WEIGHTS[network]:  # it is a pickle, which could run anything
+    if sha256(data).hexdigest() != WEIGHTS[network]:
         raise ModelError(f"detector mtcnn: {path} is damaged or another edition: pip install --force-reinstall mtcnn")
-    import joblib
+    import lz4.frame
 
-    weights: list[Floats] = list(joblib.load(BytesIO(data)))
-    return weights
+    return ArrayReader(lz4.frame.decompress(data)).read()
 
 
 def _number(value: int) -> bytes:

@@ -8,6 +8,9 @@ The slices take turns, so many a second that all of them come round within an in
 is searched (see `changes`). Where all of them are due at once, on the first picture, after a cut or a loss, the picture
 is searched in one scan. Of a new scene everything is searched twice before unchanged parts can wait: Viola-Jones sees a
 small face on one picture and misses it on the next.
+
+Of a live source the first pass of a new scene comes in slices, too, where a network proposes places meanwhile: a scan
+takes as long as five other pictures, and the next ones would be dropped.
 """
 
 from __future__ import annotations
@@ -26,6 +29,11 @@ OVERLAP = 1.3
 
 SETTLING = 0.5
 """Seconds of a new scene in which everything is searched in turn, changed or not."""
+
+SPREAD = 0.25
+"""Seconds over which the first pass of a new scene is spread, where it comes in slices: within `SETTLING` there are
+two. On the clip with most faces, begun at 22 places, 1 % fewer faces are found in the first three seconds than with a
+scan at once; over 0.5 seconds, 5 % fewer."""
 
 
 def plan_slices(width: int, height: int, min_face: int, needs: Needs | None = None) -> tuple[Slice, ...]:
@@ -74,10 +82,14 @@ class Sweep:
         detector: Finds faces.
         min_face: See `smiledet.detection.locator.LocatorSettings`.
         unchanged_interval: Seconds, on the source's time line, in which each slice is searched whole, changed or not.
+        spread: Whether a new scene is searched in slices over `SPREAD` seconds, instead of in one scan.
     """
 
-    def __init__(self, detector: FaceDetector, min_face: float, unchanged_interval: float) -> None:
+    def __init__(
+        self, detector: FaceDetector, min_face: float, unchanged_interval: float, spread: bool = False
+    ) -> None:
         self._detector = detector
+        self._spread = spread
         self._needs = detector.needs
         self._min_face = min_face
         self._unchanged_interval = unchanged_interval * self._needs.patience
@@ -90,7 +102,7 @@ class Sweep:
         self._settled: float | None = None
 
     def start_over(self, grey: GreyImage) -> None:
-        """Take a new scene, and search all of its first picture.
+        """Take a new scene, and search all of its first picture, or where that is spread the first slice of it.
 
         Args:
             grey: Grey uint8 (height, width).
@@ -100,7 +112,10 @@ class Sweep:
         self._slices = plan_slices(width, height, self._smallest, self._needs)
         self._changes = ChangeDetector(self._unchanged_interval)
         self._settled = None
-        self.search_all_next()
+        if self._spread:
+            self._due = 1.0
+        else:
+            self.search_all_next()
 
     def search_all_next(self) -> None:
         """Search the whole of the next picture."""
@@ -116,11 +131,15 @@ class Sweep:
             known: Boxes of the faces that are followed; what changes there is nothing new.
         """
         count = len(self._slices)
+        if self._settled is None:
+            self._settled = time + SETTLING * self._needs.patience
+            if self._spread:
+                self._time = time
+        if self._spread and time <= self._settled:
+            interval = min(interval, SPREAD * self._needs.patience)
         share = (time - self._time) / interval if interval > 0 else 1.0
         self._due = min(self._due + max(0.0, share) * count, count)
         self._time = time
-        if self._settled is None:
-            self._settled = time + SETTLING * self._needs.patience
         turns = int(self._due)
         if turns == count:
             found = self._search_all(grey, time)

@@ -88,6 +88,7 @@ class Shutter(Sink):
     """
 
     reads_heads = True
+    uses_drawing = False
 
     def __init__(self, folder: Path) -> None:
         self.description = f"photo booth {folder}"

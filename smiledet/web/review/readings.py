@@ -11,11 +11,14 @@ from typing import Any
 
 from smiledet.config import Config
 from smiledet.errors import UsageError
-from smiledet.sessions.events import DamageReport, read_rows
+from smiledet.sessions.events import DamageReport, number_of, read_rows
 from smiledet.tasks.smile import TASK as SMILE
 
 MOST_ROWS = 300_000
 """Faces on frames that one page takes: of one face at 30 frames a second, nearly three hours."""
+
+SCORES = "_scores"
+"""Ends the name of a column that holds a probability by label."""
 
 BOX = ("x", "y", "width", "height")
 
@@ -41,20 +44,31 @@ class Track:
     intensity: list[float | None] = field(default_factory=list)
 
     def add(self, row: Mapping[str, Any], timestamp: float) -> None:
-        """Take a row of events."""
+        """Take a row of events.
+
+        Raises:
+            KeyError: It lacks a column; nothing of it was taken, as below.
+            TypeError: What should be a number is none.
+            ValueError: It is not finite, or out of range.
+        """
+        box = tuple(int(number_of(row[name] or 0)) for name in BOX)
+        intensity = row.get(f"{SMILE.name}_intensity")
+        intensity = None if intensity is None else number_of(intensity)
+        scores = {
+            column.removesuffix(SCORES): {str(name): number_of(score) for name, score in (given or {}).items()}
+            for column, given in row.items()
+            if column.endswith(SCORES) and (given is None or isinstance(given, dict))
+        }
         before = len(self.times)
         self.times.append(timestamp)
-        self.boxes.append(tuple(int(row[name] or 0) for name in BOX))
-        self.intensity.append(row.get(f"{SMILE.name}_intensity"))
-        for column, scores in row.items():
-            task = column.removesuffix("_scores")
-            if task == column or not (scores is None or isinstance(scores, dict)):
-                continue
+        self.boxes.append(box)
+        self.intensity.append(intensity)
+        for task, of_task in scores.items():
             label = row.get(task)
             self.labels.setdefault(task, [None] * before).append(label if isinstance(label, str) else None)
             curves = self.scores.setdefault(task, {})
-            for name, score in (scores or {}).items():
-                curves.setdefault(str(name), [None] * before).append(float(score))
+            for name, score in of_task.items():
+                curves.setdefault(name, [None] * before).append(score)
         for labels in self.labels.values():
             labels += [None] * (len(self.times) - len(labels))
         for values in (curve for curves in self.scores.values() for curve in curves.values()):
@@ -109,9 +123,10 @@ class Readings:
 
     def _take(self, row: Mapping[str, Any], timestamp: float) -> None:
         number = int(row["track"])
-        track = self.tracks.setdefault(number, Track(number))
+        track = self.tracks.get(number) or Track(number)
         if not track.times or timestamp > track.times[-1]:
             track.add(row, timestamp)
+            self.tracks[number] = track
 
 
 def read_clip_events(path: Path) -> Readings:
