@@ -21,8 +21,8 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 	sources/test_images.py sources/test_video.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser \
-	test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-camera test-arm64 test-wheel test-browser \
+	test-live docs fuzz lint soak soak-short mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -39,9 +39,12 @@ test: $(DEV_SETUP)  ## the whole suite, but for what takes minutes
 test-slow: $(DEV_SETUP)  ## trainings, conversions of large networks and interrupted runs, which `make test` leaves out
 	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(or $(TESTS),tests/cli tests/engines tests/lab tests/scripts)
 
-test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed; takes minutes
+# moto's S3 server has packages of its own: it takes an older python-dateutil than the lock has.
+test-ray: $(DEV_SETUP)  ## photographs on a Ray cluster of two nodes, one killed, and from an S3 server; takes minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[ray]'
-	$(BIN)/python -m pytest -m slow tests/photographs/test_ray.py
+	test -x build/moto/bin/moto_server || ($(PYTHON) -m venv build/moto && \
+		build/moto/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server]>=5,<6')
+	SMILEDET_MOTO=$(abspath build/moto/bin/moto_server) $(BIN)/python -m pytest -m slow tests/photographs/test_ray.py
 
 test-oldest: $(BUILD_SETUP)  ## quick tests with the oldest Python and packages that are allowed
 	scripts/test_versions.sh oldest $(QUICK)
@@ -51,6 +54,9 @@ test-newest: $(BUILD_SETUP)  ## quick tests with the newest Python and packages 
 
 test-extras: $(DEV_SETUP)  ## tests with what is not installed with the rest: mmod, old TensorFlow, NVIDIA's libraries
 	scripts/test_extras.sh $(TESTS)
+
+test-camera: $(DEV_SETUP)  ## a camera that is unplugged, busy, silent or black: Linux' vivid, in QEMU; takes minutes
+	$(BIN)/python scripts/camera_machine.py $(TESTS)
 
 test-arm64: $(DEV_SETUP)  ## the wheel for aarch64 under QEMU: the same answers as here; takes minutes
 	scripts/test_arm64.sh
@@ -69,6 +75,9 @@ test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watche
 # SOAK: further arguments (--minutes N, --seed N, --write PAGE).
 soak: $(DEV_SETUP)  ## four cameras for two hours, while cameras, process and store break as a seed says
 	$(BIN)/python scripts/soak.py $(SOAK)
+
+soak-short: $(DEV_SETUP)  ## the same for five minutes
+	$(BIN)/python scripts/soak.py --minutes 5 --seed 2 $(SOAK)
 
 lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .

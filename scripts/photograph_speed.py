@@ -5,6 +5,9 @@
 The photographs are brought to 640x480 and to 4000x3000 (with a camera's noise) and indexed, each size in a process of
 its own. Beside the rate of the clock stands that of the processor time: what two processors would do alone. What a
 large store answers in which time is measured by store_speed.py.
+
+`--kinds` measures instead the memory at most for files of every kind, two of 12 megapixels and one of 48, one kind
+after the other in one process (Linux; pillow-heif writes the HEIC).
 """
 
 from __future__ import annotations
@@ -52,12 +55,49 @@ print(json.dumps([last.done / clock, used / last.done, last.faces, peak_memory()
 """
 
 
+KINDS = """
+import sys
+from pathlib import Path
+from smiledet.system.own_process import quieten_opencv, settle_process
+quieten_opencv()
+settle_process(1, 10)
+from smiledet.config import Config
+from smiledet.photographs.index import Indexer
+from smiledet.system.memory import peak_memory
+with Indexer(Config(), Path(sys.argv[1]), workers=2) as indexer:
+    for folder in map(Path, sys.argv[2:]):
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        last = indexer.run(sorted(folder.iterdir()))
+        print(folder.name, last.done - last.unread, f"{peak_memory() / 1e6:.0f}", flush=True)
+"""
+
+SAVED: dict[str, tuple[str, dict[str, object]]] = {
+    "JPEG": ("jpeg", {"quality": 90}),
+    "progressive JPEG": ("jpeg", {"quality": 90, "progressive": True}),
+    "PNG": ("png", {"compress_level": 1}),
+    "PNG of 16 bits": ("", {}),
+    "WebP": ("webp", {"quality": 80, "method": 0}),
+    "lossless WebP": ("webp", {"lossless": True, "quality": 0, "method": 0}),
+    "TIFF, compressed": ("tiff", {"compression": "tiff_adobe_deflate"}),
+    "TIFF": ("tiff", {}),
+    "BMP": ("bmp", {}),
+    "GIF": ("gif", {}),
+    "HEIC": ("heif", {"quality": 50}),
+    "AVIF": ("avif", {"quality": 60, "speed": 10}),
+}
+"""Kinds of files: how Pillow writes each."""
+
+
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photographs", nargs="+", type=Path)
     parser.add_argument("--detector", default="", help="another than the usual one")
+    parser.add_argument("--kinds", action="store_true", help="the memory that files of every kind take")
     arguments = parser.parse_args()
+    if arguments.kinds:
+        measure_kinds(arguments.photographs)
+        return 0
     print("| what | measured |\n| --- | --- |")
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -88,6 +128,39 @@ def make(given: Sequence[Path], folder: Path, size: tuple[int, int], count: int)
         shown = np.clip(large[top : top + height, left : left + width] + noise, 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"{number:03}.jpg"), shown, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return folder
+
+
+def measure_kinds(given: Sequence[Path]) -> None:
+    """Print the most memory that was held for files of each kind and size."""
+    with TemporaryDirectory() as scratch:
+        folders = []
+        for megapixels, size, count in ((12, (4000, 3000), 2), (48, (8000, 6000), 1)):
+            plain = make(given, Path(scratch, f"{megapixels}"), size, count)
+            pictures = [cv2.imread(str(path)) for path in sorted(plain.iterdir())]
+            for kind, (form, how) in SAVED.items():
+                folders.append(Path(scratch, f"{kind}, {megapixels} megapixels"))
+                folders[-1].mkdir()
+                for number, picture in enumerate(pictures):
+                    save(picture, folders[-1] / str(number), form, how)
+        command = [sys.executable, "-c", KINDS, Path(scratch, "store.sqlite"), *folders]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    print("| files | read | MB at most |\n| --- | --- | --- |")
+    for line in done.stdout.splitlines():
+        name, read, peak = line.rsplit(" ", 2)
+        print(f"| {name} | {read} | {peak} |")
+
+
+def save(picture: np.ndarray, path: Path, form: str, how: dict[str, object]) -> None:
+    """Write a picture as one of the kinds."""
+    if not form:
+        cv2.imwrite(str(path.with_suffix(".png")), picture.astype(np.uint16) * 257, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        return
+    import pillow_heif
+    from PIL import Image
+
+    pillow_heif.register_heif_opener()
+    suffix = {"heif": ".heic", "jpeg": ".jpg"}.get(form, f".{form}")
+    Image.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(path.with_suffix(suffix), format=form, **how)
 
 
 def second_run(folder: Path) -> None:

@@ -248,21 +248,16 @@ class FrameBuffer:
     def count(self, stage: str, ages: int = AGES_KEPT) -> StageCount:
         """What became of the frames at one stage, with its latest ages; a copy, cheaper than all `counts`."""
         with self._lock:
-            count = self._counts[stage]
-            latest = deque(islice(reversed(count.ages_ns), ages))
-            return replace(count, dropped=Counter(count.dropped), ages_ns=latest)
+            return _copied(self._counts[stage], ages)
 
     def totals(self) -> tuple[int, dict[str, StageCount]]:
         """Frames published so far, and `counts`."""
         return self.published, self.counts()
 
-    def counts(self) -> dict[str, StageCount]:
-        """A copy of what became of the frames, by stage."""
+    def counts(self, ages: int = AGES_KEPT) -> dict[str, StageCount]:
+        """A copy of what became of the frames, by stage, with so many of the latest ages."""
         with self._lock:
-            return {
-                name: replace(count, dropped=Counter(count.dropped), ages_ns=deque(count.ages_ns))
-                for name, count in self._counts.items()
-            }
+            return {name: _copied(count, ages) for name, count in self._counts.items()}
 
     def has(self, stage: str) -> bool:
         """Whether it has a stage of that name."""
@@ -397,3 +392,9 @@ class FrameBuffer:
         self._counts[stage].dropped[cause] += 1
         if self._on_drop is not None:
             self._on_drop(frame, stage, cause)
+
+
+def _copied(count: StageCount, ages: int) -> StageCount:
+    latest = deque(islice(reversed(count.ages_ns), ages))
+    latest.reverse()
+    return replace(count, dropped=Counter(count.dropped), ages_ns=latest)

@@ -82,10 +82,10 @@ class BufferGroup:
         """What became of all sources' frames at one stage; see `FrameBuffer.count`."""
         return StageCount.total(buffer.count(stage, ages) for buffer in self._buffers if buffer.has(stage))
 
-    def counts(self) -> dict[str, StageCount]:
+    def counts(self, ages: int = AGES_KEPT) -> dict[str, StageCount]:
         """What became of all sources' frames, by stage; see `FrameBuffer.counts`."""
         by_stage: dict[str, list[StageCount]] = {}
         for buffer in self._buffers:
-            for name, counted in buffer.counts().items():
+            for name, counted in buffer.counts(ages).items():
                 by_stage.setdefault(name, []).append(counted)
         return {name: StageCount.total(counts) for name, counts in by_stage.items()}

@@ -355,6 +355,7 @@ class Annotation:
         image: The annotated copy, BGR uint8.
         readings: The faces in it with their labels, ordered by track.
         clean: The frame without the drawing where faces are hidden in it; None where the frame itself may be shown.
+        drawn: Whether `image` bears the drawing; not where no sink said that it uses it.
 
     Examples:
         >>> nobody = Annotation(np.zeros((480, 640, 3), np.uint8), ())
@@ -365,6 +366,7 @@ class Annotation:
     image: Image
     readings: tuple[FaceReading, ...]
     clean: Image | None = None
+    drawn: bool = True
 
 
 @dataclass(slots=True)

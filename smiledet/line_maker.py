@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -91,7 +91,7 @@ class LineMaker:
                 line.track_labels,
                 line.drawn,
                 partial(stats_line, buffer, line.drawn, self.plan.device, self.load) if stats else None,
-                self.window or any(self.sinks[stage].uses_drawing for stage in sinks),
+                partial(_is_drawing_used, self.window, [self.sinks[stage] for stage in sinks]),
                 config.privacy,
                 self.explainers.get(name),
                 **common(drawer.STAGE, drawer.STAGE),
@@ -109,6 +109,10 @@ class LineMaker:
             byte_budget=round(1e6 * self.config.buffer.megabytes),
             turns=self.turns,
         )
+
+
+def _is_drawing_used(window: bool, sinks: Sequence[Sink]) -> bool:
+    return window or any(sink.uses_drawing for sink in sinks)
 
 
 def make_explainers(config: Config, plan: ModelPlan, sources: Mapping[str, Source]) -> dict[str, Explainer]:

@@ -15,6 +15,7 @@ from smiledet.drawing.stats import StatsLine
 from smiledet.frame import Annotation, Frame
 from smiledet.pipeline import Pipeline
 from smiledet.sinks.base import Sink
+from smiledet.sinks.tally import Tally
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
 from smiledet.workers.base import FaultPolicy
@@ -146,7 +147,9 @@ def test_the_stats_line_tells_the_latency_in_milliseconds(config: Config, monkey
         return image
 
     monkeypatch.setattr("smiledet.workers.drawer.annotate", annotate)
-    _, report = Pipeline(replace(config, stats=True), demo(12)).run()
+    watching = Tally()
+    watching.uses_drawing = True
+    _, report = Pipeline(replace(config, stats=True), demo(12), [watching]).run()
     ages = report.stages["draw"].ages_ns
     assert min(ages) / 1e6 <= lines[-1].latency_ms <= max(ages) / 1e6
     assert min(ages) / 1e6 <= report.latency_ms() <= max(ages) / 1e6

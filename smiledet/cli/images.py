@@ -1,6 +1,7 @@
 """Read the faces of photographs into a table, a file or onto copies; pick the best of each burst.
 
-PATH is a photograph, a folder (searched with the folders in it) or a pattern ('photos/**/*.jpg').
+PATH is a photograph, a folder (searched with the folders in it), a pattern ('photos/**/*.jpg') or a
+store (s3://BUCKET/PREFIX; pip install 'smiledet[ray]').
 Without --output a table is printed: a line a face, and one for a photograph without a face.
 
 The output has one row a face, see `smiledet run --events`; `track` is the face's number in its
@@ -67,7 +68,9 @@ class Counts:
     without: int = 0
 
     def __str__(self) -> str:
-        return f"{self.photographs} photographs, {self.faces} faces, {self.without} without a face"
+        photographs = "1 photograph" if self.photographs == 1 else f"{self.photographs} photographs"
+        faces = "1 face" if self.faces == 1 else f"{self.faces} faces"
+        return f"{photographs}, {faces}, {self.without} without a face"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read videos, too: a picture every so many seconds",
     )
     how.add_argument(
-        "--memory", type=_megabytes, metavar="MB", help="never take more megabytes: fewer photographs are read at once"
+        "--memory",
+        type=_megabytes,
+        metavar="MB",
+        help="megabytes to stay under: fewer photographs are read at once, what does not fit alone is named",
     )
     how.add_argument("--ray", metavar="ADDRESS", help="read on a Ray cluster: HOST:PORT, auto or local")
     store = how.add_mutually_exclusive_group()
@@ -210,11 +216,18 @@ def _best(rows: list[PhotographRow]) -> list[PhotographRow]:
 def _check_outputs(arguments: argparse.Namespace, config: Config, listed: ImageFiles) -> None:
     """See before anything is read that no output overwrites what is read or another, and that it can be written."""
     from smiledet.photographs.copies import check_folder_of_copies
+    from smiledet.photographs.stored_objects import is_address
     from smiledet.sinks.rows import STANDARD_OUTPUT, SUFFIXES
     from smiledet.system.output_checks import check_outputs
     from smiledet.system.output_files import check_suffix, check_writable, is_same_file
 
     path: Path | None = arguments.output
+    if any(map(is_address, arguments.paths)):
+        wanting = [flag for flag in ("annotate", "xmp", "copy_to", "link_to") if getattr(arguments, flag)]
+        if wanting:
+            raise UsageError(
+                f"--{wanting[0].replace('_', '-')} takes photographs of this machine; a store's are only read"
+            )
     check_outputs({"--output": path, "--store": arguments.store}, [*listed.files, *files_read(arguments, config)])
     if path is not None and path != STANDARD_OUTPUT:
         check_suffix(path, SUFFIXES)

@@ -122,6 +122,10 @@ class PhotographLocator:
                 break
         return surest
 
+    def hand_back(self) -> None:
+        """Let go of the memory that the last photograph took; no search may be going on."""
+        self._detector.hand_back()
+
     def _search(self, grey: GreyImage) -> list[Detection]:
         height, width = grey.shape
         most = LONGEST_SHAPE * self.side**2

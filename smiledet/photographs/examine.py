@@ -32,6 +32,9 @@ HASH_BYTES = 16
 
 CHUNK = 1 << 20
 
+MANY = 8_000_000
+"""Bytes from which a file is rather read again, from the system's cache, than held."""
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -120,22 +123,26 @@ class Examiner:
 
     def _photograph(self, stages: PhotographStages, path: Path) -> Examined:
         state = path.stat()  # before it is read: a file that is written meanwhile is another one next time
-        data = read_bytes(path)
-        file = StoredFile(path, blake2b(data, digest_size=HASH_BYTES).hexdigest(), state.st_mtime_ns, state.st_size)
-        if self._known.has(file.hash):
-            return Examined(file=file)
-        try:
-            with self._budget.share() as share:
+        with self._budget.share() as share:
+            share.take(state.st_size)
+            content = _Content(path)
+            file = StoredFile(path, content.hash, state.st_mtime_ns, state.st_size)
+            if self._known.has(file.hash):
+                return Examined(file=file)
 
-                def decoder(side: float, colour: bool = True) -> Decoded:
-                    share.take(len(data) + (bytes_to_decode(data, side, colour) if data else 0))
-                    decoded = decode(data, side, colour)
-                    share.take(len(data) + 2 * decoded.image.nbytes)  # it is evened out, perhaps
-                    return decoded
+            def decoder(side: float, colour: bool = True) -> Decoded:
+                wanted = bytes_to_decode(content.data, side, colour) if content.data else 0
+                content.let_go()
+                share.take(state.st_size + wanted)
+                decoded = decode(content.data, side, colour)
+                content.let_go()
+                share.take(2 * decoded.image.nbytes)  # it is evened out, perhaps
+                return decoded
 
-                return Examined((self._read(stages, decoder, file, taken(data)),))
-        except ValueError as problem:
-            return Examined((NewPhotograph(file, failed=str(problem)),))
+            try:
+                return Examined((self._read(stages, decoder, file, taken(content.data)),))
+            except ValueError as problem:
+                return Examined((NewPhotograph(file, failed=str(problem)),))
 
     def _video(self, stages: PhotographStages, path: Path) -> Examined:
         state = path.stat()
@@ -184,6 +191,44 @@ class Examiner:
             face_sharpness(grey, face.box.times(1 / scale)),
             face.mouth_open,
         )
+
+
+class _Content:
+    """What stands in a file; not held while others are waited for.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held: bytes | None = read_bytes(path)
+        self.hash = _hash(self._held)
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of which `hash` is the hash.
+
+        Raises:
+            ValueError: They are others now, or cannot be read.
+        """
+        if self._held is None:
+            self._held = read_bytes(self._path)
+            if _hash(self._held) != self.hash:
+                raise ValueError("it was written to while it was read")
+        return self._held
+
+    def let_go(self) -> None:
+        """Forget the bytes where they are many."""
+        if self._held is not None and len(self._held) >= MANY:
+            self._held = None
+
+
+def _hash(data: bytes) -> str:
+    return blake2b(data, digest_size=HASH_BYTES).hexdigest()
 
 
 def _hash_of(path: Path) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from smiledet.sources.decoding import ORIENTATION, open_undecoded
 
 ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
 """DateTimeOriginal, DateTimeDigitized and DateTime (Exif 2.32, sections 4.6.4 D and 4.6.5 F)."""
@@ -15,7 +16,10 @@ ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
 FRACTION = {ORIGINAL: 0x9291, DIGITISED: 0x9292, CHANGED: 0x9290}
 """The tag that holds each one's fraction of a second."""
 
-EXIF_DIRECTORY, ORIENTATION = 0x8769, 0x0112
+EXIF_DIRECTORY = 0x8769
+
+IN_PNG = (b"eXIf", b"Raw profile type exif")
+"""What a PNG's EXIF data stand after. Where neither is there, Pillow would decode the picture to look behind it."""
 
 
 def taken(data: bytes) -> str | None:
@@ -40,7 +44,7 @@ def orientation(path: Path) -> int:
     """
     with suppress(Exception):
         data = path.read_bytes()
-        found = 1 if _is_heic(data) else _tags(data).get(ORIENTATION, 1)
+        found = 1 if _is_heic(data) else tags_of(data).get(ORIENTATION, 1)
         return found if found in range(1, 9) else 1
     return 1
 
@@ -64,7 +68,7 @@ def iso_time(text: str, fraction: str = "") -> str | None:
 
 
 def _time_of(data: bytes) -> str | None:
-    tags = _tags(data)
+    tags = tags_of(data)
     inner = tags.get_ifd(EXIF_DIRECTORY)
     for tag in (ORIGINAL, DIGITISED, CHANGED):
         text = inner.get(tag) or tags.get(tag)
@@ -74,20 +78,18 @@ def _time_of(data: bytes) -> str | None:
     return None
 
 
-def _tags(data: bytes) -> Any:
+def tags_of(data: bytes) -> Any:
     """The EXIF data of a file."""
     from PIL import Image
 
-    if _is_heic(data):  # Pillow does not open it
-        from pi_heif import open_heif
-
-        tags = Image.Exif()
-        tags.load(open_heif(data).info["exif"] or b"")
-        return tags
-    with Image.open(io.BytesIO(data)) as opened:
+    form, opened = open_undecoded(data)
+    tags = Image.Exif()
+    if form == "HEIC":
+        tags.load(opened.info["exif"] or b"")
+    elif form != "PNG" or any(name in data for name in IN_PNG):
         tags = opened.getexif()
-        tags.get_ifd(EXIF_DIRECTORY)  # read while the file is open
-        return tags
+    tags.get_ifd(EXIF_DIRECTORY)  # read while the file is open
+    return tags
 
 
 def _is_heic(data: bytes) -> bool:

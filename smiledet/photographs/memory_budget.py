@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from smiledet.detection.photographs import WORKING_SIDE
@@ -12,20 +12,18 @@ from smiledet.system.memory import hand_back_memory
 LIBRARIES = 100_000_000
 """Bytes that the process takes without models and pictures."""
 
-MODELS = 50_000_000
+MODELS = 30_000_000
 """Bytes of a worker's models, without the search of a whole photograph."""
 
 SEARCH = 50
 """Bytes of the search, for a pixel of a square of `WORKING_SIDE`: 82 MB for one of 1280 pixels."""
 
-USUAL_ROOM = 36_000_000
-"""Bytes for pictures where nobody sets a bound: three JPEGs of 12 megapixels at once. What takes more is read alone."""
-
-ROOM = 90_000_000
-"""The same that are left at least under a bound: what decoding a HEIC of 12 megapixels takes."""
+ROOM = 64_000_000
+"""Bytes for pictures: three JPEGs of 12 megapixels at once. What takes more is read alone, in the place of what the
+searches hold."""
 
 LARGE = 32_000_000
-"""Bytes from which what a photograph took is handed back to the system at once."""
+"""Bytes from which what is free is handed back to the system before a photograph takes them, and when it has."""
 
 
 def bytes_a_worker(faces: str) -> int:
@@ -34,16 +32,21 @@ def bytes_a_worker(faces: str) -> int:
     Args:
         faces: Smallest faces that are wanted, see `smiledet.detection.photographs.PhotographSettings`.
     """
-    return int(MODELS + SEARCH * WORKING_SIDE[faces] ** 2)
+    return MODELS + bytes_of_a_search(faces)
+
+
+def bytes_of_a_search(faces: str) -> int:
+    """The part of `bytes_a_worker` that can be handed back between two photographs."""
+    return int(SEARCH * WORKING_SIDE[faces] ** 2)
 
 
 def usual_memory(faces: str, workers: int) -> int:
     """Bytes that so many workers take together where nobody sets a bound.
 
     >>> usual_memory("normal", 2) // 1_000_000
-    399
+    388
     """
-    return LIBRARIES + workers * bytes_a_worker(faces) + USUAL_ROOM
+    return LIBRARIES + workers * bytes_a_worker(faces) + ROOM
 
 
 def workers_within(total: int, faces: str, workers: int) -> int:
@@ -67,11 +70,22 @@ class MemoryBudget:
         faces: See `bytes_a_worker`.
         workers: Threads that read.
         strict: Whether a photograph that does not fit even alone is refused; else it is read alone.
+        make_room: Called before a photograph is read alone, when no other is being read: has the memory of the
+            searches handed back.
     """
 
-    def __init__(self, total: int, faces: str, workers: int, strict: bool = False) -> None:
+    def __init__(
+        self,
+        total: int,
+        faces: str,
+        workers: int,
+        strict: bool = False,
+        make_room: Callable[[], object] = lambda: None,
+    ) -> None:
         self._free = self._most = max(1, total - LIBRARIES - workers * bytes_a_worker(faces))
+        self._alone = max(1, total - LIBRARIES - workers * MODELS)
         self._strict = strict
+        self._make_room = make_room
         self._changed = threading.Condition()
 
     @contextmanager
@@ -87,7 +101,7 @@ class MemoryBudget:
         """Give back what is held, and wait for what is wanted; so nobody waits while holding something.
 
         Returns:
-            What is held then: all that there is where more is wanted.
+            What is held then: where more is wanted, all that there is, and the searches' memory besides.
 
         Raises:
             TooLargeError: There will never be as much.
@@ -95,15 +109,19 @@ class MemoryBudget:
         with self._changed:
             self._free += held
             self._changed.notify_all()
-            if wanted > self._most and self._strict:
+            if wanted > self._alone and self._strict:
                 raise TooLargeError(
-                    f"it takes {wanted / 1e6:.0f} MB to read it, of which {self._most / 1e6:.0f} are left: "
+                    f"it takes {wanted / 1e6:.0f} MB to read it, of which {self._alone / 1e6:.0f} are left: "
                     "give more --memory"
                 )
-            wanted = min(self._most, wanted)
-            self._changed.wait_for(lambda: self._free >= wanted)
-            self._free -= wanted
-        return wanted
+            taken = min(self._most, wanted)
+            self._changed.wait_for(lambda: self._free >= taken)
+            self._free -= taken
+            if wanted > self._most:
+                self._make_room()
+            if wanted >= LARGE:
+                hand_back_memory()
+        return taken
 
 
 class Share:

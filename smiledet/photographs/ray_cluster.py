@@ -1,12 +1,13 @@
 """Examining photographs on several machines, as a Ray Data job (extra `ray`).
 
-Each machine reads the files by the same paths: a shared folder. Each of its actors loads the models once. Files travel
-in parcels of so many bytes, and what comes back are numbers, not pictures. Ray starts a parcel anew on another machine
-when one is lost; each file counts once, however often it was examined.
+Each machine reads the files by the same paths: a shared folder, or an S3-like store (`stored_objects`). Each of its
+actors loads the models once. Files go out in parcels of so many bytes, and what comes back are numbers, not pictures.
+Ray starts a parcel anew on another machine when one is lost; each file counts once, however often it was examined.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -18,12 +19,16 @@ from smiledet.errors import SmiledetError, UsageError
 from smiledet.photographs.examine import Examined, Examiner
 from smiledet.photographs.memory_budget import MemoryBudget, usual_memory
 from smiledet.photographs.records import StoredFile
+from smiledet.system.text import unwrapped
 
 PARCEL_BYTES, PARCEL_FILES = 32_000_000, 64
 """Of a parcel at most: some seconds of work. That is what is done twice where a machine is lost."""
 
 PATIENCE = 10.0
 """Seconds to wait for the head to answer."""
+
+START = "180"
+"""Seconds that Ray's own processes may take to start on this machine; 30 of its own accord."""
 
 LOST = "no machine of the cluster could read it"
 
@@ -51,10 +56,12 @@ class RayCluster:
         self._ray = ray
         self._arguments = (config, memory, every)
         if not ray.is_initialized():
+            os.environ.setdefault("RAY_raylet_start_wait_time_s", START)  # read when its processes start
+            own = {"include_dashboard": False} if address == "local" else {}
             try:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-            except (ConnectionError, RuntimeError, ValueError) as problem:
-                raise UsageError(f"--ray {address}: {str(problem).splitlines()[0]}") from problem
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
+            except Exception as problem:  # where its processes do not start in time, it raises just that
+                raise UsageError(f"--ray {address}: {unwrapped(problem)}") from problem
 
     def examine(self, files: Sequence[Path], cancelled: Callable[[], bool]) -> Iterator[tuple[Path, Examined]]:
         """Examine each file once, in any order; what no machine could read is told as unread.
@@ -153,7 +160,7 @@ class _Actor:
         self._stages = PhotographStages(plan, config)
         faces = config.photographs.faces
         total = usual_memory(faces, 1) if memory is None else round(memory * 1e6)
-        budget = MemoryBudget(total, faces, 1, strict=memory is not None)
+        budget = MemoryBudget(total, faces, 1, memory is not None, self._stages.hand_back)
         self._examiner = Examiner(_Nothing(), plan.tasks, budget, every, lambda: False)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

@@ -112,6 +112,10 @@ class PhotographStages:
         reading = Reading(kept, size, faces, self._plan.tasks, file, detector=found.detector, turned=found.turned)
         return Read(reading, picture.grey, decoded.scale)
 
+    def hand_back(self) -> None:
+        """Let go of the memory of the last search, which is the most of it; any thread may, while no search goes on."""
+        self._locator.hand_back()
+
     def close(self) -> None:
         """Free the models."""
         for _, engine in self._networks:
@@ -181,6 +185,11 @@ class StagePool:
         self._threads.shutdown()
         while self._made:  # their threads are gone
             self._made.pop().close()
+
+    def hand_back(self) -> None:
+        """Let go of the memory of the last searches, in every thread; no search may be going on."""
+        for stages in self._made:
+            stages.hand_back()
 
     def _start(self) -> None:
         self._process = os.getpid()

@@ -22,6 +22,7 @@ from smiledet.photographs.filtering import in_folders
 from smiledet.photographs.migrations import TABLES
 from smiledet.photographs.queries import Queries, read_edition, write_edition
 from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
+from smiledet.photographs.stored_objects import StoredObject
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
 from smiledet.system.resources import data_folder
 
@@ -270,7 +271,8 @@ class Store(Queries):
 
 def _state(path: Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116 - twice as fast as Path's, for ten thousand files
+        # os.stat is twice as fast as Path's, for ten thousand files.
+        found = path.stat() if isinstance(path, StoredObject) else os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size

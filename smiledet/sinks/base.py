@@ -41,7 +41,8 @@ class Sink(ABC):
     """Whether it uses where faces look and how far their eyes are open; what nobody uses is not computed."""
 
     uses_drawing: bool = True
-    """Whether it uses the annotated picture; where nobody does, nothing is drawn, and it is the bare one."""
+    """Whether it uses the annotated picture; where nobody does, nothing is drawn, and it is the bare one. Asked before
+    each frame is drawn, from another thread: a property may say yes while somebody looks. `Annotation.drawn` tells."""
 
     may_wait: bool = False
     """Whether `write` waits for somebody who may take as long as they like: the program's own loop."""

@@ -46,6 +46,11 @@ class Recorder(Sink):
 
     description = "recordings"
 
+    @property
+    def uses_drawing(self) -> bool:  # type: ignore[override]
+        """While something is recorded."""
+        return bool(self._now)
+
     def __init__(self, folder: Path, sources: Mapping[str, Source], clock: Callable[[], float] = time.time) -> None:
         self._folder, self._sources, self._clock = folder, sources, clock
         self._lock = threading.Lock()
@@ -99,7 +104,7 @@ class Recorder(Sink):
     def write(self, frame: Frame, annotation: Annotation) -> None:
         self._finish_ended()
         now = self._now.get(frame.source)
-        if now is None:
+        if now is None or not (annotation.drawn or now.ended):  # a frame of before it was begun
             return
         try:
             if now.ended:

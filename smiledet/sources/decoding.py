@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
 """What stands at the beginning of a HEIC and of an AVIF (ISO/IEC 23008-12, annex B; AVIF 1.1, section 6)."""
 
+ORIENTATION = 0x0112
+"""EXIF's number of the tag that says how a picture is turned."""
+
 SIGNATURES = (
     *((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"BM", "BMP"), (b"GIF8", "GIF")),
     *((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF")),
@@ -58,11 +62,28 @@ SIGNATURES = (
 OF_JPEG = (7.0, 3.0)
 """Bytes for a pixel of a decoded JPEG, in colour and in grey: the picture, what is turned upright, and a little."""
 
-TAKEN = {"WEBP": (6.5, 4.2), "GIF": (8.5, 6.5), "HEIC": (7.2, 7.2), "AVIF": (9.2, 9.2)}
+TAKEN = {
+    "WEBP": (6.5, 4.2),
+    "VP8L": (7.2, 7.2),
+    "GIF": (8.5, 6.5),
+    "HEIC": (7.8, 7.8),
+    "AVIF": (9.2, 9.2),
+    "TIFF": (11.0, 11.0),
+}
 """The same for a pixel of other files, which are decoded whole. They were measured at 12 and 48 megapixels."""
 
+LOSSLESS = 1 << 16
+"""Bytes of a WebP in which it is said that it is lossless (`VP8L`)."""
+
+BY_FFMPEG = {"GIF": 5.2, "HEIC": 4.3, "AVIF": 4.3}
+"""What FFmpeg decodes where the picture is wanted smaller, and bytes for a pixel of it: it hands out the planes as they
+are coded, which are then shrunk and converted at once."""
+
+TURNING = {"HEIC": (b"irot", b"imir", b"clap"), "AVIF": (b"clap",)}
+"""Properties that turn, mirror or cut a picture (ISO/IEC 23008-12, section 6.5). Pillow says how an AVIF is turned."""
+
 USUALLY_TAKEN = (6.5, 2.5)
-"""The same of PNG, TIFF, BMP and the rest."""
+"""The same of PNG, BMP and the rest."""
 
 DAMAGE = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, struct.error, RuntimeError)
 """What Pillow and libheif raise at damaged files."""
@@ -143,7 +164,7 @@ def read_bytes(path: Path) -> bytes:
             raise ValueError(f"it has {size // 1_000_000} MB; at most {MOST_BYTES // 1_000_000} are read")
         return path.read_bytes()
     except OSError as problem:
-        raise ValueError(problem.strerror) from problem
+        raise ValueError(problem.strerror or str(problem)) from problem
 
 
 def decode(data: bytes, side: float = 0.0, colour: bool = True) -> Decoded:
@@ -165,8 +186,9 @@ def decode(data: bytes, side: float = 0.0, colour: bool = True) -> Decoded:
     _check_size(header, scale)
     if scale == 1:
         return Decoded(_decode(data, header.form, 1))
-    image = _decode(data, header.form, scale, colour)
     width, height = header.size
+    plain = _decode_plain(data, header, scale, colour) if _is_plain(data, header) else None
+    image = _decode(data, header.form, scale, colour) if plain is None else plain
     # Turned upright, or not: the two sides of what was decoded say which.
     swapped = (image.shape[1] > image.shape[0]) != (width > height) and width != height
     return Decoded(image, scale, (height, width) if swapped else (width, height))
@@ -189,7 +211,10 @@ def bytes_to_decode(data: bytes, side: float = 0.0, colour: bool = True) -> int:
     pixels = header.size[0] * header.size[1]
     if header.form == "JPEG":
         return round(pixels * (header.coefficients + OF_JPEG[grey] / scale**2))
-    return round(pixels * TAKEN.get(header.form, USUALLY_TAKEN)[grey])
+    if scale > 1 and _is_plain(data, header):
+        return round(pixels * BY_FFMPEG[header.form])
+    form = "VP8L" if header.form == "WEBP" and b"VP8L" in data[:LOSSLESS] else header.form
+    return round(pixels * TAKEN.get(form, USUALLY_TAKEN)[grey])
 
 
 def read_header(data: bytes) -> Header:
@@ -202,15 +227,25 @@ def read_header(data: bytes) -> Header:
     Header(form='PNG', size=(6, 4), coefficients=0.0)
     """
     form = _form(data)
-    if not form:
-        raise ValueError("it is no image, or a damaged one")
     try:
         if form in OWN:
             return Header(form, OWN[form](data))
-        opened = _opened(data, form)
+        form, opened = open_undecoded(data)
         return Header(form, opened.size, _coefficients(opened) if form == "JPEG" else 0.0)
     except DAMAGE as problem:
         raise ValueError("it is no image, or a damaged one") from problem
+
+
+def open_undecoded(data: bytes) -> tuple[str, Any]:
+    """A picture's format, and what Pillow or libheif has opened of it, undecoded.
+
+    Raises:
+        ValueError: It is no picture; of a damaged one whatever there is, see `DAMAGE`.
+    """
+    form = _form(data)
+    if not form:
+        raise ValueError("it is no image, or a damaged one")
+    return form, _opened(data, form)
 
 
 def _brands(data: bytes) -> frozenset[bytes]:
@@ -323,6 +358,50 @@ def _decode(data: bytes, form: str, scale: int, colour: bool = True) -> Image:
     if colour:
         image = as_bgr(image)
     return image if form == "JPEG" else _shrunk(image, scale)
+
+
+def _is_plain(data: bytes, header: Header) -> bool:
+    """Whether FFmpeg finds the picture in one piece, and what it finds is meant to be seen whole.
+
+    A phone's HEIC is of many pieces: their size (`ispe`) is another than the picture's.
+    """
+    if header.form not in BY_FFMPEG:
+        return False
+    start = data[: data.find(b"mdat")]
+    sizes = {start[found.end() + 4 : found.end() + 12] for found in re.finditer(b"ispe", start)}
+    whole = header.form == "GIF" or sizes == {struct.pack(">II", *header.size)}
+    return whole and not any(name in start for name in TURNING.get(header.form, ()))
+
+
+def _decode_plain(data: bytes, header: Header, scale: int, colour: bool) -> Image | None:
+    """A picture at a fraction of its size by FFmpeg; None where it cannot."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(data)) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            packet = next(container.demux(stream))
+            frame = next(iter([*packet.decode(), *stream.codec_context.decode(None)]))
+            if packet.is_corrupt or frame.is_corrupt or (frame.width, frame.height) != header.size:
+                return None
+            size = (-(-side // scale) for side in header.size)
+            small = frame.reformat(*size, "bgr24" if colour else "gray", interpolation="AREA").to_ndarray()
+        if header.form == "AVIF":
+            small = _turned(small, _opened(data, "AVIF").getexif().get(ORIENTATION, 1))
+    except (*DAMAGE, av.FFmpegError, StopIteration):
+        return None
+    return np.ascontiguousarray(small)
+
+
+def _turned(image: Image, orientation: int) -> Image:
+    """A picture turned upright as EXIF's number says."""
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    picture = Pillow.fromarray(image)
+    picture.getexif()[ORIENTATION] = orientation
+    return np.asarray(ImageOps.exif_transpose(picture))
 
 
 def _decode_other(data: bytes, form: str, scale: int) -> Image:

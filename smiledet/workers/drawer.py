@@ -39,7 +39,8 @@ class DrawerWorker(Worker):
         track_labels: Each track's latest labels.
         rate: Ticked once a drawn frame.
         stats: What the stats line says now, given the number of faces; None leaves it out.
-        draw: Whether to draw; where nobody uses the drawing the picture stays bare, and the faces are only labelled.
+        draw: Whether to draw the next frame; where nobody uses the drawing the picture stays bare, and the faces are
+            only labelled.
         privacy: What is hidden before anything is drawn; None for nothing.
         explainer: What is drawn beside the picture; None for nothing.
         common: See `Worker`.
@@ -54,7 +55,7 @@ class DrawerWorker(Worker):
         track_labels: TrackLabels,
         rate: RateMeter,
         stats: Callable[[int], StatsLine] | None = None,
-        draw: bool = True,
+        draw: Callable[[], bool] = lambda: True,
         privacy: PrivacySettings | None = None,
         explainer: Explainer | None = None,
         **common: Any,
@@ -77,12 +78,13 @@ class DrawerWorker(Worker):
         readings = self._track_labels.read(faces_of(frame), frame.id) if located else ()
         clean = self._covered(frame, located)
         shown = frame.image if clean is None else clean
-        image = self._drawn(shown, readings) if self._draw else shown
+        draws = self._draw()
+        image = self._drawn(shown, readings) if draws else shown
         if self._explainer is not None:
             image = self._explainer.beside(frame, image)
             clean = shown if clean is None else clean
         self._rate.tick()
-        return Annotation(image, readings, clean)
+        return Annotation(image, readings, clean, draws)
 
     def _covered(self, frame: Frame, located: Located | None) -> Image | None:
         """The frame with its faces hidden; None where nothing is."""

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from smiledet.config import Config
-from smiledet.photographs import examine, memory_budget
+from smiledet.detection.photographs import PhotographLocator
+from smiledet.photographs import examine, exif, memory_budget
 from smiledet.photographs.discover import discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import FACES, NO_FACE, SEVERAL_FACES, PhotographFilter
@@ -179,7 +180,7 @@ def test_a_large_photograph_is_decoded_once_more_only_where_a_face_is_small(larg
 
 def test_under_a_bound_a_photograph_that_does_not_fit_is_told_and_tried_again(folder, tmp_path):
     photograph = folder / "1.png"
-    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=233) as indexer:
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=131) as indexer:
         (told,) = indexer.each([photograph])
         assert "MB to read it, of which 1 are left: give more --memory" in told.unread
     with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=300) as indexer:
@@ -187,9 +188,51 @@ def test_under_a_bound_a_photograph_that_does_not_fit_is_told_and_tried_again(fo
 
 
 def test_a_photograph_larger_than_the_usual_memory_is_read_alone(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(memory_budget, "USUAL_ROOM", 1)
+    monkeypatch.setattr(memory_budget, "ROOM", 1)
+    monkeypatch.setattr(memory_budget, "LARGE", 1)
+    handed, hand_back = [], PhotographLocator.hand_back
+    monkeypatch.setattr(PhotographLocator, "hand_back", lambda self: handed.append(self) or hand_back(self))
     with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
-        assert indexer.run(files_of(folder)).done == 4
+        last = indexer.run(files_of(folder))
+        assert (last.done, last.faces) == (4, 4)
+        assert handed  # what the searches of both threads held
+    monkeypatch.undo()
+    with Indexer(CONFIG, tmp_path / "other.sqlite") as other, Indexer(CONFIG, tmp_path / "store.sqlite") as indexer:
+        other.run(files_of(folder))
+        for file in files_of(folder)[:2]:
+            (alone,), (usual,) = indexer.store.recall(file), other.store.recall(file)
+            assert [face.box for face in alone.faces] == [face.box for face in usual.faces]
+
+
+def test_a_large_file_is_not_held_while_others_are_waited_for(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(examine, "MANY", 0)
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
+        assert indexer.run(files_of(folder)).faces == 4
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_told_and_read_again(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(examine, "MANY", 0)
+    photograph, other = folder / "1.png", cv2.imencode(".png", scene(90))[1].tobytes()
+    share = memory_budget.Share.take
+
+    def take(self, wanted):
+        share(self, wanted)
+        if wanted > photograph.stat().st_size:
+            photograph.write_bytes(other)
+
+    monkeypatch.setattr(memory_budget.Share, "take", take)
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
+        (told,) = indexer.each([photograph])
+        assert told.unread == "it was written to while it was read"
+        monkeypatch.undo()
+        (told,) = indexer.each([photograph])
+        assert told.unread is None and not told.known
+
+
+def test_no_png_is_decoded_for_its_date(monkeypatch):
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", None)
+    data = cv2.imencode(".png", scene(40))[1].tobytes()
+    assert exif.tags_of(data) == {}
 
 
 def test_every_format_and_when_it_was_taken(indexer, tmp_path):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +70,54 @@ def test_every_photograph_is_accounted_for_once_though_a_node_is_killed(cluster,
         assert indexer.store.recall(folder / "broken.jpg")[0].row.failed == "it is no image, or a damaged one"
         assert sum(row.face_count for row in indexer.store.photographs()) == 20
         assert {each.known for each in indexer.each(files)} == {True}
+
+
+@pytest.fixture
+def bucket(monkeypatch, folder):
+    """The photographs in a bucket of moto's S3 server, which SMILEDET_MOTO names; `make test-ray` installs it."""
+    pytest.importorskip("fsspec")
+    fs = pytest.importorskip("pyarrow.fs")
+    moto = os.environ.get("SMILEDET_MOTO") or shutil.which("moto_server")
+    if moto is None:
+        pytest.skip("moto_server is not installed; `make test-ray` does that")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen([moto, "-p", str(port)], stderr=subprocess.PIPE, text=True)
+    try:
+        while "Running on" not in server.stderr.readline():
+            assert server.poll() is None
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+        for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        store = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{port}", scheme="http", allow_bucket_creation=True)
+        store.create_dir("bucket")
+        for file in folder.iterdir():
+            with store.open_output_stream(f"bucket/2024/{file.name}") as stream:
+                stream.write(file.read_bytes())
+        yield store
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@pytest.mark.slow
+def test_a_bucket_is_read_on_a_cluster_and_only_what_is_new_the_next_time(bucket, tmp_path):
+    pytest.importorskip("ray")
+    pq = pytest.importorskip("pyarrow.parquet")
+    command = [sys.executable, "-m", "smiledet", "images", "s3://bucket/2024", "--ray", "local", "--tasks", "smile"]
+    command += ["--store", str(tmp_path / "store.sqlite"), "--output", str(tmp_path / "faces.parquet")]
+    said = []
+    for name in ("61.png", "62.png"):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        rows = pq.read_table(tmp_path / "faces.parquet").to_pylist()
+        said.append((len({row["file"] for row in rows}), sum(row["track"] is not None for row in rows)))
+        assert rows[0]["file"].startswith("s3://bucket/2024/")
+        assert "not read: s3://bucket/2024/broken.jpg: it is no image, or a damaged one" in done.stderr
+        with bucket.open_output_stream(f"bucket/2024/{name}") as stream:
+            stream.write(cv2.imencode(".png", scene(40))[1].tobytes() + name.encode())
+    assert said == [(60, 20), (61, 22)]
 
 
 @pytest.mark.slow

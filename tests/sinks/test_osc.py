@@ -42,11 +42,11 @@ def test_every_frame_is_a_bundle(receiver: socket.socket) -> None:
         told.append(messages(receiver))
     assert [name for bundle in told for name, _ in bundle].count("/hall/appeared") == 2
     assert [name for name, _ in told[-1]].count("/hall/left") == 2
-    full = dict(next(bundle for bundle in told if "/hall/emotion" in dict(bundle)))
+    both = ("/hall/people", [2])  # live, the second face may come a tenth of a second after the first
+    full = dict(next(bundle for bundle in told if "/hall/emotion" in dict(bundle) and both in bundle))
     track, left, top, width, height = full["/hall/face"]
     assert track in (1, 2)
     assert all(0 < each < 1 for each in (left, top, width, height))
-    assert full["/hall/people"] == [2]
     track, label, score, intensity = full["/hall/smile"]
     assert label in get_task("smile").labels
     assert 0 <= score <= 1 and 0 <= intensity <= 1

@@ -42,6 +42,20 @@ def test_only_what_lies_between_start_and_stop_is_written(recorder, count_frames
     assert again != path and count_frames(again) == 1
 
 
+def test_drawing_is_wanted_while_something_is_recorded_and_frames_from_before_are_left_out(
+    recorder, count_frames
+) -> None:
+    assert not recorder.uses_drawing
+    path = recorder.start("hall")
+    assert recorder.uses_drawing
+    image = np.zeros((48, 64, 3), np.uint8)
+    for number, drawn in enumerate((False, False, True, True)):
+        recorder.write(Frame(number, 0, number / 30, image, source="hall"), Annotation(image, (), drawn=drawn))
+    recorder.stop("hall")
+    recorder.write(Frame(5, 0, 5 / 30, image, source="hall"), Annotation(image, (), drawn=False))
+    assert not recorder.uses_drawing and count_frames(path) == 2
+
+
 def test_one_that_is_begun_before_the_next_frame_leaves_the_one_before_whole(recorder, count_frames) -> None:
     first = recorder.start("hall")
     write(recorder, "hall", 0, 1)

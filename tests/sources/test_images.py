@@ -10,8 +10,9 @@ import pytest
 from PIL import Image as Pillow
 
 from smiledet.errors import SourceError
+from smiledet.sources import decoding
 from smiledet.sources.choose import create_source
-from smiledet.sources.decoding import decode, read_image
+from smiledet.sources.decoding import bytes_to_decode, decode, read_image
 from smiledet.sources.images import ImagesSource, list_images
 
 
@@ -274,6 +275,63 @@ def test_avif_is_decoded_and_turned_upright(tmp_path, turned):
     found = read_image(tmp_path / "a.avif")
     expected = np.rot90(HALVES, -1) if turned else HALVES
     assert found.shape == expected.shape and np.abs(found.astype(int) - expected).mean() < 3
+
+
+LARGE = HALVES.repeat(8, axis=0).repeat(8, axis=1)
+
+
+def file_of(kind, orientation, write_heic, path):
+    """A file that shows LARGE, held in a way that EXIF says."""
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    if kind == "heic":
+        write_heic(path, LARGE, exif=exif.tobytes())
+    else:
+        Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, quality=95, exif=exif)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("orientation", [1, 2, 6, 7])
+@pytest.mark.parametrize("kind", ["heic", "avif", "gif"])
+def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orientation, colour, write_heic):
+    data = file_of(kind, orientation, write_heic, tmp_path / "a")
+    whole, smaller = decode(data).image, decode(data, 256, colour)
+    expected = cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    if not colour:
+        expected = cv2.cvtColor(expected, cv2.COLOR_BGR2GRAY)
+    assert smaller.image.shape == expected.shape and smaller.image.flags.c_contiguous
+    assert np.abs(smaller.image.astype(int) - expected).mean() < 2
+    assert (smaller.scale, smaller.full_size) == (4, (whole.shape[1], whole.shape[0]))
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif", "gif"])
+def test_a_picture_in_one_piece_is_never_held_whole_in_colour(tmp_path, kind, write_heic, monkeypatch):
+    data = file_of(kind, 1, write_heic, tmp_path / "a")
+    monkeypatch.setattr(decoding, "_decode", None)
+    assert decode(data, 256, colour=False).image.shape == (192, 256)
+    assert bytes_to_decode(data, 256) < 0.75 * bytes_to_decode(data)
+
+
+def test_a_heic_of_several_tiles_is_decoded_smaller_as_a_whole(tmp_path, write_heic):
+    write_heic(tmp_path / "a.heic", HALVES)
+    found = decode(two_tiles((tmp_path / "a.heic").read_bytes()), 64)
+    expected = cv2.resize(np.hstack([HALVES, HALVES]), (64, 24), interpolation=cv2.INTER_AREA)
+    assert np.abs(found.image.astype(int) - expected).mean() < 3
+    assert (found.scale, found.full_size) == (4, (256, 96))
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+def test_what_is_cut_off_is_not_decoded_smaller(tmp_path, kind, write_heic):
+    noise = np.random.default_rng(1).integers(0, 255, LARGE.shape, np.uint8)
+    if kind == "heic":
+        write_heic(tmp_path / "a", noise)
+    else:
+        Pillow.fromarray(noise).save(tmp_path / "a", format=kind, quality=95)
+    data = (tmp_path / "a").read_bytes()
+    for part in (0.5, 0.9):
+        with pytest.raises(ValueError, match="damaged"):
+            decode(data[: int(part * len(data))], 256)
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif", "a.tif", "a.jpg", "a.png", "a.webp", "a.bmp"])

@@ -20,8 +20,10 @@ import pytest
 
 from smiledet.buffer import FrameBuffer, Policy, StageSpec
 from smiledet.buffer_group import BufferGroup
+from smiledet.drawing.annotate import annotate
 from smiledet.errors import UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
+from smiledet.tasks.base import get_task
 from smiledet.web.address import split_address
 from smiledet.web.live.hub import ALL, Hub, Hubs, Newest, Shown
 from smiledet.web.live.sink import History, PageSink
@@ -361,6 +363,49 @@ class TestViewers:
         assert encoded == [7]
 
 
+class TestDrawing:
+    """Frames are drawn for the page while somebody looks at an annotated video, and each once."""
+
+    @staticmethod
+    def page() -> tuple[PageSink, Frame, Annotation]:
+        page = PageSink(["a", "b"], [get_task("smile")])
+        box = Box(40, 60, 80, 80)
+        smile = Prediction.of(LABELS, (0.1, 0.9))
+        image = np.full((240, 320, 3), 90, np.uint8)
+        wide = np.concatenate([image, np.full((240, 100, 3), 7, np.uint8)], axis=1)  # with what is explained
+        annotation = Annotation(wide, (FaceReading(Face(box, 1.0, 1, box), {"smile": smile}),), drawn=False)
+        return page, Frame(0, 0, 0.0, image, source="b"), annotation
+
+    @pytest.mark.parametrize(("kind", "times"), [("annotated", 1), ("clean", 0)])
+    def test_it_is_drawn_once_for_whoever_looks(self, kind: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        page, frame, annotation = self.page()
+        drawn: list[int] = []
+        monkeypatch.setattr("smiledet.web.live.hub.annotate", lambda *given: drawn.append(1) or annotate(*given))
+
+        async def watch() -> None:
+            videos = [page.hubs.by_name[name].videos[kind] for name in ("b", ALL)]
+            waiting = [asyncio.ensure_future(anext(video.follow())) for video in videos]
+            while not all(video._newest.wanted for video in videos):
+                await asyncio.sleep(0)
+            page.write(frame, annotation)
+            await asyncio.gather(*waiting)
+
+        page.write(frame, annotation)  # nobody looks
+        asyncio.run(watch())
+        assert len(drawn) == times and not page.uses_drawing
+        page.close()
+
+    def test_a_snapshot_is_drawn_when_it_is_asked_for(self) -> None:
+        page, frame, annotation = self.page()
+        page.write(frame, annotation)
+        shown = page.hubs.by_name["b"].frames.value
+        assert shown is not None
+        drawn = shown.annotated
+        assert drawn.shape == annotation.image.shape and (drawn[:, 320:] == 7).all()
+        assert np.array_equal(drawn[:, :320], annotate(frame.image, annotation.readings, [get_task("smile")]))
+        page.close()
+
+
 class TestHealth:
     def status(self, now: list[int], rate: float, lost: dict[str, str]) -> Status:
         buffer = FrameBuffer([StageSpec("locate"), StageSpec("draw")], Policy.LIVE, clock=lambda: now[0])
@@ -388,6 +433,21 @@ class TestHealth:
         }
         lost["hall"] = "the camera was unplugged"
         assert (status.health()["healthy"], status.health()["lost"]) == (False, "the camera was unplugged")
+
+    def test_the_latency_of_all_is_that_of_every_source(self) -> None:
+        now = [0]
+        buffers = {
+            name: FrameBuffer([StageSpec("draw")], Policy.LIVE, clock=lambda: now[0]) for name in ("hall", "yard")
+        }
+        for number, (buffer, age_ms) in enumerate(zip(buffers.values(), (10, 30), strict=True)):
+            for each in range(100 - number):
+                buffer.publish(Frame(each, now[0], 0.0, np.zeros((4, 4, 3), np.uint8)))
+                frame = buffer.newest("draw")
+                assert frame is not None
+                now[0] += age_ms * 1_000_000
+                buffer.done(frame, "draw", None)
+        status = Status(BufferGroup(buffers), lambda: now[0])
+        assert [status.stages(name)["draw"]["latency_ms"] for name in ("hall", "yard", ALL)] == [10.0, 30.0, 20.0]
 
 
 class TestHubs:

@@ -65,6 +65,9 @@ class FaceDetector(ABC):
             surest first; the same picture always gives the same list.
         """
 
+    def hand_back(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of the memory that the last pictures took; the next one takes it anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorKind:

@@ -135,6 +135,10 @@ class FcosDetector(FaceDetector):
         ]
         return of_size(found, max(1, min_size - ERROR), max_size)
 
+    def hand_back(self) -> None:
+        """See `FaceDetector.hand_back`."""
+        self._network.hand_back()
+
     def rows(self, image: GreyImage, min_size: int = 1, max_size: int | None = None) -> Rows:
         """The faces of about these sizes, with their points."""
         if min(image.shape) < min_size:

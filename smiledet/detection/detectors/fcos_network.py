@@ -8,7 +8,6 @@ network's mistakes after every epoch.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ class FcosNetwork:
     def __init__(self, path: Path) -> None:
         try:
             content = path.read_bytes()
-            self._run: Callable[[Stack], Maps] = _LiteRT(path) if content[4:8] == LITERT_MARK else _OpenCV(content)
+            self._run: _LiteRT | _OpenCV = _LiteRT(path) if content[4:8] == LITERT_MARK else _OpenCV(content)
             self.candidates(np.zeros((1, SMALLEST_INPUT, SMALLEST_INPUT), np.uint8), 0.5)
         except (OSError, cv2.error, ImportError, RuntimeError, ValueError, IndexError) as problem:
             reason = str(getattr(problem, "err", None) or problem).strip().splitlines()[0]
@@ -96,6 +95,10 @@ class FcosNetwork:
         parts = [decoded(answers, stride, logit) for answers, stride in zip(self._run(padded), STRIDES, strict=True)]
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
+    def hand_back(self) -> None:
+        """Let go of the memory that the last pictures took."""
+        self._run.hand_back()
+
 
 class _OpenCV:
     """An ONNX file in OpenCV's engine; from memory, since OpenCV cannot open every path there is on Windows."""
@@ -109,6 +112,9 @@ class _OpenCV:
             self._network.setInput(grey.astype(np.float32)[None, None])
             answers.append(self._network.forward(list(OUTPUTS)))
         return [np.concatenate(maps) for maps in zip(*answers, strict=True)]
+
+    def hand_back(self) -> None:
+        """OpenCV keeps what the last picture took."""
 
 
 class _LiteRT:
@@ -126,6 +132,11 @@ class _LiteRT:
         interpreter.invoke()
         maps = [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
         return [answers.transpose(0, 3, 1, 2) for answers in sorted(maps, key=lambda each: -each.shape[1])]
+
+    def hand_back(self) -> None:
+        """Close the network for every size."""
+        self._large, self._largest = None, 0
+        self._of_size.clear()
 
     def _sized(self, size: tuple[int, ...]) -> Any:
         pixels = size[1] * size[2]

@@ -168,7 +168,7 @@ async def face_messages(live: Live, source: str) -> AsyncIterator[dict[str, Any]
             "frame": shown.number,
             "width": width,
             "height": height,
-            "annotated_width": shown.annotated.shape[1],
+            "annotated_width": shown.picture.shape[1],
             "latency_ms": number((time.monotonic_ns() - shown.captured_ns) / 1e6, 1),
             "faces": shown.rows,
         }

@@ -9,9 +9,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from smiledet.drawing.annotate import annotate
 from smiledet.drawing.jpeg import jpeg
+from smiledet.drawing.layout import Seat
 from smiledet.drawing.mosaic import Mosaic
-from smiledet.frame import Image
+from smiledet.drawing.sprite_cache import SpriteCache
+from smiledet.frame import FaceReading, Image
+from smiledet.tasks.base import Task
 
 T = TypeVar("T")
 
@@ -22,17 +28,53 @@ class Shown:
 
     Attributes:
         number: Of the frame, from 0.
-        annotated: BGR uint8 (height, width, 3) with boxes and labels.
+        picture: BGR uint8 (height, width, 3), with boxes and labels where there is no `artist`.
         clean: The same without.
         rows: What was read, a row a face, as in the events.
         captured_ns: `time.monotonic_ns()` at capture.
+        readings: The faces.
+        tasks: What is said of each.
+        artist: Draws them when somebody looks; None where the drawer did.
     """
 
     number: int
-    annotated: Image = field(repr=False)
+    picture: Image = field(repr=False)
     clean: Image = field(repr=False)
     rows: Sequence[Mapping[str, Any]]
     captured_ns: int
+    readings: Sequence[FaceReading] = ()
+    tasks: Sequence[Task] = ()
+    artist: Artist | None = None
+
+    @property
+    def annotated(self) -> Image:
+        """The picture with boxes and labels."""
+        return self.picture if self.artist is None else self.artist.drawn(self)
+
+
+class Artist:
+    """Draws a source's frames for the page, in the threads that encode them: each once, and only while somebody looks.
+
+    So viewers cost the pipeline nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seats: dict[int, Seat] = {}
+        self._sprites = SpriteCache()
+        self._last: tuple[Shown | None, Image] = None, np.zeros((0, 0, 3), np.uint8)
+
+    def drawn(self, shown: Shown) -> Image:
+        """A frame's picture with boxes and labels."""
+        with self._lock:
+            last, drawn = self._last
+            if last is not shown:
+                width = shown.clean.shape[1]  # what is explained stands beside it
+                bare = shown.picture[:, :width]
+                drawn = annotate(bare, shown.readings, shown.tasks, None, self._seats, self._sprites)
+                drawn = np.concatenate([drawn, shown.picture[:, width:]], axis=1)
+                self._last = shown, drawn
+            return drawn
 
 
 class Newest(Generic[T]):

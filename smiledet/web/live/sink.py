@@ -13,7 +13,7 @@ from smiledet.columns import face_columns
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.tasks.base import Task
-from smiledet.web.live.hub import ALL, GONE, Hubs, Shown
+from smiledet.web.live.hub import ALL, GONE, Artist, Hubs, Shown
 
 SECONDS_KEPT = 600
 """Of the history that a viewer who comes later is shown."""
@@ -87,6 +87,8 @@ class PageSink(Sink):
     Args:
         names: Of the sources; the only one is known as `ALL`, too.
         tasks: What is read.
+        uses_drawing: Whether the drawer is to draw, for the figures that it draws beside the faces; otherwise they are
+            drawn here while somebody looks.
 
     Attributes:
         hubs: Where the viewers follow.
@@ -98,8 +100,10 @@ class PageSink(Sink):
 
     description = "page"
 
-    def __init__(self, names: Sequence[str], tasks: Sequence[Task]) -> None:
+    def __init__(self, names: Sequence[str], tasks: Sequence[Task], uses_drawing: bool = False) -> None:
+        self.uses_drawing = uses_drawing
         self.hubs = Hubs(names)
+        self._artists = {name: Artist() for name in names}
         self.tasks = tuple(tasks)
         self.histories = {name: History() for name in names}
         self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
@@ -114,7 +118,11 @@ class PageSink(Sink):
         size = (frame.image.shape[1], frame.image.shape[0])
         tasks = self.tasks
         rows = [{"track": face.track, **face_columns(face, tasks, size)} for face in annotation.readings]
-        self.hubs.put(frame.source, Shown(frame.id, annotation.image, frame.image, rows, frame.captured_ns))
+        shown = Shown(
+            *(frame.id, annotation.image, frame.image, rows, frame.captured_ns),
+            *(annotation.readings, tasks, None if annotation.drawn else self._artists[frame.source]),
+        )
+        self.hubs.put(frame.source, shown)
         self.histories[frame.source].add(annotation.readings)
         if self.hubs.several:
             now = frame.captured_ns

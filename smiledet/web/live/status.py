@@ -25,7 +25,7 @@ MISSED = 2
 frames of a source that is slower."""
 
 AGES = 64
-"""Frames over which the median latency is taken."""
+"""Frames of each source over which the median latency is taken."""
 
 
 class Status:
@@ -86,7 +86,7 @@ class SourceStatus:
         self._buffer, self._clock_ns = buffer, clock_ns
         self._stale_after = MISSED * max(REFRESH, 1 / rate if rate else 0.0)
         self._lock = threading.Lock()
-        self._before = (clock_ns(), buffer.published, dict.fromkeys(buffer.counts(), 0))
+        self._before = (clock_ns(), buffer.published, dict.fromkeys(buffer.counts(0), 0))
         self._rates: dict[str, float] = {}
         self._published_rate = 0.0
         self._started_ns = clock_ns()
@@ -96,7 +96,7 @@ class SourceStatus:
 
         Frames processed, failed, dropped by cause, frames a second, median latency in ms, and whether it is stale.
         """
-        counts = self._buffer.counts()
+        counts = self._buffer.counts(AGES)
         self._take_rates(counts)
         return {name: self._stage(name, count) for name, count in counts.items() if self._buffer.has(name)}
 
@@ -122,7 +122,7 @@ class SourceStatus:
 
     def source(self) -> dict[str, Any]:
         """Frames taken from the source, and how many a second."""
-        self._take_rates(self._buffer.counts())
+        self._take_rates(self._buffer.counts(0))
         return {"frames": self._buffer.published, "fps": round(self._published_rate, 1)}
 
     def _take_rates(self, counts: Mapping[str, StageCount]) -> None:
@@ -137,7 +137,7 @@ class SourceStatus:
             self._before = (now, self._buffer.published, {name: each.processed for name, each in counts.items()})
 
     def _stage(self, name: str, count: StageCount) -> dict[str, Any]:
-        ages = list(count.ages_ns)[-AGES:]
+        ages = count.ages_ns
         last = count.last_ns or self._started_ns
         return {
             "processed": count.processed,
