@@ -71,7 +71,7 @@ def page_sink(arguments: argparse.Namespace, config: Config, sources: Mapping[st
         raise UsageError(f"--serve needs {problem.name}: pip install 'smiledet[web]'") from problem
     from smiledet.web.live.sink import PageSink
 
-    return PageSink(list(sources), configured_tasks(config))
+    return PageSink(list(sources), configured_tasks(config), uses_drawing=config.stats)
 
 
 def page_recorder(arguments: argparse.Namespace, config: Config, sources: Mapping[str, Source]) -> Recorder | None:

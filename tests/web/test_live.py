@@ -364,7 +364,7 @@ class TestViewers:
 
 
 class TestDrawing:
-    """The drawer draws while somebody looks; whoever looks first is shown the drawing all the same."""
+    """Frames are drawn for the page while somebody looks at an annotated video, and each once."""
 
     @staticmethod
     def page() -> tuple[PageSink, Frame, Annotation]:
@@ -376,26 +376,26 @@ class TestDrawing:
         annotation = Annotation(wide, (FaceReading(Face(box, 1.0, 1, box), {"smile": smile}),), drawn=False)
         return page, Frame(0, 0, 0.0, image, source="b"), annotation
 
-    @pytest.mark.parametrize(("source", "kind"), [("b", "annotated"), (ALL, "annotated"), ("b", "clean")])
-    def test_it_is_wanted_while_an_annotated_video_is_followed(self, source: str, kind: str) -> None:
+    @pytest.mark.parametrize(("kind", "times"), [("annotated", 1), ("clean", 0)])
+    def test_it_is_drawn_once_for_whoever_looks(self, kind: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
         page, frame, annotation = self.page()
+        drawn: list[int] = []
+        monkeypatch.setattr("smiledet.web.live.hub.annotate", lambda *given: drawn.append(1) or annotate(*given))
 
-        async def watch() -> tuple[bool, bool]:
-            pictures = page.hubs.by_name[source].videos[kind].follow()
-            waiting = asyncio.ensure_future(anext(pictures))
-            while not page.hubs.by_name[source].videos[kind].wanted:
+        async def watch() -> None:
+            videos = [page.hubs.by_name[name].videos[kind] for name in ("b", ALL)]
+            waiting = [asyncio.ensure_future(anext(video.follow())) for video in videos]
+            while not all(video._newest.wanted for video in videos):
                 await asyncio.sleep(0)
-            during = page.uses_drawing
             page.write(frame, annotation)
-            await waiting
-            await pictures.aclose()
-            return during, page.uses_drawing
+            await asyncio.gather(*waiting)
 
-        assert not page.uses_drawing
-        assert asyncio.run(watch()) == (kind == "annotated", False)
+        page.write(frame, annotation)  # nobody looks
+        asyncio.run(watch())
+        assert len(drawn) == times and not page.uses_drawing
         page.close()
 
-    def test_a_picture_that_was_not_drawn_is_when_it_is_asked_for(self) -> None:
+    def test_a_snapshot_is_drawn_when_it_is_asked_for(self) -> None:
         page, frame, annotation = self.page()
         page.write(frame, annotation)
         shown = page.hubs.by_name["b"].frames.value

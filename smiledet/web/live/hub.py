@@ -13,7 +13,9 @@ import numpy as np
 
 from smiledet.drawing.annotate import annotate
 from smiledet.drawing.jpeg import jpeg
+from smiledet.drawing.layout import Seat
 from smiledet.drawing.mosaic import Mosaic
+from smiledet.drawing.sprite_cache import SpriteCache
 from smiledet.frame import FaceReading, Image
 from smiledet.tasks.base import Task
 
@@ -26,13 +28,13 @@ class Shown:
 
     Attributes:
         number: Of the frame, from 0.
-        picture: BGR uint8 (height, width, 3) with boxes and labels where it is `drawn`.
+        picture: BGR uint8 (height, width, 3), with boxes and labels where there is no `artist`.
         clean: The same without.
         rows: What was read, a row a face, as in the events.
         captured_ns: `time.monotonic_ns()` at capture.
-        drawn: Whether the drawer drew on it: it does so while somebody looks.
-        readings: What it draws.
-        tasks: What it says of each face.
+        readings: The faces.
+        tasks: What is said of each.
+        artist: Draws them when somebody looks; None where the drawer did.
     """
 
     number: int
@@ -40,18 +42,39 @@ class Shown:
     clean: Image = field(repr=False)
     rows: Sequence[Mapping[str, Any]]
     captured_ns: int
-    drawn: bool = True
     readings: Sequence[FaceReading] = ()
     tasks: Sequence[Task] = ()
+    artist: Artist | None = None
 
     @property
     def annotated(self) -> Image:
-        """The picture with boxes and labels; they are drawn now where they were not: for whoever begins to look."""
-        if self.drawn:
-            return self.picture
-        width = self.clean.shape[1]  # what is explained stands beside it
-        drawn = annotate(self.picture[:, :width], self.readings, self.tasks)
-        return np.concatenate([drawn, self.picture[:, width:]], axis=1)
+        """The picture with boxes and labels."""
+        return self.picture if self.artist is None else self.artist.drawn(self)
+
+
+class Artist:
+    """Draws a source's frames for the page, in the threads that encode them: each once, and only while somebody looks.
+
+    So viewers cost the pipeline nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seats: dict[int, Seat] = {}
+        self._sprites = SpriteCache()
+        self._last: tuple[Shown | None, Image] = None, np.zeros((0, 0, 3), np.uint8)
+
+    def drawn(self, shown: Shown) -> Image:
+        """A frame's picture with boxes and labels."""
+        with self._lock:
+            last, drawn = self._last
+            if last is not shown:
+                width = shown.clean.shape[1]  # what is explained stands beside it
+                bare = shown.picture[:, :width]
+                drawn = annotate(bare, shown.readings, shown.tasks, None, self._seats, self._sprites)
+                drawn = np.concatenate([drawn, shown.picture[:, width:]], axis=1)
+                self._last = shown, drawn
+            return drawn
 
 
 class Newest(Generic[T]):
@@ -136,14 +159,9 @@ class Video:
         self._thread = threading.Thread(target=self._run, name="page-jpeg", daemon=True)
         self._thread.start()
 
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody looks."""
-        return self._newest.wanted
-
     def put(self, shown: Shown) -> None:
         """Take a frame; it is encoded if somebody looks and no newer one has come by then."""
-        if self.wanted:
+        if self._newest.wanted:
             with self._condition:
                 self._next = shown
                 self._condition.notify()

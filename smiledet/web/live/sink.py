@@ -13,7 +13,7 @@ from smiledet.columns import face_columns
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.tasks.base import Task
-from smiledet.web.live.hub import ALL, GONE, Hubs, Shown
+from smiledet.web.live.hub import ALL, GONE, Artist, Hubs, Shown
 
 SECONDS_KEPT = 600
 """Of the history that a viewer who comes later is shown."""
@@ -87,6 +87,8 @@ class PageSink(Sink):
     Args:
         names: Of the sources; the only one is known as `ALL`, too.
         tasks: What is read.
+        uses_drawing: Whether the drawer is to draw, for the figures that it draws beside the faces; otherwise they are
+            drawn here while somebody looks.
 
     Attributes:
         hubs: Where the viewers follow.
@@ -98,17 +100,14 @@ class PageSink(Sink):
 
     description = "page"
 
-    def __init__(self, names: Sequence[str], tasks: Sequence[Task]) -> None:
+    def __init__(self, names: Sequence[str], tasks: Sequence[Task], uses_drawing: bool = False) -> None:
+        self.uses_drawing = uses_drawing
         self.hubs = Hubs(names)
+        self._artists = {name: Artist() for name in names}
         self.tasks = tuple(tasks)
         self.histories = {name: History() for name in names}
         self.histories.setdefault(ALL, History() if self.hubs.several else self.histories[names[0]])
         self._readings: dict[str, tuple[int, Sequence[FaceReading]]] = {}
-
-    @property
-    def uses_drawing(self) -> bool:  # type: ignore[override]
-        """While somebody looks at an annotated video."""
-        return any(hub.videos["annotated"].wanted for hub in self.hubs.by_name.values())
 
     @override
     def open(self) -> None:
@@ -121,7 +120,7 @@ class PageSink(Sink):
         rows = [{"track": face.track, **face_columns(face, tasks, size)} for face in annotation.readings]
         shown = Shown(
             *(frame.id, annotation.image, frame.image, rows, frame.captured_ns),
-            *(annotation.drawn, annotation.readings, tasks),
+            *(annotation.readings, tasks, None if annotation.drawn else self._artists[frame.source]),
         )
         self.hubs.put(frame.source, shown)
         self.histories[frame.source].add(annotation.readings)
