@@ -21,8 +21,8 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 	sources/test_images.py sources/test_video.py test_reader.py test_same_pictures.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-arm64 test-wheel test-browser \
-	test-live docs fuzz lint soak mutants bench train export lock wheel wheels clean
+.PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-camera test-arm64 test-wheel test-browser \
+	test-live docs fuzz lint soak soak-short mutants bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -55,6 +55,9 @@ test-newest: $(BUILD_SETUP)  ## quick tests with the newest Python and packages 
 test-extras: $(DEV_SETUP)  ## tests with what is not installed with the rest: mmod, old TensorFlow, NVIDIA's libraries
 	scripts/test_extras.sh $(TESTS)
 
+test-camera: $(DEV_SETUP)  ## a camera that is unplugged, busy, silent or black: Linux' vivid, in QEMU; takes minutes
+	$(BIN)/python scripts/camera_machine.py $(TESTS)
+
 test-arm64: $(DEV_SETUP)  ## the wheel for aarch64 under QEMU: the same answers as here; takes minutes
 	scripts/test_arm64.sh
 
@@ -72,6 +75,9 @@ test-live: $(DEV_SETUP)  ## four sources for ten minutes with every rule, watche
 # SOAK: further arguments (--minutes N, --seed N, --write PAGE).
 soak: $(DEV_SETUP)  ## four cameras for two hours, while cameras, process and store break as a seed says
 	$(BIN)/python scripts/soak.py $(SOAK)
+
+soak-short: $(DEV_SETUP)  ## the same for five minutes
+	$(BIN)/python scripts/soak.py --minutes 5 --seed 2 $(SOAK)
 
 lint: $(DEV_SETUP)  ## ruff, mypy, and known holes in dependencies
 	$(BIN)/ruff check .

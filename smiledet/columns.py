@@ -66,7 +66,7 @@ def box_columns(box: Box, score: float, size: tuple[int, int]) -> dict[str, Any]
 def label_columns(task: Task) -> dict[str, str]:
     """The column of each label's probability; none for a task whose answer is a number.
 
-    >>> label_columns(Task("smile", ("not smiling", "smiling"), {}))
+    >>> label_columns(Task("smile", ("not smiling", "smiling")))
     {'not smiling': 'smile_not_smiling', 'smiling': 'smile_smiling'}
     """
     if task.numbers is not None:

@@ -16,6 +16,7 @@ from smiledet.frame import ChipSpec
 from smiledet.model_index import INDEX, MODEL_SUFFIXES, UNKNOWN, Model, ModelFile, bring_tasks, read_index, sha256
 from smiledet.schema import between, build
 from smiledet.system.output_files import write_file
+from smiledet.system.text import from_json
 from smiledet.tasks.base import bring_task, get_task
 
 
@@ -51,7 +52,7 @@ def read_card(path: Path) -> FileCard:
     """
     place = card_path(path)
     try:
-        values = json.loads(place.read_bytes())
+        values = from_json(place.read_bytes())
     except FileNotFoundError:
         return FileCard()
     except (OSError, ValueError) as problem:

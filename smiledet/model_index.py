@@ -16,6 +16,7 @@ from smiledet.frame import ChipSpec
 from smiledet.scope import current_scope, open_scope
 from smiledet.system.output_files import write_file
 from smiledet.system.resources import models_folder
+from smiledet.system.text import from_json
 from smiledet.tasks.base import HYSTERESIS, SMOOTHING, Task, bring_task
 
 INDEX = "index.json"
@@ -244,7 +245,7 @@ def write_row(model: Model) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
+        values = from_json(path.read_text())
     except FileNotFoundError:
         raise ModelError(f"no model index at {path}") from None
     except (OSError, ValueError) as problem:

@@ -47,7 +47,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             values: dict[str, Any] = tomllib.load(file)
     except OSError as problem:
         raise ConfigError(f"cannot read {path}: {problem.strerror}") from problem
-    except ValueError as problem:  # not TOML, not UTF-8, or a number of more digits than Python reads
+    except (ValueError, RecursionError) as problem:  # not UTF-8, too many digits, or nested too deeply
         raise ConfigError(f"{path} is not TOML: {problem}") from problem
     return values
 

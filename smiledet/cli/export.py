@@ -135,7 +135,7 @@ def _write_file(arguments: argparse.Namespace, model: Model, precision: str) -> 
         else:
             export(network, path, arguments.to, precision, calibration, None if free else 1)
         print(f"wrote {name if arguments.ship else printable(path)}, {size_of(path) / 1000:.0f} kB")
-        if arguments.output is not None and path.is_file():
+        if arguments.output is not None and path.is_file() and arguments.to != "gradients":
             print(f"wrote {printable(write_card(model, path))}, what `--model {model.task}={name}` needs to know of it")
         if arguments.check and arguments.to == "gradients":
             _check_gradients(model, network, path)

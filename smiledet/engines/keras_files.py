@@ -6,15 +6,18 @@ Its safe mode refuses much of that; here nothing but Keras' own classes passes, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from smiledet.errors import ModelError
+from smiledet.system.text import from_json
 
 CONFIGURATION = "config.json"
+
+LARGEST = 64_000_000
+"""Bytes of the configuration, which an archive can hold in a thousandth of them."""
 
 CODE = ("Lambda", "__lambda__", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 """Classes that bring code of their own."""
@@ -32,7 +35,9 @@ def check_keras_file(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
-            values = json.loads(archive.read(CONFIGURATION))
+            if archive.getinfo(CONFIGURATION).file_size > LARGEST:
+                raise ValueError(f"its {CONFIGURATION} has more than {LARGEST // 1_000_000} MB")
+            values = from_json(archive.read(CONFIGURATION))
     except (OSError, BadZipFile, KeyError, ValueError) as problem:
         raise ModelError(f"{path} is no Keras 3 file: {problem}") from problem
     for name in names:

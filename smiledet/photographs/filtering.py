@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smiledet.photographs.records import Order, PhotographFilter
+from smiledet.system.text import valid_text
 
 ORDERS: dict[Order, str] = {
     "name": "p.natural, p.id",
@@ -85,7 +86,9 @@ def _add_places(wanted: PhotographFilter, found: Where) -> None:
         inside, values = in_folders(wanted.folders)
         found.add(f"p.content IN (SELECT content FROM files WHERE {inside})", *values)
     if wanted.text:
-        found.add("p.content IN (SELECT content FROM files WHERE instr(name, ?) > 0)", wanted.text.casefold())
+        found.add(
+            "p.content IN (SELECT content FROM files WHERE instr(name, ?) > 0)", valid_text(wanted.text).casefold()
+        )
     if wanted.taken_from is not None:
         found.add("p.dated >= ?", wanted.taken_from)
     if wanted.taken_to is not None:

@@ -59,12 +59,19 @@ def write_sidecar(stored: StoredPhotograph, path: Path) -> Path:
     """
     sidecar = sidecar_of(path)
     try:
-        if sidecar.exists() and TOOL.encode() not in sidecar.read_bytes()[:MOST_SIDECAR]:
+        if sidecar.exists() and not _is_own(sidecar):
             raise OutputError(f"cannot write {printable(sidecar)}: another program's is there")
         write_file(sidecar, sidecar_bytes(stored, orientation(path)))
     except OSError as problem:
         raise OutputError(f"cannot write {printable(sidecar)}: {problem.strerror}") from problem
     return sidecar
+
+
+def _is_own(sidecar: Path) -> bool:
+    if not sidecar.is_file():  # a pipe would never end
+        return False
+    with sidecar.open("rb") as file:
+        return TOOL.encode() in file.read(MOST_SIDECAR)
 
 
 def sidecar_bytes(stored: StoredPhotograph, turned: int = 1) -> bytes:

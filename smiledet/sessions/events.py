@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, AnyStr, NoReturn
 
 from smiledet.columns import PICTURE_COLUMNS
 from smiledet.errors import UsageError
@@ -24,6 +24,9 @@ LIVE = 1e9
 
 FARTHEST = 32_503_680_000.0
 """Seconds since 1970 from which on nothing is believed: the year 3000. Times a little later could not be written."""
+
+LONGEST = 1 << 20
+"""Characters of a line; a row has some thousand."""
 
 NAMED = 5
 """Damaged lines that are named."""
@@ -100,9 +103,17 @@ def read_rows(path: Path, damaged: Damaged) -> Iterator[tuple[Event, Mapping[str
         raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
 
 
+def _lines(file: IO[AnyStr]) -> Iterator[AnyStr]:
+    """The lines, each up to `LONGEST`: of a longer one the rest is left out, and what is there is no row."""
+    while line := file.readline(LONGEST):
+        yield line
+        while len(line) == LONGEST and line[-1:] not in ("\n", b"\n"):
+            line = file.readline(LONGEST)
+
+
 def _json_rows(path: Path, damaged: Damaged) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(_lines(file), 1):
             if not line.strip():
                 continue
             try:
@@ -118,7 +129,7 @@ def _json_rows(path: Path, damaged: Damaged) -> Iterator[tuple[int, Mapping[str,
 
 def _csv_rows(path: Path, damaged: Damaged) -> Iterator[tuple[int, Mapping[str, Any]]]:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        lines = csv.reader(file)
+        lines = csv.reader(_lines(file))
         try:
             header = next(lines, [])
         except csv.Error as problem:

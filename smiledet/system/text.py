@@ -1,6 +1,9 @@
-"""File names and other foreign text, made safe to write."""
+"""Foreign text: file names made safe to write, JSON that is read."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 
 def valid_text(text: str) -> str:
@@ -35,3 +38,18 @@ def unwrapped(text: object) -> str:
     ('no such file', 'ValueError()')
     """
     return " ".join(str(text).split()) or repr(text)
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: It is no JSON, or nested more deeply than Python reads.
+
+    >>> from_json(b'{"a": [1, null]}')
+    {'a': [1, None]}
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as problem:
+        raise ValueError("it is nested too deeply") from problem

@@ -8,7 +8,6 @@ OLDEST = 116
 TASK = Task(
     name="age",
     labels=tuple(str(age) for age in range(OLDEST + 1)),
-    colours={},
     # It does not change during a video.
     smoothing=1.5,
     hysteresis=1.5,

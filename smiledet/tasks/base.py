@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -48,7 +48,7 @@ class Task:
     Attributes:
         name: What `--tasks` calls it.
         labels: The classes, in the order of every model's outputs.
-        colours: How each class is drawn.
+        colours: How each class is drawn; in grey where it is missing.
         smoothing: Time constant in seconds over which scores are averaged along a track; more is steadier and slower.
         hysteresis: How much more probable than the shown class another must become before the label changes, 0 to 1;
             of numbers, how far the mean must have moved from the shown one.
@@ -60,13 +60,13 @@ class Task:
         strength: A label of which the answer says how much of it there is (`Prediction.intensity`); empty for none.
 
     Examples:
-        >>> Task("presents", ("none", "some"), {}).predict([0.25, 0.75]).label
+        >>> Task("presents", ("none", "some")).predict([0.25, 0.75]).label
         'some'
     """
 
     name: str
     labels: tuple[str, ...]
-    colours: Mapping[str, Colour]
+    colours: Mapping[str, Colour] = field(default_factory=dict)
     smoothing: float = SMOOTHING
     hysteresis: float = HYSTERESIS
     numbers: tuple[float, ...] | None = None

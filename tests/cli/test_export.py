@@ -163,6 +163,13 @@ class TestExporting:
         assert sorted(path.name for path in tmp_path.iterdir()) == [again.name, f"{again.name}.json"]
         assert find_model("smile", str(again)).input == smile.input  # as its card says
 
+    def test_gradients_are_no_model_of_their_own(self, smile, tmp_path, capfd):
+        """What `--explain` runs; `--model` does not take it, so that no card for it is written."""
+        assert main(["export", f"{smile.task}/{smile.name}", "--to", "gradients", "--output", str(tmp_path)]) == 0
+        (written,) = tmp_path.iterdir()
+        assert written.name == f"{smile.name}-float16-gradients.tflite"
+        assert "--model" not in capfd.readouterr().out
+
     def test_what_loses_too_much_does_not_ship(self, smile, tmp_path, capfd, monkeypatch):
         """The index named it already, and LiteRT would have taken it."""
         from smiledet.lab.training.export import agreement

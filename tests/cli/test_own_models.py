@@ -148,7 +148,7 @@ def installed(tmp_path, monkeypatch):
 
 
 class TestEntryPoints:
-    TASK = "import smiledet\nTASK = smiledet.Task('hats', ('none', 'hat'), {})\n"
+    TASK = "import smiledet\nTASK = smiledet.Task('hats', ('none', 'hat'))\n"
     READ = ("--tasks", "smile,hats", "--model", "hats=own.tflite")
 
     def test_an_installed_package_brings_a_task(self, installed, network, tmp_path):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tracemalloc
 from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
@@ -146,6 +147,24 @@ def test_events_that_once_failed(
     for data in corpus("events"):
         for suffix in (".jsonl", ".csv"):
             report(scratch(f"events{suffix}", data), data, capsys)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_a_line_without_an_end_takes_no_memory(suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A hole of 200 MB in the middle of a table; the rows before and behind it are read."""
+    path = tmp_path / f"events{suffix}"
+    write = as_json if suffix == ".jsonl" else as_csv
+    rows = [{**FACE, "frame": number, "timestamp": 0.04 * number} for number in range(4)]
+    with path.open("wb") as file:
+        file.write(write(rows[:2]))
+        file.seek(60_000_000, 1)
+        file.write(b"\n" + write(rows[2:]).split(b"\r\n", 1)[-1])
+    tracemalloc.start()
+    assert main(["report", str(path), "-o", str(tmp_path / "page.html")]) == 0
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+    assert "1 damaged line left out: line" in caplog.text
 
 
 @pytest.fixture(scope="module")

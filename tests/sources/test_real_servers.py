@@ -10,9 +10,11 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from smiledet.errors import SourceError, SourceLostError
@@ -63,6 +65,56 @@ def rtsp(port, started) -> Callable[..., subprocess.Popen[str]]:
         return process
 
     return start
+
+
+class Line:
+    """A connection to a server through which what it sends comes whole, damaged, drop by drop, or not at all.
+
+    Args:
+        port: The server's.
+
+    Attributes:
+        spoil: What becomes of a piece of what the server sends; empty bytes for nothing.
+        port: Where it listens.
+        connections: How many there were.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.spoil: Callable[[bytes], bytes] = lambda piece: piece
+        self.connections = 0
+        self._server = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self) -> None:
+        with suppress(OSError):
+            while True:
+                viewer, _ = self._listening.accept()
+                server = socket.create_connection(("127.0.0.1", self._server))
+                self.connections += 1
+                self._open += [viewer, server]
+                for ends in ((viewer, server, False), (server, viewer, True)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, giver: socket.socket, taker: socket.socket, spoilt: bool) -> None:
+        with suppress(OSError):
+            while piece := giver.recv(4096):
+                taker.sendall(self.spoil(piece) if spoilt else piece)
+            taker.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        for each in (self._listening, *self._open):
+            each.close()
+
+
+@pytest.fixture
+def line(rtsp, port) -> Iterator[Line]:
+    rtsp(160, 120)
+    made = Line(port)
+    yield made
+    made.close()
 
 
 class Pauses:
@@ -121,6 +173,29 @@ class TestRtsp:
                 read(source, 1)
             assert set(read(source, 5)) == {(160, 120)}
         assert pauses.seconds[:3] == [0.25, 0.5, 1.0] and "was lost" in caplog.text
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda chance, piece: chance.bytes(len(piece)),
+            lambda chance, piece: piece[: chance.integers(1, len(piece) + 1)],
+            lambda chance, piece: piece[:1],
+        ],
+        ids=["garbage", "holes", "drops"],
+    )
+    def test_a_line_that_spoils_what_comes_and_is_well_again(self, line, damage):
+        """Whatever is shown meanwhile: soon after the line is well, whole pictures come again."""
+        pauses = Pauses()
+        settings = SourceSettings(open_timeout=2, read_timeout=1, reconnect=60)
+        chance, well = np.random.default_rng(1), threading.Timer(1.5, setattr, [line, "spoil", bytes])
+        with StreamSource(f"rtsp://127.0.0.1:{line.port}/live", settings, wait=pauses, chance=lambda: 0.5) as source:
+            assert set(read(source, 5)) == {(160, 120)}
+            line.spoil = lambda piece: damage(chance, piece)
+            well.start()
+            sizes = read(source, 20)
+            well.join()
+            sizes += read(source, 10)
+        assert sizes[-10:] == [(160, 120)] * 10
 
     def test_a_server_that_does_not_come_back(self, rtsp, port):
         server = rtsp(160, 120)

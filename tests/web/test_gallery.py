@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import re
 import shutil
 import threading
@@ -20,6 +21,7 @@ import pytest
 from smiledet.config import Config, load_config
 from smiledet.errors import UsageError
 from smiledet.photographs.samples import write_samples
+from smiledet.sources.demo import portrait_path
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
@@ -348,3 +350,38 @@ def test_a_taken_port_is_told_in_a_line(home: Path, photographs: Path) -> None:
         serve_gallery([photographs], config(), "127.0.0.1", int(address.rsplit(":", 1)[1].strip("/"))),
     ):
         pass
+
+
+def test_names_that_are_no_text(home: Path) -> None:
+    """Bytes that no encoding knows, as old archives leave them: in a file's name and in a folder's."""
+    folder = home / "old"
+    inner = folder / os.fsdecode(b"f\xe9tes")
+    inner.mkdir(parents=True)
+    shutil.copy(portrait_path("hopper"), inner / os.fsdecode(b"\xe9t\xe9.jpg"))
+    (inner / "line\nbreak.jpg").write_text("no picture")
+    with (
+        serve_gallery([folder], config(), "127.0.0.1", 0, home / "old.sqlite", home / "old copies") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        name = "\\xe9t\\xe9.jpg"
+        pending = {each["name"]: each["id"] for each in client.get("/api/photographs").json()["items"]}
+        assert client.get(f"/api/photographs/{pending[name]}").json()["folder"] == "old/f\\xe9tes"
+        number = client.post(f"/api/photographs/{pending[name]}/read").json()["id"]
+        wait_until_read(client)
+        assert name in shown(client)
+        assert shown(client, text="\\xe9t") == [name]
+        folders = client.get("/api/state").json()["folders"]
+        assert folders[-1].endswith("f\\xe9tes")
+        assert name in shown(client, folder=folders[-1])
+        assert client.get("/api/photographs", params={"folder": "/\\xe9"}).status_code == 400
+        assert client.get("/api/summary").json()["folders"][0]["name"].endswith("f\\xe9tes")
+        assert client.get("/api/photographs", params={"failed": 1}).json()["total"] == 1
+        assert client.get(f"/api/photographs/{number}/thumbnail").headers["content-type"] == "image/jpeg"
+        key = client.post("/api/selections", json={"ids": [number]}).json()["key"]
+        assert "f\\xe9tes" in client.get(f"/api/selections/{key}.csv").text
+        packed = zipfile.ZipFile(io.BytesIO(client.get(f"/api/selections/{key}.zip").content))
+        assert packed.namelist() == [name]
+        assert client.post("/api/copies", json={"ids": [number]}).json() == {"copied": 1}
+        face = {"photograph": number, "face": 1, "task": "smile", "label": "smiling"}
+        assert client.post("/api/corrections", json=face).status_code == 200
+        assert client.get("/api/labelled.zip").status_code == 200

@@ -17,7 +17,7 @@ from smiledet.lab.extras import require
 from smiledet.lab.machine import describe_machine
 from smiledet.system.output_files import write_file
 from smiledet.system.redaction import shown_source
-from smiledet.system.text import valid_text
+from smiledet.system.text import from_json, valid_text
 
 SUFFIX = ".json"
 
@@ -163,7 +163,7 @@ def read_kept(path: Path) -> dict[str, Any]:
         UsageError: There is no such file, or it holds something else.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = from_json(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise UsageError(f"cannot read {path}: {problem.strerror}") from problem
     except ValueError as problem:

@@ -15,6 +15,7 @@ from smiledet.errors import UsageError
 from smiledet.lab.datasets.base import Sample, content_hash
 from smiledet.lab.progress import progress
 from smiledet.system.output_files import write_file
+from smiledet.system.text import from_json
 
 FILE = "fingerprint.json"
 
@@ -84,7 +85,7 @@ def check_run(folder: Path, now: Fingerprint, fresh: bool = False) -> None:
 def _differences(path: Path, now: Fingerprint) -> str:
     """What a folder's run was begun with otherwise; empty for nothing."""
     try:
-        kept = json.loads(path.read_text())
+        kept = from_json(path.read_text())
         recipe, labels, data, code = (kept[name] for name in ("recipe", "labels", "data", "code"))
     except (OSError, ValueError, KeyError, TypeError):
         return "unknown settings, of an earlier version"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from smiledet.errors import OutputError, SmiledetError, UsageError
 from smiledet.system.output_files import NO_ROOM
-from smiledet.system.text import printable
+from smiledet.system.text import from_json, printable
 from smiledet.web import STATIC
 from smiledet.web.app.constants import page_constants
 
@@ -151,7 +151,10 @@ def _earlier_files(folder: Path) -> set[str]:
     if not all((folder / name).is_file() for name in (CONSTANTS, WORKER)):
         raise UsageError(f"{printable(folder)} holds other files than an earlier build: name an empty folder")
     found = LISTED.search((folder / WORKER).read_text(encoding="utf-8", errors="replace"))
-    names = {str(name) for name in json.loads(found[1])} if found else set()
+    try:
+        names = {str(name) for name in from_json(found[1])} if found else set()
+    except ValueError as problem:
+        raise UsageError(f"{printable(folder)} holds no whole earlier build: {problem}") from problem
     return {name for name in names if not {"", "..", "/"} & set(PurePosixPath(name).parts) and name != "./"}
 
 

@@ -21,6 +21,7 @@ from smiledet.photographs.decode import to_image
 from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
 from smiledet.system.resources import cache_folder
+from smiledet.system.text import valid_text
 from smiledet.tasks.base import Task, get_task
 from smiledet.web import STATIC
 from smiledet.web.app.serve import add_app
@@ -91,7 +92,7 @@ def _on_problem(_request: Request, problem: Exception) -> Response:
     status = 404 if isinstance(problem, ImageError) or str(problem).startswith("no photograph") else 400
     if not isinstance(problem, UsageError):
         status = 500
-    return PlainTextResponse(f"{problem}\n", status)
+    return PlainTextResponse(valid_text(f"{problem}\n"), status)
 
 
 def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
@@ -285,7 +286,7 @@ def _zip(name: str, pieces: Any) -> Response:
 
 def _csv(library: Library, ids: Sequence[int]) -> str:
     stored = [library.store.photograph(each) for each in ids]
-    readings = (reading_of(each, library.tasks, str(each.row.path)) for each in stored)
+    readings = (reading_of(each, library.tasks, valid_text(str(each.row.path))) for each in stored)
     rows = [row for reading in readings for row in reading.to_dicts(flat=True)]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
@@ -307,17 +308,22 @@ def _folders(library: Library) -> list[str]:
     below = [
         each.name for folder in library.folders for each in library.store.by_folder(PhotographFilter(folders=(folder,)))
     ]
-    return list(dict.fromkeys([*map(str, library.folders), *below]))
+    return [valid_text(each) for each in dict.fromkeys([*map(str, library.folders), *below])]
 
 
 def _below(folder: Path, library: Library) -> str:
     """A folder, from the gallery's on."""
     top = next((each for each in library.folders if each == folder or each in folder.parents), folder)
-    return str(Path(top.name) / folder.relative_to(top))
+    return valid_text(str(Path(top.name) / folder.relative_to(top)))
 
 
 def _share(share: Share) -> dict[str, Any]:
-    return {"name": share.name, "photographs": share.photographs, "faces": share.faces, "smile": share.smile}
+    return {
+        "name": valid_text(share.name),
+        "photographs": share.photographs,
+        "faces": share.faces,
+        "smile": share.smile,
+    }
 
 
 def _largest(counts: dict[str, int]) -> list[tuple[str, int]]:

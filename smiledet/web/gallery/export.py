@@ -15,6 +15,7 @@ from smiledet.frame import Box, Image
 from smiledet.photographs.decode import to_image
 from smiledet.photographs.records import STILL, Correction
 from smiledet.system.output_files import removed_on_failure
+from smiledet.system.text import valid_text
 from smiledet.web.gallery.pictures import readable
 
 PIECE = 1 << 18
@@ -82,7 +83,7 @@ def originals(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     """Photographs for `archive`, by names that differ."""
     taken: set[str] = set()
     for path in paths:
-        yield free_name(path.name, taken), path
+        yield free_name(valid_text(path.name), taken), path
 
 
 def copy_into(folder: Path, paths: Sequence[Path]) -> int:

@@ -13,6 +13,7 @@ from smiledet.errors import SmiledetError, SourceError, UsageError
 from smiledet.photographs.discover import absolute, discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import EVERYTHING, Order, PhotographFilter, PhotographRow
+from smiledet.system.text import valid_text
 from smiledet.web.gallery.pictures import is_inside
 
 log = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ def shown(row: PhotographRow) -> dict[str, Any]:
     """A photograph of the store as the page takes it."""
     return {
         "id": row.id,
-        "name": row.path.name,
+        "name": valid_text(row.path.name),
         "pending": False,
         "failed": row.failed,
         "faces": row.face_count,
@@ -184,4 +185,4 @@ def shown(row: PhotographRow) -> dict[str, Any]:
 def unread(number: int, path: Path) -> dict[str, Any]:
     """A photograph that is still to be read as the page takes it."""
     empty: dict[str, Any] = {"failed": None, "faces": 0, "labels": {}, "mark": None, "stack": None}
-    return {"id": number, "name": path.name, "pending": True, **empty}
+    return {"id": number, "name": valid_text(path.name), "pending": True, **empty}

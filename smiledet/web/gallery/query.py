@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from smiledet.photographs.store import Store
 T = TypeVar("T")
 
 MARKS = {"keep": "keep", "reject": "reject", "none": ""}
+ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
+"""A byte of a file's name as `smiledet.system.text.valid_text` shows it."""
+
 DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 SINGLE = (
     "text",
@@ -126,6 +130,8 @@ def _date(name: str, values: Mapping[str, str]) -> str | None:
 def _folder(given: str, folders: Sequence[Path]) -> Path:
     """A folder of the gallery, or one in it."""
     folder = Path(given)
+    if not folder.is_dir():  # bytes of its name that are no text were shown as escapes
+        folder = Path(os.fsdecode(ESCAPED.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(given))))
     if ".." not in folder.parts and any(folder == each or each in folder.parents for each in folders):
         return folder
     raise UsageError(f"folder={given!r}: expected a folder of this gallery")

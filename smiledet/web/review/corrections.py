@@ -12,8 +12,10 @@ from pathlib import Path
 from smiledet.drawing.jpeg import jpeg
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Box
+from smiledet.schema import build
 from smiledet.system.output_files import write_file
 from smiledet.system.resources import data_folder
+from smiledet.system.text import from_json
 from smiledet.web.gallery.export import free_name, safe_name, surrounded
 from smiledet.web.review.pictures import ClipPictures
 from smiledet.web.review.readings import Track
@@ -78,7 +80,7 @@ class Corrections:
         self._all: list[Correction] = []
         try:
             if path.exists():
-                self._all = [Correction(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+                self._all = [build(Correction, each, str(path)) for each in from_json(path.read_text(encoding="utf-8"))]
         except (OSError, ValueError, TypeError) as problem:
             raise UsageError(f"cannot read the corrections in {path}: {problem}") from problem
 
