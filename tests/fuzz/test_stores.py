@@ -106,3 +106,16 @@ def test_damaged_stores(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     report(scratch("day.sqlite", draw.draw(damaged([day]))), capsys, caplog)
+
+
+def test_a_store_whose_tables_have_names_that_are_no_text(
+    day: bytes,
+    scratch: Callable[[str, bytes], Path],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """SQLite repeats them in its message, which Python cannot decode."""
+    assert day.count(b"CREATE TABLE runs") == 1
+    report(
+        scratch("day.sqlite", day.replace(b"CREATE TABLE runs", b"CREATE\xa0\xa0\xa0\xa0\xa0\xa0 runs")), capsys, caplog
+    )
