@@ -170,9 +170,10 @@ def test_a_source_that_falls_silent_does_not_outlast_the_duration(config, hang, 
 
 
 def test_a_write_that_hangs_does_not_keep_the_other_outputs_from_being_finished(config, hang, caplog):
-    hanging, other = Notes(hang), Notes()
+    entered = threading.Event()
+    hanging, other = Notes(lambda: entered.set() or hang()), Notes()
     pipeline = Pipeline(config, demo(), [hanging, other])
-    other.on_write = pipeline.stop
+    other.on_write = lambda: entered.wait(LIMIT) and pipeline.stop()
     why, _ = pipeline.run()
     assert why is Stop.SIGNAL
     assert other.calls[-1] == "close"
