@@ -199,7 +199,9 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=browser_path(), args=flags)
         for name in arguments.names or PICTURES:
             page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
-            PICTURES[name](Studio(page, Path(folder), arguments.output / f"{name}.png"))
+            own = Path(folder, name)
+            own.mkdir()
+            PICTURES[name](Studio(page, own, arguments.output / f"{name}.png"))
             page.close()
         browser.close()
 
