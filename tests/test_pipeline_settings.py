@@ -18,6 +18,7 @@ from smiledet.sinks.base import Sink
 from smiledet.sinks.tally import Tally
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
+from smiledet.sources.pacing import Paced
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.locator import Located, LocatorWorker
@@ -193,3 +194,17 @@ def test_live_the_drawer_does_not_wait_for_the_classifiers(config: Config, monke
     _, report = Pipeline(config, source, [sink]).run()
     assert sink.frames
     assert report.stages["smile"].failed == 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_whole_scan_is_made_where_no_frame_is_dropped_for_it(
+    live: bool, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scanned: list[int] = []
+    monkeypatch.setattr("smiledet.detection.scheduling.sweep.scan", lambda *_: scanned.append(1) or [])
+    source: Source = Paced(DemoSource(0.4)) if live else DemoSource(0.4)
+    source.open()
+    sink = Frames()
+    Pipeline(config, source, [sink]).run()
+    assert bool(scanned) == (not live)
+    assert any(annotation.readings for _, annotation in sink.frames), "the network proposes them"
