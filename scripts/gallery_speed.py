@@ -167,6 +167,7 @@ def figures(browser: Any, page: Any, address: str, kept: Path | None) -> Iterato
     yield from scrolled(browser, page, kept)
     page.get_by_role("button", name="Filters").click()
     for text in SEARCHES:
+        page.evaluate("performance.clearResourceTimings()")  # the browser keeps 250
         taken = page.evaluate(SEARCH, text)
         asked = page.evaluate(
             "(text) => performance.getEntriesByType('resource').filter((each) => each.name.includes('text=' + text))"

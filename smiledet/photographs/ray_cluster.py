@@ -7,6 +7,7 @@ Ray starts a parcel anew on another machine when one is lost; each file counts o
 
 from __future__ import annotations
 
+import logging
 import pickle
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +88,7 @@ class RayCluster:
         data = self._ray.data
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every job
         context.max_errored_blocks = -1  # what is missing is told at the end
         parcels = [{"files": pickle.dumps(parcel)} for parcel in parcels_of(files)]
         most = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
