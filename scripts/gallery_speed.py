@@ -190,12 +190,14 @@ def scrolled(browser: Any, page: Any, kept: Path | None) -> Iterator[tuple[str, 
         "y": height * 2 // 3,
         "yDistance": -SCROLLED,
         "speed": SPEED,
-        "gestureSourceType": "touch",
+        "gestureSourceType": "mouse",  # Chromium 156 scrolls nothing at all with "touch"
     }
     session.send("Input.synthesizeScrollGesture", gesture)
     moments = page.evaluate("window.frames60")
     reached = page.evaluate("document.querySelector('.grid').scrollTop")
     trace = browser.stop_tracing()
+    if reached < SCROLLED:
+        raise SystemExit(f"Chromium scrolled {reached:.0f} pixels of {SCROLLED}")
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / f"scroll-{width}.json").write_bytes(trace)

@@ -190,7 +190,8 @@ def test_a_stage_that_fails_while_another_hangs_ends_the_run(config, monkeypatch
     notes.interrupt = hang
     with pytest.raises(SmiledetError, match=r"^the model is gone$"):
         Pipeline(config, demo(), [notes]).run()
-    assert notes.calls == ["open", "close"]
+    # The frame on which it failed may have been written, without faces.
+    assert [each for each in notes.calls if each != "write"] == ["open", "close"] and notes.calls[-1] == "close"
 
 
 class TestSource:

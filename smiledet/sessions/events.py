@@ -164,13 +164,13 @@ def _event(row: Mapping[str, Any], line: int, damaged: Damaged) -> Event | None:
 
 
 def _read(row: Mapping[str, Any]) -> Event:
-    wall = datetime.fromisoformat(_text(row["time"])).timestamp()
+    wall = datetime.fromisoformat(text_of(row["time"])).timestamp()
     timestamp = wall if row["timestamp"] is None else number_of(row["timestamp"])
     if not 0 <= wall < FARTHEST or not -LIVE < timestamp < FARTHEST:
         raise ValueError(f"{row['time']}, {timestamp:g} s is out of range")
-    file = None if row["file"] is None else _text(row["file"])
+    file = None if row["file"] is None else text_of(row["file"])
     return Event(
-        shown_source(_text(row["source"])), file, timestamp, wall, _face(row) if row["track"] is not None else None
+        shown_source(text_of(row["source"])), file, timestamp, wall, _face(row) if row["track"] is not None else None
     )
 
 
@@ -216,7 +216,12 @@ def number_of(value: Any) -> float:
     return number
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A cell's text.
+
+    Raises:
+        TypeError: It holds none.
+    """
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.40} is no text")
     return value

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from smiledet.errors import UsageError
 from smiledet.schema import between
-from smiledet.sessions.sessions import Session, Span
+from smiledet.sessions.events import number_of, text_of
+from smiledet.sessions.rows import FAULTS, by_name, moment_of, session_of
+from smiledet.sessions.sessions import Session
 from smiledet.sessions.tables import TABLES
 from smiledet.system.database import Database
+from smiledet.system.text import printable
 
 DAY = 86_400
 WIDTHS = (60, 3600, DAY)
@@ -147,27 +152,46 @@ class SessionStore(Database):
     def runs(self) -> list[Run]:
         """The runs, the oldest first."""
         names = [each.name for each in fields(Run)]
-        with self.reading() as connection:
-            rows = connection.execute(f"SELECT {', '.join(names)} FROM runs ORDER BY began")
-            told = [dict(zip(names, row, strict=True)) for row in rows]
-        return [Run(**each | {"drops": json.loads(each["drops"])}) for each in told]
+        with self._rows(f"SELECT {', '.join(names)} FROM runs ORDER BY began") as rows:
+            return [
+                Run(
+                    text_of(source),
+                    moment_of(began),
+                    moment_of(ended),
+                    int(number_of(frames)),
+                    by_name(drops, lambda causes: {str(cause): int(number_of(each)) for cause, each in causes.items()}),
+                )
+                for source, began, ended, frames, drops in rows
+            ]
 
     def sessions(self) -> Iterator[Session]:
         """The sessions, the oldest first."""
         names = [each.name for each in fields(Session)]
-        with self.reading() as connection:
-            for row in connection.execute(f"SELECT {', '.join(names)} FROM sessions ORDER BY first, id"):
-                columns = dict(zip(names, row, strict=True))
-                numbers = {task: (mean, over) for task, (mean, over) in json.loads(columns["numbers"]).items()}
-                spans = [Span(*each) for each in json.loads(columns["spans"] or "[]")]
-                yield Session(**columns | {"labels": json.loads(columns["labels"]), "numbers": numbers, "spans": spans})
+        with self._rows(f"SELECT {', '.join(names)} FROM sessions ORDER BY first, id") as rows:
+            for row in rows:
+                yield session_of(dict(zip(names, row, strict=True)))
 
     def sums(self, width: int) -> Iterator[Sum]:
         """What the minutes, hours or days add up to, the oldest first."""
-        query = "SELECT width, start, source, task, label, amount FROM sums WHERE width = ? ORDER BY start"
+        query = "SELECT start, source, task, label, amount FROM sums WHERE width = ? ORDER BY start"
+        with self._rows(query, width) as rows:
+            for start, source, task, label, amount in rows:
+                names = text_of(source), text_of(task), text_of(label)
+                yield Sum(width, int(moment_of(start)), *names, number_of(amount))
+
+    @contextmanager
+    def _rows(self, query: str, *given: object) -> Iterator[Iterator[Any]]:
+        """What a query finds.
+
+        Raises:
+            UsageError: A row is damaged.
+            SmiledetError: SQLite gives up; the message says why.
+        """
         with self.reading() as connection:
-            for row in connection.execute(query, [width]):
-                yield Sum(*row)
+            try:
+                yield connection.execute(query, given)
+            except FAULTS as problem:
+                raise UsageError(f"the store {self.path} is damaged: {printable(problem)}") from problem
 
     def _put(self, table: str, columns: Mapping[str, Any], number: int | None) -> int:
         with self.writing() as connection:

@@ -17,6 +17,9 @@ from smiledet.errors import OutputError, SmiledetError, UsageError
 BUSY = 30.0
 """Seconds to wait while another process writes."""
 
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the second is its own message about a damaged file, where that repeats what stands there."""
+
 SETTINGS = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
@@ -73,7 +76,7 @@ class Database:
         except UsageError:
             self.close()
             raise
-        except sqlite3.Error as problem:
+        except FAULTS as problem:
             self.close()
             # A disk is full, or gave an error; SQLite's codes are known from Python 3.11 on.
             kind = SmiledetError if "disk" in str(problem) else OutputError
@@ -88,7 +91,7 @@ class Database:
         """
         try:
             yield self._connection()
-        except sqlite3.Error as problem:
+        except FAULTS as problem:
             raise SmiledetError(f"the store {self.path}: {problem}") from problem
 
     @contextmanager
