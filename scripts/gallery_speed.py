@@ -167,6 +167,7 @@ def figures(browser: Any, page: Any, address: str, kept: Path | None) -> Iterato
     yield from scrolled(browser, page, kept)
     page.get_by_role("button", name="Filters").click()
     for text in SEARCHES:
+        page.evaluate("performance.clearResourceTimings()")  # the browser keeps 250
         taken = page.evaluate(SEARCH, text)
         asked = page.evaluate(
             "(text) => performance.getEntriesByType('resource').filter((each) => each.name.includes('text=' + text))"
@@ -190,12 +191,14 @@ def scrolled(browser: Any, page: Any, kept: Path | None) -> Iterator[tuple[str, 
         "y": height * 2 // 3,
         "yDistance": -SCROLLED,
         "speed": SPEED,
-        "gestureSourceType": "touch",
+        "gestureSourceType": "mouse",  # Chromium 156 scrolls nothing at all with "touch"
     }
     session.send("Input.synthesizeScrollGesture", gesture)
     moments = page.evaluate("window.frames60")
     reached = page.evaluate("document.querySelector('.grid').scrollTop")
     trace = browser.stop_tracing()
+    if reached < SCROLLED:
+        raise SystemExit(f"Chromium scrolled {reached:.0f} pixels of {SCROLLED}")
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         (kept / f"scroll-{width}.json").write_bytes(trace)

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 from PIL import Image
+from web_app_table import browser_path, camera_clip, camera_flags
+from web_app_table import serving as serving_files
 
 from smiledet.photographs.samples import write_samples
 from smiledet.sources.demo import portrait_path, scene
+from smiledet.web.app.build import build
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}
@@ -149,9 +151,37 @@ def report(studio: Studio) -> None:
     studio.shoot()
 
 
-PICTURES: dict[str, Callable[[Studio], None]] = {
-    each.__name__: each for each in (gallery, live, phone, sources, explain, shutter, review, report)
-}
+def app(studio: Studio) -> None:
+    """The page that needs no server, while its camera runs, on a laptop and on a phone."""
+    build(studio.folder / "app")
+    with serving_files(studio.folder / "app") as address:
+        for name, size in (("app", SIZE), ("app-phone", PHONE)):
+            studio.page.set_viewport_size(size)
+            studio.page.goto(address)
+            studio.page.get_by_role("button", name="start the camera").click()
+            studio.page.locator(".face").first.wait_for()
+            studio.page.wait_for_timeout(HISTORY)
+            replace(studio, picture=studio.picture.with_name(f"{name}.png")).shoot()
+            studio.page.get_by_role("button", name="stop", exact=True).click()
+
+
+def app_photographs(studio: Studio) -> None:
+    """The same page with the sample photographs, on a phone."""
+    build(studio.folder / "app")
+    files = [path for path in write_samples(studio.folder / "samples") if path.is_file()]
+    studio.page.set_viewport_size(PHONE)
+    with serving_files(studio.folder / "app") as address:
+        studio.page.goto(address)
+        studio.page.get_by_role("button", name="Photographs").click()
+        studio.page.locator("input[type=file]").first.set_input_files(files)
+        studio.page.get_by_role("button", name="filter all").click()
+        studio.page.get_by_text(re.compile("read, 1 cannot be read")).wait_for()  # the sample that is damaged
+        studio.page.locator("progress").wait_for(state="detached")
+        replace(studio, picture=studio.picture.with_name("app-photographs.png")).shoot()
+
+
+TAKEN = (gallery, live, phone, sources, explain, shutter, review, report, app, app_photographs)
+PICTURES: dict[str, Callable[[Studio], None]] = {each.__name__: each for each in TAKEN}
 
 
 def main() -> None:
@@ -165,10 +195,13 @@ def main() -> None:
     if unknown := set(arguments.names) - set(PICTURES):
         parser.error(f"no picture {unknown.pop()!r}; there are {', '.join(PICTURES)}")
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        flags = camera_flags(camera_clip(Path(folder, "camera.y4m")))
+        browser = driver.chromium.launch(executable_path=browser_path(), args=flags)
         for name in arguments.names or PICTURES:
             page = browser.new_page(viewport=SIZE, color_scheme="light", locale="en-GB")
-            PICTURES[name](Studio(page, Path(folder), arguments.output / f"{name}.png"))
+            own = Path(folder, name)
+            own.mkdir()
+            PICTURES[name](Studio(page, own, arguments.output / f"{name}.png"))
             page.close()
         browser.close()
 

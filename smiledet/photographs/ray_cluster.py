@@ -7,7 +7,7 @@ Ray starts a parcel anew on another machine when one is lost; each file counts o
 
 from __future__ import annotations
 
-import os
+import logging
 import pickle
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +26,6 @@ PARCEL_BYTES, PARCEL_FILES = 32_000_000, 64
 
 PATIENCE = 10.0
 """Seconds to wait for the head to answer."""
-
-START = "180"
-"""Seconds that Ray's own processes may take to start on this machine; 30 of its own accord."""
 
 LOST = "no machine of the cluster could read it"
 
@@ -56,11 +53,10 @@ class RayCluster:
         self._ray = ray
         self._arguments = (config, memory, every)
         if not ray.is_initialized():
-            os.environ.setdefault("RAY_raylet_start_wait_time_s", START)  # read when its processes start
             own = {"include_dashboard": False} if address == "local" else {}
             try:
                 ray.init(address=address, log_to_driver=False, logging_level="ERROR", **own)
-            except Exception as problem:  # where its processes do not start in time, it raises just that
+            except Exception as problem:  # its processes did not start in time, say
                 raise UsageError(f"--ray {address}: {unwrapped(problem)}") from problem
 
     def examine(self, files: Sequence[Path], cancelled: Callable[[], bool]) -> Iterator[tuple[Path, Examined]]:
@@ -92,6 +88,7 @@ class RayCluster:
         data = self._ray.data
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every job
         context.max_errored_blocks = -1  # what is missing is told at the end
         parcels = [{"files": pickle.dumps(parcel)} for parcel in parcels_of(files)]
         most = max(1, int(self._ray.cluster_resources().get("CPU", 1)))

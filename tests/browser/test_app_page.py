@@ -134,6 +134,7 @@ def test_photographs(
     page.get_by_role("button", name="filter all").click()
     page.get_by_text(f"{len(samples)} read, 3 cannot be read").wait_for()
     until(page, "!document.querySelector('progress')")
+    assert page.locator(".grid img.unseen").count() == 3, "what cannot be shown is no broken picture"
     assert_accessible(page)
     page.get_by_role("button", name="Camera").click()
     page.get_by_role("button", name="start the camera").wait_for()

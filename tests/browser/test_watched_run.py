@@ -296,7 +296,7 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
     assert {each["source"] for each in events} == {"hall"}
     assert list((tmp_path / "corner").iterdir()) == [], "nobody's face has its middle in the corner"
     for clip in (tmp_path / "clips").glob("*.mp4"):
-        assert count_frames(clip) > 5
+        assert count_frames(clip) > 1
     assert {path.name.split("-")[1] for path in (tmp_path / "made").glob("*.mp4")} == set(SOURCES)
     report = json.loads((tmp_path / "run.json").read_text())
     assert set(report["sources"]) == set(SOURCES)

@@ -91,7 +91,7 @@ export function Photographs({ reader }) {
 function Tile({ item, names, chosen, best, onOpen, onMark }) {
   const face = item.reading?.faces[0], answers = face && names.map((name) => face[name]), answer = answers?.find(({ label }) => label !== "not smiling") ?? answers?.[0];
   const label = item.problem ? "cannot be read" : !item.reading ? "" : !face ? NONE : item.reading.faces.length > 1 ? `${item.reading.faces.length} faces` : `${emoji(answer.label)} ${answer.label} ${percent(answer.score)}`;
-  return html`<li class=${best ? "best" : ""}><button class="open" onClick=${onOpen} aria-label=${`${item.name} ${label}`}><img src=${item.url} alt="" loading="lazy" decoding="async"/><span>${label || item.name}</span></button>
+  return html`<li class=${best ? "best" : ""}><button class="open" onClick=${onOpen} aria-label=${`${item.name} ${label}`}><img class=${item.problem ? "unseen" : ""} src=${item.url} alt="" loading="lazy" decoding="async"/><span>${label || item.name}</span></button>
     <label class="mark"><input type="checkbox" checked=${chosen} onChange=${onMark} aria-label=${`select ${item.name}`}/></label></li>`;
 }
 
@@ -105,7 +105,7 @@ function Single({ item, names, onRead, onClose, onStep }) {
   const { reading } = item;
   return html`<dialog ref=${dialog} onClose=${onClose} onKeyDown=${key} aria-label=${item.name}>
     <header class="top"><button onClick=${() => dialog.current.close()}>back</button><button onClick=${() => onStep(-1)}>previous</button><button onClick=${() => onStep(1)}>next</button><button disabled=${Boolean(reading)} onClick=${onRead}>filter</button><span class="name">${item.name}</span></header>
-    <div class="stage"><div class="picture"><div class="frame"><img src=${item.url} alt=${item.name}/>
+    <div class="stage"><div class="picture"><div class="frame"><img class=${item.problem ? "unseen" : ""} src=${item.url} alt=${item.name}/>
       ${reading && html`<svg viewBox=${`0 0 ${reading.width} ${reading.height}`} aria-hidden="true">${reading.faces.map(({ box }, place) => html`<rect key=${place} x=${box.x} y=${box.y} width=${box.width} height=${box.height}/>`)}</svg>`}</div></div>
       <div class="side" tabindex="0" role="region" aria-label="readings">${item.problem ? html`<p class="problem">${item.problem}</p>` : !reading ? html`<p class="note">Not read yet.</p>` : !reading.faces.length ? html`<p>${emoji(NONE)} ${NONE}</p>`
     : reading.faces.map((face, place) => html`<${FaceCard} key=${place} face=${face} names=${names} title=${`Face ${place + 1}`}/>`)}</div></div>
