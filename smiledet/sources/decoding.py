@@ -344,7 +344,7 @@ def _check_size(header: Header, scale: int) -> None:
 
 
 def _decode(data: bytes, form: str, scale: int, colour: bool = True) -> Image:
-    if form in ("HEIC", "AVIF"):
+    if form in ("HEIC", "AVIF", "GIF"):
         other = _decode_other(data, form, scale)
         return other if colour else np.asarray(cv2.cvtColor(other, cv2.COLOR_BGR2GRAY), np.uint8)
     modes = REDUCED if colour else REDUCED_GREY
@@ -386,12 +386,13 @@ def _decode_plain(data: bytes, header: Header, scale: int, colour: bool) -> Imag
             if packet.is_corrupt or frame.is_corrupt or (frame.width, frame.height) != header.size:
                 return None
             size = (-(-side // scale) for side in header.size)
-            small = frame.reformat(*size, "bgr24" if colour else "gray", interpolation="AREA").to_ndarray()
+            # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
+            small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
         if header.form == "AVIF":
             small = _turned(small, _opened(data, "AVIF").getexif().get(ORIENTATION, 1))
     except (*DAMAGE, av.FFmpegError, StopIteration):
         return None
-    return np.ascontiguousarray(small)
+    return np.ascontiguousarray(small if colour else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
 
 
 def _turned(image: Image, orientation: int) -> Image:
