@@ -44,7 +44,7 @@ def usual_memory(faces: str, workers: int) -> int:
     """Bytes that so many workers take together where nobody sets a bound.
 
     >>> usual_memory("normal", 2) // 1_000_000
-    388
+    387
     """
     return LIBRARIES + workers * bytes_a_worker(faces) + ROOM
 
@@ -53,7 +53,7 @@ def workers_within(total: int, faces: str, workers: int) -> int:
     """How many workers can read under a bound, one at least.
 
     >>> workers_within(500_000_000, "normal", 8), workers_within(300_000_000, "normal", 8)
-    (2, 1)
+    (3, 1)
     """
     return max(1, min(workers, (total - LIBRARIES - ROOM) // bytes_a_worker(faces)))
 
