@@ -42,6 +42,24 @@ def rule_flags(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"rule": rules} if rules else {}
 
 
+def check_rules(config: Config, sources: Mapping[str, Source]) -> None:
+    """See before anything is opened that the conditions can be watched for.
+
+    Raises:
+        ConfigError: A rule names a source that is not in the run, or what nobody reads.
+    """
+    if not config.rule:
+        return
+    from smiledet.model_plan import configured_tasks
+    from smiledet.rules.conditions import condition
+
+    tasks = configured_tasks(config)
+    for rule in config.rule:
+        if rule.source and rule.source not in sources:
+            raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
+        condition(rule.when, tasks)
+
+
 def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
     """What watches each source for the rules; nothing where there are none.
 
@@ -54,9 +72,6 @@ def rule_sinks(config: Config, sources: Mapping[str, Source]) -> list[Sink]:
     from smiledet.rules.sink import RuleSink
 
     tasks = configured_tasks(config)
-    for rule in config.rule:
-        if rule.source and rule.source not in sources:
-            raise ConfigError(f"rule {rule.when!r}: there is no source {rule.source!r} in this run")
     sinks: list[Sink] = []
     for name, source in sources.items():
         rules = [rule for rule in config.rule if rule.source in ("", name)]

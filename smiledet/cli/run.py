@@ -33,7 +33,7 @@ from smiledet.__main__ import INTERRUPTED
 from smiledet.cli._arguments import add_reading, reading_flags
 from smiledet.cli._page import page_recorder, page_sink, served_page, shutter_sink
 from smiledet.cli._privacy import check_privacy, privacy_flags
-from smiledet.cli._rules import rule_flags, rule_sinks
+from smiledet.cli._rules import check_rules, rule_flags, rule_sinks
 from smiledet.cli._run_outputs import (
     add_outputs,
     check_run_outputs,
@@ -109,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--rate is the pace of a file that is played live: give --realtime too")
     settle_process(config.opencv_threads, max(each.settings.read_timeout for each in given))
     sources = create_sources(given, config, realtime, arguments.rate or 0.0, arguments.loop)
+    check_rules(config, sources)
     supervisor = Supervisor()
     with report_output(arguments, given) as report, ExitStack() as opened:
         for name, source in sources.items():

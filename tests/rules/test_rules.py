@@ -320,3 +320,7 @@ class TestCommandLine:
         said = capsys.readouterr().err
         assert told in said
         assert said.count("\n") == 1
+
+    def test_a_mistake_is_told_before_a_camera_is_opened(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["run", "63", "--no-show", "--on", "emotion=glad:run=true"]) == 2
+        assert "emotion has no label 'glad'" in capsys.readouterr().err
