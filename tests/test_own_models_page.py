@@ -32,7 +32,6 @@ def block(kind: str, number: int = 0) -> str:
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch, write_scenes):
     """A folder with what the page speaks of."""
-    monkeypatch.setattr(tasks, "_registered", {})
     monkeypatch.chdir(tmp_path)
     Path("net.tflite").write_bytes(find_model("smile", "mini-xception").file("litert").read_bytes())
     cv2.imwrite("portrait.jpg", scene(0))

@@ -101,8 +101,7 @@ def test_nothing_is_drawn_that_no_sink_uses(others):
         assert keeper.smiles and np.array_equal(*keeper.kept) == (True not in others)
 
 
-def test_a_task_of_ones_own(monkeypatch, tmp_path):
-    monkeypatch.setattr("smiledet.tasks.base._registered", {})
+def test_a_task_of_ones_own(tmp_path):
     network = tmp_path / "presents.tflite"
     network.write_bytes(find_model("smile", "mini-xception").file("litert").read_bytes())
     answers = read_presents(network, scene(0))

@@ -22,7 +22,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 
-LIMIT = 240.0
+LIMIT = 60.0
 """Seconds after which what a page is waited for counts as never coming."""
 
 PLAIN_HOST = "phone.test"

@@ -183,20 +183,17 @@ class Watched:
         self.began = time.monotonic()
         self.shots: dict[str, list[bytes]] = {size: [] for size in pages}
         self.memory: list[int] = []
+        self.unhealthy: list[Any] = []
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.began
 
     def look(self) -> None:
-        """A screenshot of each page; health and memory of the run.
-
-        A run that gets no processor for two seconds says that it is not healthy; it has to be so again soon.
-        """
-        asked = time.monotonic()
-        while (health := self.client.get("/healthz")).status_code != 200:
-            assert time.monotonic() - asked < LIMIT, health.json()
-            self.wait(0.2)
+        """A screenshot of each page; health and memory of the run."""
+        health = self.client.get("/healthz")
+        if health.status_code != 200:
+            self.unhealthy.append(health.json())
         self.memory.append(resident(self.process))
         for size, page in self.pages.items():
             path = self.folder / f"{size}-{len(self.shots[size]):02}.png"
@@ -279,6 +276,7 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
             run.wait(min(PICTURES_EVERY, SECONDS - run.seconds))
             run.look()
         assert problems == []
+        assert run.unhealthy == []
         for shots in run.shots.values():
             assert len(set(shots)) == len(shots), "the picture moves"
         if len(run.memory) > 4:  # what is kept of ten minutes is bounded
@@ -296,7 +294,7 @@ def test_four_sources_are_watched_and_every_rule_is_seen(
     assert {each["source"] for each in events} == {"hall"}
     assert list((tmp_path / "corner").iterdir()) == [], "nobody's face has its middle in the corner"
     for clip in (tmp_path / "clips").glob("*.mp4"):
-        assert count_frames(clip) > 1
+        assert count_frames(clip) > 5
     assert {path.name.split("-")[1] for path in (tmp_path / "made").glob("*.mp4")} == set(SOURCES)
     report = json.loads((tmp_path / "run.json").read_text())
     assert set(report["sources"]) == set(SOURCES)

@@ -128,8 +128,8 @@ def assert_only_our_lines(stderr):
     [
         (["frobnicate"], ["'frobnicate'", "run", "models"]),
         (["run", "demo", "--frobnicate"], ["--frobnicate"]),
-        (["run", "demo", "--tasks", "smile,charm"], ["'charm'", "emotion8, gender", "smile"]),
-        (["run", "demo", "--tasks", ""], ["tasks is empty", "emotion8, gender", "smile"]),
+        (["run", "demo", "--tasks", "smile,charm"], ["'charm'", "emotion8, gender, smile"]),
+        (["run", "demo", "--tasks", ""], ["tasks is empty", "emotion8, gender, smile"]),
         (["run", "demo", "--tasks", "smile,smile"], ["named twice"]),
         (["run", "demo", "--model", "smile"], ["'smile'", "TASK=NAME"]),
         (["run", "demo", "--model", "smile=huge"], ["'huge'", "'smile'", "mobilenet-025"]),

@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
@@ -34,11 +33,8 @@ RUN = ("run", "demo", "--no-show", "--max-frames", "3")
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch, tmp_path) -> Iterator[None]:
-    """Each test begins without tasks of its own, in an empty folder."""
-    monkeypatch.setattr(tasks, "_registered", {})
+def in_an_empty_folder(monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 @pytest.fixture

@@ -24,13 +24,11 @@ from smiledet.model_index import find_model, read_index
 from smiledet.rules.actions import actions_of
 from smiledet.scope import own_scope
 from smiledet.system.resources import configs_folder, models_folder
-from smiledet.tasks import base as tasks
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """What a configuration brings is gone after the test."""
-    monkeypatch.setattr(tasks, "_registered", {})
     monkeypatch.chdir(tmp_path)
     with own_scope():
         yield

@@ -50,12 +50,12 @@ class Line:
 
     Args:
         every: Packets from one key frame to the next.
-        hurry: Seconds of handing out what has arrived.
+        handing: Seconds that it takes to hand out a packet that has arrived.
     """
 
-    def __init__(self, every: int = 1, hurry: float = 0.0002) -> None:
+    def __init__(self, every: int = 1, handing: float = 0.0002) -> None:
         self.now = 1000.0
-        self._hurry = hurry
+        self._handing = handing
         self._every = every
         self._sent = iter(range(10**9))
 
@@ -65,7 +65,7 @@ class Line:
     def __iter__(self) -> Iterator[Packet]:
         for number in self._sent:
             sent = 1000.0 + STEP * number
-            self.now = max(self.now + self._hurry, sent)
+            self.now = max(self.now + self._handing, sent)
             yield Packet(number, sent, number % self._every == 0)
 
     def read(self, pause: float, seconds: float, stream: Iterator[Any]) -> list[tuple[Packet, float]]:

@@ -137,6 +137,17 @@ def test_a_server_that_dies_and_comes_back(make_picture, number_of, caplog):
     ]
 
 
+def assert_lost(answer, settings, stop):
+    """A stream that is answered so counts as lost; `stop` ends the answer."""
+    with serving(answer) as address:
+        try:
+            with StreamSource(address, settings) as source, pytest.raises(SmiledetError, match="was lost"):
+                for _ in range(100):
+                    source.read()
+        finally:
+            stop.set()
+
+
 def test_a_stream_that_falls_silent_counts_as_lost_after_the_read_timeout(make_picture):
     stop = threading.Event()
 
@@ -145,13 +156,7 @@ def test_a_stream_that_falls_silent_counts_as_lost_after_the_read_timeout(make_p
         stop.wait(20)
 
     settings = SourceSettings(open_timeout=3, read_timeout=0.5, reconnect=0)
-    with serving(answer) as address:
-        try:
-            with StreamSource(address, settings) as source, pytest.raises(SmiledetError, match="was lost"):
-                for _ in range(100):
-                    source.read()
-        finally:
-            stop.set()
+    assert_lost(answer, settings, stop)
 
 
 def send_part(handler, data):
@@ -228,13 +233,7 @@ def test_a_stream_that_drips_counts_as_lost(make_picture):
             handler.wfile.write(b"x")
 
     settings = SourceSettings(open_timeout=1, read_timeout=0.5, reconnect=0.3)
-    with serving(answer) as address:
-        try:
-            with StreamSource(address, settings) as source, pytest.raises(SmiledetError, match="was lost"):
-                for _ in range(100):
-                    source.read()
-        finally:
-            stop.set()
+    assert_lost(answer, settings, stop)
 
 
 def send_file(handler, data, length=True, most=None):
