@@ -293,10 +293,11 @@ class Indexer:
             return Indexed(path, photographs=0, unread=examined.unread)
         if file is None:
             return Indexed(path, faces=_faces(photographs), unread=photographs[0].failed)
-        if not photographs:
-            if not is_video(path):
-                self.store.adopt(file)
+        if not photographs and is_video(path):
             return Indexed(path, known=True)
+        if not photographs:
+            self.store.adopt(file)
+            return Indexed(path, known=True, unread=self.store.problem_of(file.hash))
         self.store.add_video(file, self._every, photographs)
         return Indexed(path, photographs=len(photographs), faces=_faces(photographs))
 

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smiledet.errors import UsageError
 from smiledet.frame import Box
@@ -112,6 +113,16 @@ class Store(Queries):
         """
         with self.reading() as connection:
             return self._has(connection, content)
+
+    def problem_of(self, content: str) -> str | None:
+        """Why a content could not be read; None if it could, or has not been read.
+
+        Args:
+            content: Its hash.
+        """
+        with self.reading() as connection:
+            found = self._read(connection, content)
+        return None if found is None else found[0]
 
     def add(self, photographs: Iterable[NewPhotograph]) -> None:
         """Store photographs, all of them or none; what was stored of the same content is replaced."""
@@ -258,8 +269,12 @@ class Store(Queries):
         return number, dict(edition.tasks)
 
     def _has(self, connection: sqlite3.Connection, content: str) -> bool:
-        query = "SELECT 1 FROM photographs p JOIN contents c ON c.id = p.content WHERE p.edition = ? AND c.hash = ?"
-        return connection.execute(query, [self._edition, content]).fetchone() is not None
+        return self._read(connection, content) is not None
+
+    def _read(self, connection: sqlite3.Connection, content: str) -> Any:
+        """Why a content could not be read, as a row; None where it has not been read."""
+        query = "SELECT failed FROM photographs JOIN contents c ON c.id = content WHERE edition = ? AND c.hash = ?"
+        return connection.execute(query, [self._edition, content]).fetchone()
 
     def _check(self, task: str, label: str | None) -> None:
         labels = self.tasks.get(task)

@@ -80,6 +80,14 @@ def test_a_second_run_opens_nothing(indexer, folder, decoded):
     assert (last.known, last.unread, len(decoded) - before) == (4, 1, 0)
 
 
+def test_a_copy_of_a_damaged_file_is_not_read_either(indexer, folder):
+    """Its content is known, and so is why it could not be read: it is no photograph without a face."""
+    indexer.run(files_of(folder))
+    (folder / "copy.jpg").write_bytes((folder / "3.jpg").read_bytes())
+    told = {file.path.name: (file.known, file.unread) for file in indexer.each(files_of(folder))}
+    assert told["copy.jpg"] == told["3.jpg"] == (True, "it is no image, or a damaged one")
+
+
 def test_moved_renamed_copied_and_touched_files_are_known(indexer, folder, decoded):
     indexer.run(files_of(folder))
     before = len(decoded)
