@@ -42,8 +42,8 @@ OWN = re.compile(
     re.escape(HEAD) + rb'<x:xmpmeta(?: xmlns:[\w-]+="[^"<>]*")+>\n  <rdf:RDF>\n'
     rb'    <rdf:Description rdf:about="" xmp:CreatorTool="smiledet">\n'
 )
-"""How an own sidecar begins, by which it is known again. A photo manager that adds stars or keywords writes it anew in a
-way of its own: XMP's toolkits name themselves in the first tag."""
+"""How an own sidecar begins, by which it is known again. A photo manager that adds stars or keywords writes it anew in
+its own way: XMP's toolkits name themselves in the first tag."""
 
 MOST_SIDECAR = 1 << 12
 """Bytes of a sidecar that are looked at."""
