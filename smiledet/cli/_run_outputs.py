@@ -163,12 +163,16 @@ def file_sinks(
     tasks = configured_tasks(config)
     if arguments.record is not None:
         for name, path in paths_of("--record", arguments.record, given).items():
-            sinks.append(VideoSink(path, sources[name].fps, timed=not sources[name].still))
+            each = sources[name]
+            sinks.append(VideoSink(path, each.fps, timed=not each.still, goes_on=each.live))
             sinks[-1].of_source = name
     if arguments.events is not None:
         source = given[0].spec if given[0].spec is not None else sources[given[0].name].description
         machine = telemetry.columns if telemetry is not None else None
-        sinks.append(EventsSink(arguments.events, source, tasks, machine=machine, private=is_private(given)))
+        live = all(each.live for each in sources.values())
+        sinks.append(
+            EventsSink(arguments.events, source, tasks, machine=machine, private=is_private(given), goes_on=live)
+        )
     if arguments.sheet is not None:
         for name, path in paths_of("--sheet", arguments.sheet, given).items():
             sinks.append(SheetSink(path))

@@ -180,7 +180,10 @@ def _run_open(
             log.info("wrote %s", output.wrote)
     for name, problem in report.lost.items():
         log.error("source %s was lost: %s", name, problem)
-    return INTERRUPTED if why is Stop.SIGNAL else 1 if report.lost else 0
+    missing = [sink.lacks for sink in sinks if sink.lacks]
+    for what in missing:
+        log.error("%s", what)
+    return INTERRUPTED if why is Stop.SIGNAL else 1 if report.lost or missing else 0
 
 
 def _progress(

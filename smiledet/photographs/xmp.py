@@ -8,6 +8,7 @@ digiKam has them. No face gets a name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as Tree
@@ -33,9 +34,18 @@ SPACES = {
 """The namespaces, by prefix."""
 
 TOOL = "smiledet"
-"""`xmp:CreatorTool`, by which an own sidecar is known again."""
+"""`xmp:CreatorTool`."""
 
-MOST_SIDECAR = 1 << 20
+HEAD = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+
+OWN = re.compile(
+    re.escape(HEAD) + rb'<x:xmpmeta(?: xmlns:[\w-]+="[^"<>]*")+>\n  <rdf:RDF>\n'
+    rb'    <rdf:Description rdf:about="" xmp:CreatorTool="smiledet">\n'
+)
+"""How an own sidecar begins, by which it is known again. A photo manager that adds stars or keywords writes it anew in
+its own way: XMP's toolkits name themselves in the first tag."""
+
+MOST_SIDECAR = 1 << 12
 """Bytes of a sidecar that are looked at."""
 
 
@@ -71,7 +81,7 @@ def _is_own(sidecar: Path) -> bool:
     if not sidecar.is_file():  # a pipe would never end
         return False
     with sidecar.open("rb") as file:
-        return TOOL.encode() in file.read(MOST_SIDECAR)
+        return OWN.match(file.read(MOST_SIDECAR)) is not None
 
 
 def sidecar_bytes(stored: StoredPhotograph, turned: int = 1) -> bytes:
@@ -94,7 +104,7 @@ def sidecar_bytes(stored: StoredPhotograph, turned: int = 1) -> bytes:
         _regions(about, stored, turned)
     Tree.indent(root)
     body: bytes = Tree.tostring(root, encoding="utf-8")
-    return b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n' + body + b'\n<?xpacket end="w"?>\n'
+    return HEAD + body + b'\n<?xpacket end="w"?>\n'
 
 
 def stored_area(box: Box, size: tuple[int, int], turned: int) -> tuple[float, float, float, float]:

@@ -53,6 +53,9 @@ class Sink(ABC):
     wrote: Path | None = None
     """The file that it has written, once something valid stands under its name."""
 
+    lacks: str = ""
+    """What is missing in it though the run went on, in a line, once it is closed; the command then ends with 1."""
+
     @abstractmethod
     def open(self) -> None:
         """Check that the sink can be written, before anything else runs.

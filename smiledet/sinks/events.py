@@ -23,10 +23,13 @@ from smiledet.columns import (
     face_columns,
     number,
 )
+from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, FaceReading, Frame
 from smiledet.sinks.base import Sink
 from smiledet.sinks.parquet import ParquetFile, types_of
-from smiledet.sinks.rows import RowsFile, is_flat
+from smiledet.sinks.rows import STANDARD_OUTPUT, RowsFile, is_flat
+from smiledet.sinks.shortage import Shortage
+from smiledet.system.output_files import DISK_FULL
 from smiledet.system.redaction import holds_secret, shown_source
 from smiledet.tasks.base import Task
 
@@ -50,6 +53,8 @@ class EventsSink(Sink):
         machine: Further columns at the end of every row, always of the same names: load, power and temperature at
             that moment; None for none.
         private: Whether nobody else may read the file, whatever `source` is.
+        goes_on: Whether a full disk is waited out: rows are left out until there is room again. Not so a Parquet file,
+            which is nothing without its end, and standard output.
     """
 
     reads_heads = True
@@ -63,6 +68,7 @@ class EventsSink(Sink):
         wall_ns: Callable[[], int] = time.time_ns,
         machine: Callable[[], Mapping[str, float | str | None]] | None = None,
         private: bool = False,
+        goes_on: bool = False,
     ) -> None:
         self.description = f"events {path}"
         self.uses_drawing = False
@@ -78,6 +84,9 @@ class EventsSink(Sink):
             if path.suffix.lower() == ".parquet"
             else RowsFile(path, columns, private)
         )
+        self._path = path
+        goes_on = goes_on and isinstance(self._file, RowsFile) and path != STANDARD_OUTPUT
+        self._shortage = Shortage("rows", DISK_FULL if goes_on else ())
         self._seen = False
 
     @override
@@ -100,16 +109,27 @@ class EventsSink(Sink):
             return
         captured = self._wall_ns() - (self._clock_ns() - frame.captured_ns)
         for face in faces:
-            self._file.write(self._row(frame, face, iso_time(captured)))
+            self._put(self._row(frame, face, iso_time(captured)))
+
+    def _put(self, row: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(row)
+        except SmiledetError as problem:
+            if not self._shortage.waits_out(problem):
+                self._seen = False  # there is nothing to finish any more
+                raise
+        else:
+            self._shortage.over(str(self._path))
 
     @override
     def close(self) -> None:
         try:
-            if self._seen:
+            if self._seen and not self._shortage.lasts:
                 self._file.finish()
         finally:
             self._file.close()
             self.wrote = self._file.wrote
+            self.lacks = self._shortage.told(str(self._path))
 
     def _row(self, frame: Frame, face: FaceReading | None, captured: str) -> dict[str, Any]:
         track = face.face.track if face is not None else None

@@ -122,7 +122,8 @@ class Recording:
         self._file.check()
         self._whole = self._file.size
         self._keeps_back = form.ticks > 0
-        self._count = 0
+        self.count = 0
+        """Pictures that were put."""
         self.kept = 0
         """Pictures that can be read whatever happens: of whole fragments or clusters."""
 
@@ -135,10 +136,10 @@ class Recording:
         frame = av.VideoFrame.from_ndarray(image, format="bgr24")
         frame.pts, frame.time_base = tick, self.tick
         self._mux(frame)
-        self._count += 1
+        self.count += 1
         if self._file.size > self._whole:  # a fragment was closed, which holds what came before this picture
             self._whole = self._file.size
-            self.kept = self._count - 1 if self._keeps_back else self._count
+            self.kept = self.count - 1 if self._keeps_back else self.count
             if not self._named:
                 self._file.output.take_name()
                 self._named = True

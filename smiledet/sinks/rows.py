@@ -66,18 +66,14 @@ class RowsFile:
         self._to_write = self._write_to_file
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Write one row.
+        """Write one row, or nothing of it: another one may be tried later.
 
         Raises:
             SmiledetError: It cannot be written; the message says where and why.
         """
         if self._to_write is None:
             raise SmiledetError(f"{self.path} is not open")
-        try:
-            self._to_write(self._format({key: _valid(value) for key, value in row.items()}))
-        except SmiledetError:
-            self._let_go()
-            raise
+        self._to_write(self._format({key: _valid(value) for key, value in row.items()}))
 
     def finish(self) -> None:
         """Give the file its name even if it has no row; with the header, where it is CSV.
@@ -94,7 +90,9 @@ class RowsFile:
         Raises:
             SmiledetError: It could not be finished.
         """
-        self._let_go()
+        self._to_write = None
+        if self._output is not None:
+            self._output.close()
 
     def _write_to_file(self, text: str) -> None:
         assert self._output is not None
@@ -104,11 +102,6 @@ class RowsFile:
         if not self._begun:
             self._output.take_name()
             self._begun = True
-
-    def _let_go(self) -> None:
-        self._to_write = None
-        if self._output is not None:
-            self._output.close()
 
     def _csv_row(self, row: Mapping[str, Any]) -> str:
         return csv_line([row.get(column) for column in self._columns])

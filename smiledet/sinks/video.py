@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -14,13 +13,17 @@ from smiledet.errors import SmiledetError
 from smiledet.frame import Annotation, Frame, Image
 from smiledet.sinks.base import Sink
 from smiledet.sinks.recording import FORMATS, Recording, find_encoder
+from smiledet.sinks.shortage import Shortage
 from smiledet.sources.base import USUAL_FPS
-from smiledet.system.output_files import OutputFile, check_suffix
+from smiledet.system.output_files import NO_ROOM, OutputFile, check_suffix, free_path
 
 log = logging.getLogger(__name__)
 
 OF_A_PIPE = ".mkv"
 """The format of a pipe or device whose name tells none."""
+
+TRY_EVERY = 1.0
+"""Seconds of the source after which another file is tried while a disk is full."""
 
 LONGEST_GAP = 10.0
 """Seconds without a picture that an AVI holds at most, since each place without one takes room in it."""
@@ -40,6 +43,8 @@ class VideoSink(Sink):
             taken. Otherwise frames follow each other at `fps`.
         private: Whether nobody else may read the file.
         new: Whether it must not take the place of a file.
+        goes_on: Whether a full disk, or a file that must not grow any more, is waited out: frames are left out, and
+            once a second another file is tried, `NAME-2.SUFFIX` and so on.
     """
 
     def __init__(
@@ -50,12 +55,17 @@ class VideoSink(Sink):
         timed: bool = False,
         private: bool = False,
         new: bool = False,
+        goes_on: bool = False,
     ) -> None:
         self.description = f"video {path}"
         self.written = 0
         self.left_out = 0
         """Frames for which the file had no place."""
+        self._path, self._private, self._new = path, private, new
         self._output = OutputFile(path, private, new)
+        self._shortage = Shortage("frames", NO_ROOM if goes_on else ())
+        self._tried = 0.0  # the timestamp at which there was no room
+        self._cut = 0  # frames that were written before that and are not whole
         self._suffix = ""
         self._fps = fps if fps > 0 else USUAL_FPS
         self._size = size
@@ -73,22 +83,19 @@ class VideoSink(Sink):
 
     @override
     def write(self, frame: Frame, annotation: Annotation) -> None:
-        if self._recording is None:
-            self._start(frame, annotation.image)
-        assert self._size is not None and self._recording is not None
-        tick = self._tick(frame, self._recording)
-        if tick is None:
-            self.left_out += 1
+        if self._recording is None and self._shortage.lasts and frame.timestamp < self._tried + TRY_EVERY:
+            self._shortage.missing += 1
             return
         try:
-            self._recording.put(letter_box(annotation.image, self._size), tick)
+            self._write(frame, annotation)
         except SmiledetError as problem:
-            self._recording.abandon()
-            kept = f"; the video up to frame {self._recording.kept} is kept" if self._output.wrote else ""
-            self._recording = None
-            raise SmiledetError(f"{problem}{kept}") from problem
-        self._last = tick
-        self.written += 1
+            self._tried = frame.timestamp
+            if not self._shortage.waits_out(problem):
+                raise
+            self._shortage.missing += self._cut
+        else:
+            if self._recording is not None and self._recording.kept:
+                self._shortage.over(str(self._output.path))
 
     @override
     def close(self) -> None:
@@ -100,18 +107,51 @@ class VideoSink(Sink):
                 log.info("%s: no frame was written, so there is no file", self.description)
         finally:
             self._suffix = ""
-            with suppress(SmiledetError):
-                self.wrote = self._output.wrote
-            self._output.close()
-        self.wrote = self._output.wrote
+            self._close_output()
+            self.lacks = self._shortage.told(str(self._path))
         if self.left_out:
             log.warning("%s: %d frames came too fast for %g a second", self.description, self.left_out, self._fps)
+
+    def _write(self, frame: Frame, annotation: Annotation) -> None:
+        self._cut = 0
+        if self._recording is None:
+            if self._shortage.lasts:
+                self._take_another_file()
+            self._start(frame, annotation.image)
+        assert self._size is not None and self._recording is not None
+        tick = self._tick(frame, self._recording)
+        if tick is None:
+            self.left_out += 1
+            return
+        try:
+            self._recording.put(letter_box(annotation.image, self._size), tick)
+        except SmiledetError as problem:
+            self._recording.abandon()
+            kept = f"; the video up to frame {self._recording.kept} is kept" if self._output.wrote else ""
+            self._cut = self._recording.count - self._recording.kept
+            self._recording = None
+            raise SmiledetError(f"{problem}{kept}") from problem
+        self._last = tick
+        self.written += 1
+
+    def _take_another_file(self) -> None:
+        """What was recorded stays as it is; where nothing was, the same name is taken again."""
+        self._close_output()
+        self._output = OutputFile(free_path(self._path) if self.wrote else self._path, self._private, self._new)
+        self._output.open()
+
+    def _close_output(self) -> None:
+        """Let go of the file; of several the first is the one that is told."""
+        try:
+            self._output.close()
+        finally:
+            self.wrote = self.wrote or self._output.wrote
 
     def _start(self, frame: Frame, image: Image) -> None:
         width, height = self._size or (image.shape[1], image.shape[0])
         self._size = (max(2, width & -2), max(2, height & -2))  # the codecs take even sides alone
         self._recording = Recording(self._output, self._suffix, self._size, self._fps)
-        self._origin = frame.timestamp
+        self._origin, self._last = frame.timestamp, -1
 
     def _tick(self, frame: Frame, recording: Recording) -> int | None:
         """Where a frame goes; None where there is no place for it."""

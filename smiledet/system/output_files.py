@@ -26,8 +26,11 @@ from smiledet.errors import OutputError, SmiledetError
 LONGEST_NAME = 255
 """Bytes of a file's name on usual file systems."""
 
-NO_ROOM = (ENOSPC, EDQUOT, EFBIG)
-"""Errors of a full disk, a quota, and a limit of a file's size."""
+DISK_FULL = (ENOSPC, EDQUOT)
+"""Errors of a full disk and a quota."""
+
+NO_ROOM = (*DISK_FULL, EFBIG)
+"""With that of a limit of a file's size."""
 
 _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -294,13 +297,16 @@ def is_stream(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
+def system_error(problem: BaseException | None) -> int | None:
+    """The system's number of an error, or of the one that it came of; None where there is none."""
+    while problem is not None and not isinstance(problem, OSError):
+        problem = problem.__cause__
+    return problem.errno if problem is not None else None
+
+
 def is_without_room(problem: BaseException | None) -> bool:
     """Whether an error, or one that it came of, is that of a full disk, a quota or a limit of a file's size."""
-    while problem is not None:
-        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
-            return True
-        problem = problem.__cause__
-    return False
+    return system_error(problem) in NO_ROOM
 
 
 def check_suffix(path: Path, allowed: tuple[str, ...]) -> str:

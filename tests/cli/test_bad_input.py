@@ -1,14 +1,21 @@
 """Bad input: one clear line, the right exit code, and what was written so far readable."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -365,6 +372,77 @@ def test_a_full_disk_under_the_video(call_smiledet, count_frames, make_disk, tmp
     assert_only_our_lines(done.stderr)
     assert kept > 0
     assert [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+
+
+def until_said(process, *words):
+    """What a run says, until it has said all of them."""
+    said = ""
+    while not all(word in said for word in words):
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def test_a_live_run_outlasts_a_full_disk(start_smiledet, count_frames, make_disk, tmp_path):
+    """It goes on while nothing can be written, and writes again when there is room; all that is there can be read."""
+    disk = make_disk("4m")
+    (tmp_path / "mine.toml").write_text(  # a face that comes up at the right, three times in ten seconds
+        f"[[rule]]\nwhen = 'face'\nzone = [0.5, 0, 0.5, 0.45]\ncooldown = 0.5\nhold = 0\nsave = '{disk / 'saved'}'\n"
+    )
+    outputs = ("--record", disk / "v.mp4", "--events", disk / "e.jsonl", "--store", disk / "day.sqlite")
+    process = start_smiledet("run", "demo", "--realtime", "--loop", "--no-show", "--config", "mine.toml", *outputs)
+    pause = threading.Event()
+    while not (disk / "v.mp4").exists() or not list((disk / "saved").glob("*-face-*.jpg")):
+        assert process.poll() is None, process.communicate()
+        pause.wait(0.1)
+    ballast = disk / "ballast"
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    said = until_said(process, "rows are left out", "frames are left out", "save failed")
+    before = set((disk / "saved").iterdir())
+    ballast.unlink()
+    said += until_said(process, "e.jsonl is written again", "v-2.mp4 is written again")
+    while not set((disk / "saved").glob("*-face-*.jpg")) - before:
+        pause.wait(0.1)
+    process.terminate()
+    _, rest = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in said + rest, said + rest
+    assert said.count("until there is room") == 2, "said once each"
+    rows = [json.loads(line) for line in (disk / "e.jsonl").read_text().splitlines()]
+    assert f"smiledet: {disk / 'e.jsonl'} lacks " in rest and f"smiledet: {disk / 'v.mp4'} lacks " in rest
+    gaps = [later["frame"] - row["frame"] for row, later in pairwise(rows)]
+    assert max(gaps) > 1, "rows of the time without room are missing, the others are whole"
+    assert count_frames(disk / "v.mp4") > 0 and count_frames(disk / "v-2.mp4") > 0
+    with closing(sqlite3.connect(disk / "day.sqlite")) as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert store.execute("SELECT count(*) FROM sessions").fetchone() > (0,)
+    for photograph in (disk / "saved").iterdir():
+        assert cv2.imread(str(photograph)) is not None, photograph
+
+
+def test_a_live_run_that_left_something_out_ends_with_one(here, monkeypatch, caplog, count_frames):
+    """The same without a disk of its own: the system's call refuses for a while."""
+    whole, calls = os.pwrite, []
+
+    def pwrite(descriptor, data, offset):
+        calls.append(offset)
+        if 40 < len(calls) < 80:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    words = ["--record", "v.mp4", "--events", "e.csv", "--report", "r.json", "--max-frames", "120"]
+    assert main(["run", "demo", "--realtime", "--no-show", *words]) == 1
+    assert "cannot write e.csv: No space left on device; rows are left out until there is room" in caplog.messages
+    assert any(said.startswith("e.csv is written again; ") for said in caplog.messages)
+    at_the_end = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert any(re.fullmatch(r"e\.csv lacks \d+ rows, for which there was no room", said) for said in at_the_end)
+    assert json.loads((here / "r.json").read_text())["frames"] > 0, "the report is written all the same"
+    lines = (here / "e.csv").read_text().splitlines()
+    assert lines[0].startswith("source,") and len({line.count(",") for line in lines}) == 1
+    assert all(count_frames(path) > 0 for path in here.glob("v*.mp4"))
 
 
 @linux

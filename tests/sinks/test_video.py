@@ -1,6 +1,7 @@
 import errno
 import logging
 import os
+import re
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,52 @@ def test_a_file_that_cannot_grow_any_more_ends_it_and_plays(tmp_path, frame_of, 
     count = len(read_back(path)[0]) if path.exists() else 0
     assert f"; the video up to frame {count} is kept" in str(problem.value) or count == 0
     assert not list(tmp_path.glob("*partial*"))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+def test_a_live_one_goes_on_in_another_file_when_there_is_room_again(tmp_path, frame_of, monkeypatch, suffix, caplog):
+    """Every frame that was taken is in one of the two files, or counted; tries are a second apart."""
+    whole, full, tries = os.pwrite, [False], []
+
+    def pwrite(descriptor, data, offset):
+        if full[0]:
+            tries.append(1)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    noise = np.random.default_rng(1).integers(0, 255, (120, 160, 3), np.uint8)
+    (tmp_path / f"out-2{suffix}").write_bytes(b"of somebody else")
+    with VideoSink(tmp_path / f"out{suffix}", 30, timed=True, goes_on=True) as sink:
+        for index in range(300):
+            full[0] = 90 <= index < 200
+            frame, annotation = frame_of(index, index / 30)
+            sink.write(frame, replace(annotation, image=np.roll(noise, index, 0)))
+    counts = [len(read_back(tmp_path / f"out{end}{suffix}")[0]) for end in ("", "-3")]
+    missing = int(re.search(r"lacks (\d+) frames, for which there was no room", sink.lacks)[1])
+    assert sum(counts) + missing == 300 and 110 <= missing <= 160
+    assert 2 <= len(tries) < 20
+    assert (tmp_path / f"out-2{suffix}").read_bytes() == b"of somebody else"
+    assert sink.wrote == tmp_path / f"out{suffix}" and not list(tmp_path.glob("*partial*"))
+    assert [record.message.partition(";")[0] for record in caplog.records if record.levelname == "WARNING"] == [
+        f"cannot write {sink.wrote}: No space left on device",
+        f"{tmp_path / f'out-3{suffix}'} is written again",
+    ]
+
+
+def test_a_live_one_that_never_had_room_leaves_what_was_there(tmp_path, frame_of, monkeypatch):
+    path = tmp_path / "out.mkv"
+    path.write_bytes(b"of yesterday")
+
+    def pwrite(*_):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    with VideoSink(path, 30, timed=True, goes_on=True) as sink:
+        for index in range(90):
+            sink.write(*frame_of(index, index / 30))
+    assert sink.wrote is None and sink.lacks == f"{path} lacks 90 frames, for which there was no room"
+    assert path.read_bytes() == b"of yesterday" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_cannot_be_finished_is_told(tmp_path, frame_of, monkeypatch):
