@@ -17,7 +17,8 @@ LAST_COLOURED = """(canvas) => {
     let last = 0;
     for (let at = 0; at < data.length; at += 4) {
         const [red, green, blue, cover] = data.subarray(at, at + 4);
-        if (cover && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) last = Math.max(last, (at / 4) % width);
+        const grey = Math.max(red, green, blue) - Math.min(red, green, blue) < 60;
+        if (cover && !grey) last = Math.max(last, (at / 4) % width);
     }
     return last / width;
 }"""

@@ -93,8 +93,8 @@ def prepare(options: dict[str, Any]) -> Callable[[Sequence[Image]], list[Boxes]]
     """Build and start the pipeline, with this machine's platform and the default tasks.
 
     Args:
-        options: `fps` of the clip: how often the whole picture is searched goes by its time line. `uses_drawing`: whether
-            what is drawn is wanted; it is by default.
+        options: `fps` of the clip: how often the whole picture is searched goes by its time line.
+            `uses_drawing`: whether what is drawn is wanted; it is by default.
     """
     source, sink = _Handed(options["fps"]), _Found(options.get("uses_drawing", True))
     config = load_config(pick_platform("auto").name).config
