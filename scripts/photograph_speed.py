@@ -83,6 +83,7 @@ SAVED: dict[str, tuple[str, dict[str, object]]] = {
     "BMP": ("bmp", {}),
     "GIF": ("gif", {}),
     "HEIC": ("heif", {"quality": 50}),
+    "HEIC in tiles": ("heif", {"quality": 50}),
     "AVIF": ("avif", {"quality": 60, "speed": 10}),
 }
 """Kinds of files: how Pillow writes each."""
@@ -158,6 +159,7 @@ def save(picture: np.ndarray, path: Path, form: str, how: dict[str, object]) -> 
     import pillow_heif
     from PIL import Image
 
+    pillow_heif.options.GRID_TILE_SIZE = 512 if "tiles" in path.parent.name else 0  # as phones do
     pillow_heif.register_heif_opener()
     suffix = {"heif": ".heic", "jpeg": ".jpg"}.get(form, f".{form}")
     Image.fromarray(np.ascontiguousarray(picture[..., ::-1])).save(path.with_suffix(suffix), format=form, **how)

@@ -197,6 +197,8 @@ def _chosen(
     if arguments.best:
         indexer.restack()
     rows = indexer.store.rows(list(held))
+    lost = held.keys() - {row.id for row in rows}
+    unread += [Unread(str(held[each]), f"the store {indexer.store.path} has lost it") for each in sorted(lost)]
     if arguments.best:
         rows = _best(rows)
     if arguments.sort is not None:

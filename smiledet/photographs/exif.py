@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from smiledet.sources.decoding import ORIENTATION, open_undecoded
+from smiledet.sources.picture_header import ORIENTATION, open_undecoded
 
 ORIGINAL, DIGITISED, CHANGED = 0x9003, 0x9004, 0x0132
 """DateTimeOriginal, DateTimeDigitized and DateTime (Exif 2.32, sections 4.6.4 D and 4.6.5 F)."""

@@ -270,12 +270,12 @@ class Look:
 
     Attributes:
         id: Of the photograph.
-        taken: See `NewPhotograph`.
+        taken: Seconds on the camera's clock; None where nobody knows.
         phash: See `NewPhotograph`.
     """
 
     id: int
-    taken: str | None
+    taken: float | None
     phash: int
 
 

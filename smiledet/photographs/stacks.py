@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -198,14 +197,10 @@ def _bits(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def _candidates(store: Store) -> list[Candidate]:
     """All photographs; with their faces where another was taken within `BURST_GAP`, since only there they count."""
-    looks = [(_seconds(each.taken), each) for each in store.looks()]
-    timed = sorted((taken, each.id) for taken, each in looks if taken is not None)
+    looks = store.looks()
+    timed = sorted((each.taken, each.id) for each in looks if each.taken is not None)
     near = {
         one for before, after in pairwise(timed) if after[0] - before[0] <= BURST_GAP for one in (before[1], after[1])
     }
     boxes = store.places(sorted(near))
-    return [Candidate(each.id, taken, each.phash, boxes.get(each.id, ())) for taken, each in looks]
-
-
-def _seconds(taken: str | None) -> float | None:
-    return None if taken is None else datetime.fromisoformat(taken).timestamp()
+    return [Candidate(each.id, each.taken, each.phash, boxes.get(each.id, ())) for each in looks]

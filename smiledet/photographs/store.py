@@ -21,10 +21,11 @@ from smiledet.errors import UsageError
 from smiledet.frame import Box
 from smiledet.photographs.filtering import in_folders
 from smiledet.photographs.migrations import TABLES
-from smiledet.photographs.queries import Queries, read_edition, write_edition
+from smiledet.photographs.queries import BOX, Queries, path_of, read_edition, write_edition
 from smiledet.photographs.records import STILL, Edition, Mark, NewPhotograph, Stack, StoredFile, StoredPhotograph
 from smiledet.photographs.stored_objects import StoredObject
 from smiledet.photographs.storing import SAME_FACE, classify, corrections_of, now, put_file, put_photograph
+from smiledet.system.cells import BYTES, NOTHING, NUMBER, TEXT, WHOLE, content_of, rows
 from smiledet.system.resources import data_folder
 
 
@@ -81,8 +82,8 @@ class Store(Queries):
             "WHERE p.edition = ? AND f.position = ?"
         )
         with self.reading() as connection:
-            rows = connection.execute(query, [self._edition, STILL])
-            stored = {path: ((mtime_ns, size), failed) for path, mtime_ns, size, failed in rows}
+            found = rows(connection, query, [self._edition, STILL], BYTES, WHOLE, WHOLE, TEXT | NOTHING)
+            stored = {path: ((mtime_ns, size), failed) for path, mtime_ns, size, failed in found}
         unread: list[Path] = []
         known: dict[Path, str | None] = {}
         for path in paths:
@@ -165,7 +166,7 @@ class Store(Queries):
             "WHERE f.path = ? AND p.edition = ? ORDER BY f.position"
         )
         with self.reading() as connection:
-            return [row for (row,) in connection.execute(query, [os.fsencode(path), self._edition])]
+            return [row for (row,) in rows(connection, query, [os.fsencode(path), self._edition], WHOLE)]
 
     def recall(self, path: Path) -> tuple[StoredPhotograph, ...]:
         """The same with all that is known of each."""
@@ -180,8 +181,8 @@ class Store(Queries):
         """The files that were found in a folder and the folders in it."""
         inside, values = in_folders([folder])
         with self.reading() as connection:
-            rows = connection.execute(f"SELECT DISTINCT path FROM files WHERE {inside}", values)
-            return [Path(os.fsdecode(path)) for (path,) in rows]
+            found = rows(connection, f"SELECT DISTINCT path FROM files WHERE {inside}", values, BYTES)
+            return [path_of(path) for (path,) in found]
 
     def correct(self, face: int, task: str, label: str | None) -> None:
         """Give a face another label, or with None take that back.
@@ -196,7 +197,8 @@ class Store(Queries):
                 "JOIN photographs p ON p.id = f.photograph JOIN readings r ON r.face = f.id "
                 "WHERE r.task = ? AND f.id = ?"
             )
-            found = connection.execute(query, [task, face]).fetchone()
+            kinds = (WHOLE, WHOLE, NUMBER | NOTHING, TEXT, *BOX)
+            found = next(rows(connection, query, [task, face], *kinds), None)
             if found is None:
                 raise UsageError(f"no face {face} in the store {self.path} of which {task} was read")
             photograph, content, number, answer, *box = found
@@ -208,7 +210,8 @@ class Store(Queries):
                 values = [content, *box, task, label, now()]
                 connection.execute(f"INSERT INTO corrections ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             if number is not None:
-                number = float(answer if label is None else label)
+                with content_of("label"):
+                    number = float(answer if label is None else label)
             query = "UPDATE readings SET corrected = ?, number = ? WHERE face = ? AND task = ?"
             connection.execute(query, [label, number, face, task])
             query = "UPDATE stacks SET weights = '' WHERE id = (SELECT stack FROM photographs WHERE id = ?)"
@@ -249,15 +252,16 @@ class Store(Queries):
                     "INSERT INTO stacks (edition, best, reasons, weights) VALUES (?, ?, ?, ?)",
                     [self._edition, each.photographs[0], json.dumps(told), weights],
                 ).lastrowid
-                rows = [(number, place, member) for place, member in enumerate(each.photographs)]
-                connection.executemany("UPDATE photographs SET stack = ?, place = ? WHERE id = ?", rows)
+                members = [(number, place, member) for place, member in enumerate(each.photographs)]
+                connection.executemany("UPDATE photographs SET stack = ?, place = ? WHERE id = ?", members)
 
     def _use(self, edition: Edition | None) -> tuple[int, Mapping[str, tuple[str, ...]]]:
         """The number of an edition, and its tasks."""
         if edition is None:
             with self.reading() as connection:
-                last = connection.execute("SELECT id, tasks FROM editions ORDER BY used DESC, id DESC").fetchone()
-            return (last[0], read_edition(last[1])) if last else (0, {})
+                query = "SELECT id, tasks FROM editions ORDER BY used DESC, id DESC"
+                last = next(rows(connection, query, [], WHOLE, TEXT), None)
+                return (last[0], read_edition(last[1])) if last else (0, {})
         with self.writing() as connection:
             connection.execute(
                 "INSERT INTO editions (key, tasks) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
@@ -274,7 +278,7 @@ class Store(Queries):
     def _read(self, connection: sqlite3.Connection, content: str) -> Any:
         """Why a content could not be read, as a row; None where it has not been read."""
         query = "SELECT failed FROM photographs JOIN contents c ON c.id = content WHERE edition = ? AND c.hash = ?"
-        return connection.execute(query, [self._edition, content]).fetchone()
+        return next(rows(connection, query, [self._edition, content], TEXT | NOTHING), None)
 
     def _check(self, task: str, label: str | None) -> None:
         labels = self.tasks.get(task)

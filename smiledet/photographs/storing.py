@@ -14,6 +14,7 @@ from typing import Any
 
 from smiledet.frame import Box
 from smiledet.photographs.records import FACE_COUNTS, FACES, STILL, NewFace, NewPhotograph, StoredFile, decade
+from smiledet.system.cells import NOTHING, NUMBER, TEXT, WHOLE, content_of, rows
 from smiledet.system.text import valid_text
 
 SAME_FACE = 0.5
@@ -88,18 +89,21 @@ def classify(connection: sqlite3.Connection, edition: int, photograph: int) -> N
         "SELECT r.task, COALESCE(r.corrected, r.label), r.number FROM faces f "
         "JOIN readings r ON r.face = f.id WHERE f.photograph = ?"
     )
-    found = connection.execute(query, [photograph]).fetchall()
+    found = rows(connection, query, [photograph], TEXT, TEXT, NUMBER | NOTHING)
     classes = {(task, label if number is None else decade(number)) for task, label, number in found}
-    (count,) = connection.execute("SELECT face_count FROM photographs WHERE id = ?", [photograph]).fetchone()
-    classes.add((FACES, FACE_COUNTS[min(count, 2)]))
-    rows = [(edition, task, label, photograph) for task, label in classes]
-    connection.executemany("INSERT INTO classes (edition, task, label, photograph) VALUES (?, ?, ?, ?)", rows)
+    query = "SELECT face_count FROM photographs WHERE id = ?"
+    ((count,),) = rows(connection, query, [photograph], WHOLE)
+    classes.add((FACES, FACE_COUNTS[max(0, min(count, 2))]))
+    added = [(edition, task, label, photograph) for task, label in classes]
+    connection.executemany("INSERT INTO classes (edition, task, label, photograph) VALUES (?, ?, ?, ?)", added)
 
 
 def corrections_of(connection: sqlite3.Connection, content: int) -> list[StoredCorrection]:
     """What a person said of a content, the last at the end."""
     query = "SELECT id, x, y, width, height, task, label FROM corrections WHERE content = ? ORDER BY id"
-    return [(row, Box(*place), task, label) for row, *place, task, label in connection.execute(query, [content])]
+    kinds = (WHOLE, NUMBER, NUMBER, NUMBER, NUMBER, TEXT, TEXT)
+    found = rows(connection, query, [content], *kinds)
+    return [(row, Box(*place), task, label) for row, *place, task, label in found]
 
 
 def now() -> str:
@@ -150,11 +154,16 @@ def _put_face(
             "task": task,
             "label": reading.label,
             "score": reading.score,
-            "number": reading.number if given is None or reading.number is None else float(given),
+            "number": reading.number if given is None or reading.number is None else _number(given),
             "scores": array("f", reading.scores).tobytes(),
             "corrected": given,
         }
         _insert(connection, "readings", values)
+
+
+def _number(label: str) -> float:
+    with content_of("label"):
+        return float(label)
 
 
 def _insert(connection: sqlite3.Connection, table: str, row: Mapping[str, Any], otherwise: str = "") -> int:

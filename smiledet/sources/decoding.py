@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +11,8 @@ import numpy as np
 
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
+from smiledet.sources.decoding_smaller import decode_small, way_of
+from smiledet.sources.picture_header import DAMAGE, Header, open_as, read_header
 
 MOST_PIXELS = 100_000_000
 """Pixels of a decoded photograph at most, 300 MB. What promises more is refused before it is decoded: a PNG of one
@@ -44,21 +43,6 @@ REDUCED_GREY = {
 }
 """The same in grey."""
 
-HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-AVIF_BRANDS = frozenset({b"avif", b"avis"})
-"""What stands at the beginning of a HEIC and of an AVIF (ISO/IEC 23008-12, annex B; AVIF 1.1, section 6)."""
-
-ORIENTATION = 0x0112
-"""EXIF's number of the tag that says how a picture is turned."""
-
-SIGNATURES = (
-    *((b"\xff\xd8\xff", "JPEG"), (b"\x89PNG", "PNG"), (b"BM", "BMP"), (b"GIF8", "GIF")),
-    *((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF")),
-    *((b"\xff\x4f\xff\x51", "JPEG2000"), (b"\0\0\0\x0cjP  ", "JPEG2000")),
-    *((b"P%d" % kind, "PPM") for kind in range(1, 7)),
-)
-"""What other files begin with, and the format by Pillow's name."""
-
 OF_JPEG = (7.0, 3.0)
 """Bytes for a pixel of a decoded JPEG, in colour and in grey: the picture, what is turned upright, and a little."""
 
@@ -75,18 +59,8 @@ TAKEN = {
 LOSSLESS = 1 << 16
 """Bytes of a WebP in which it is said that it is lossless (`VP8L`)."""
 
-BY_FFMPEG = {"GIF": 5.2, "HEIC": 4.3, "AVIF": 4.3}
-"""What FFmpeg decodes where the picture is wanted smaller, and bytes for a pixel of it: it hands out the planes as they
-are coded, which are then shrunk and converted at once."""
-
-TURNING = {"HEIC": (b"irot", b"imir", b"clap"), "AVIF": (b"clap",)}
-"""Properties that turn, mirror or cut a picture (ISO/IEC 23008-12, section 6.5). Pillow says how an AVIF is turned."""
-
 USUALLY_TAKEN = (6.5, 2.5)
 """The same of PNG, BMP and the rest."""
-
-DAMAGE = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, EOFError, struct.error, RuntimeError)
-"""What Pillow and libheif raise at damaged files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,21 +99,6 @@ class Ready:
         """See `decode`."""
         del side, colour
         return Decoded(self.image)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of its picture.
-
-    Attributes:
-        form: `JPEG`, `PNG`, `HEIC` …
-        size: (width, height) in pixels, before it is turned upright.
-        coefficients: Bytes a pixel that a JPEG's decoder holds besides: a progressive one's cosine transform, whole.
-    """
-
-    form: str
-    size: tuple[int, int]
-    coefficients: float = 0.0
 
 
 def read_image(path: Path) -> Image:
@@ -187,8 +146,8 @@ def decode(data: bytes, side: float = 0.0, colour: bool = True) -> Decoded:
     if scale == 1:
         return Decoded(_decode(data, header.form, 1))
     width, height = header.size
-    plain = _decode_plain(data, header, scale, colour) if _is_plain(data, header) else None
-    image = _decode(data, header.form, scale, colour) if plain is None else plain
+    small = decode_small(data, header, scale, colour)
+    image = _decode(data, header.form, scale, colour) if small is None else small
     # Turned upright, or not: the two sides of what was decoded say which.
     swapped = (image.shape[1] > image.shape[0]) != (width > height) and width != height
     return Decoded(image, scale, (height, width) if swapped else (width, height))
@@ -211,117 +170,10 @@ def bytes_to_decode(data: bytes, side: float = 0.0, colour: bool = True) -> int:
     pixels = header.size[0] * header.size[1]
     if header.form == "JPEG":
         return round(pixels * (header.coefficients + OF_JPEG[grey] / scale**2))
-    if scale > 1 and _is_plain(data, header):
-        return round(pixels * BY_FFMPEG[header.form])
+    if scale > 1 and (way := way_of(data, header, scale)):
+        return way.bytes
     form = "VP8L" if header.form == "WEBP" and b"VP8L" in data[:LOSSLESS] else header.form
     return round(pixels * TAKEN.get(form, USUALLY_TAKEN)[grey])
-
-
-def read_header(data: bytes) -> Header:
-    """The format and size of a picture, without decoding it.
-
-    Raises:
-        ValueError: It is no picture, or a damaged one.
-
-    >>> read_header(cv2.imencode(".png", np.zeros((4, 6, 3), np.uint8))[1].tobytes())
-    Header(form='PNG', size=(6, 4), coefficients=0.0)
-    """
-    form = _form(data)
-    try:
-        if form in OWN:
-            return Header(form, OWN[form](data))
-        form, opened = open_undecoded(data)
-        return Header(form, opened.size, _coefficients(opened) if form == "JPEG" else 0.0)
-    except DAMAGE as problem:
-        raise ValueError("it is no image, or a damaged one") from problem
-
-
-def open_undecoded(data: bytes) -> tuple[str, Any]:
-    """A picture's format, and what Pillow or libheif has opened of it, undecoded.
-
-    Raises:
-        ValueError: It is no picture; of a damaged one whatever there is, see `DAMAGE`.
-    """
-    form = _form(data)
-    if not form:
-        raise ValueError("it is no image, or a damaged one")
-    return form, _opened(data, form)
-
-
-def _brands(data: bytes) -> frozenset[bytes]:
-    """What kinds of ISO media file it says it is; none for other files (ISO/IEC 14496-12, section 4.3)."""
-    if data[4:8] != b"ftyp":
-        return frozenset()
-    box = data[8 : min(int.from_bytes(data[:4], "big"), 256)]
-    return frozenset(box[place : place + 4] for place in range(0, len(box), 4))
-
-
-def _form(data: bytes) -> str:
-    """A picture's format, by Pillow's name; empty where it is none that is read."""
-    brands = _brands(data)
-    if brands & AVIF_BRANDS:
-        return "AVIF"
-    if brands & HEIC_BRANDS:
-        return "HEIC"
-    if data[:4] == b"RIFF":
-        return "WEBP" if data[8:12] == b"WEBP" else ""
-    return next((form for start, form in SIGNATURES if data.startswith(start)), "")
-
-
-def _opened(data: bytes, form: str) -> Any:
-    """A picture that Pillow or libheif has opened, undecoded.
-
-    Not by Pillow's `open`: the limit on pixels there is another, and holds for the whole process.
-    """
-    from PIL import Image as Pillow
-
-    if form == "HEIC":
-        from pi_heif import open_heif
-
-        return open_heif(data, bgr_mode=True)
-    Pillow.init()
-    if form not in Pillow.OPEN:
-        raise ValueError(f"this Pillow was built without {form}: pip install --upgrade pillow")
-    return Pillow.OPEN[form][0](io.BytesIO(data), "")
-
-
-def _coefficients(opened: Any) -> float:
-    """Bytes a pixel of a progressive JPEG's coefficients, 16 bits each; 0 for another JPEG."""
-    if not opened.info.get("progressive"):
-        return 0.0
-    samples = [across * down for _, across, down, _ in opened.layer]
-    ratio: float = 2.0 * sum(samples) / max(samples)
-    return ratio
-
-
-def _tiff_size(data: bytes) -> tuple[int, int]:
-    """The size that a TIFF gives itself (TIFF 6.0, section 2: tags 256 and 257, of 16 or 32 bits)."""
-    order = "<" if data[:2] == b"II" else ">"
-    big = 43 in data[2:4]  # BigTIFF
-    (place,) = struct.unpack_from(order + "Q", data, 8) if big else struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, place)
-    length, value = (20, 12) if big else (12, 8)
-    found = {}
-    for entry in range(place + (8 if big else 2), place + length * min(count, 4096), length):
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag in (256, 257):
-            (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + value)
-    return found[256], found[257]
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """The size in the header of a WebP's first chunk (WebP Container Specification)."""
-    if data[12:16] == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if data[12:16] == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack_from("<HH", data, 26)
-    return width & 0x3FFF, height & 0x3FFF
-
-
-OWN = {"TIFF": _tiff_size, "WEBP": _webp_size}
-"""Formats whose size is not asked of Pillow: it warns of TIFFs that OpenCV reads, and applies its own limit to WebP."""
 
 
 def _scale(size: tuple[int, int], side: float) -> int:
@@ -360,55 +212,10 @@ def _decode(data: bytes, form: str, scale: int, colour: bool = True) -> Image:
     return image if form == "JPEG" else _shrunk(image, scale)
 
 
-def _is_plain(data: bytes, header: Header) -> bool:
-    """Whether FFmpeg finds the picture in one piece, and what it finds is meant to be seen whole.
-
-    A phone's HEIC is of many pieces: their size (`ispe`) is another than the picture's.
-    """
-    if header.form not in BY_FFMPEG:
-        return False
-    start = data[: data.find(b"mdat")]
-    sizes = {start[found.end() + 4 : found.end() + 12] for found in re.finditer(b"ispe", start)}
-    whole = header.form == "GIF" or sizes == {struct.pack(">II", *header.size)}
-    return whole and not any(name in start for name in TURNING.get(header.form, ()))
-
-
-def _decode_plain(data: bytes, header: Header, scale: int, colour: bool) -> Image | None:
-    """A picture at a fraction of its size by FFmpeg; None where it cannot."""
-    import av
-
-    try:
-        with av.open(io.BytesIO(data)) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            packet = next(container.demux(stream))
-            frame = next(iter([*packet.decode(), *stream.codec_context.decode(None)]))
-            if packet.is_corrupt or frame.is_corrupt or (frame.width, frame.height) != header.size:
-                return None
-            size = (-(-side // scale) for side in header.size)
-            # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
-            small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
-        if header.form == "AVIF":
-            small = _turned(small, _opened(data, "AVIF").getexif().get(ORIENTATION, 1))
-    except (*DAMAGE, av.FFmpegError, StopIteration):
-        return None
-    return np.ascontiguousarray(small if colour else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
-
-
-def _turned(image: Image, orientation: int) -> Image:
-    """A picture turned upright as EXIF's number says."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    picture = Pillow.fromarray(image)
-    picture.getexif()[ORIENTATION] = orientation
-    return np.asarray(ImageOps.exif_transpose(picture))
-
-
 def _decode_other(data: bytes, form: str, scale: int) -> Image:
     """What OpenCV does not decode in every version that is allowed."""
     try:
-        opened = _opened(data, form)
+        opened = open_as(data, form)
         if form == "HEIC":  # libheif has turned it upright
             pixels = np.asarray(opened)
             shrunk = _shrunk(pixels, scale)

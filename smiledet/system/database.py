@@ -13,6 +13,8 @@ from pathlib import Path
 from typing_extensions import Self
 
 from smiledet.errors import OutputError, SmiledetError, UsageError
+from smiledet.system.cells import DamagedError
+from smiledet.system.text import printable
 
 BUSY = 30.0
 """Seconds to wait while another process writes."""
@@ -87,11 +89,16 @@ class Database:
         """The calling thread's connection.
 
         Raises:
+            UsageError: It is damaged, see `smiledet.system.cells.rows`.
             SmiledetError: SQLite gives up; the message says why.
         """
         try:
             yield self._connection()
+        except (DamagedError, sqlite3.IntegrityError) as problem:  # SQLite holds what it is given to what stands there
+            raise UsageError(f"the store {self.path} is damaged: {problem}") from problem
         except FAULTS as problem:
+            if "decode" in str(problem):  # a text that is none
+                raise UsageError(f"the store {self.path} is damaged: {printable(problem)}") from problem
             raise SmiledetError(f"the store {self.path}: {problem}") from problem
 
     @contextmanager
@@ -99,7 +106,8 @@ class Database:
         """The same in a transaction: all that is written in it, or nothing.
 
         Raises:
-            SmiledetError: SQLite gives up; the message says why.
+            UsageError: See `reading`.
+            SmiledetError: See `reading`.
         """
         with self._writing, self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")

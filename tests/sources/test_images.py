@@ -286,6 +286,16 @@ def file_of(kind, orientation, write_heic, path):
     exif[0x0112] = orientation
     if kind == "heic":
         write_heic(path, LARGE, exif=exif.tobytes())
+    elif kind == "tiles":
+        pillow_heif = pytest.importorskip("pillow_heif")
+        pillow_heif.options.GRID_TILE_SIZE = 256
+        try:
+            write_heic(path.with_suffix(".heic"), LARGE, exif=exif.tobytes())
+        finally:
+            pillow_heif.options.GRID_TILE_SIZE = 0
+        return path.with_suffix(".heic").read_bytes()
+    elif kind == "tiff":
+        Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, exif=exif)
     else:
         Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, quality=95, exif=exif)
     return path.read_bytes()
@@ -293,7 +303,7 @@ def file_of(kind, orientation, write_heic, path):
 
 @pytest.mark.parametrize("colour", [True, False])
 @pytest.mark.parametrize("orientation", [1, 2, 6, 7])
-@pytest.mark.parametrize("kind", ["heic", "avif", "gif"])
+@pytest.mark.parametrize("kind", ["heic", "tiles", "avif", "gif", "tiff"])
 def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orientation, colour, write_heic):
     data = file_of(kind, orientation, write_heic, tmp_path / "a")
     whole, smaller = decode(data).image, decode(data, 256, colour)
@@ -305,12 +315,19 @@ def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orient
     assert (smaller.scale, smaller.full_size) == (4, (whole.shape[1], whole.shape[0]))
 
 
-@pytest.mark.parametrize("kind", ["heic", "avif", "gif"])
-def test_a_picture_in_one_piece_is_never_held_whole_in_colour(tmp_path, kind, write_heic, monkeypatch):
-    data = file_of(kind, 1, write_heic, tmp_path / "a")
+@pytest.mark.parametrize(
+    ("kind", "orientation"),
+    [
+        *((kind, 1) for kind in ("heic", "tiles", "avif", "gif", "tiff")),
+        *((kind, 6) for kind in ("tiles", "avif", "tiff")),
+    ],
+)
+def test_a_large_picture_is_never_held_whole_in_colour(tmp_path, kind, orientation, write_heic, monkeypatch):
+    data = file_of(kind, orientation, write_heic, tmp_path / "a")
     monkeypatch.setattr(decoding, "_decode", None)
-    assert decode(data, 256, colour=False).image.shape == (192, 256)
-    assert bytes_to_decode(data, 256) < 0.75 * bytes_to_decode(data)
+    assert decode(data, 256, colour=False).image.shape == ((256, 192) if orientation == 6 else (192, 256))
+    if kind in ("heic", "avif"):  # of a picture as small as this one, the room for a band or tile is most
+        assert bytes_to_decode(data, 256) < 0.75 * bytes_to_decode(data)
 
 
 def test_a_heic_of_several_tiles_is_decoded_smaller_as_a_whole(tmp_path, write_heic):

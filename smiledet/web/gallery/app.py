@@ -363,8 +363,8 @@ def _whole(found: StoredPhotograph, library: Library) -> dict[str, Any]:
 
 
 def _stack(found: StoredPhotograph, library: Library) -> dict[str, Any] | None:
-    if found.row.stack is None:
-        return None
-    members = library.store.ids(PhotographFilter(stack=found.row.stack))
+    members = () if found.row.stack is None else library.store.ids(PhotographFilter(stack=found.row.stack))
     rows = sorted(library.store.rows(members), key=lambda row: row.place)
+    if not rows:
+        return None
     return {"members": [row.id for row in rows], "best": rows[0].id, "reasons": list(found.reasons)}

@@ -1,0 +1,179 @@
+"""Large photographs decoded at a fraction of their size without being held whole in colour, where there is a way."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from smiledet.frame import Image
+from smiledet.sources.heif_tiles import tiled_picture
+from smiledet.sources.picture_header import DAMAGE, ORIENTATION, Header, open_as
+
+BY_FFMPEG = 4.3
+"""Bytes for a pixel of a HEIC or AVIF in one piece where the picture is wanted smaller: FFmpeg hands out the planes as
+they are coded, which are then shrunk and converted at once."""
+
+TILED = 4.0
+"""The same of one in tiles, for a pixel of the smaller picture, and `ROOM` besides."""
+
+PALETTE = 2.2
+"""The same of a GIF, whose pixels are numbers of colours until they are shrunk."""
+
+ROOM = 12_000_000
+"""Bytes for a tile's decoder, or a band of rows."""
+
+BAND = 256
+"""Rows that are shrunk at once where a picture is not held whole in colour."""
+
+TURNING = {"HEIC": (b"irot", b"imir", b"clap"), "AVIF": (b"clap",)}
+"""Properties that turn, mirror or cut a picture (ISO/IEC 23008-12, section 6.5). Pillow says how an AVIF is turned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a picture is decoded smaller without being held whole in colour.
+
+    Attributes:
+        bytes: What that takes, the smaller picture included.
+        decode: Does it, BGR; None where it turns out to be impossible.
+    """
+
+    bytes: int
+    decode: Callable[[], Image | None]
+
+
+def way_of(data: bytes, header: Header, scale: int) -> Way | None:
+    """How a picture is decoded smaller without being held whole in colour; None where there is no such way."""
+    pixels = header.size[0] * header.size[1]
+    with suppress(*DAMAGE):
+        if header.form == "GIF":
+            return Way(round(pixels * PALETTE) + ROOM, lambda: _decode_gif(data, scale))
+        if header.form == "TIFF" and (stored := _stored_pixels(data, header.size)) is not None:
+            return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_stored(data, stored, scale))
+        if header.form == "HEIC" and (tiled := tiled_picture(data)) is not None:
+            return Way(round(pixels * TILED / scale**2) + ROOM, lambda: tiled.decode(scale))
+        if _is_plain(data, header):
+            return Way(round(pixels * BY_FFMPEG), lambda: _decode_plain(data, header, scale))
+    return None
+
+
+def decode_small(data: bytes, header: Header, scale: int, colour: bool) -> Image | None:
+    """A picture at a fraction of its size by its `way_of`; None where it has none, or it fails."""
+    import av
+
+    try:
+        way = way_of(data, header, scale)
+        small = way.decode() if way else None
+    except (*DAMAGE, av.FFmpegError, StopIteration):
+        return None
+    return small if small is None or colour else np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _is_plain(data: bytes, header: Header) -> bool:
+    """Whether FFmpeg finds a HEIC or AVIF in one piece, and what it finds is meant to be seen whole.
+
+    A phone's HEIC is of many pieces: their size (`ispe`) is another than the picture's.
+    """
+    if header.form not in TURNING:
+        return False
+    start = data[: data.find(b"mdat")]
+    sizes = {start[found.end() + 4 : found.end() + 12] for found in re.finditer(b"ispe", start)}
+    whole = sizes == {struct.pack(">II", *header.size)}
+    return whole and not any(name in start for name in TURNING[header.form])
+
+
+def _decode_plain(data: bytes, header: Header, scale: int) -> Image | None:
+    import av
+
+    with av.open(io.BytesIO(data)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        packet = next(container.demux(stream))
+        frame = next(iter([*packet.decode(), *stream.codec_context.decode(None)]))
+        if packet.is_corrupt or frame.is_corrupt or (frame.width, frame.height) != header.size:
+            return None
+        size = (-(-side // scale) for side in header.size)
+        # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
+        small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
+    return _turned(small, _orientation(open_as(data, "AVIF"))) if header.form == "AVIF" else np.asarray(small)
+
+
+def _decode_gif(data: bytes, scale: int) -> Image:
+    opened = open_as(data, "GIF")
+    width, height = opened.size
+    opened.load()
+
+    def rows(top: int, bottom: int) -> Image:
+        return np.asarray(opened.crop((0, top, width, bottom)).convert("RGB"), np.uint8)
+
+    return _turned(_in_bands(rows, (width, height), scale), _orientation(opened))
+
+
+def _stored_pixels(data: bytes, size: tuple[int, int]) -> Image | None:
+    """The pixels of a TIFF as they lie in the file, RGB or grey of 8 bits; None if they are compressed or in pieces."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tags that nobody knows
+        opened = open_as(data, "TIFF")
+    if opened.mode not in ("RGB", "L") or not opened.tile:
+        return None
+    width, height = size  # Pillow's own is that of the picture upright
+    channels = len(opened.mode)
+    row, place = 0, opened.tile[0][2]
+    for codec, (left, top, right, bottom), offset, (mode, *_) in opened.tile:
+        together = (left, top, right) == (0, row, width) and offset == place + row * width * channels
+        if codec != "raw" or mode != opened.mode or not together:
+            return None
+        row = bottom
+    count = width * height * channels
+    if row != height or place + count > len(data):
+        return None
+    return np.frombuffer(data, np.uint8, count, place).reshape(height, width, channels)
+
+
+def _decode_stored(data: bytes, pixels: Image, scale: int) -> Image:
+    height, width = pixels.shape[:2]
+    small = _in_bands(lambda top, bottom: pixels[top:bottom], (width, height), scale)
+    return _turned(small, _orientation(open_as(data, "TIFF")))
+
+
+def _in_bands(rows: Callable[[int, int], Image], size: tuple[int, int], scale: int) -> Image:
+    """A picture at a fraction of its size, BGR.
+
+    Args:
+        rows: The rows from one to before another, RGB or grey.
+        size: (width, height) in pixels.
+        scale: By how many times it is smaller; it divides `BAND`.
+    """
+    width, height = size
+    made = np.empty((-(-height // scale), -(-width // scale), 3), np.uint8)
+    for top in range(0, height, BAND):
+        band = rows(top, min(height, top + BAND))
+        small = cv2.resize(band, (made.shape[1], -(-len(band) // scale)), interpolation=cv2.INTER_AREA)
+        code = cv2.COLOR_GRAY2BGR if small.ndim == 2 else cv2.COLOR_RGB2BGR
+        made[top // scale : top // scale + len(small)] = cv2.cvtColor(small, code)
+    return made
+
+
+def _orientation(opened: Any) -> int:
+    return int(opened.getexif().get(ORIENTATION, 1))
+
+
+def _turned(image: Image, orientation: int) -> Image:
+    """A picture turned upright as EXIF's number says."""
+    if orientation == 1:
+        return image
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    picture = Pillow.fromarray(image)
+    picture.getexif()[ORIENTATION] = orientation
+    return np.asarray(ImageOps.exif_transpose(picture))
