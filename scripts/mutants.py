@@ -3,7 +3,7 @@
 A bug is a small change of the syntax tree: another comparison or operator, a constant that is one more or twice as
 much, a negated condition, a statement left out. Constants of a module are left alone: what they are worth is measured
 by benchmarks, and tests go by their names. Modules, their tests and the changes that make no difference are in
-`scripts/mutants.toml`. Nothing is written: each changed module is made in the process that runs its tests.
+`scripts/mutants.toml`. Nothing is written: each changed module is made in a child process, which runs its tests.
 
 `--known` puts in those of `scripts/known_bugs.toml` instead, which tests once did not notice: each has to fail the test
 that it names.
@@ -20,12 +20,15 @@ import ast
 import copy
 import importlib.abc
 import importlib.util
+import multiprocessing
+import os
 import random
-import subprocess
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,9 @@ OTHER = {
     ast.RShift: ast.LShift,
 }  # fmt: skip
 """What takes an operator's place."""
+
+LIBRARIES = ("pytest", "hypothesis.strategies", "numpy.testing", "cv2", "av", "PIL.Image", "ai_edge_litert.interpreter")
+"""What the tests import of others."""
 
 HARMLESS = ("log.", "field(", "between(")
 """Beginnings of calls whose changes nobody could notice, or that no test should: messages, and limits of settings."""
@@ -237,14 +243,30 @@ def run_tests(module: str, number: int, tests: Sequence[str], known: bool) -> in
 
 
 def outcome(module: str, number: int, tests: Sequence[str], limit: float, known: bool = False) -> bool:
-    """Whether the tests pass, in a process of their own; they do not where it has to be killed."""
-    command = [sys.executable, __file__, "--module", module, "--run", str(number), *(["--known"] if known else [])]
-    command += ["--", *tests]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+    """Whether the tests pass, in a child of this process; they do not where it has to be killed."""
+    child = multiprocessing.get_context("fork").Process(target=_in_child, args=(module, number, tests, known))
+    child.start()
+    child.join(limit)
+    with suppress(ProcessLookupError):  # with all that it has started
+        os.killpg(child.ident or 0, signal.SIGKILL)
+    child.join()
+    return child.exitcode == 0
+
+
+def _in_child(module: str, number: int, tests: Sequence[str], known: bool) -> None:
+    os.setsid()
+    os.chdir(ROOT)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    os._exit(run_tests(module, number, tests, known))
+
+
+def import_libraries() -> None:
+    """Import once what takes every child a second and does not depend on the module with the bug."""
+    for name in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 def try_module(module: str, settings: dict[str, Any], sample: int, seed: int) -> tuple[int, list[Mutant]]:
@@ -291,11 +313,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="which of them (default: 1)")
     parser.add_argument("--list", action="store_true", help="print all of them and try none")
     parser.add_argument("--known", action="store_true", help=f"try the bugs of {KNOWN.name} instead")
-    parser.add_argument("--run", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("tests", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.run is not None:
-        return run_tests(arguments.module[0], arguments.run, arguments.tests, arguments.known)
+    import_libraries()
     if arguments.known:
         return try_known()
     settings = tomllib.loads(SETTINGS.read_text())

@@ -175,9 +175,11 @@ def _run_open(
             print_tables(pipeline.device, tallies, report, sources, told)
     if arguments.report is not None:
         write_report(report_file, figures(report, tallies, sources, told))
-    for output in (*sinks, trace, report_file):
-        if output is not None and output.wrote is not None:
-            log.info("wrote %s", output.wrote)
+    outputs = (*sinks, trace, report_file)
+    # Of several sources, several sinks may write one file: a store.
+    for path in dict.fromkeys(output.wrote for output in outputs if output is not None):
+        if path is not None:
+            log.info("wrote %s", path)
     for name, problem in report.lost.items():
         log.error("source %s was lost: %s", name, problem)
     missing = [sink.lacks for sink in sinks if sink.lacks]

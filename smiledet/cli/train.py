@@ -241,7 +241,8 @@ def _train_classifier(arguments: argparse.Namespace, models: Path) -> None:
     rows = ship(task, recipe, network, models, calibration, seen["temperatures"])
     if not is_shipped(task.name):
         write_task(task, models)
-    write_learnt(rows[0], [data for head in heads_of(recipe, task) for data in head.data], arguments.data_folder)
+    sets = [(head.task.name, data) for head in heads_of(recipe, task) for data in head.data]
+    write_learnt(rows[0], sets, arguments.data_folder)
     print(f"wrote {', '.join(entry.path for entry in rows[0].files.values())} to {models}")
     for head in heads_of(recipe, task):
         for each in (head.task, *head.also):

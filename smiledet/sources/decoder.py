@@ -24,6 +24,7 @@ from av.video.reformatter import VideoReformatter
 
 from smiledet.errors import SourceError
 from smiledet.frame import Image
+from smiledet.sources.decoding import MOST_PIXELS
 from smiledet.sources.newest import newest
 from smiledet.system.processes import usable_processors
 from smiledet.turning import turn
@@ -52,6 +53,9 @@ TOLERATED_PICTURES, TOLERATED_SECONDS = 3, 0.25
 
 MOST_STRETCH = 8
 """Times that a pixel is as wide as high, or as high as wide, at most; more is a damaged header."""
+
+LIMITS = {"max_pixels": str(MOST_PIXELS)}
+"""FFmpeg's options of a decoder: of itself it decodes pictures of up to 268 million pixels, which a few KB can hold."""
 
 FAULTS = (av.FFmpegError, OSError, ValueError, RuntimeError, MemoryError)
 """What PyAV raises; FFmpeg's own errors are of the first kind, and of Python's that come next to them."""
@@ -89,7 +93,8 @@ class Decoder:
         self.reached = 0.0
         """Seconds from the beginning to the end of the last packet, of whatever kind."""
         try:
-            self._container = av.open(address, options=dict(options or {}), timeout=timeout, **LENIENT)
+            # The first pictures are decoded as it is opened, the others by the decoder of the stream.
+            self._container = av.open(address, options={**LIMITS, **(options or {})}, timeout=timeout, **LENIENT)
         except FAULTS as problem:
             raise SourceError(_told(problem)) from problem
         self._live = live
@@ -100,6 +105,7 @@ class Decoder:
             self._container.close()
             raise
         context = self._stream.codec_context
+        context.options = {**context.options, **LIMITS}
         if live or context.width * context.height <= SMALL:
             context.thread_count = 1
         else:
@@ -265,6 +271,8 @@ class Decoder:
 
     def _displayed(self, frame: Any) -> Image:
         width, height = _square_pixels(frame.width, frame.height, self._aspect(frame))
+        if width * height > MOST_PIXELS:
+            raise ValueError(f"a picture has {width}x{height} pixels; at most {MOST_PIXELS} are shown")
         converted = self._reformatter.reformat(frame, width, height, "bgr24", interpolation="BICUBIC")
         image: Any = converted.to_ndarray()
         return upright(image, self._matrix_of(frame))

@@ -12,6 +12,19 @@ from smiledet.cli import main
 pytestmark = pytest.mark.slow
 
 
+LAST_COLOURED = """(canvas) => {
+    const { width, height } = canvas, { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let last = 0;
+    for (let at = 0; at < data.length; at += 4) {
+        const [red, green, blue, cover] = data.subarray(at, at + 4);
+        const grey = Math.max(red, green, blue) - Math.min(red, green, blue) < 60;
+        if (cover && !grey) last = Math.max(last, (at / 4) % width);
+    }
+    return last / width;
+}"""
+"""Where the last point or line of a plot is drawn, as a share of its width."""
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Of the demo's events as JSON lines and CSV, and of its store: the address of each page."""
@@ -39,6 +52,10 @@ def test_what_it_shows(
     assert page.locator(".person").count() == 2
     assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the screen"
+    # The store keeps a row a minute: of one of them the plot shows that minute, not the years after it.
+    assert page.locator(".plot canvas").first.evaluate(LAST_COLOURED) > 0.4
+    hour = page.locator(".hours tbody td:not(:empty)").first
+    assert hour.evaluate("(cell) => cell.getBoundingClientRect().right <= innerWidth"), "the hour is in sight"
     entry = page.locator(".u-legend .u-series").nth(1)  # the first line; its name hides it
     entry.locator(".u-label").click()
     page.locator(".u-legend .u-series.u-off").wait_for()

@@ -27,8 +27,10 @@ def test_files_and_rows_bear_the_sources_name(run_smiledet, count_frames, tmp_pa
     done = run_smiledet(
         *("run", "--config", "sources.toml", "--no-show", "--max-frames", 12, "--tasks", "smile"),
         *("--events", "events.jsonl", "--record", "{source}.mp4", "--sheet", "sheet.png", "--report", "report.json"),
+        *("--store", "day.sqlite"),
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("wrote day.sqlite") == 1
     assert sorted(path.name for path in tmp_path.glob("*.[mp][pn][4g]")) == [
         *("hall.mp4", "sheet-hall.png", "sheet-yard.png", "yard.mp4")
     ]

@@ -348,3 +348,39 @@ def test_errors_are_ffmpegs_words(tmp_path):
     with pytest.raises(SourceError, match="No such file or directory"):
         Decoder(str(tmp_path / "none.mp4"))
     assert decoder_module._told(av.error.ExitError(1, "x")) == "no answer in time"
+
+
+@pytest.mark.parametrize("whole", [3, 0])
+def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch, whole):
+    """A clip may change its size midway, or begin so: a few KB can hold what takes gigabytes."""
+    assert decoder_module.LIMITS == {"max_pixels": "100000000"}
+    monkeypatch.setattr(decoder_module, "LIMITS", {"max_pixels": "100000"})
+    small, large = (
+        cv2.imencode(".png", np.zeros((*size, 3), np.uint8))[1].tobytes() for size in ((24, 32), (300, 400))
+    )
+    path = tmp_path / "clip.mov"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("png", rate=10)
+        stream.width, stream.height = (32, 24) if whole else (400, 300)
+        stream.pix_fmt = "rgb24"
+        output.start_encoding()
+        for index in range(6):
+            packet = av.Packet(small if index < whole else large)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, index, index, stream.time_base
+            packet.is_keyframe = True
+            output.mux(packet)
+    if whole:
+        assert [picture.image.shape for picture in read_all(VideoSource(path))] == [(24, 32, 3)] * whole
+        return
+    with pytest.raises(SourceError) as problem:
+        read_all(VideoSource(path))
+    assert "\n" not in str(problem.value)
+
+
+def test_pixels_that_are_stretched_beyond_the_limit_are_not_shown(tmp_path, encode_clip, monkeypatch, caplog):
+    monkeypatch.setattr(decoder_module, "MOST_PIXELS", 100_000)
+    path = encode_clip(tmp_path / "a.mkv", list(moving(6, 320, 240)), "mpeg4", fps=10)
+    assert len(read_all(VideoSource(path))) == 6
+    monkeypatch.setattr(decoder_module, "_square_pixels", lambda width, height, _: (8 * width, height))
+    with pytest.raises(SourceError, match="no picture"):
+        read_all(VideoSource(path))

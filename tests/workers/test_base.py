@@ -118,6 +118,67 @@ class TestFaults:
         assert results(buffer) == ["result 0", None]  # the frame was handed back all the same
 
 
+class TestSeveralSources:
+    """A stage that takes a frame of each source, and works on them together."""
+
+    class Together(Trial):
+        def __init__(self, buffer: FrameBuffer, claims: list[list[Frame]], **common: Any) -> None:
+            super().__init__(buffer, **common)
+            self.claims, self.batches = claims, []
+
+        def claim(self) -> list[Frame]:
+            return self.claims.pop(0) if self.claims else []
+
+        def process_batch(self, frames: list[Frame]) -> list[str]:  # type: ignore[override]
+            self.batches.append([frame.id for frame in frames])
+            if any(frame.id in self.failing for frame in frames):
+                raise ValueError("bad luck")
+            return [f"together {frame.id}" for frame in frames]
+
+    def held(self, buffer: FrameBuffer, count: int) -> list[Frame]:
+        found = [buffer.newest("stage", timeout=0) for _ in range(count)]
+        assert all(found)
+        return [frame for frame in found if frame is not None]
+
+    def test_frames_of_several_are_worked_on_together_and_one_alone_by_itself(
+        self, buffer_of: Callable[..., FrameBuffer]
+    ) -> None:
+        buffer = buffer_of(3)
+        first, second, third = self.held(buffer, 3)
+        worker = self.Together(buffer, [[first, second], [third]])
+        worker.loop()
+        assert (worker.batches, worker.processed) == ([[0, 1]], [2])
+        assert results(buffer) == ["together 0", "together 1", "result 2"]
+
+    def test_a_fault_of_one_source_is_not_the_others(self, buffer_of: Callable[..., FrameBuffer]) -> None:
+        buffer = buffer_of(4)
+        first, second, third, fourth = self.held(buffer, 4)
+        worker = self.Together(
+            buffer, [[first, second], [third, fourth]], failing={1}, faults=FaultPolicy(failures=1, back_off=0.5)
+        )
+        worker.loop()
+        assert worker.processed == [0], "each was tried alone"
+        assert worker.pauses == [0.5], "a frame that fails alone counts once; then all is well again"
+        assert results(buffer) == ["result 0", None, "together 2", "together 3"]
+
+    def test_frames_that_are_well_alone_count_as_no_failure(self, buffer_of: Callable[..., FrameBuffer]) -> None:
+        class Moody(self.Together):  # type: ignore[name-defined, misc]
+            def process_batch(self, frames: list[Frame]) -> list[str]:
+                raise ValueError("not together")
+
+        buffer = buffer_of(2)
+        worker = Moody(buffer, [self.held(buffer, 2)], faults=FaultPolicy(failures=1, back_off=0.5))
+        worker.loop()
+        assert (worker.processed, worker.pauses, worker.openings) == ([0, 1], [], 0)
+
+
+def test_what_is_renewed_is_set_up_anew_once(buffer_of: Callable[..., FrameBuffer]) -> None:
+    worker = Trial(buffer_of(3))
+    worker.renew(lambda: None)
+    worker.loop()
+    assert (worker.openings, worker.closings, worker.processed) == (1, 1, [0, 1, 2])
+
+
 class TestRestart:
     def test_too_many_failures_in_a_row_open_the_stage_again(
         self, buffer_of: Callable[..., FrameBuffer], ends: Any, caplog: pytest.LogCaptureFixture

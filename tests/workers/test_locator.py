@@ -13,11 +13,13 @@ from smiledet.buffer import FrameBuffer
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker
 from smiledet.detection.locator import FaceLocator
+from smiledet.detection.photographs import PhotographFaces
 from smiledet.errors import UsageError
-from smiledet.frame import Box, Face, Frame, GreyImage
+from smiledet.frame import Box, Detection, Face, Frame, GreyImage
 from smiledet.sources.demo import PORTRAITS
 from smiledet.stage_spec import Policy, StageSpec
-from smiledet.workers.locator import STAGE, Located, LocatorWorker, faces_of
+from smiledet.workers.base import Worker
+from smiledet.workers.locator import STAGE, Located, LocatorWorker, PhotographLocatorWorker, faces_of
 
 LIMIT = 20.0
 
@@ -26,12 +28,12 @@ def create() -> FaceLocator:
     return FaceLocator(HaarDetector(), HaarDetector(FOLLOWING), FaceTracker())
 
 
-def run(frames: list[Frame], make: Callable[[], Any], ends: Any) -> FrameBuffer:
+def run(frames: list[Frame], make: Callable[[], Any], ends: Any, kind: type[Worker] = LocatorWorker) -> FrameBuffer:
     buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME, capacity=max(2, len(frames)))
     for frame in frames:
         buffer.publish(frame)
     buffer.end()
-    worker = LocatorWorker(make, buffer=buffer, on_end=ends)
+    worker = kind(make, buffer=buffer, on_end=ends)
     worker.start()
     assert worker.join(LIMIT)
     return buffer
@@ -52,6 +54,7 @@ def test_the_frame_is_turned_grey_once_for_everybody(portrait_frame: Callable[..
     frame = portrait_frame()
     run([frame], create, ends)
     located: Located = frame.results[STAGE]
+    assert located.turned == 0, "a video is not turned"
     assert (located.grey == cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)).all()
     assert located.grey.dtype == np.uint8
 
@@ -60,6 +63,23 @@ def test_a_picture_without_a_face_has_none(frame_of: Callable[..., Frame], ends:
     frame = frame_of()
     run([frame], create, ends)
     assert faces_of(frame) == ()
+
+
+def test_of_photographs_every_face_is_a_track_of_its_own_and_the_largest_comes_first(
+    frame_of: Callable[..., Frame], ends: Any
+) -> None:
+    boxes = [Box(1, 2, 10, 12), Box(20, 2, 30, 30), Box(5, 30, 14, 14)]
+
+    class Fake:
+        def find(self, _grey: GreyImage) -> PhotographFaces:
+            return PhotographFaces(tuple(Detection(box, 9.0) for box in boxes), "haar", 90)
+
+    frames = [frame_of(0), frame_of(1)]
+    run(frames, Fake, ends, PhotographLocatorWorker)
+    assert [[face.box for face in faces_of(frame)] for frame in frames] == 2 * [[boxes[1], boxes[2], boxes[0]]]
+    assert [face.track for frame in frames for face in faces_of(frame)] == [1, 2, 3, 4, 5, 6]
+    assert {frame.results[STAGE].turned for frame in frames} == {90}
+    assert ends.problems == [None]
 
 
 def test_what_the_locator_is_told(frame_of: Callable[..., Frame], ends: Any) -> None:

@@ -120,6 +120,18 @@ def test_a_full_disk_ends_the_run_and_the_file_is_closed(run: Callable[..., Fram
     assert ends.message == "cannot write out.mp4: No space left on device"
 
 
+def test_a_sink_that_cannot_be_opened_is_not_closed(run: Callable[..., FrameBuffer], ends: Any) -> None:
+    class Shut(Memory):
+        @override
+        def open(self) -> None:
+            raise SmiledetError("cannot write out.mp4")
+
+    sink = Shut()
+    run(sink, 2)
+    assert ends.message == "cannot write out.mp4"
+    assert sink.closings == 0 and sink.numbers == []
+
+
 def test_an_output_that_cannot_be_finished_is_told(run: Callable[..., FrameBuffer], ends: Any) -> None:
     run(Memory(closing=SmiledetError("out.mp4 is not readable")), 2)
     assert ends.message == "out.mp4 is not readable"

@@ -19,18 +19,18 @@ DIGITS = 16
 """Hexadecimal digits of a digest that are kept: two of a million photographs have the same with a chance of 3e-8."""
 
 
-def write_learnt(model: Model, data: Iterable[str], data_folder: Path) -> None:
+def write_learnt(model: Model, data: Iterable[tuple[str, str]], data_folder: Path) -> None:
     """Write what a model has learnt from beside its network; nothing where all of its data sets have splits.
 
     Args:
         model: A row of the index, with its Keras file.
-        data: The training sets, each LAYOUT:PATH.
+        data: The task of each training set, and the set itself, LAYOUT:PATH.
         data_folder: What their paths are relative to.
     """
     digests: set[str] = set()
-    for source in data:
+    for task, source in data:
         layout, _, path = source.partition(":")
-        _, samples = read_samples(f"{layout}:{data_folder / path}", model.task)
+        _, samples = read_samples(f"{layout}:{data_folder / path}", task)
         if not has_splits(samples):
             digests.update(map(_digest, training_split(layout, samples)))
     path_of_list = _path(model)

@@ -248,7 +248,8 @@ class Finish:
     """A further phase at the full size of the chips, on the best-labelled of the sets alone, say.
 
     Attributes:
-        data: Training sets, as in `ClassifierRecipe`; with heads those of the heads.
+        data: Training sets, as in `ClassifierRecipe`. Where there are heads, each learns from those of its sets that
+            stand here, as often as they do.
         epochs: Passes over them.
         learning_rate: Peak of its cosine.
         weight_average: As in `Schedule`; the phase is short, so the mean has to be as well.

@@ -68,7 +68,7 @@ def _row(session: Session, begin: float, whole: float, task: str, several: bool,
     if SMILE.name in session.labels:
         summary += f", smiling {per_cent(session.share(SMILE.name, SMILE.strength))}"
     return (
-        f'<div class=person><span title="{summary}">{name}</span><svg viewBox="0 0 {WIDTH:g} {HEIGHT}" '
+        f'<div class=person><span title="{summary}"><bdi>{name}</bdi></span><svg viewBox="0 0 {WIDTH:g} {HEIGHT}" '
         f'preserveAspectRatio="none" role="img" aria-label="{summary}">{"".join(parts)}</svg></div>'
     )
 

@@ -23,10 +23,16 @@ for (const box of document.querySelectorAll("[data-plot]")) {
   const axis = { stroke: "#1a1b1e", grid: { stroke: "#e4e4e6", width: 1 } };
   const lines = series.map((each) => ({ label: each.label, stroke: each.colour, width: each.count ? 1 : 2, dash: each.count ? [4, 3] : undefined,
     scale: each.count ? "count" : "y", spanGaps: false, value: (_, value) => (value === null || value === undefined ? "–" : each.count ? `${value}` : `${Math.round(value)} %`) }));
-  const axes = [axis, { ...axis, values: (_, all) => all.map((each) => `${each} %`) }];
+  const axes = [axis, { ...axis, size: 58, values: (_, all) => all.map((each) => `${each} %`) }];
   if (counts) axes.push({ ...axis, side: 1, scale: "count", grid: { show: false } });
   made.push(new uPlot({ fmtDate, width: box.clientWidth, height: HEIGHT, series: [{}, ...lines], axes, cursor: { sync: { key: "report" } }, hooks: { setScale: [zoomed] },
-    scales: { y: { range: [0, 100] }, count: { range: (_, low, high) => [0, Math.max(1, high || 1)] } } }, [x, ...series.map((each) => each.values)], box));
+    scales: { x: { range: ({ data: [times] }, low, high) => (times.length === 1 ? [times[0] - 30, times[0] + 30] : [low, high]) }, y: { range: [0, 100] }, count: { range: (_, low, high) => [0, Math.max(1, high || 1)] } } }, [x, ...series.map((each) => each.values)], box));
+}
+
+// Of a wide table of hours the first that holds something is shown.
+for (const box of document.querySelectorAll(".scroll")) {
+  const first = box.querySelector(".hours tbody td:not(:empty)");
+  if (first) box.scrollLeft = first.offsetLeft - box.offsetLeft - box.clientWidth / 2;
 }
 
 const fit = (width) => made.forEach((plot) => plot.setSize({ width: width || plot.root.parentElement.clientWidth, height: HEIGHT }));

@@ -66,7 +66,7 @@ def page_constants(tasks: Sequence[str]) -> tuple[dict[str, Any], dict[str, Path
 
     def file_of(model: Model, engine: str) -> dict[str, str]:
         path = model.file(engine)
-        name = f"models/{model.task}-{path.name}"
+        name = f"models/{path.parent.name}-{path.name}"  # rows that share a file name it alike
         files[name] = path
         return {"file": name, "sha256": model.files[engine].sha256}
 

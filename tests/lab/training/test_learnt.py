@@ -43,7 +43,7 @@ def samples_in(tmp_path, folder="faces"):
 def test_what_is_left_is_the_part_held_out(data, model, tmp_path):
     everything = samples_in(tmp_path)
     assert split_learnt(everything, [model]) == (everything, [])
-    write_learnt(model, [data], tmp_path)
+    write_learnt(model, [(TASK.name, data)], tmp_path)
     parts = held_out_split("folders", everything), training_split("folders", everything)
     for found, expected in zip(split_learnt(everything, [model]), parts, strict=True):
         assert [sample.image for sample in found] == [sample.image for sample in expected]
@@ -54,7 +54,7 @@ def test_what_is_left_is_the_part_held_out(data, model, tmp_path):
 
 
 def test_where_nothing_is_left_one_line_says_so(data, model, tmp_path):
-    write_learnt(model, [data], tmp_path)
+    write_learnt(model, [(TASK.name, data)], tmp_path)
     for sample in held_out_split("folders", samples_in(tmp_path)):
         sample.image.unlink()
     with pytest.raises(UsageError, match="trained on each of its photographs; --split all takes them"):
@@ -62,11 +62,21 @@ def test_where_nothing_is_left_one_line_says_so(data, model, tmp_path):
 
 
 def test_data_with_splits_needs_no_list(data, model, tmp_path):
-    write_learnt(model, [data], tmp_path)
+    write_learnt(model, [(TASK.name, data)], tmp_path)
     for split in ("train", "test"):
         (tmp_path / "parted" / split / "none").mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "parted" / split / "none" / "a.png"), np.full((8, 8), 7, np.uint8))
-    write_learnt(model, ["folders:parted"], tmp_path)  # trained anew, on this: the old list is gone
+    write_learnt(model, [(TASK.name, "folders:parted")], tmp_path)  # trained anew, on this: the old list is gone
     assert not list((tmp_path / "models" / "presents").iterdir())
     _, which = chosen_samples(TASK, [model], f"folders:{tmp_path / 'parted'}", None)
     assert which == {"split": "test", "trained_on": 0, "left_out": 0}
+
+
+def test_the_sets_of_a_network_of_several_tasks_are_read_for_their_own(data, model, tmp_path):
+    """GENKI-4K has no emotions: read for the first head's task it was refused, after hours of training."""
+    (tmp_path / "genki4k" / "files").mkdir(parents=True)
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / "genki4k" / "files" / f"file{number + 1:04d}.jpg"), np.full((8, 8), 9, np.uint8))
+    (tmp_path / "genki4k" / "labels.txt").write_text("1 0 0 0\n0 0 0 0\n")
+    write_learnt(model, [(TASK.name, data), ("smile", "genki4k:genki4k")], tmp_path)
+    assert len(split_learnt(samples_in(tmp_path), [model])[1]) == 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,15 @@ SMILEDET = Peer(
     variables={"PYTHONPATH": str(Path(smiledet.__file__).parents[1])},
 )
 
+UNDRAWN = replace(
+    SMILEDET,
+    name="smiledet-undrawn",
+    about="this package with outputs that need no picture, events say: nothing is drawn",
+    options=lambda fps: {"fps": fps, "uses_drawing": False},
+)
+
 PEERS = (
+    UNDRAWN,
     Peer("fer", "fer as it comes: Haar, its quantised network", SCRIPTS / "loop_fer.py", packages=FER),
     Peer(
         "fer-keras",

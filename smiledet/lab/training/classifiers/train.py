@@ -131,8 +131,9 @@ def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
     augmentation = finish.augmentation or recipe.augmentation
     # The phase is there for its own data: what only a teacher has labelled stays out of it.
     teacher = replace(recipe.teacher, unlabelled=()) if recipe.teacher else None
-    data = recipe.data if recipe.heads else finish.data
-    return replace(recipe, data=data, schedule=schedule, augmentation=augmentation, teacher=teacher)
+    heads = tuple(replace(head, data=tuple(data for data in finish.data if data in head.data)) for head in recipe.heads)
+    data = () if heads else finish.data
+    return replace(recipe, data=data, heads=heads, schedule=schedule, augmentation=augmentation, teacher=teacher)
 
 
 def _training_side(recipe: ClassifierRecipe) -> int | None:

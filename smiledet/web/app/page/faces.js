@@ -7,7 +7,7 @@ import { settle } from "./tasks.js";
 export class FaceNetworks {
   constructor(landmarks, classifiers, constants) {
     this.landmarks = landmarks;
-    this.classifiers = classifiers; // by task
+    this.classifiers = classifiers; // by the model's file
     this.constants = constants;
     this.template = constants.template.flat();
     this.first = 2 * constants.inner; // brows, nose, eyes and mouth follow: the jaw is left out of the fit
@@ -24,10 +24,11 @@ export class FaceNetworks {
     const inner = points && points.slice(this.first);
     const aligned = points && distortion(inner, this.inner, this.constants.on_a_line) <= this.constants.max_distortion;
     const map = aligned ? similarity(inner, this.inner) : boxMap(face.box);
-    const scores = {};
+    const scores = {}, answers = new Map(); // tasks whose models name the same file cost one inference
     for (const task of tasks) {
       const { model } = this.constants.tasks[task];
-      scores[task] = await this.classify(task, pyramid.square(chipMap(map, model), model.size), frame);
+      if (!answers.has(model.file)) answers.set(model.file, await this.ask(model, pyramid.square(chipMap(map, model), model.size), frame));
+      scores[task] = this.scores(task, answers.get(model.file));
     }
     return { landmarks: points, eyesOpen: points ? eyesOpen(pyramid.levels[0], points, this.constants.eyes) : null, scores };
   }
@@ -44,16 +45,22 @@ export class FaceNetworks {
     return points;
   }
 
-  // Probability by label of a chip, float32 grey levels (size * size).
-  async classify(task, chip, frame = null) {
-    const { labels, model } = this.constants.tasks[task], network = this.classifiers[task];
+  // What a model's network answers to a chip, float32 grey levels (size * size): the mean of the views that are asked for.
+  async ask(model, chip, frame = null) {
     const asked = model.mirror_averaging && frame !== null ? [(frame * this.constants.mirror_turn) % 1 >= 0.5] : model.mirror_averaging ? [false, true] : [false];
-    const sums = new Float64Array(labels.length);
+    let mean = null;
     for (const mirrored of asked) {
-      const [{ data }] = await network.run(mirrored ? mirror(chip, model.size) : chip);
-      labels.forEach((_, place) => { sums[place] += data[model.outputs.length ? model.outputs[place] : place] / asked.length; });
+      const [{ data }] = await this.classifiers[model.file].run(mirrored ? mirror(chip, model.size) : chip);
+      mean ||= new Float64Array(data.length);
+      data.forEach((value, place) => { mean[place] += value / asked.length; });
     }
-    const scores = calibrated(Array.from(sums), model);
+    return mean;
+  }
+
+  // Probability by label, of what a task's network has answered.
+  scores(task, answer) {
+    const { labels, model } = this.constants.tasks[task];
+    const scores = calibrated(labels.map((_, place) => answer[model.outputs.length ? model.outputs[place] : place]), model);
     return Object.fromEntries(labels.map((label, place) => [label, scores[place]]));
   }
 

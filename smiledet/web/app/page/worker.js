@@ -30,9 +30,10 @@ async function start({ tasks }) {
   constants = await (await fetched("constants.json")).json();
   tasks ??= Object.keys(constants.tasks);
   checkTasks(tasks, constants.tasks);
-  const [finder, landmarks, ...classifiers] = await Promise.all([bytesOf(constants.detector), ...[constants.landmarks, ...tasks.map((task) => constants.tasks[task].model)].map(network)]);
+  const models = [...new Map(tasks.map((task) => [constants.tasks[task].model.file, constants.tasks[task].model])).values()];
+  const [finder, landmarks, ...classifiers] = await Promise.all([bytesOf(constants.detector), ...[constants.landmarks, ...models].map(network)]);
   detector = await Detector.create(finder, constants.detector);
-  faces = new FaceNetworks(landmarks, Object.fromEntries(tasks.map((task, place) => [task, classifiers[place]])), constants);
+  faces = new FaceNetworks(landmarks, Object.fromEntries(models.map(({ file }, place) => [file, classifiers[place]])), constants);
   constants.tasks = Object.fromEntries(tasks.map((task) => [task, constants.tasks[task]]));
   return constants;
 }
@@ -92,9 +93,9 @@ async function photograph(picture, tasks) {
 
 async function crops({ task, chips }) {
   checkTasks([task], constants.tasks);
-  const { size } = constants.tasks[task].model, found = [], wrong = chips.find((chip) => chip.length !== size * size);
+  const { model } = constants.tasks[task], { size } = model, found = [], wrong = chips.find((chip) => chip.length !== size * size);
   if (wrong) throw new Error(`a chip of ${wrong.length} pixels; ${task} reads ${size} times ${size}`);
-  for (const chip of chips) found.push(faces.settle(task, await faces.classify(task, chip)));
+  for (const chip of chips) found.push(faces.settle(task, faces.scores(task, await faces.ask(model, chip))));
   return found;
 }
 

@@ -143,7 +143,7 @@ function Curves({ track, time, go }) {
     };
     const lines = series.map((each, at) => ({ label: each.label, stroke: colour(COLOURS[at % COLOURS.length]), width: at ? 1.5 : 2.5, dash: at >= COLOURS.length ? [5, 4] : undefined, points: { show: false }, value: (_, value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`) }));
     box.current.style.color = "";
-    const made = new UPlot({ width: box.current.clientWidth, height: 190, series: [{ label: "s", value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)) }, ...lines], axes: [axis, { ...axis, values: (_, all) => all.map((each) => `${Math.round(100 * each)} %`) }],
+    const made = new UPlot({ width: box.current.clientWidth, height: 190, series: [{ label: "s", value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)) }, ...lines], axes: [axis, { ...axis, size: 58, values: (_, all) => all.map((each) => `${Math.round(100 * each)} %`) }],
       scales: { x: { time: false }, y: { range: [0, 1] } }, hooks: { draw: [draw] } }, [track.times, ...series.map((each) => each.values)], box.current);
     plot.current = made;
     made.over.addEventListener("click", (event) => go(made.posToVal(event.offsetX, "x")));

@@ -276,7 +276,7 @@ class TestPeerList:
         for peer in (SMILEDET, *PEERS):
             assert peer.loop.is_file()
             json.dumps(peer.options(30.0))
-        assert not SMILEDET.packages and all(peer.packages for peer in PEERS)
+        assert [peer.name for peer in PEERS if not peer.packages] == ["smiledet-undrawn"] and not SMILEDET.packages
 
     def test_no_script_hides_a_package(self):
         hidden = {

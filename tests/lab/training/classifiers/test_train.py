@@ -16,7 +16,7 @@ import pytest
 
 from smiledet.frame import ChipSpec
 from smiledet.lab.datasets.base import read_samples
-from smiledet.lab.training.recipe import Finish, TeacherRecipe
+from smiledet.lab.training.recipe import Finish, Head, TeacherRecipe
 from smiledet.tasks.base import get_task
 
 pytestmark = [pytest.mark.train, pytest.mark.usefixtures("keras")]
@@ -327,6 +327,13 @@ def test_a_finish_is_for_its_own_data(train, recipe):
     assert last.data == ("genki4k:genki4k",) and last.schedule.epochs == 3
     assert last.teacher == replace(teacher, unlabelled=())
     assert train.finishing(recipe, Finish(("genki4k:genki4k",), epochs=3)).teacher is None
+
+
+def test_in_a_finish_each_head_learns_from_its_own_sets_that_are_named(train, recipe):
+    heads = Head("emotion", ("fer2013:x",)), Head("smile", ("genki4k:x", "smiles:x"))
+    finish = Finish(("fer2013:x", "genki4k:x", "genki4k:x"), epochs=3)
+    last = train.finishing(replace(recipe, data=(), heads=heads), finish)
+    assert [head.data for head in last.heads] == [("fer2013:x",), ("genki4k:x", "genki4k:x")]
 
 
 def test_a_network_of_one_side_is_trained_at_it(train, recipe, data_folder, tmp_path, complaint):

@@ -63,7 +63,8 @@ class _Found(Sink):
 
     description = "boxes"
 
-    def __init__(self) -> None:
+    def __init__(self, uses_drawing: bool) -> None:
+        self.uses_drawing = uses_drawing
         self.rounds: queue.SimpleQueue[list[Boxes] | BaseException] = queue.SimpleQueue()
         self._boxes: list[Boxes] = []
         self._count = 0
@@ -93,8 +94,9 @@ def prepare(options: dict[str, Any]) -> Callable[[Sequence[Image]], list[Boxes]]
 
     Args:
         options: `fps` of the clip: how often the whole picture is searched goes by its time line.
+            `uses_drawing`: whether what is drawn is wanted; it is by default.
     """
-    source, sink = _Handed(options["fps"]), _Found()
+    source, sink = _Handed(options["fps"]), _Found(options.get("uses_drawing", True))
     config = load_config(pick_platform("auto").name).config
     settle_process(config.opencv_threads, config.source.read_timeout)  # as the command line does
     pipeline = Pipeline(config, source, [sink])
