@@ -228,7 +228,7 @@ def _check(arguments: argparse.Namespace, model: Model, engine: Engine, precisio
     else:
         chips, classes, what = portrait_chips(_spec(model)), None, "the demo's portraits"
     try:
-        found = compare(load_network(model), engine, chips, classes)
+        found = compare(load_network(model), engine, chips, classes, model.outputs)
     finally:
         engine.close()
     print(f"compared with Keras on {found.chips} faces of {what}, {engine.name} on {engine.device}:")

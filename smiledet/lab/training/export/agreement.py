@@ -78,7 +78,11 @@ class Agreement:
 
 
 def compare(
-    network: keras.Model, engine: Engine, chips: Chips, classes: npt.NDArray[np.int64] | None = None
+    network: keras.Model,
+    engine: Engine,
+    chips: Chips,
+    classes: npt.NDArray[np.int64] | None = None,
+    outputs: Sequence[int] = (),
 ) -> Agreement:
     """Run both over the same chips.
 
@@ -87,10 +91,12 @@ def compare(
         engine: With the exported network, on one thread.
         chips: uint8 (n, height, width, channels), at least one.
         classes: The right class of each, if known.
+        outputs: Which of the network's outputs are the labels'; empty for all. Scores are compared of all.
     """
     expected, scores = keras_scores(network, chips), engine.predict(chips)
     difference = np.abs(scores - expected)
-    guesses, expected_guesses = scores.argmax(axis=1), expected.argmax(axis=1)
+    labels = list(outputs or range(scores.shape[1]))
+    guesses, expected_guesses = scores[:, labels].argmax(axis=1), expected[:, labels].argmax(axis=1)
     return Agreement(
         chips=len(chips),
         largest=float(difference.max()),
