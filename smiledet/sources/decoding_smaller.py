@@ -59,7 +59,7 @@ def way_of(data: bytes, header: Header, scale: int) -> Way | None:
             return Way(round(pixels * PALETTE) + ROOM, lambda: _decode_gif(data, scale))
         if header.form == "TIFF" and (stored := _stored_pixels(data, header.size)) is not None:
             return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_stored(data, stored, scale))
-        if header.form == "HEIC" and (tiled := tiled_picture(data)) is not None:
+        if header.form == "HEIC" and (tiled := tiled_picture(data, header.size)) is not None:
             return Way(round(pixels * TILED / scale**2) + ROOM, lambda: tiled.decode(scale))
         if _is_plain(data, header):
             return Way(round(pixels * BY_FFMPEG), lambda: _decode_plain(data, header, scale))

@@ -81,8 +81,12 @@ class TiledPicture:
             yield small.to_ndarray()
 
 
-def tiled_picture(data: bytes) -> TiledPicture | None:
+def tiled_picture(data: bytes, size: tuple[int, int]) -> TiledPicture | None:
     """The tiles of a HEIC; None where it is of one piece, mirrored or cut, or of a kind that is not known here.
+
+    Args:
+        data: The file.
+        size: (width, height) in pixels that it has upright, as whoever else reads it says.
 
     Raises:
         ValueError: It is damaged; also other exceptions, see `smiledet.sources.heif_boxes`.
@@ -97,7 +101,7 @@ def tiled_picture(data: bytes) -> TiledPicture | None:
         return None
     grid = b"".join(items.contents[items.primary])
     rows, columns, width, height = struct.unpack_from(">BBII" if grid[1] & 1 else ">BBHH", grid, 2)
-    if len(members) != (rows + 1) * (columns + 1) or not width * height:
+    if len(members) != (rows + 1) * (columns + 1) or sorted(size) != sorted((width, height)):
         return None
     tiles = tuple((bytes(dict(items.properties[each])[b"hvcC"]), items.contents[each]) for each in members)
     quarters = sum(content[0] & 3 for kind, content in own if kind == b"irot") % 4

@@ -182,6 +182,18 @@ def test_keys_alone_suffice(address: str, open_page: Callable[[str], Any], until
     page.get_by_role("dialog").wait_for(state="detached")
 
 
+def test_another_filter_begins_at_its_first_photograph(
+    address: str, open_page: Callable[[str], Any], until: Until
+) -> None:
+    page = open_page(address)
+    filter_all(page, until)
+    page.set_viewport_size({"width": 390, "height": 480})
+    page.evaluate("document.querySelector('.grid').scrollTop = 10000")
+    until(page, "document.querySelector('.grid').scrollTop > 100")
+    page.get_by_label("Sort").select_option("name")
+    until(page, "document.querySelector('.grid').scrollTop === 0")
+
+
 def test_a_stopped_server_is_told(address: str, open_page: Callable[[str], Any], until: Until) -> None:
     open_page.allowed = "status of 400"
     page = open_page(address)

@@ -113,7 +113,11 @@ class TestReading:
 
     def test_pictures_are_upright_jpegs(self, gallery: Any) -> None:
         number = id_of(gallery, "hopper.jpg")
-        for path, sides in (("thumbnail", (320, 375)), ("picture?side=300", (256, 300))):
+        for path, sides in (
+            ("thumbnail", (320, 375)),
+            ("thumbnail?side=192", (192, 225)),
+            ("picture?side=300", (256, 300)),
+        ):
             answer = gallery.get(f"/api/photographs/{number}/{path}")
             image = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
             assert image.shape[1::-1] == sides

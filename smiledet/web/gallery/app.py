@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import secrets
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from smiledet import __version__
@@ -20,14 +21,13 @@ from smiledet.errors import ImageError, SmiledetError, UsageError
 from smiledet.photographs.decode import to_image
 from smiledet.photographs.readings import reading_of
 from smiledet.photographs.records import FACES, PhotographFilter, Share, StoredPhotograph
-from smiledet.system.resources import cache_folder
 from smiledet.system.text import valid_text
 from smiledet.tasks.base import Task, get_task
 from smiledet.web import STATIC
 from smiledet.web.app.serve import add_app
 from smiledet.web.gallery.export import archive, copy_into, labelled_faces, originals
 from smiledet.web.gallery.library import Library, shown, unread
-from smiledet.web.gallery.pictures import LARGEST, Thumbnails, decoded, readable, shrunk
+from smiledet.web.gallery.pictures import LARGEST, THUMBNAILS, decoded, readable, shrunk
 from smiledet.web.gallery.query import read_filter, read_order
 from smiledet.web.gallery.why import Reasons
 from smiledet.web.page import new_page
@@ -118,11 +118,11 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
         request: Request,
         offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,
-    ) -> dict[str, Any]:
+    ) -> Response:
         """Some of the photographs that a filter lets through, in order."""
         asked = query(request)
         total, items = library.page(read_filter(asked, store, library.folders), read_order(asked), offset, limit)
-        return {"total": total, "items": items}
+        return JSONResponse({"total": total, "items": items})  # which FastAPI would look through once more
 
     @app.get("/api/counts")
     def counts(request: Request) -> dict[str, Any]:
@@ -155,14 +155,19 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
 
 
 def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
-    thumbnails = Thumbnails(cache_folder() / "thumbnails")
+    thumbnails = library.thumbnails
 
     @app.get("/api/photographs/{photograph}/thumbnail")
-    def thumbnail(photograph: Number) -> Response:
-        """A photograph, small, JPEG."""
+    async def thumbnail(
+        photograph: Number, side: Annotated[int, Query(ge=16, le=THUMBNAILS[-1])] = THUMBNAILS[-1]
+    ) -> Response:
+        """A photograph, small, JPEG; its shorter side has `side` pixels or some more, if it has as many."""
+        return await asyncio.get_running_loop().run_in_executor(thumbnails.threads, small, photograph, side)
+
+    def small(photograph: int, side: int) -> Response:
         path = readable(library.path(photograph), library.folders)
         try:
-            data = thumbnails.of(path)
+            data = thumbnails.of(path, next(each for each in THUMBNAILS if each >= side))
         except ImageError:
             return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
         return Response(data, media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)

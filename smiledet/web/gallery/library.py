@@ -13,8 +13,9 @@ from smiledet.errors import SmiledetError, SourceError, UsageError
 from smiledet.photographs.discover import absolute, discover
 from smiledet.photographs.index import Indexer, Progress
 from smiledet.photographs.records import EVERYTHING, Order, PhotographFilter, PhotographRow
+from smiledet.system.resources import cache_folder
 from smiledet.system.text import valid_text
-from smiledet.web.gallery.pictures import is_inside
+from smiledet.web.gallery.pictures import Thumbnails, is_inside
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Library:
 
     def __init__(self, indexer: Indexer, folders: Sequence[Path]) -> None:
         self.store, self.tasks, self.folders = indexer.store, indexer.tasks, tuple(folders)
+        self.thumbnails = Thumbnails(cache_folder() / "thumbnails")
         self._indexer = indexer
         self._everything = replace(EVERYTHING, folders=self.folders, best_only=True)
         self._lock = threading.Lock()
@@ -72,6 +74,7 @@ class Library:
     def close(self, patience: float = 10.0) -> None:
         """End reading and wait for it for some seconds."""
         self._cancelled.set()
+        self.thumbnails.close()
         if self._thread is not None:
             self._thread.join(patience)
 

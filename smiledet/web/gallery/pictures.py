@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 
@@ -16,9 +19,13 @@ from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.photographs.decode import decode_picture
 from smiledet.system.output_files import removed_on_failure
+from smiledet.system.processes import usable_processors
 
-THUMBNAIL = 320
-"""Pixels of a thumbnail's shorter side: twice that of a tile on a phone."""
+THUMBNAILS = (192, 320)
+"""Pixels of a thumbnail's shorter side: a tile's on a screen of one dot a pixel, and on a phone's."""
+
+NICE = 10
+"""Priority of the threads that make thumbnails: questions, and a browser on the same machine, go first."""
 
 LARGEST = 4096
 """Pixels of the longer side of what is sent."""
@@ -77,12 +84,14 @@ class Thumbnails:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.threads = ThreadPoolExecutor(usable_processors(), "smiledet-thumbnail", initializer=_give_way)
 
-    def of(self, path: Path) -> bytes:
-        """The thumbnail of a photograph, JPEG.
+    def of(self, path: Path, side: int) -> bytes:
+        """The thumbnail of a photograph, JPEG; best asked for in one of `threads`.
 
         Args:
             path: The photograph; it is decoded anew after every change of the file.
+            side: See `THUMBNAILS`.
 
         Raises:
             ImageError: It cannot be decoded.
@@ -91,15 +100,19 @@ class Thumbnails:
             found = path.stat()
         except OSError as problem:
             raise ImageError(f"{path.name} is gone") from problem
-        told = b"%s\0%d\0%d\0%d" % (os.fsencode(path), found.st_mtime_ns, found.st_size, THUMBNAIL)
+        told = b"%s\0%d\0%d\0%d" % (os.fsencode(path), found.st_mtime_ns, found.st_size, side)
         name = blake2b(told, digest_size=16).hexdigest()
         kept = self._folder / name[:2] / f"{name}.jpg"
         with contextlib.suppress(OSError):
             return kept.read_bytes()
-        data = jpeg(shrunk(decode_picture(path, side=2 * THUMBNAIL).image, THUMBNAIL, shorter=True))
+        data = jpeg(shrunk(decode_picture(path, side=2 * side).image, side, shorter=True))
         with contextlib.suppress(OSError):  # a full disk costs time, nothing else
             self._keep(kept, data)
         return data
+
+    def close(self) -> None:
+        """End the threads."""
+        self.threads.shutdown(cancel_futures=True)
 
     @staticmethod
     def _keep(path: Path, data: bytes) -> None:
@@ -111,3 +124,10 @@ class Thumbnails:
             beside.write(data)
             beside.flush()
         Path(beside.name).replace(path)
+
+
+def _give_way() -> None:
+    """Lower the calling thread's priority, where threads have one of their own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

@@ -12,6 +12,7 @@ const GAP = 6;
 
 export function usePages(query, revision) {
   const pages = useRef(new Map());
+  const shown = useRef(pages.current); // those of the filter before, until the first of the new one is there
   const [total, setTotal] = useState(null);
   const [, redraw] = useState(0);
   const [problem, setProblem] = useState("");
@@ -34,6 +35,7 @@ export function usePages(query, revision) {
       .then((answer) => {
         mine.set(page, { items: answer.items, revision });
         if (mine !== pages.current) return;
+        shown.current = mine;
         setProblem("");
         setTotal(answer.total);
         redraw((n) => n + 1);
@@ -45,26 +47,29 @@ export function usePages(query, revision) {
   }, [query, revision]);
   useEffect(() => fetchPage(0), [fetchPage]);
   const item = (index) => {
-    const page = pages.current.get(Math.floor(index / PAGE));
+    const page = shown.current.get(Math.floor(index / PAGE));
     return page ? page.items[index % PAGE] : undefined;
   };
   const replace = (changed) => {
-    for (const page of pages.current.values()) {
+    for (const page of shown.current.values()) {
       const at = page.items.findIndex((each) => each.id === changed.id);
       if (at >= 0) page.items[at] = { ...page.items[at], ...changed };
     }
     redraw((n) => n + 1);
   };
   const fetchItem = (index) => fetchPage(Math.floor(index / PAGE));
-  return { total, item, fetchPage, fetchItem, problem, replace };
+  return { total, item, fetchPage, fetchItem, problem, replace, query: shown.current === pages.current ? query : null };
 }
 
 export function Grid({ list, task, selected, onOpen, onSelect, focus, t }) {
   const box = useRef(null);
-  const [view, setView] = useState({ top: 0, width: 0, height: 0 });
+  const [view, setView] = useState({ row: 0, width: 0, height: 0 });
   const measure = useCallback(() => {
-    const element = box.current;
-    if (element) setView({ top: element.scrollTop, width: element.clientWidth, height: element.clientHeight });
+    const { scrollTop, clientWidth: width, clientHeight: height } = box.current || {};
+    if (width === undefined) return;
+    const row = Math.floor(scrollTop / layout(width).rowHeight);
+    // The same object where no row has come into view: nothing is drawn anew then.
+    setView((old) => (old.row === row && old.width === width && old.height === height ? old : { row, width, height }));
   }, []);
   useLayoutEffect(() => {
     measure();
@@ -77,19 +82,23 @@ export function Grid({ list, task, selected, onOpen, onSelect, focus, t }) {
     if (!frame.current) frame.current = requestAnimationFrame(() => { frame.current = 0; measure(); });
   };
 
-  const wanted = view.width < 600 ? 112 : 168;
-  const columns = Math.max(1, Math.floor((view.width - GAP) / (wanted + GAP)));
-  const size = Math.floor((view.width - GAP) / columns) - GAP;
-  const rowHeight = size + CAPTION + GAP;
+  const { columns, size, rowHeight } = layout(view.width);
   const total = list.total || 0;
   const rows = Math.ceil(total / columns);
-  const firstRow = Math.max(0, Math.floor(view.top / rowHeight) - MARGIN_ROWS);
-  const lastRow = Math.min(rows, Math.ceil((view.top + view.height) / rowHeight) + MARGIN_ROWS);
+  const firstRow = Math.max(0, view.row - MARGIN_ROWS);
+  const lastRow = Math.min(rows, view.row + 1 + Math.ceil(view.height / rowHeight) + MARGIN_ROWS);
   const first = firstRow * columns;
   const last = Math.min(total, lastRow * columns);
   useEffect(() => {
     for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(first, last - 1) / PAGE); page++) list.fetchPage(page);
   }, [first, last, list.fetchPage]);
+
+  const filtered = useRef(list.query);
+  useLayoutEffect(() => {
+    if (list.query === null || list.query === filtered.current) return;
+    if (filtered.current !== null) box.current.scrollTop = 0; // another filter begins at its first photograph
+    filtered.current = list.query;
+  }, [list.query]);
 
   const [active, setActive] = useState(0);
   useEffect(() => { if (focus !== null && focus !== undefined) setActive(focus); }, [focus]);
@@ -110,17 +119,34 @@ export function Grid({ list, task, selected, onOpen, onSelect, focus, t }) {
     }));
   };
 
+  const drawn = useRef(new Map());
+  const before = drawn.current;
+  drawn.current = new Map();
   const tiles = [];
   for (let index = first; index < last; index++) {
     const item = list.item(index);
-    const style = { width: `${size}px`, height: `${size + CAPTION}px`,
-      transform: `translate(${GAP + (index % columns) * (size + GAP)}px, ${GAP + Math.floor(index / columns) * rowHeight}px)` };
-    tiles.push(html`<${Tile} key=${item ? item.id : `at${index}`} index=${index} item=${item} style=${style} total=${total} task=${task}
-      chosen=${item && selected.has(item.id)} active=${index === active} onOpen=${onOpen} onSelect=${onSelect} t=${t}/>`);
+    const depends = [item, size, columns, total, task, !!item && selected.has(item.id), index === active, onOpen, onSelect, t];
+    const old = before.get(index);
+    const tile = old && old.depends.every((each, at) => each === depends[at]) ? old : { depends, node: null };
+    if (!tile.node) {
+      const style = { width: `${size}px`, height: `${size + CAPTION}px`,
+        left: `${GAP + (index % columns) * (size + GAP)}px`, top: `${GAP + Math.floor(index / columns) * rowHeight}px` };
+      tile.node = html`<${Tile} key=${item ? item.id : `at${index}`} index=${index} item=${item} style=${style} total=${total} task=${task}
+        chosen=${depends[5]} active=${depends[6]} onOpen=${onOpen} onSelect=${onSelect} t=${t}/>`;
+    }
+    drawn.current.set(index, tile);
+    tiles.push(tile.node);
   }
   return html`<div class="grid" ref=${box} onScroll=${scrolled} onKeyDown=${move} role="list" aria-label=${t("photographs")} tabindex=${total ? -1 : 0}>
     <div class="all" style=${{ height: `${rows * rowHeight + GAP}px` }}>${tiles}</div>
   </div>`;
+}
+
+function layout(width) {
+  const wanted = width < 600 ? 112 : 168;
+  const columns = Math.max(1, Math.floor((width - GAP) / (wanted + GAP)));
+  const size = Math.floor((width - GAP) / columns) - GAP;
+  return { columns, size, rowHeight: size + CAPTION + GAP };
 }
 
 function Tile({ index, item, style, total, task, chosen, active, onOpen, onSelect, t }) {

@@ -34,7 +34,9 @@ function Gallery({ state }) {
 
   useEffect(() => { document.documentElement.lang = language; }, [language]);
   useEffect(() => { document.documentElement.dataset.theme = theme; }, [theme]);
-  useEffect(() => { get(`/api/counts?${query}`).then(setCounts).catch((error) => setProblem(error.message)); }, [query, revision]);
+  useEffect(() => { // after the photographs: they are what is waited for
+    if (list.query === query) get(`/api/counts?${query}`).then(setCounts).catch((error) => setProblem(error.message));
+  }, [query, revision, list.query]);
   useEffect(() => {
     const back = () => { setFilter(fromAddress(location.search)); setSingle(new URLSearchParams(location.search).get("photograph")); };
     addEventListener("popstate", back);
