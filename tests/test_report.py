@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from smiledet.frame import Frame
 from smiledet.report import RunReport, stage_table, summarise, summary_line, table
 from smiledet.stage_count import Drop, StageCount
 from smiledet.stage_spec import Policy, StageSpec
+from smiledet.system.processes import ProcessorTimes
 from smiledet.workers import drawer
 
 MS = 1_000_000
@@ -34,6 +36,25 @@ def test_figures() -> None:
     assert report.latency_ms() == 30.0
     assert report.latency_ms(100) == 100.0
     assert report.latency_ms(0) == 10.0
+
+
+def test_the_counts_of_several_sources_add_up() -> None:
+    one = StageCount(3, 1, Counter({Drop.EVICTED: 2}), 2, deque([10, 20]), first_ns=500, last_ns=900)
+    other = StageCount(4, 0, Counter({Drop.EVICTED: 1, Drop.OVERTAKEN: 5}), 1, deque([30]), first_ns=400, last_ns=800)
+    drops = Counter({Drop.EVICTED: 3, Drop.OVERTAKEN: 5})
+    for counts in ([one, other], [other, one], [one, StageCount(), other]):
+        whole = StageCount.total(counts)
+        assert (whole.processed, whole.failed, whole.dropped, whole.missed) == (7, 1, drops, 3)
+        assert sorted(whole.ages_ns) == [10, 20, 30] and (whole.first_ns, whole.last_ns) == (400, 900)
+    assert StageCount.total([]) == StageCount(ages_ns=deque()) and StageCount().first_ns == 0
+
+
+def test_processor_time_is_that_of_the_run_itself() -> None:
+    report = run_of([20.0])
+    assert report.processor == (0.0, 0.0, 0.0)
+    ready, over = ProcessorTimes(clock=10.0, user=2.0, system=1.0), ProcessorTimes(clock=20.0, user=5.0, system=2.0)
+    assert replace(report, ready=ready, over=over).processor == (3.0, 1.0, 0.4)
+    assert replace(report, ready=ready, over=ready).processor == (0.0, 0.0, 0.0)
 
 
 def test_one_frame_has_no_rate() -> None:

@@ -57,8 +57,8 @@ def way_of(data: bytes, header: Header, scale: int) -> Way | None:
     with suppress(*DAMAGE):
         if header.form == "GIF":
             return Way(round(pixels * PALETTE) + ROOM, lambda: _decode_gif(data, scale))
-        if header.form == "TIFF" and (stored := _stored_pixels(data, header.size)) is not None:
-            return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_stored(data, stored, scale))
+        if header.form in ("TIFF", "BMP") and (stored := _stored_pixels(data, header)) is not None:
+            return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_stored(data, header, stored, scale))
         if header.form == "HEIC" and (tiled := tiled_picture(data, header.size)) is not None:
             return Way(round(pixels * TILED / scale**2) + ROOM, lambda: tiled.decode(scale))
         if _is_plain(data, header):
@@ -118,31 +118,32 @@ def _decode_gif(data: bytes, scale: int) -> Image:
     return _turned(_in_bands(rows, (width, height), scale), _orientation(opened))
 
 
-def _stored_pixels(data: bytes, size: tuple[int, int]) -> Image | None:
-    """The pixels of a TIFF as they lie in the file, RGB or grey of 8 bits; None if they are compressed or in pieces."""
+def _stored_pixels(data: bytes, header: Header) -> Image | None:
+    """The pixels of a TIFF or BMP as they lie in the file, RGB or grey of 8 bits; None if they lie otherwise."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tags that nobody knows
-        opened = open_as(data, "TIFF")
+        opened = open_as(data, header.form)
     if opened.mode not in ("RGB", "L") or not opened.tile:
         return None
-    width, height = size  # Pillow's own is that of the picture upright
+    width, height = header.size  # Pillow's own is that of the picture upright
     channels = len(opened.mode)
-    row, place = 0, opened.tile[0][2]
+    row, first, (order, stride, up) = 0, opened.tile[0][2], opened.tile[0][3]
+    stride = stride or width * channels
     for codec, (left, top, right, bottom), offset, (mode, *_) in opened.tile:
-        together = (left, top, right) == (0, row, width) and offset == place + row * width * channels
-        if codec != "raw" or mode != opened.mode or not together:
+        together = (left, top, right) == (0, row, width) and offset == first + row * stride
+        if codec != "raw" or mode != order or order not in ("RGB", "L", "BGR") or not together:
             return None
         row = bottom
-    count = width * height * channels
-    if row != height or place + count > len(data):
+    if row != height or stride < width * channels or first + stride * height > len(data):
         return None
-    return np.frombuffer(data, np.uint8, count, place).reshape(height, width, channels)
+    lines = np.frombuffer(data, np.uint8, stride * height, first).reshape(height, stride)[::up]
+    pixels = lines[:, : width * channels].reshape(height, width, channels)
+    return pixels[..., ::-1] if order == "BGR" else pixels
 
 
-def _decode_stored(data: bytes, pixels: Image, scale: int) -> Image:
-    height, width = pixels.shape[:2]
-    small = _in_bands(lambda top, bottom: pixels[top:bottom], (width, height), scale)
-    return _turned(small, _orientation(open_as(data, "TIFF")))
+def _decode_stored(data: bytes, header: Header, pixels: Image, scale: int) -> Image:
+    small = _in_bands(lambda top, bottom: np.ascontiguousarray(pixels[top:bottom]), header.size, scale)
+    return _turned(small, _orientation(open_as(data, header.form)))
 
 
 def _in_bands(rows: Callable[[int, int], Image], size: tuple[int, int], scale: int) -> Image:

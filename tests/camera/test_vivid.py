@@ -17,12 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from smiledet.errors import SourceError, SourceLostError
 from smiledet.sources.base import SourceSettings
 from smiledet.sources.camera import CameraSource
+from smiledet.sources.capture import Capture
 from smiledet.system.own_process import settle_process
 
 pytestmark = [
@@ -124,6 +126,28 @@ def test_unplugged_for_good(vivid: Vivid) -> None:
         with pytest.raises(SourceLostError, match=f"camera {DEVICE} was lost and did not come back within 4 s"):
             while source.read() is not None:
                 pass
+
+
+@pytest.mark.parametrize(("size", "form"), [((640, 360), "YUYV"), ((640, 480), "RGB3"), ((320, 180), "NV12")])
+def test_another_size_or_format_midway(vivid: Vivid, size: tuple[int, int], form: str) -> None:
+    """As another program, or a camera in the place of the first, brings about."""
+    captures: list[cv2.VideoCapture] = []
+
+    def open_capture(device: str) -> Capture:
+        captures.append(cv2.VideoCapture(device, cv2.CAP_V4L2))
+        return captures[-1]  # type: ignore[return-value]
+
+    with CameraSource(DEVICE, SETTINGS, open_capture) as source:
+        before = source.read()
+        assert before is not None and before.image.shape == (180, 320, 3)
+        captures[0].set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*form))
+        captures[0].set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+        captures[0].set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+        after = source.read()
+        assert after is not None and after.image.shape == (size[1], size[0], 3)
+        given = int(captures[0].get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
+        assert given == form
+        assert len(captures) == 1 and source.read() is not None
 
 
 def test_busy(vivid: Vivid) -> None:

@@ -294,7 +294,7 @@ def file_of(kind, orientation, write_heic, path):
         finally:
             pillow_heif.options.GRID_TILE_SIZE = 0
         return path.with_suffix(".heic").read_bytes()
-    elif kind == "tiff":
+    elif kind in ("tiff", "bmp"):
         Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, exif=exif)
     else:
         Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, quality=95, exif=exif)
@@ -303,7 +303,7 @@ def file_of(kind, orientation, write_heic, path):
 
 @pytest.mark.parametrize("colour", [True, False])
 @pytest.mark.parametrize("orientation", [1, 2, 6, 7])
-@pytest.mark.parametrize("kind", ["heic", "tiles", "avif", "gif", "tiff"])
+@pytest.mark.parametrize("kind", ["heic", "tiles", "avif", "gif", "tiff", "bmp"])
 def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orientation, colour, write_heic):
     data = file_of(kind, orientation, write_heic, tmp_path / "a")
     whole, smaller = decode(data).image, decode(data, 256, colour)
@@ -318,7 +318,7 @@ def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orient
 @pytest.mark.parametrize(
     ("kind", "orientation"),
     [
-        *((kind, 1) for kind in ("heic", "tiles", "avif", "gif", "tiff")),
+        *((kind, 1) for kind in ("heic", "tiles", "avif", "gif", "tiff", "bmp")),
         *((kind, 6) for kind in ("tiles", "avif", "tiff")),
     ],
 )

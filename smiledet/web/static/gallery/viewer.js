@@ -113,7 +113,7 @@ export function Viewer({ item, index, total, tasks, onStep, onClose, onChange, c
 }
 
 function Details({ photograph, t }) {
-  const rows = [[t("date"), photograph.taken && photograph.taken.replace("T", " ")], [t("size"), photograph.width && `${photograph.width} × ${photograph.height}`],
+  const rows = [[t("date"), photograph.taken && photograph.taken.replace("T", " ")], [t("size"), photograph.width ? `${photograph.width} × ${photograph.height}` : null],
     [t("folder"), photograph.folder], [t("faces"), photograph.pending || photograph.failed ? null : photograph.faces.length], [t("damaged"), photograph.failed]];
   return html`<dl>${rows.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
