@@ -99,10 +99,10 @@ class ModelError(UsageError):
     Examples:
         >>> from smiledet import FaceReader
         >>> try:
-        ...     FaceReader(("smile",), model={"smile": "huge"})
+        ...     FaceReader(("emotion8",), model={"emotion8": "huge"})
         ... except ModelError as problem:
         ...     print(problem)
-        no model 'huge' for the task 'smile'; there are mini-xception, mobilenet-025, mobilenet-100
+        no model 'huge' for the task 'emotion8'; there are mini-xception, mobilenet-075
     """
 
 

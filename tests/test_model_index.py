@@ -131,7 +131,10 @@ class TestFinding:
 
     @pytest.mark.parametrize(
         ("task", "there"),
-        [("smile", "large, small, mini-xception, mobilenet-025, mobilenet-100"), ("presents", "none")],
+        [
+            ("smile", "large, small, mini-xception, mini-xception-emotion, mobilenet-025, mobilenet-100"),
+            ("presents", "none"),
+        ],
     )
     def test_an_unknown_one_is_refused_with_those_that_there_are(self, task: str, there: str, tmp_path: Path) -> None:
         for name in ("small", "large"):

@@ -231,9 +231,12 @@ def test_a_missing_model(refusal, own_models):
 def test_a_model_file_that_is_no_model(refusal, own_models, task, name, key, words):
     """The sha256 is right, so that only the stage's own thread finds out."""
     index = json.loads((own_models / "index.json").read_text())
-    (file,) = [model["files"][key] for model in index["models"] if (model["task"], model["name"]) == (task, name)]
-    (own_models / file["path"]).write_bytes(b"no network")
-    file["sha256"] = hashlib.sha256(b"no network").hexdigest()
+    (path,) = [
+        model["files"][key]["path"] for model in index["models"] if (model["task"], model["name"]) == (task, name)
+    ]
+    (own_models / path).write_bytes(b"no network")
+    for file in [file for model in index["models"] for file in model["files"].values() if file["path"] == path]:
+        file["sha256"] = hashlib.sha256(b"no network").hexdigest()
     (own_models / "index.json").write_text(json.dumps(index))
     assert words in refusal("run", "demo", "--no-show")
 

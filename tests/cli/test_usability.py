@@ -111,7 +111,7 @@ def test_models_fit_a_terminal_and_mark_the_default(capsys):
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
-    assert next(line for line in lines if line.startswith("smile/mini-xception")).split()[1] == "yes"
+    assert next(line for line in lines if line.startswith("smile/mini-xception-emotion")).split()[1] == "yes"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

@@ -132,7 +132,7 @@ class TestPlan:
     def test_a_platform_s_model_has_its_reason(self):
         loaded = load_config("jetson-tx2", None, {"engine.name": "litert"})
         decision = decided(plan_run(HERE, loaded))["smile model"]
-        assert decision.value == "mini-xception"
+        assert decision.value == "mini-xception-emotion"
         assert decision.reason == f"{loaded.config.why['task.smile.model']}; mini-xception-int8.tflite"
 
     def test_an_engine_that_was_named_and_cannot(self, only_litert):

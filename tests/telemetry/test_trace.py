@@ -182,9 +182,9 @@ def test_a_run_is_traced_whole(path):
     with Trace(path, lambda frame: 0, last="draw") as trace:
         Pipeline(load_config("desktop-cpu").config, source, trace=trace).run()
     events = events_of(path)
-    for stage in (READ, "locate", "align", "smile", "emotion", "draw"):
+    for stage in (READ, "locate", "align", "smile+emotion", "draw"):
         assert sorted(bar["args"]["frame"] for bar in bars(events, stage)) == list(range(6)), stage
-    assert len(bars(events, "set up")) == 6  # every thread
+    assert len(bars(events, "set up")) == 5  # every thread
     assert all(bar["dur"] >= 0 and bar["ts"] >= 0 for bar in events if bar["ph"] == "X")
 
 

@@ -179,6 +179,19 @@ class TestSmuggling:
             request = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + head + b"\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n"
             assert b"secret" not in answer(port, request)
 
+    @pytest.mark.parametrize("cut", [0, 40, 44, 45])
+    def test_a_line_that_ends_without_a_carriage_return(self, cut: int) -> None:
+        """Also where it comes in two pieces; a request that is right is answered, however it is cut."""
+        whole = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: a\r\nConnection: close\r\n\r\n"
+        with page() as (port, _):
+            for request, answered in ((whole.replace(b"a\r\n", b"a\n"), False), (whole, True)):
+                with socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
+                    asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    for piece in (request[:cut], request[cut:]):
+                        asking.sendall(piece)
+                    found = b"".join(iter(lambda: asking.recv(65536), b""))
+                assert (b"secret" in found) == answered
+
     @pytest.mark.parametrize(
         "line", [b"GET http://evil.example/ HTTP/1.1", b"GET / HTTP/9.9", b"GET /\r\n\r\n", b"\x16\x03\x01\x02\0\x01"]
     )
