@@ -186,8 +186,14 @@ class TestFilters:
     def test_the_summary_adds_up(self, gallery: Any) -> None:
         summary = gallery.get("/api/summary?every_shot=1").json()
         assert summary["photographs"] == len(shown(gallery))
-        for parts in ("months", "folders"):
+        for parts in ("dates", "folders"):
             assert sum(each["photographs"] for each in summary[parts]) == summary["photographs"]
+
+    def test_the_summary_of_a_few_weeks_tells_days(self, gallery: Any) -> None:
+        """A holiday lies in one month: of that alone no line could be drawn."""
+        first, *others = [each["name"] for each in gallery.get("/api/summary?every_shot=1").json()["dates"]]
+        month = f"taken_from={first[:7]}-01&taken_to={first[:7]}-28&every_shot=1"
+        assert others and all(len(each["name"]) == 10 for each in gallery.get(f"/api/summary?{month}").json()["dates"])
 
     @pytest.mark.parametrize(
         ("query", "told"),
@@ -300,6 +306,12 @@ class TestWhatIsServed:
     )
     def test_no_other_file(self, gallery: Any, path: str) -> None:
         assert gallery.get(path).status_code in (400, 404)
+
+    def test_a_damaged_photograph_is_shown_as_one(self, gallery: Any) -> None:
+        (damaged,) = gallery.get("/api/photographs?failed=1&every_shot=1").json()["items"]
+        for part in ("thumbnail", "picture"):
+            answer = gallery.get(f"/api/photographs/{damaged['id']}/{part}")
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml"), part
 
     def test_an_id_that_is_not_there(self, gallery: Any) -> None:
         for number in (0, 10**9, -999, "x", "..", "9" * 30):

@@ -35,6 +35,9 @@ from smiledet.web.page import new_page
 MOST_ROWS = 500
 """Photographs in one answer."""
 
+FEW_MONTHS = 2
+"""Of no more months the summary tells days."""
+
 MOST_SELECTED = 100_000
 SELECTIONS = 16
 """Selections that are remembered until they are fetched."""
@@ -131,14 +134,15 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
 
     @app.get("/api/summary")
     def summary(request: Request) -> dict[str, Any]:
-        """Photographs, faces and smiles by month and by folder, and how many faces have each label."""
+        """Photographs, faces and smiles by date and by folder, and how many faces have each label."""
         wanted = read_filter(query(request), store, library.folders)
         months, counts = store.timeline(wanted), store.counts(wanted)
+        dates = months if len(months) > FEW_MONTHS else store.timeline(wanted, "day")
         return {
             "photographs": sum(each.photographs for each in months),
             "faces": sum(each.faces for each in months),
             "smiling": counts.get("smile", {}).get("smiling", 0),
-            "months": [_share(each) for each in months],
+            "dates": [_share(each) for each in dates],
             "folders": [_share(each) for each in store.by_folder(wanted)],
             "shares": {name: _largest(counts[name]) for name in (*store.tasks, FACES) if counts.get(name)},
         }
@@ -175,7 +179,11 @@ def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
     @app.get("/api/photographs/{photograph}/picture")
     def picture(photograph: Number, side: Annotated[int, Query(ge=16, le=LARGEST)] = 1600) -> Response:
         """A photograph, upright, its longer side at most `side` pixels, JPEG."""
-        image = decoded(readable(library.path(photograph), library.folders), side)
+        path = readable(library.path(photograph), library.folders)
+        try:
+            image = decoded(path, side)
+        except ImageError:
+            return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
         return Response(jpeg(image), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/why")

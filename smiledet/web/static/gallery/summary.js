@@ -18,7 +18,7 @@ export function Summary({ query, onClose, onFilter, t }) {
       ${[["photographs", summary.photographs], ["faces", summary.faces], ["smiles", summary.smiling]].map(
         ([name, value]) => html`<div class="card" key=${name}><b>${value}</b><span>${t(name)}</span></div>`)}
     </div>
-    ${summary.months.length > 1 && html`<h3>${t("overTime")}</h3><${Plot} months=${summary.months} t=${t}/>`}
+    ${summary.dates.length > 1 && html`<h3>${t("overTime")}</h3><${Plot} dates=${summary.dates} t=${t}/>`}
     ${Object.entries(summary.shares).map(([task, labels]) => html`<section key=${task}><h3>${t.task(task)}</h3><${Bars} rows=${labels.map(([label, count]) =>
       ({ name: `${emoji(label)} ${t.label(label)}`, count, filter: { labels: { [task]: [label] } } }))} onFilter=${onFilter}/></section>`)}
     ${summary.folders.length > 0 && html`<h3>${t("byFolder")}</h3><${Bars} rows=${summary.folders.map((each) =>
@@ -32,9 +32,10 @@ function Bars({ rows, onFilter }) {
     <span>${row.name}</span><meter min="0" max=${most} value=${row.count} aria-label=${row.name}></meter><span>${row.shown || row.count}</span></button>`)}</div>`;
 }
 
-function Plot({ months, t }) {
-  const data = useMemo(() => [months.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1) / 1000),
-    months.map((each) => (each.smile === null ? null : 100 * each.smile)), months.map((each) => each.photographs)], [months]);
+// Dates are months, 2026-11, or days, 2026-11-30.
+function Plot({ dates, t }) {
+  const data = useMemo(() => [dates.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1, +each.name.slice(8) || 1) / 1000),
+    dates.map((each) => (each.smile === null ? null : 100 * each.smile)), dates.map((each) => each.photographs)], [dates]);
   const series = [{ label: t("smileShare"), colour: "--accent", percent: true, points: true }, { label: t("photographs"), colour: "--muted", scale: "count", points: true }];
   return html`<${TimePlot} data=${data} series=${series} label=${t("overTime")} utc=${true}/>`;
 }
