@@ -116,10 +116,11 @@ class Recording:
             self._stream.codec_context.gop_size = max(1, round(2 * fps))
             self._stream.codec_context.thread_count = 1 if size[0] * size[1] <= SMALL else 0
             self._container.start_encoding()
-        except (av.error.FFmpegError, OSError, ValueError) as problem:
+            self._file.check()
+        except (av.error.FFmpegError, OSError, ValueError, SmiledetError) as problem:
+            self._let_go()  # one that is freed open crashes PyAV 14
             self._file.check()
             raise SmiledetError(f"cannot encode {size[0]}x{size[1]} at {fps:g} FPS: {problem}") from problem
-        self._file.check()
         self._whole = self._file.size
         self._keeps_back = form.ticks > 0
         self.count = 0
@@ -161,10 +162,13 @@ class Recording:
 
     def abandon(self) -> None:
         """Let go of the encoder after a failed write; the file ends behind what is whole in it."""
-        self._file.deaf = True
-        with suppress(av.error.FFmpegError, OSError, ValueError, SmiledetError):
-            self._container.close()
+        self._let_go()
         self._file.output.cut(self._whole)
+
+    def _let_go(self) -> None:
+        self._file.deaf = True
+        with suppress(av.error.FFmpegError, OSError, ValueError, AttributeError):  # there may be none yet
+            self._container.close()
 
     def _mux(self, frame: Any) -> None:
         try:
