@@ -93,8 +93,8 @@ class Decoder:
         self.reached = 0.0
         """Seconds from the beginning to the end of the last packet, of whatever kind."""
         try:
-            # The first pictures are decoded as it is opened, the others by the decoder of the stream.
-            self._container = av.open(address, options={**LIMITS, **(options or {})}, timeout=timeout, **LENIENT)
+            # Without `LIMITS`: given options, PyAV 14 to 16 crash at MPEG program streams, whose streams are found late.
+            self._container = av.open(address, options=dict(options or {}), timeout=timeout, **LENIENT)
         except FAULTS as problem:
             raise SourceError(_told(problem)) from problem
         self._live = live
