@@ -252,7 +252,7 @@ def test_without_a_secure_context_there_are_photographs_and_no_camera(
 @on_a_phone
 def test_a_damaged_network_is_named(tmp_path: Path, static_server: Serve, open_page: Callable[[str], Any]) -> None:
     build(tmp_path / "page")
-    network = next((tmp_path / "page" / "models").glob("smile-*"))
+    network = next((tmp_path / "page" / "models").glob("emotion-*"))
     network.write_bytes(network.read_bytes()[:1000])
     with static_server(tmp_path / "page") as where:
         page = open_page(where)
