@@ -93,7 +93,7 @@ class Decoder:
         self.reached = 0.0
         """Seconds from the beginning to the end of the last packet, of whatever kind."""
         try:
-            # Without `LIMITS`: given options, PyAV 14 to 16 crash at MPEG program streams, whose streams are found late.
+            # Without `LIMITS`: given options, PyAV 14 to 16 crash at MPEG program streams, which are found late.
             self._container = av.open(address, options=dict(options or {}), timeout=timeout, **LENIENT)
         except FAULTS as problem:
             raise SourceError(_told(problem)) from problem
