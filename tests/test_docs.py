@@ -293,6 +293,14 @@ def test_the_readmes_comparison_is_what_was_measured():
         assert float(cpu) == pytest.approx(single["cpu_ms"], rel=0.03) and int(found) == several["found"]
 
 
+def test_a_card_names_the_files_that_ship():
+    told = re.compile(r"^- `([\w./-]+)` \(.*\), sha256 `([0-9a-f]{64})`$", re.MULTILINE)
+    for model in read_index():
+        named = dict(told.findall((model.folder / model.card).read_text(encoding="utf-8")))
+        assert named.items() <= {file.path: file.sha256 for file in model.files.values()}.items(), model.card
+        assert named or not model.labels, model.card
+
+
 def test_the_readmes_models_are_the_indexs():
     rows = re.findall(
         r"^\| (\w+)/([\w-]+)( \(default\))? \| ([\d.]+)", README.read_text(encoding="utf-8"), re.MULTILINE

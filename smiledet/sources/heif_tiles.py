@@ -74,7 +74,7 @@ class TiledPicture:
             size = size if any(size) else (frame.width, frame.height)
             if (frame.width, frame.height) != size or any(side % scale for side in size):
                 raise ValueError("tiles of another size")
-            # See `smiledet.sources.decoding` on the range.
+            # See `smiledet.sources.decoding_smaller` on the range.
             small = frame.reformat(
                 *(side // scale for side in size), "bgr24", interpolation="AREA", src_color_range=frame.color_range
             )

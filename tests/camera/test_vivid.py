@@ -19,9 +19,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from smiledet.errors import SourceError, SourceLostError
+from smiledet.frame import Image
 from smiledet.sources.base import SourceSettings
 from smiledet.sources.camera import CameraSource
 from smiledet.sources.capture import Capture
@@ -128,6 +130,12 @@ def test_unplugged_for_good(vivid: Vivid) -> None:
                 pass
 
 
+def bars(image: Image) -> npt.NDArray[np.int64]:
+    """The colours of the test pattern's eight bars, (8, 3), near the lower edge: above stands the driver's text."""
+    height, width = image.shape[:2]
+    return image[height * 9 // 10, [width * (2 * bar + 1) // 16 for bar in range(8)]].astype(np.int64)
+
+
 @pytest.mark.parametrize(("size", "form"), [((640, 360), "YUYV"), ((640, 480), "RGB3"), ((320, 180), "NV12")])
 def test_another_size_or_format_midway(vivid: Vivid, size: tuple[int, int], form: str) -> None:
     """As another program, or a camera in the place of the first, brings about."""
@@ -140,6 +148,7 @@ def test_another_size_or_format_midway(vivid: Vivid, size: tuple[int, int], form
     with CameraSource(DEVICE, SETTINGS, open_capture) as source:
         before = source.read()
         assert before is not None and before.image.shape == (180, 320, 3)
+        assert len(np.unique(bars(before.image) // 64, axis=0)) == 8, "eight colours"
         captures[0].set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*form))
         captures[0].set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
         captures[0].set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
@@ -147,6 +156,7 @@ def test_another_size_or_format_midway(vivid: Vivid, size: tuple[int, int], form
         assert after is not None and after.image.shape == (size[1], size[0], 3)
         given = int(captures[0].get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode()
         assert given == form
+        assert np.abs(bars(before.image) - bars(after.image)).max() < 40
         assert len(captures) == 1 and source.read() is not None
 
 

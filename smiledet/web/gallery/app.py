@@ -161,6 +161,9 @@ def _add_questions(app: FastAPI, library: Library, copies: bool) -> None:
 def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
     thumbnails = library.thumbnails
 
+    def damaged() -> Response:
+        return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
+
     @app.get("/api/photographs/{photograph}/thumbnail")
     async def thumbnail(
         photograph: Number, side: Annotated[int, Query(ge=16, le=THUMBNAILS[-1])] = THUMBNAILS[-1]
@@ -173,7 +176,7 @@ def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
         try:
             data = thumbnails.of(path, next(each for each in THUMBNAILS if each >= side))
         except ImageError:
-            return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
+            return damaged()
         return Response(data, media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/picture")
@@ -183,7 +186,7 @@ def _add_pictures(app: FastAPI, library: Library, reasons: Reasons) -> None:
         try:
             image = decoded(path, side)
         except ImageError:
-            return FileResponse(STATIC / "damaged.svg", headers={"cache-control": "no-cache"})
+            return damaged()
         return Response(jpeg(image), media_type="image/jpeg", headers=KEPT if photograph >= 0 else None)
 
     @app.get("/api/photographs/{photograph}/why")

@@ -120,7 +120,13 @@ def _fit(
 
 
 def finishing(recipe: ClassifierRecipe, finish: Finish) -> ClassifierRecipe:
-    """The recipe of a further phase on its own."""
+    """The recipe of a further phase on its own.
+
+    Raises:
+        UsageError: It names a set that no head of the recipe learns from.
+    """
+    if recipe.heads and (strange := set(finish.data) - {data for head in recipe.heads for data in head.data}):
+        raise UsageError(f"the recipe {recipe.name}: finish.data: no head learns from {min(strange)!r}")
     schedule = replace(
         recipe.schedule,
         epochs=finish.epochs,

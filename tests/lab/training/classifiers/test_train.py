@@ -329,11 +329,13 @@ def test_a_finish_is_for_its_own_data(train, recipe):
     assert train.finishing(recipe, Finish(("genki4k:genki4k",), epochs=3)).teacher is None
 
 
-def test_in_a_finish_each_head_learns_from_its_own_sets_that_are_named(train, recipe):
+def test_in_a_finish_each_head_learns_from_its_own_sets_that_are_named(train, recipe, complaint):
     heads = Head("emotion", ("fer2013:x",)), Head("smile", ("genki4k:x", "smiles:x"))
     finish = Finish(("fer2013:x", "genki4k:x", "genki4k:x"), epochs=3)
     last = train.finishing(replace(recipe, data=(), heads=heads), finish)
     assert [head.data for head in last.heads] == [("fer2013:x",), ("genki4k:x", "genki4k:x")]
+    with complaint("finish.data", "'genki4k:y'"):
+        train.finishing(replace(recipe, data=(), heads=heads), Finish(("genki4k:y",), epochs=3))
 
 
 def test_a_network_of_one_side_is_trained_at_it(train, recipe, data_folder, tmp_path, complaint):
