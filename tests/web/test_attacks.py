@@ -61,11 +61,13 @@ def answer(port: int, *pieces: bytes, finish: bool = True) -> bytes:
     found = b""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
         asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             for piece in pieces:
                 asking.sendall(piece)
-            if finish:
+        if finish:
+            with contextlib.suppress(OSError):  # ENOTCONN: the server has hung up
                 asking.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
             while piece := asking.recv(65536):
                 found += piece
         return found
