@@ -1,9 +1,9 @@
 """What a film's search does from picture to picture, against a stored course.
 
-The film shows bright squares, and the detectors see nothing else: upright squares of the sizes that are sought. So every
-call of a detector, every box and every number is known beforehand. Faces come, move, grow, tilt, turn dark (the detector
-misses them, their templates do not), leave and come back; a poster is proposed that is no face; a square is seen once;
-there are a crowd, a cut, a picture of its own, another size of the picture, a pause.
+The film shows bright squares, and the detectors see nothing else: upright squares of the sizes that are sought. So
+every call of a detector, every box and every number is known beforehand. Faces come, move, grow, tilt, turn dark (the
+detector misses them, their templates do not), leave and come back; a poster is proposed that is no face; a square is
+seen once; there are a crowd, a cut, a picture of its own, another size of the picture, a pause.
 
 Where another course is meant, look at what has changed and store it:
 SMILEDET_STORE_REFERENCE=1 python -m pytest tests/detection/test_course.py
@@ -62,9 +62,8 @@ class Scene:
 
 def patterns() -> list[np.ndarray]:
     """Textures from 212 to 255, each its own."""
-    generator = np.random.default_rng(5)
-    coarse = (generator.random((4, 8, 8)).astype(np.float32) for _ in range(1))
-    return [212 + 43 * cv2.resize(each, (64, 64), interpolation=cv2.INTER_LINEAR) for each in next(coarse)]
+    coarse = np.random.default_rng(5).random((4, 8, 8)).astype(np.float32)
+    return [212 + 43 * cv2.resize(each, (64, 64), interpolation=cv2.INTER_LINEAR) for each in coarse]
 
 
 PATTERNS = patterns()
@@ -135,14 +134,13 @@ class Seeing(FaceDetector):
         height, width = image.shape
         self._calls.append(f"{self._name}{width}x{height}:{min_size}-{max_size or ''}")
         lit = (image > self._bright).astype(np.uint8)
-        _, _, boxes, middles = cv2.connectedComponentsWithStats(lit, connectivity=4)
+        _, _, boxes, _ = cv2.connectedComponentsWithStats(lit, connectivity=4)
         found = []
-        for (x, y, across, down, pixels), _middle in zip(boxes[1:], middles[1:], strict=True):
+        for x, y, across, down, pixels in boxes[1:].tolist():
             upright = pixels >= 0.86 * across * down and 0.75 <= across / down <= 1.34
-            if upright and min_size <= across + 1 and across <= (max_size or width):
-                # As Viola-Jones does, it sees what is not cut off by the edge.
-                if x > 0 and y > 0 and x + across < width and y + down < height:
-                    found.append(Detection(Box(int(x), int(y), int(across), int(across)), 4 + int(pixels) % 4))
+            whole = x > 0 and y > 0 and x + across < width and y + down < height
+            if upright and whole and min_size <= across + 1 and across <= (max_size or width):
+                found.append(Detection(Box(x, y, across, across), 4 + pixels % 4))
         return sorted(found, key=lambda each: -each.score)
 
 
@@ -188,7 +186,7 @@ def pictures() -> list[tuple[Scene, GreyImage]]:
 
 
 def course(name: str, pictures: Sequence[tuple[Scene, GreyImage]]) -> list[str]:
-    """A line a picture: what the detectors were asked, the faces (track: left, top, side; sought at), what is possible."""
+    """A line a picture: what the detectors were asked, the faces (left, top and side, shown and sought), the possible."""
     calls: list[str] = []
     locator = MAKERS[name](calls)
     lines = []
