@@ -186,7 +186,7 @@ def pictures() -> list[tuple[Scene, GreyImage]]:
 
 
 def course(name: str, pictures: Sequence[tuple[Scene, GreyImage]]) -> list[str]:
-    """A line a picture: what the detectors were asked, the faces (left, top and side, shown and sought), the possible."""
+    """A line a picture: calls, faces (left, top and side, shown and sought; score), and places that may be faces."""
     calls: list[str] = []
     locator = MAKERS[name](calls)
     lines = []
