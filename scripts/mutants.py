@@ -125,10 +125,14 @@ class Mutator(ast.NodeVisitor):
 
 
 def _is_harmless(node: Any) -> bool:
-    if isinstance(node, ast.Raise) or (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+    if isinstance(node, ast.Raise):
         return True
-    if isinstance(node, ast.Assign):
-        return ast.unparse(node.targets[0]).isupper()
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test).startswith(("TYPE_CHECKING", "sys.version_info"))
+    if isinstance(node, ast.keyword):
+        return node.arg == "strict"  # of `zip`: an assertion
+    if isinstance(node, (ast.Assign, ast.AnnAssign)):
+        return ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target).isupper()
     called = node.value if isinstance(node, ast.Expr) else node
     return isinstance(called, ast.Call) and ast.unparse(called).startswith(HARMLESS)
 

@@ -37,8 +37,10 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 from soak_cameras import CAMERA_FAULTS, LOSSES, Camera, jpegs
+from soak_process import names_of
 
 ROOT = Path(__file__).resolve().parents[1]
+PROCESS = ROOT / "scripts" / "soak_process.py"
 NAMES = ("hall", "yard", "door", "till")
 PROCESS_FAULTS = ("stopped", "store locked", "viewer that never reads")
 
@@ -114,7 +116,7 @@ class Sample:
         taken: Frames taken so far, by camera; empty where the page did not answer within `PATIENT`.
         latency_ms: Of the drawn pictures, by camera.
         memory_mb: Of the process, without files.
-        threads: Of the process.
+        threads: Of the process: how many of each name.
         answered: Whether the page answered within `PROMPT`.
     """
 
@@ -122,7 +124,7 @@ class Sample:
     taken: Mapping[str, int] = field(default_factory=dict)
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     memory_mb: float = 0.0
-    threads: int = 0
+    threads: Mapping[str, int] = field(default_factory=dict)
     answered: bool = False
 
 
@@ -153,7 +155,7 @@ def take_sample(began: float, pid: int, port: int) -> Sample:
     sample.at = time.monotonic() - began
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     sample.memory_mb = int(status["RssAnon"].split()[0]) / 1000
-    sample.threads = int(status["Threads"])
+    sample.threads = Counter(names_of(pid))
     return sample
 
 
@@ -182,7 +184,7 @@ class Soak:
 
     def run(self) -> tuple[int | None, dict[str, object]]:
         """Run to the end; the exit code, None where it did not end by itself, and the run's own report."""
-        command = [sys.executable, "-m", "smiledet", "run", "--config", str(self._configuration()), "--no-show"]
+        command = [sys.executable, str(PROCESS), "run", "--config", str(self._configuration()), "--no-show"]
         command += ["--serve", f"127.0.0.1:{self._port}", "--store", str(self._store), "--duration", f"{self.seconds}"]
         command += ["--events", str(self._folder / "events.jsonl"), "--report", str(self._folder / "report.json")]
         command += ["--on", f"everyone-smiles:save={self._folder}"]
@@ -322,7 +324,8 @@ def figures(soak: Soak, plan: Sequence[Fault], code: int | None, report: Mapping
         "frames": f"{sent} sent by cameras without a fault, {taken} taken, {report.get('frames')} drawn, "
         f"{report.get('dropped')} overtaken by newer ones",
         "memory": f"{change([middle(part, lambda each: each.memory_mb) for part in (second, last)], 'MB')}",
-        "threads": f"at least {fewest_threads(second)} in the second quarter, {fewest_threads(last)} in the last",
+        "threads": f"at least {fewest_threads(second).total()} in the second quarter, "
+        f"{fewest_threads(last).total()} in the last{further_threads(second, last)}",
         "latency": change(latency, "ms"),
         "the machine": f"{os.cpu_count()} processors, load {os.getloadavg()[1]:.1f} in the last five minutes",
     }
@@ -335,9 +338,16 @@ def second_and_last_quarter(samples: Sequence[Sample], seconds: float) -> tuple[
     return second, [each for each in samples if 3 * end / 4 <= each.at < end]
 
 
-def fewest_threads(samples: Sequence[Sample]) -> int:
-    """Threads that stayed: those of a connection or of an attempt come and go."""
-    return min((each.threads for each in samples), default=0)
+def fewest_threads(samples: Sequence[Sample]) -> Counter[str]:
+    """Threads that stayed, by name: those of a connection or of an attempt come and go."""
+    names = {name for each in samples for name in each.threads}
+    return Counter({name: min(each.threads.get(name, 0) for each in samples) for name in names})
+
+
+def further_threads(second: Sequence[Sample], last: Sequence[Sample]) -> str:
+    """Those of which the last quarter had more, in words."""
+    further = fewest_threads(last) - fewest_threads(second)
+    return f" (more of: {', '.join(f'{number} {name}' for name, number in sorted(further.items()))})" if further else ""
 
 
 def middle(values: Sequence[Sample] | Sequence[float], of: Callable[[Sample], float] | None = None) -> float:
@@ -362,8 +372,8 @@ def problems(soak: Soak, plan: Sequence[Fault], code: int | None) -> list[str]:
     grown = middle(last, lambda each: each.memory_mb) - middle(second, lambda each: each.memory_mb)
     if grown > GROWTH_MB:
         wrong.append(f"memory grew by {grown:.1f} MB")
-    if fewest_threads(last) > fewest_threads(second) + SPARE_THREADS:
-        wrong.append("threads were left")
+    if fewest_threads(last).total() > fewest_threads(second).total() + SPARE_THREADS:
+        wrong.append(f"threads were left{further_threads(second, last)}")
     return wrong
 
 

@@ -222,6 +222,42 @@ class TestWhoIsHandedWhat:
         assert min(had.values()) > 0  # every stage had its turns
 
 
+class TestRoom:
+    """In bytes: a hundred million of all pictures, two pictures however large, and twice the capacity where asked."""
+
+    def held(self, policy: Policy, size: int, count: int = 30, **settings: int) -> int:
+        buffer = FrameBuffer([stage("a")], policy, **settings)
+        image = np.zeros(size, np.uint8)
+        for number in range(count):
+            if not buffer.publish(Frame(number, 0, 0.0, image), timeout=0):
+                break
+        return buffer.held
+
+    @BOTH
+    @pytest.mark.parametrize(
+        ("size", "capacity", "expected"),
+        [
+            (1, 6, 6), (1, 2, 2), (20_000_000, 6, 5), (20_000_000, 5, 5), (20_000_001, 6, 4), (33_333_334, 6, 2),
+            (50_000_000, 6, 2), (50_000_001, 6, 2), (300_000_000, 6, 2),
+        ],
+    )  # fmt: skip
+    def test_how_many_are_held(self, policy: Policy, size: int, capacity: int, expected: int) -> None:
+        assert self.held(policy, size, capacity=capacity) == expected
+
+    @pytest.mark.parametrize(
+        ("size", "budget", "expected"),
+        [(10, 0, 4), (10, 49, 4), (10, 50, 5), (10, 69, 6), (10, 79, 7), (10, 80, 8), (10, 10_000, 8)],
+    )
+    def test_where_nothing_is_dropped_small_ones_may_be_twice_as_many(
+        self, size: int, budget: int, expected: int
+    ) -> None:
+        assert self.held(Policy.EVERY_FRAME, size, capacity=4, byte_budget=budget) == expected
+        assert self.held(Policy.LIVE, size, capacity=4, byte_budget=budget) == 4
+
+    def test_a_stage_is_live_and_counted_and_needs_nothing_unless_it_says_so(self) -> None:
+        assert StageSpec("a") == StageSpec("a", frozenset(), in_order=False, uncounted=False)
+
+
 class TestClaims:
     @BOTH
     @pytest.mark.parametrize("workers", [2, 8])

@@ -50,6 +50,31 @@ def test_an_over_exposed_picture_spreads_its_lights():
     assert table[255] == 255 and table[245] < 200
 
 
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        (Levels(10, 120, 230), None),
+        (Levels(0, 50, 90), None),  # the limits themselves are usual light
+        (Levels(0, 225, 250), None),
+        (Levels(20, 40, 70), {0: 0, 20: 0, 30: 51, 45: 127, 60: 204, 70: 255, 255: 255}),
+        (Levels(0, 2, 4), {0: 0, 2: 42, 4: 85, 6: 127, 12: 255}),  # no fewer than twelve levels are stretched
+        (Levels(200, 226, 240), {200: 0, 210: 3, 220: 31, 230: 107, 240: 255, 255: 255}),
+        (Levels(50, 226, 89), {50: 0, 70: 130, 89: 255}),  # dark counts before bright
+    ],
+)
+def test_tables(levels, expected):
+    table = table_of(levels)
+    assert (table is None) == (expected is None)
+    assert table is None or {level: int(table[level]) for level in expected} == expected
+
+
+def test_levels_are_of_every_eighth_pixel():
+    grey = np.zeros((80, 80), np.uint8)
+    grey[::8, ::8] = np.arange(100).reshape(10, 10)
+    assert measure(grey) == Levels(0, 49, 98)
+    assert measure(grey[1:, 1:]) == Levels(0, 0, 0)
+
+
 class TestVideo:
     def test_the_table_holds_still_at_the_limit(self):
         """Light about the limit neither switches the correction on and off nor makes it jump."""

@@ -234,6 +234,23 @@ def test_free_memory_is_handed_back_now_and_then(config, monkeypatch, shown):
     assert why is Stop.END
 
 
+def test_which_detectors_run(config):
+    """Of photographs their own, of video the other; each once."""
+
+    class Still(DemoSource):
+        still = True
+
+    config = replace(config, detector="haar", photographs=replace(config.photographs, detector="hog"))
+    for sources, expected in (
+        ({"a": DemoSource()}, "haar"),
+        ({"a": Still()}, "hog"),
+        ({"a": Still(), "b": DemoSource(), "c": Still()}, "hog, haar"),
+    ):
+        for source in sources.values():
+            source.open()
+        assert Pipeline(config, sources, []).detector == expected
+
+
 @pytest.mark.parametrize("how", [Stop.KEY, Stop.SIGNAL])
 def test_the_last_photograph_stays_until_a_key_or_a_signal(config, how):
     class PatientWindow(FakeWindow):

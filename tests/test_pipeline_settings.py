@@ -18,7 +18,6 @@ from smiledet.sinks.base import Sink
 from smiledet.sinks.tally import Tally
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import DemoSource, scene
-from smiledet.sources.pacing import Paced
 from smiledet.workers.base import FaultPolicy
 from smiledet.workers.classifier import ClassifierWorker
 from smiledet.workers.locator import Located, LocatorWorker
@@ -197,15 +196,34 @@ def test_live_the_drawer_does_not_wait_for_the_classifiers(config: Config, monke
     assert report.stages["smile"].failed == 0
 
 
+class Awaited(Counted):
+    """Each picture comes when the one before it has been written, so that none is dropped however slow the machine."""
+
+    def __init__(self, length: int, live: bool) -> None:
+        super().__init__(length, live=live)
+        self.written = threading.Semaphore(1)
+
+    @override
+    def read(self) -> Picture | None:
+        assert self.written.acquire(timeout=LIMIT)
+        return super().read()
+
+
 @pytest.mark.parametrize("live", [False, True])
 def test_a_whole_scan_is_made_where_no_frame_is_dropped_for_it(
     live: bool, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scanned: list[int] = []
     monkeypatch.setattr("smiledet.detection.scheduling.sweep.scan", lambda *_: scanned.append(1) or [])
-    source: Source = Paced(DemoSource(0.4)) if live else DemoSource(0.4)
-    source.open()
-    sink = Frames()
+    source = Awaited(12, live)
+
+    class Told(Frames):
+        @override
+        def write(self, frame: Frame, annotation: Annotation) -> None:
+            super().write(frame, annotation)
+            source.written.release()
+
+    sink = Told()
     Pipeline(config, source, [sink]).run()
     assert bool(scanned) == (not live)
     assert any(annotation.readings for _, annotation in sink.frames), "the network proposes them"

@@ -119,6 +119,86 @@ class TestTurns:
         over.set()
         assert [each is not None for each in taken] == [True, True, False]
 
+    def test_who_steps_back_makes_room_for_others(self) -> None:
+        buffers = group(Policy.EVERY_FRAME, "a", "b", "c", at_once=2)
+        for name, buffer in buffers.sources.items():
+            buffer.publish(frame(0, name))
+        go = {name: threading.Event() for name in "ab"}
+        taken = {name: threading.Event() for name in "ab"}
+        stepped = threading.Event()
+
+        def work(name: str) -> None:
+            assert buffers.sources[name].newest("read", 0) is not None
+            taken[name].set()
+            assert go[name].wait(LIMIT)
+            buffers.step_back()
+            stepped.set()
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        assert all(each.wait(LIMIT) for each in taken.values())
+        assert buffers.newest("read", 0) is None
+        go["a"].set()
+        assert stepped.wait(LIMIT)
+        assert (claimed := buffers.newest("read", 0)) is not None and claimed.source == "c"
+        go["b"].set()
+        for thread in threads:
+            thread.join(LIMIT)
+
+
+class TestGroup:
+    """What is asked of a group is the sum of its buffers, and what is told to it reaches all or the right one."""
+
+    def filled(self) -> BufferGroup:
+        buffers = group(Policy.LIVE, "a", "b")
+        for number in range(3):
+            buffers.sources["a"].publish(frame(number, "a"))
+        buffers.sources["b"].publish(frame(0, "b"))
+        return buffers
+
+    def test_frames_are_handed_back_to_their_own_source(self) -> None:
+        buffers = self.filled()
+        first, second = buffers.batch("read")
+        buffers.done(first, "read", 1)
+        buffers.failed(second, "read")
+        counts = {name: buffer.count("read") for name, buffer in buffers.sources.items()}
+        assert (counts["a"].processed, counts["a"].failed, counts["b"].processed, counts["b"].failed) == (1, 0, 0, 1)
+        assert (buffers.of(first), buffers.of(second)) == (buffers.sources["a"], buffers.sources["b"])
+        whole = buffers.count("read")
+        assert (whole.processed, whole.failed, whole.total_dropped) == (1, 1, 2)
+        assert (buffers.counts(), buffers.published) == ({"read": whole}, 4)
+        assert [len(buffers.counts(ages)["read"].ages_ns) for ages in (0, 1)] == [0, 1]
+        assert len(buffers.count("read", 0).ages_ns) == 0
+
+    def test_a_group_of_one_is_that_buffer(self) -> None:
+        buffers = group(Policy.LIVE, "a")
+        buffers.sources["a"].publish(frame(0, "elsewhere"))  # frames of the only source need not name it
+        (taken,) = buffers.batch("read")
+        buffers.done(taken, "read", None)
+        buffers.sources["a"].end()
+        assert buffers.batch("read") == [] and buffers.finished("read") and buffers.published == 1
+
+    def test_closing_and_settling_are_of_all(self) -> None:
+        buffers = self.filled()
+        assert buffers.newest("read", 0) is not None
+        buffers.close()
+        assert not any(buffer.publish(frame(9, name)) for name, buffer in buffers.sources.items())
+        assert buffers.newest("read") is None
+        buffers.settle()
+        assert {name: buffer.count("read").total_dropped for name, buffer in buffers.sources.items()} == {
+            "a": 3,
+            "b": 1,
+        }
+
+    def test_stages_that_only_some_have(self) -> None:
+        buffers = self.filled()
+        buffers.sources["b"].add_stage(StageSpec("write"), "read", needed=False)
+        assert buffers.has("write") and not buffers.has("nothing")
+        assert buffers.count("write").processed == 0
+        buffers.sources["b"].end()
+        assert buffers.finished("write") and not buffers.finished("read")
+
 
 class Kept(Sink):
     """Keeps the numbers of the frames of each source, and how many faces they had."""

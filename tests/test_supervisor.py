@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -193,6 +194,108 @@ def test_a_stage_that_fails_while_another_hangs_ends_the_run(config, monkeypatch
         Pipeline(config, demo(), [notes]).run()
     # The frame on which it failed may have been written, without faces.
     assert [each for each in notes.calls if each != "write"] == ["open", "close"] and notes.calls[-1] == "close"
+
+
+class Noting(CancelToken):
+    """Tells each time that it is looked at."""
+
+    def __init__(self):
+        super().__init__()
+        self.looks = threading.Semaphore(0)
+
+    def is_set(self):
+        self.looks.release()
+        return super().is_set()
+
+
+class TestAsking:
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        """A supervisor of which another thread asks something, and what it is told."""
+        monkeypatch.setattr("smiledet.supervisor.HEARD_WITHIN", 0.001)
+        supervisor, done, told = Supervisor(), [], []
+        supervisor.cancel = Noting()
+        thread = threading.Thread(target=lambda: told.append(supervisor.ask(lambda: done.append(1))))
+        thread.start()
+        message = None
+        while message is None:
+            message = supervisor.next_message(0.01)
+        assert all(supervisor.cancel.looks.acquire(timeout=LIMIT) for _ in range(3))  # it waits on
+        assert told == []
+        yield supervisor, message, done, lambda: (thread.join(LIMIT), told)[1]
+        supervisor.cancel.set()
+
+    def test_it_waits_until_it_is_done(self, asked):
+        _, message, done, told = asked
+        message.action()
+        message.done.set()
+        assert told() == [True] and done == [1]
+
+    def test_where_the_run_ends_before_that_it_is_told_so(self, asked):
+        supervisor, _, done, told = asked
+        supervisor.cancel.set()
+        assert told() == [False] and done == []
+
+
+def test_a_stop_is_a_message_and_wakes_everybody():
+    supervisor = Supervisor()
+    assert supervisor.next_message(0) is None and not supervisor.cancel.is_set()
+    supervisor.stop()
+    assert supervisor.cancel.is_set()
+    assert supervisor.next_message(0) is Stop.SIGNAL and supervisor.next_message(0.001) is None
+
+
+def test_nothing_is_heard_any_more_of_a_thread_that_was_given_up(monkeypatch):
+    class Thread:
+        def __init__(self, name):
+            self.name, self.alive, self.joins, self.interrupts = name, True, [], threading.Event()
+
+        def start(self):
+            pass
+
+        def interrupt(self):
+            self.interrupts.set()
+
+        def join(self, timeout):
+            self.joins.append(timeout)
+            return True
+
+    supervisor, lost, other, late = Supervisor(), Thread("lost"), Thread("other"), Thread("late")
+    supervisor.start([lost, other])
+    supervisor.give_up(lost)
+    ended = supervisor.common["on_end"]
+    ended(lost, SmiledetError("of the lost"))
+    ended(other, None)
+    message = supervisor.next_message(0)
+    assert (message.thread, message.problem) == (other, None) and supervisor.next_message(0) is None
+    supervisor.common["on_ready"](other)
+    assert supervisor.next_message(0).thread is other
+    ended(lost, SmiledetError("of the lost"))
+    ended(other, SmiledetError("of the other"))
+    ended(late, None)
+    problems = supervisor.end([other, late])
+    assert [str(each) for each in problems] == ["of the other"]
+    assert (lost.joins, len(other.joins), len(late.joins)) == ([], 1, 1)
+    assert all(each.interrupts.wait(LIMIT) for each in (lost, other, late)) and supervisor.cancel.is_set()
+
+
+def test_a_call_hands_on_what_comes_of_it_and_resources_end_the_last_first(monkeypatch):
+    monkeypatch.setattr("smiledet.supervisor.HEARD_WITHIN", 0.001)
+    order, go = [], threading.Event()
+
+    @contextmanager
+    def resource(name):
+        yield name
+        order.append(name)
+
+    with Supervisor() as supervisor:
+        assert [supervisor.enter(resource(name)) for name in "ab"] == ["a", "b"]
+        threading.Timer(0.01, go.set).start()
+        assert supervisor.call(lambda: (go.wait(LIMIT), 7)[1], "sum") == 7
+        with pytest.raises(ZeroDivisionError):
+            supervisor.call(lambda: 1 // 0, "fails")
+        assert not supervisor.cancel.is_set()
+    assert order == ["b", "a"] and supervisor.cancel.is_set()
 
 
 class TestSource:

@@ -176,6 +176,34 @@ def test_a_run_goes_on_with_other_tasks_models_and_thresholds(live: bool) -> Non
         pipeline.switch(config)
 
 
+def test_where_nothing_is_dropped_the_drawer_waits_for_a_network_that_came_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every picture that was taken after it came is shown with what it read, and in its place none was left behind."""
+    config = replace(load_config("desktop-cpu").config, tasks=("smile",))
+    source, seen = Endless(False), []
+
+    class Kept(Tasks):
+        def write(self, frame, annotation) -> None:
+            seen.append((frame.id, set(frame.results)))
+            super().write(frame, annotation)
+
+    sink = Kept()
+    pipeline = Pipeline(config, source, [sink])
+    run = threading.Thread(target=pipeline.run)
+    run.start()
+    try:
+        sink.wait_for(lambda: sink.seen)
+        pipeline.switch(replace(config, tasks=("smile", "gender")))
+        taken = pipeline.buffer.published
+        sink.wait_for(lambda: seen[-1][0] >= taken + 5)
+    finally:
+        source.over.set()
+        run.join(LIMIT)
+    assert [number for number, _ in seen] == list(range(len(seen)))
+    assert all("gender" in stages for number, stages in seen if number > taken)
+
+
 def test_what_is_explained_follows_the_model_that_reads_it() -> None:
     config = replace(load_config("desktop-cpu").config, tasks=("smile",), explain="smile")
     other = replace(config, task={"smile": TaskSettings(model="mobilenet-025")})

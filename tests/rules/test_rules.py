@@ -286,6 +286,50 @@ class TestRunner:
         assert [record.getMessage() for record in caplog.records] == ["rule emotion=happy: print failed: no paper"]
 
 
+def test_what_a_rule_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment at which the frame was taken, where the faces are in shares of the picture, and no secret."""
+    monkeypatch.setattr("smiledet.rules.sink.time.time_ns", lambda: 1_000_000_100 * 10**9)
+    monkeypatch.setattr("smiledet.rules.sink.time.monotonic_ns", lambda: 60 * 10**9)
+    events: list[tuple[str, Event]] = []
+
+    class Runner(ActionRunner):
+        def start(self, name: str, action: Any, event: Event) -> None:
+            events.append((name, event))
+
+    sink = RuleSink([rule("smile")], [SMILE], "rtsp://me:s3cret@host/x", Runner(), name="hall")
+    clean, drawn = (np.full((400, 640, 3), level, np.uint8) for level in (10, 20))
+    sink.write(Frame(7, 58 * 10**9, 2.1234567, clean), Annotation(drawn, (face(4, 0.9), face(5, 0.1, x=320))))
+    ((name, event),) = events
+    told = event.told
+    assert (name, sink.of_source, event.annotated is drawn, event.clean is clean) == ("run", "hall", True, True)
+    assert told["time"].startswith("2001-09-09T01:48:18")  # two seconds before 01:48:20
+    assert (told["rule"], told["timestamp"], told["frame"]) == ("smile", 2.123457, 7)
+    assert "s3cret" not in told["source"] and "host" in told["source"]
+    assert [each["track"] for each in told["faces"]] == [4, 5]
+
+
+def test_which_rules_use_the_drawing(tmp_path: Path) -> None:
+    where = str(tmp_path)
+    for settings, expected in (
+        ({"run": ("true",)}, False),
+        ({"save": where}, True),
+        ({"clip": where}, True),
+        ({"save": where, "annotated": False}, False),
+        ({"clip": where, "annotated": False}, False),
+    ):
+        sink = RuleSink([RuleSettings("face", **settings)], [SMILE], "demo")
+        assert sink.uses_drawing == expected, settings
+        sink.close()
+
+
+def test_at_the_end_what_failed_and_what_was_left_out_is_counted_once(caplog: pytest.LogCaptureFixture) -> None:
+    sink = RuleSink([rule("face")], [SMILE], "demo", runner := ActionRunner())
+    runner.failed["run"], runner.left_out["save"] = 3, 2
+    sink.close()
+    sink.close()
+    assert [each.getMessage() for each in caplog.records] == ["rules: run failed: 3", "rules: save left out: 2"]
+
+
 class TestCommandLine:
     """The demo shows a face that smiles and one that does not."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -53,14 +56,38 @@ def test_a_page_that_answers_late_still_tells_what_was_taken(script: ModuleType)
 
 
 def test_threads_that_come_and_go_are_not_left_and_the_end_of_the_run_hides_none(script: ModuleType) -> None:
-    passing = [script.Sample(at, {"hall": at}, threads=50 + at % 3) for at in range(240)]
-    left = [script.Sample(at, {"hall": at}, threads=50 + at // 60) for at in range(240)]
-    ending = script.Sample(239, {"hall": 239}, threads=3)
-    fewest = []
-    for samples in (passing, left):
-        second, last = script.second_and_last_quarter([*samples, ending], 240)
-        fewest.append((script.fewest_threads(second), script.fewest_threads(last)))
-    assert fewest == [(50, 50), (50, 52)]
+    def samples_of(readers: Callable[[int], int]) -> list[Any]:
+        return [
+            script.Sample(at, {"hall": at}, threads={"grab": 4, "read": readers(at), f"attempt {at}": 1})
+            for at in range(240)
+        ]
+
+    ending = script.Sample(239, {"hall": 239}, threads={"grab": 1})
+    told = []
+    for readers in (lambda at: 50 + at % 3, lambda at: 50 + at // 60):
+        second, last = script.second_and_last_quarter([*samples_of(readers), ending], 240)
+        told.append((script.fewest_threads(second).total(), script.fewest_threads(last).total()))
+        told.append(script.further_threads(second, last))
+    assert told == [(54, 54), "", (54, 56), " (more of: 2 read)"]
+
+
+def test_the_threads_of_a_process_tell_their_names(tmp_path: Any) -> None:
+    """Of Python's own, which it shows itself from 3.14 on."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, threading, soak_process\n"
+        "soak_process.show_names()\n"
+        "end = threading.Event()\n"
+        "thread = threading.Thread(target=end.wait, name='a reader of clips')\n"
+        "thread.start()\n"
+        "print(sorted(soak_process.names_of(os.getpid()))[0])\n"
+        "end.set()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{SCRIPTS}:{SCRIPTS.parent}"}
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "a reader of cli\n"
 
 
 def test_figures_take_the_place_of_those_that_are_on_the_page(script: ModuleType, tmp_path: Any) -> None:

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import pytest
 
@@ -208,6 +209,46 @@ class TestStore:
             (stay,) = store.sessions()
         assert stay.picture is not None
         assert stay.picture.startswith(b"\xff\xd8")
+
+    def test_the_picture_is_of_the_strongest_smile_whole_and_small(self, tmp_path: Path) -> None:
+        """What is a little stronger makes no other; faces that leave the picture are cut, those outside have none."""
+        path = tmp_path / "day.sqlite"
+        sink = StoreSink(StoreSettings(str(path), pictures=True), "0", [SMILE], wall=lambda: NOON)
+
+        def show(at: float, level: int, smiling: float, x: float = 100) -> None:
+            image = np.full((480, 640, 3), 9, np.uint8)
+            image[100:300, 100:300] = level
+            box = Box(x, 100, 200, 200)
+            face = FaceReading(Face(box, 1.0, 1, box), {"smile": SMILE.predict([1 - smiling, smiling])})
+            sink.write(Frame(round(10 * at), time.monotonic_ns(), at, image), Annotation(image, (face,)))
+
+        with sink:
+            for at, (level, smiling, x) in enumerate(
+                [(200, 0.9, 900), (50, 0.1, 100), (100, 0.3, 100), (150, 0.32, 100), (250, 0.2, 100)]
+            ):
+                show(at / 10, level, smiling, x)
+        with SessionStore(path) as store:
+            (stay,) = store.sessions()
+        image = cv2.imdecode(np.frombuffer(stay.picture, np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None and image.shape == (160, 160, 3)
+        assert image[80, 80].mean() == pytest.approx(100, abs=4) and image[2, 2].mean() == pytest.approx(9, abs=4)
+
+    def test_when_a_run_began_and_how_far_it_came(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By the clock on the wall: when its first picture was taken, two seconds ago, and by the source's line on."""
+        monkeypatch.setattr("smiledet.sessions.sink.time.monotonic_ns", lambda: 9 * 10**9)
+        path = tmp_path / "day.sqlite"
+        sink = StoreSink(StoreSettings(str(path)), "0", [SMILE], wall=lambda: NOON, name="hall")
+        image = np.zeros((90, 120, 3), np.uint8)
+        with sink:
+            for number, (at, track) in enumerate(((500.0, 1), (500.5, 1), (507.25, 2))):
+                frame = Frame(number, 7 * 10**9, at, image)
+                sink.write(frame, Annotation(image, (reading(track, 0.1),)))
+        with SessionStore(path) as store:
+            (told,) = store.runs()
+            stays = sorted((stay.first - NOON, stay.last - NOON) for stay in store.sessions())
+        assert (told.began - NOON, told.ended - NOON) == (-2, 5.25)
+        assert stays == [(-2, -1.5), (5.25, 5.25)]
+        assert (sink.of_source, sink.uses_drawing, sink.wrote) == ("hall", False, path)
 
     def test_what_is_old_is_thinned_and_then_gone(self, tmp_path: Path) -> None:
         path = tmp_path / "day.sqlite"

@@ -69,6 +69,37 @@ def test_one_that_is_begun_before_the_next_frame_leaves_the_one_before_whole(rec
     assert (count_frames(first), second.exists(), count_frames(third)) == (2, False, 3)
 
 
+def test_what_is_told_of_a_recording_and_when_its_file_is_whole(tmp_path, count_frames) -> None:
+    now = [100.0]
+    recorder = Recorder(tmp_path, {"hall": DemoSource()}, clock=lambda: now[0])
+    first = recorder.start("hall")
+    now[0] = 103.26
+    assert recorder.state() == {"hall": {"file": str(first), "seconds": 3.3, "problem": None}}
+    write(recorder, "hall", 0, 1)
+    recorder.stop("hall")
+    assert recorder.state() == {}
+    second = recorder.start("hall")
+    write(recorder, "hall", 2)  # ends the one before, and begins
+    assert count_frames(first) == 2
+    recorder.stop("hall")
+    write(recorder, "hall", 3)
+    assert count_frames(second) == 1 and not recorder.uses_drawing
+    third = recorder.start("hall")
+    write(recorder, "hall", 4, 5)
+    recorder.stop("hall")
+    recorder.start("hall")
+    recorder.close()
+    assert count_frames(third) == 2 and not recorder.uses_drawing
+    assert sorted(tmp_path.iterdir()) == sorted((first, second, third))
+
+
+def test_names_of_files_hold_no_path(tmp_path) -> None:
+    recorder = Recorder(tmp_path / "a" / "b", {"../up /x": DemoSource(), "": DemoSource()}, clock=lambda: 0.0)
+    named, nameless = recorder.start("../up /x"), recorder.start("")
+    assert named.parent == nameless.parent == tmp_path / "a" / "b"
+    assert named.name.startswith("smiledet-.._up_x-19") and nameless.name.startswith("smiledet-19")
+
+
 def test_a_recording_that_cannot_be_written_ends_alone_and_says_why(recorder, tmp_path, count_frames) -> None:
     good, bad = recorder.start("yard"), recorder.start("hall")
     bad.mkdir()

@@ -34,6 +34,15 @@ def test_nothing_seen() -> None:
     assert (tally.frames, tally.faces, tally.rows()) == (0, 0, [])
 
 
+def test_somebody_is_told_of_each_frame_and_frames_with_faces_are_counted(write: Callable[..., None]) -> None:
+    told: list[int] = []
+    tally = Tally(lambda: told.append(len(told)), source="hall")
+    for faces in ({}, {1: {}}, {1: {}, 2: {}}):
+        write(tally, faces)
+    assert (told, tally.of_source) == ([0, 1, 2], "hall")
+    assert (tally.frames, tally.faces, tally.with_faces) == (3, 3, 2)
+
+
 def test_frames_faces_and_labels_are_counted(write: Callable[..., None]) -> None:
     with Tally() as tally:
         for smiling in (True, True, False, True):

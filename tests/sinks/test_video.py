@@ -99,6 +99,20 @@ def test_frames_are_shown_at_their_own_times(tmp_path, frame_of, timestamps, exp
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
+def test_a_player_can_begin_every_two_seconds(tmp_path, frame_of, suffix):
+    """At key frames; of an AVI at every picture."""
+    path = tmp_path / f"out{suffix}"
+    noise = np.random.default_rng(1).integers(0, 60, (48, 64, 3), np.uint8)
+    with VideoSink(path, 5, timed=True) as sink:
+        for index in range(31):
+            frame, annotation = frame_of(index, index / 5)
+            sink.write(frame, replace(annotation, image=noise + np.uint8(index)))
+    with av.open(str(path)) as container:
+        keys = [number for number, frame in enumerate(container.decode(video=0)) if frame.key_frame]
+    assert keys == (list(range(31)) if suffix == ".avi" else [0, 10, 20, 30])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
 def test_time_that_stands_still_or_goes_back_breaks_nothing(tmp_path, frame_of, suffix):
     path = tmp_path / f"out{suffix}"
     sink = VideoSink(path, 10, timed=True)

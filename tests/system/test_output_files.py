@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -15,7 +16,15 @@ import pytest
 import smiledet.system.output_files as module
 from smiledet.errors import OutputError, SmiledetError
 from smiledet.system.output_checks import check_folder, check_outputs
-from smiledet.system.output_files import OutputFile, check_suffix, check_writable, free_path, partial_of, write_file
+from smiledet.system.output_files import (
+    OutputFile,
+    check_suffix,
+    check_writable,
+    free_path,
+    is_without_room,
+    partial_of,
+    write_file,
+)
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux' devices")
 
@@ -26,6 +35,35 @@ def old(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old")
     return path
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EFBIG, True), (errno.EACCES, False)]
+)
+def test_which_errors_are_those_of_a_full_disk(number, expected):
+    system = OSError(number, os.strerror(number))
+    ours = SmiledetError("cannot write")
+    ours.__cause__ = system
+    assert [is_without_room(each) for each in (system, ours)] == [expected, expected]
+    assert [is_without_room(each) for each in (None, SmiledetError("other"), ValueError())] == [False] * 3
+
+
+@linux
+def test_an_open_file_must_be_open_for_writing(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    for mode, allowed in ((os.O_RDONLY, False), (os.O_WRONLY, True), (os.O_RDWR, True)):
+        descriptor = os.open(path, mode)
+        try:
+            if allowed:
+                check_writable(Path(f"/dev/fd/{descriptor}"))
+            else:
+                with pytest.raises(OutputError, match="open for reading alone"):
+                    check_writable(Path(f"/dev/fd/{descriptor}"))
+        finally:
+            os.close(descriptor)
+    with pytest.raises(OutputError, match="Bad file descriptor"):
+        check_writable(Path(f"/dev/fd/{descriptor}"))
 
 
 class TestTakingTheName:
@@ -85,6 +123,51 @@ class TestTakingTheName:
         for path in (old, tmp_path / "fresh.txt"):
             write_file(path, b"new", private=True)
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_what_is_private_is_so_before_it_has_its_name(self, old):
+        """Also where a killed process has left a partial file that others may read."""
+        partial = partial_of(old)
+        partial.write_text("left")
+        partial.chmod(0o644)
+        with OutputFile(old, private=True) as output:
+            assert stat.S_IMODE(partial.stat().st_mode) == 0o600
+            output.write(b"new")
+            output.take_name()
+        assert old.read_text() == "new"
+
+    def test_it_may_be_written_anywhere_and_cut(self, old):
+        with OutputFile(old) as output:
+            output.write(b"0123456789")
+            output.write(b"ab", at=3)
+            output.cut(20)  # nothing stands behind that
+            output.write(b"XY", at=12)
+            output.cut(13)
+            output.take_name()
+            output.take_name()
+            assert (old.read_bytes(), output.seekable) == (b"012ab56789\0\0X", True)
+        with pytest.raises(SmiledetError, match="is not open"):
+            output.write(b"more")
+
+    def test_no_descriptor_is_left_whatever_is_refused(self, old, tmp_path):
+        def count():
+            return len(list(Path("/proc/self/fd").iterdir()))
+
+        before = count()
+        with OutputFile(old) as first:
+            for _ in range(3):
+                with pytest.raises(OutputError, match="another run"):
+                    OutputFile(old).open()
+            first.take_name()
+            for _ in range(3):
+                with pytest.raises(OutputError, match="another run"):
+                    OutputFile(old).open()
+            assert not partial_of(old).exists()
+            assert count() == before + 1
+        for path in (tmp_path, tmp_path / "no" / "folder.txt"):
+            with pytest.raises(OutputError, match="cannot write"):
+                OutputFile(path).open()
+        check_writable(old)
+        assert count() == before
 
     @pytest.mark.parametrize("private", [False, True])
     def test_a_file_that_is_a_mount_is_written_in_place(self, old, monkeypatch, private):

@@ -75,7 +75,17 @@ def test_events_at_one_moment_do_no_harm() -> None:
     meter = RateMeter(2.0, clock)
     for _ in range(3):
         meter.tick()
-    assert meter.rate > 0
+    assert meter.rate == pytest.approx(2e9)
+
+
+def test_an_event_counts_for_exactly_the_window() -> None:
+    clock = Clock()
+    meter = RateMeter(2.0, clock)
+    run(meter, clock, 1.0, 2)
+    clock.now = 102.0
+    assert meter.rate == 0.5
+    clock.now = 102.25
+    assert meter.rate == 0.0
 
 
 def test_the_usual_window_is_two_seconds():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from smiledet.buffer import FrameBuffer
@@ -17,6 +18,7 @@ from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers import locator
 from smiledet.workers.aligner import STAGE, AlignerWorker, aligned_faces_of, whose_turn
 from smiledet.workers.locator import Located
+from smiledet.workers.track_labels import TrackLabels
 
 LIMIT = 20.0
 
@@ -69,6 +71,34 @@ def test_the_detectors_own_box_is_what_is_aligned(frame_of: Callable[..., Frame]
     run(frame, Fake, ends)
     assert asked == [(Box(track, 0, 8, 8), [ChipSpec(64), ChipSpec(96, 0.8, 3)]) for track in (1, 2)]
     assert [face.track for face, _ in aligned_faces_of(frame)] == [1, 2]
+
+
+def test_pixels_are_evened_out_and_heads_posted(frame_of: Callable[..., Frame], ends: Any) -> None:
+    """The eyes are looked at in the picture as it is; of a face without landmarks there is no head."""
+    images: list[Image] = []
+
+    class Fake:
+        def align(self, image: Image, grey: GreyImage, box: Box, specs: Sequence[ChipSpec]) -> AlignedFace:
+            images.append(image)
+            points = np.random.default_rng(1).uniform(10, 30, (68, 2)) if box.x == 1 else None
+            return AlignedFace(points, points is not None, {})
+
+    faces = [Face(Box(0, 0, 9, 9), 9.0, track, Box(track, 0, 8, 8)) for track in (1, 2)]
+    labels = TrackLabels([])
+    for table in (None, np.arange(256, dtype=np.uint8)[::-1].copy()):
+        frame = frame_of(2)
+        frame.results[locator.STAGE] = Located(tuple(faces), frame.image[..., 0], table)
+        buffer = FrameBuffer([StageSpec(STAGE)], Policy.EVERY_FRAME, capacity=2)
+        buffer.publish(frame)
+        buffer.end()
+        worker = AlignerWorker(Fake, SPECS, heads=labels, buffer=buffer, on_end=ends)
+        worker.start()
+        assert worker.join(LIMIT)
+        assert len(aligned_faces_of(frame)) == 2
+        read = labels.read(faces, frame.id)
+        assert [reading.pose is not None for reading in read] == [True, False]
+        assert read[0].eyes_open is not None and read[0].mouth_open is not None
+    assert [int(image[0, 0, 0]) for image in images] == [80, 80, 175, 175]
 
 
 def faces_of(count: int) -> list[Face]:
