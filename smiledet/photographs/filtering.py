@@ -67,11 +67,17 @@ def where(wanted: PhotographFilter, edition: int) -> Where:
 
 def in_folders(folders: Sequence[Path]) -> tuple[str, list[bytes]]:
     """The condition on `files` that a file lies in one of some folders, or in the folders in them; and its values."""
-    values: list[bytes] = []
+    values = [each for span in spans(folders) for each in span]
+    return " OR ".join(["folder >= ? AND folder < ?"] * (len(values) // 2)), values
+
+
+def spans(folders: Sequence[Path]) -> list[tuple[bytes, bytes]]:
+    """From which name of a folder to before which one it is one of some folders, or lies in them."""
+    found = []
     for folder in map(os.fsencode, folders):
         inside = folder.rstrip(b"/") + b"/"
-        values += [folder, inside, inside[:-1] + b"0"]  # 0 follows / in ASCII
-    return " OR ".join(["folder = ? OR (folder >= ? AND folder < ?)"] * len(folders)), values
+        found += [(folder, folder + b"\0"), (inside, inside[:-1] + b"0")]  # 0 follows / in ASCII
+    return found
 
 
 def labelled(edition: int, task: str, labels: Sequence[str]) -> tuple[str, list[Any]]:

@@ -114,8 +114,7 @@ class Indexer:
         store: The store's file; None for `smiledet.photographs.store.default_store`.
         workers: Photographs that are read at once at most; None for one a processor.
         memory: Megabytes that the process is to stay under: fewer photographs are then read at once, and one that
-            takes more by itself is not read. None for 400 MB with two workers, 130 more with each further one; the few
-            photographs that take more by themselves are then read nevertheless.
+            takes more by itself is not read. None for 400 MB with two workers, 112 more with each further one.
         every: Seconds between the frames of a video.
         cluster: Examines the files instead of this process; what comes of them is stored here.
         clock: Seconds; tests bring their own.
@@ -148,7 +147,7 @@ class Indexer:
         faces, workers = config.photographs.faces, workers or usual_workers()
         total = usual_memory(faces, workers) if memory is None else round(memory * 1e6)
         self._pool = StagePool(plan, config, workers if memory is None else workers_within(total, faces, workers))
-        budget = MemoryBudget(total, faces, self._pool.workers, memory is not None, self._pool.hand_back)
+        budget = MemoryBudget(total, faces, self._pool.workers, self._pool.hand_back)
         self._examiner = Examiner(self.store, plan.tasks, budget, every, lambda: self._cancelled())
 
     def run(

@@ -22,6 +22,9 @@ ROOM = 64_000_000
 """Bytes for pictures: three JPEGs of 12 megapixels at once. What takes more is read alone, in the place of what the
 searches hold."""
 
+LEAST = 399_000_000
+"""Bytes that are taken at most where nobody sets a bound, and more of workers do not want more."""
+
 LARGE = 32_000_000
 """Bytes from which what is free is handed back to the system before a photograph takes them, and when it has."""
 
@@ -41,12 +44,12 @@ def bytes_of_a_search(faces: str) -> int:
 
 
 def usual_memory(faces: str, workers: int) -> int:
-    """Bytes that so many workers take together where nobody sets a bound.
+    """Bytes that so many workers take together at most where nobody sets a bound.
 
-    >>> usual_memory("normal", 2) // 1_000_000
-    387
+    >>> usual_memory("normal", 2) // 1_000_000, usual_memory("normal", 4) // 1_000_000
+    (399, 611)
     """
-    return LIBRARIES + workers * bytes_a_worker(faces) + ROOM
+    return max(LEAST, LIBRARIES + workers * bytes_a_worker(faces) + ROOM)
 
 
 def workers_within(total: int, faces: str, workers: int) -> int:
@@ -69,7 +72,6 @@ class MemoryBudget:
         total: Bytes that the whole process is to stay under.
         faces: See `bytes_a_worker`.
         workers: Threads that read.
-        strict: Whether a photograph that does not fit even alone is refused; else it is read alone.
         make_room: Called before a photograph is read alone, when no other is being read: has the memory of the
             searches handed back.
     """
@@ -79,12 +81,11 @@ class MemoryBudget:
         total: int,
         faces: str,
         workers: int,
-        strict: bool = False,
         make_room: Callable[[], object] = lambda: None,
     ) -> None:
         self._free = self._most = max(1, total - LIBRARIES - workers * bytes_a_worker(faces))
         self._alone = max(1, total - LIBRARIES - workers * MODELS)
-        self._strict = strict
+        self._total = total
         self._make_room = make_room
         self._changed = threading.Condition()
 
@@ -109,10 +110,11 @@ class MemoryBudget:
         with self._changed:
             self._free += held
             self._changed.notify_all()
-            if wanted > self._alone and self._strict:
+            if wanted > self._alone:
+                needed = (self._total - self._alone + wanted + 1_000_000) // 1_000_000
                 raise TooLargeError(
-                    f"it takes {wanted / 1e6:.0f} MB to read it, of which {self._alone / 1e6:.0f} are left: "
-                    "give more --memory"
+                    f"to read it takes {needed} MB, at most {self._total // 1_000_000} are allowed: "
+                    f"smiledet images --memory {needed} reads it"
                 )
             taken = min(self._most, wanted)
             self._changed.wait_for(lambda: self._free >= taken)

@@ -157,7 +157,7 @@ class _Actor:
         self._stages = PhotographStages(plan, config)
         faces = config.photographs.faces
         total = usual_memory(faces, 1) if memory is None else round(memory * 1e6)
-        budget = MemoryBudget(total, faces, 1, memory is not None, self._stages.hand_back)
+        budget = MemoryBudget(total, faces, 1, self._stages.hand_back)
         self._examiner = Examiner(_Nothing(), plan.tasks, budget, every, lambda: False)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
-from smiledet.sources.decoding_smaller import decode_small, way_of
+from smiledet.sources.decoding_smaller import decode_small, is_lossless_webp, way_of
 from smiledet.sources.picture_header import DAMAGE, Header, open_as, read_header
 
 MOST_PIXELS = 100_000_000
@@ -52,15 +52,11 @@ TAKEN = {
     "GIF": (8.5, 6.5),
     "HEIC": (7.8, 7.8),
     "AVIF": (9.2, 9.2),
-    "TIFF": (11.0, 11.0),
 }
 """The same for a pixel of other files, which are decoded whole. They were measured at 12 and 48 megapixels."""
 
-LOSSLESS = 1 << 16
-"""Bytes of a WebP in which it is said that it is lossless (`VP8L`)."""
-
 USUALLY_TAKEN = (6.5, 2.5)
-"""The same of PNG, BMP and the rest."""
+"""The same of PNG, BMP, TIFF and the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +165,11 @@ def bytes_to_decode(data: bytes, side: float = 0.0, colour: bool = True) -> int:
     grey = scale > 1 and not colour
     pixels = header.size[0] * header.size[1]
     if header.form == "JPEG":
-        return round(pixels * (header.coefficients + OF_JPEG[grey] / scale**2))
+        return round(pixels * (header.besides + OF_JPEG[grey] / scale**2))
     if scale > 1 and (way := way_of(data, header, scale)):
         return way.bytes
-    form = "VP8L" if header.form == "WEBP" and b"VP8L" in data[:LOSSLESS] else header.form
-    return round(pixels * TAKEN.get(form, USUALLY_TAKEN)[grey])
+    form = "VP8L" if is_lossless_webp(data, header) else header.form
+    return round(pixels * (header.besides + TAKEN.get(form, USUALLY_TAKEN)[grey]))
 
 
 def _scale(size: tuple[int, int], side: float) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import struct
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,10 +16,23 @@ import numpy as np
 from smiledet.frame import Image
 from smiledet.sources.heif_tiles import tiled_picture
 from smiledet.sources.picture_header import DAMAGE, ORIENTATION, Header, open_as
+from smiledet.sources.tiff_rows import BITS, COMPRESSION, TiffRows, has_plain_colours, tiff_tags
 
-BY_FFMPEG = 4.3
-"""Bytes for a pixel of a HEIC or AVIF in one piece where the picture is wanted smaller: FFmpeg hands out the planes as
-they are coded, which are then shrunk and converted at once."""
+BY_FFMPEG = {"HEIC": 4.3, "AVIF": 4.3, "WEBP": 2.8, "VP8L": 4.2, "TIFF": 3.2}
+"""Bytes for a pixel where a picture in one piece is wanted smaller: FFmpeg hands out the planes as they are coded, and
+they are shrunk and converted at once."""
+
+LARGE_WEBP = 24_000_000
+"""Pixels above which a WebP is decoded so: it takes FFmpeg three times as long as OpenCV."""
+
+IN_STRIPS = 3.0
+"""Bytes a pixel of a TIFF's largest strip, as its header counts them, up to which OpenCV decodes it strip by strip."""
+
+ROW_CODES = (5, 32773)
+"""TIFF's compressions that FFmpeg undoes row by row: LZW and PackBits."""
+
+LOSSLESS = 1 << 16
+"""Bytes of a WebP in which it is said that it is lossless (`VP8L`)."""
 
 TILED = 4.0
 """The same of one in tiles, for a pixel of the smaller picture, and `ROOM` besides."""
@@ -31,7 +43,7 @@ PALETTE = 2.2
 ROOM = 12_000_000
 """Bytes for a tile's decoder, or a band of rows."""
 
-BAND = 256
+BAND = 64
 """Rows that are shrunk at once where a picture is not held whole in colour."""
 
 TURNING = {"HEIC": (b"irot", b"imir", b"clap"), "AVIF": (b"clap",)}
@@ -57,13 +69,21 @@ def way_of(data: bytes, header: Header, scale: int) -> Way | None:
     with suppress(*DAMAGE):
         if header.form == "GIF":
             return Way(round(pixels * PALETTE) + ROOM, lambda: _decode_gif(data, scale))
-        if header.form in ("TIFF", "BMP") and (stored := _stored_pixels(data, header)) is not None:
+        if header.form == "TIFF" and (rows := TiffRows(data, tiff_tags(data))).readable:
+            return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_tiff(rows, header, scale))
+        if header.form == "BMP" and (stored := _stored_pixels(data, header)) is not None:
             return Way(round(pixels * TILED / scale**2) + ROOM, lambda: _decode_stored(data, header, stored, scale))
         if header.form == "HEIC" and (tiled := tiled_picture(data, header.size)) is not None:
             return Way(round(pixels * TILED / scale**2) + ROOM, lambda: tiled.decode(scale))
         if _is_plain(data, header):
-            return Way(round(pixels * BY_FFMPEG), lambda: _decode_plain(data, header, scale))
+            form = "VP8L" if is_lossless_webp(data, header) else header.form
+            return Way(round(pixels * BY_FFMPEG[form]), lambda: _decode_plain(data, header, scale))
     return None
+
+
+def is_lossless_webp(data: bytes, header: Header) -> bool:
+    """Whether a picture is a WebP without loss, every pixel of which takes four bytes."""
+    return header.form == "WEBP" and b"VP8L" in data[:LOSSLESS]
 
 
 def decode_small(data: bytes, header: Header, scale: int, colour: bool) -> Image | None:
@@ -79,10 +99,16 @@ def decode_small(data: bytes, header: Header, scale: int, colour: bool) -> Image
 
 
 def _is_plain(data: bytes, header: Header) -> bool:
-    """Whether FFmpeg finds a HEIC or AVIF in one piece, and what it finds is meant to be seen whole.
+    """Whether FFmpeg finds the picture in one piece, what it finds is meant to be seen whole, and it is worth it.
 
     A phone's HEIC is of many pieces: their size (`ispe`) is another than the picture's.
     """
+    if header.form == "WEBP":
+        return header.size[0] * header.size[1] > LARGE_WEBP
+    if header.form == "TIFF":
+        tags = tiff_tags(data)
+        by_row = tags[COMPRESSION][0] in ROW_CODES and has_plain_colours(tags) and set(tags[BITS]) == {8}
+        return by_row and header.besides > IN_STRIPS
     if header.form not in TURNING:
         return False
     start = data[: data.find(b"mdat")]
@@ -92,19 +118,30 @@ def _is_plain(data: bytes, header: Header) -> bool:
 
 
 def _decode_plain(data: bytes, header: Header, scale: int) -> Image | None:
+    frame = _first_frame(data, header.form)
+    if frame is None or frame.is_corrupt or (frame.width, frame.height) != header.size:
+        return None
+    size = (-(-side // scale) for side in header.size)
+    # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
+    small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
+    del frame  # to see how it is turned, a WebP is copied
+    return np.asarray(small) if header.form == "HEIC" else _turned(small, _orientation(open_as(data, header.form)))
+
+
+def _first_frame(data: bytes, form: str) -> Any:
+    """A picture as FFmpeg has it; None where it is damaged."""
     import av
 
+    if form in ("WEBP", "TIFF"):  # without a container, in which the whole file would be held once more
+        codec = av.CodecContext.create(form.lower(), "r")
+        codec.thread_count = 1
+        return next(iter([*codec.decode(av.Packet(data)), *codec.decode(None)]))
     with av.open(io.BytesIO(data)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         packet = next(container.demux(stream))
         frame = next(iter([*packet.decode(), *stream.codec_context.decode(None)]))
-        if packet.is_corrupt or frame.is_corrupt or (frame.width, frame.height) != header.size:
-            return None
-        size = (-(-side // scale) for side in header.size)
-        # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
-        small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
-    return _turned(small, _orientation(open_as(data, "AVIF"))) if header.form == "AVIF" else np.asarray(small)
+        return None if packet.is_corrupt else frame
 
 
 def _decode_gif(data: bytes, scale: int) -> Image:
@@ -119,10 +156,8 @@ def _decode_gif(data: bytes, scale: int) -> Image:
 
 
 def _stored_pixels(data: bytes, header: Header) -> Image | None:
-    """The pixels of a TIFF or BMP as they lie in the file, RGB or grey of 8 bits; None if they lie otherwise."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tags that nobody knows
-        opened = open_as(data, header.form)
+    """The pixels of a BMP as they lie in the file, RGB or grey of 8 bits; None if they lie otherwise."""
+    opened = open_as(data, header.form)
     if opened.mode not in ("RGB", "L") or not opened.tile:
         return None
     width, height = header.size  # Pillow's own is that of the picture upright
@@ -139,6 +174,12 @@ def _stored_pixels(data: bytes, header: Header) -> Image | None:
     lines = np.frombuffer(data, np.uint8, stride * height, first).reshape(height, stride)[::up]
     pixels = lines[:, : width * channels].reshape(height, width, channels)
     return pixels[..., ::-1] if order == "BGR" else pixels
+
+
+def _decode_tiff(rows: TiffRows, header: Header, scale: int) -> Image:
+    bands = rows.bands(BAND)
+    small = _in_bands(lambda _top, _bottom: next(bands), header.size, scale)
+    return _turned(small, _orientation(open_as(rows.data, "TIFF")))
 
 
 def _decode_stored(data: bytes, header: Header, pixels: Image, scale: int) -> Image:

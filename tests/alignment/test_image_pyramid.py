@@ -125,10 +125,21 @@ class TestParts:
         box = Box(100, 100, FACE_SIDE - 1, FACE_SIDE - 1)
         assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
 
-    def test_of_a_face_at_the_pictures_edge_there_is_none(self) -> None:
-        box = Box(10, 100, 200, 200)
-        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
-        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, 1.0) is not None
+    @pytest.mark.parametrize(("x", "y"), [(10, 100), (100, -30), (200, 100), (150, 250), (-60, -60)])
+    def test_of_a_face_at_the_pictures_edge_the_edge_is_repeated(self, x: int, y: int) -> None:
+        box, picture = Box(x, y, 260, 260), smooth(400, 400)
+        part = ImagePyramid(picture, box).part(box, FACE_SIDE, REACH)
+        assert part is not None and part.step == 2
+        wanted = box.scaled(REACH)
+        assert part.shows(wanted.x, wanted.y, wanted.x + wanted.width, wanted.y + wanted.height)
+        (left, top), (rows, columns) = part.origin, part.pixels.shape
+        across = np.clip(left + np.arange(columns) * part.step, 0, 399).astype(int)
+        down = np.clip(top + np.arange(rows) * part.step, 0, 399).astype(int)
+        assert part.pixels.astype(float) == pytest.approx(picture[np.ix_(down, across)].astype(float), abs=6)
+
+    def test_of_a_face_of_which_hardly_anything_is_inside_there_is_none(self) -> None:
+        box = Box(598, 100, 400, 400)
+        assert ImagePyramid(smooth(400, 400), box).part(box, 100, 1.0) is None
 
     def test_of_a_picture_of_which_nothing_is_kept_there_is_none(self) -> None:
         box = Box(100, 100, 200, 200)

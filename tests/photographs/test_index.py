@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -190,12 +191,22 @@ def test_under_a_bound_a_photograph_that_does_not_fit_is_told_and_tried_again(fo
     photograph = folder / "1.png"
     with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=131) as indexer:
         (told,) = indexer.each([photograph])
-        assert "MB to read it, of which 1 are left: give more --memory" in told.unread
-    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=300) as indexer:
+        needed = re.fullmatch(
+            r"to read it takes (\d+) MB, at most 131 are allowed: smiledet images --memory \1 reads it", told.unread
+        )[1]
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2, memory=float(needed)) as indexer:
         assert indexer.run([photograph]).unread == 0
 
 
-def test_a_photograph_larger_than_the_usual_memory_is_read_alone(folder, tmp_path, monkeypatch):
+def test_what_does_not_fit_alone_into_the_usual_memory_is_told(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_budget, "LEAST", 1)
+    monkeypatch.setattr(memory_budget, "ROOM", -200_000_000)
+    with Indexer(CONFIG, tmp_path / "store.sqlite", workers=2) as indexer:
+        assert all("MB, at most 123 are allowed" in told.unread for told in indexer.each(files_of(folder)))
+
+
+def test_a_photograph_larger_than_the_usual_room_is_read_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_budget, "LEAST", 1)
     monkeypatch.setattr(memory_budget, "ROOM", 1)
     monkeypatch.setattr(memory_budget, "LARGE", 1)
     handed, hand_back = [], PhotographLocator.hand_back

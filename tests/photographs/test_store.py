@@ -13,6 +13,7 @@ import pytest
 from smiledet.errors import OutputError, SmiledetError, UsageError
 from smiledet.frame import Box, HeadPose
 from smiledet.photographs.migrations import MIGRATIONS
+from smiledet.photographs.queries import ROW
 from smiledet.photographs.records import (
     FACES,
     NO_FACE,
@@ -134,6 +135,32 @@ def test_filters(album, wanted, expected):
 def test_a_folder_is_not_another_whose_name_begins_alike(store):
     store.add([a_photograph("/a/1.jpg"), a_photograph("/a b/2.jpg"), a_photograph("/ab/3.jpg")])
     assert names(store, folders=(Path("/a"),)) == ["1.jpg"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ["/a"],
+        ["/a b", "/b"],
+        ["/a", "/a b", "/a0", "/b/c", "/"],
+        ["/a0", "/b/c"],
+        ["/b", "/b/c"],
+        ["/A", "/z"],
+        ["/b/c/d"],
+    ],
+)
+@pytest.mark.parametrize("there", [["/a", "/b/c"], ["/a", "/a b", "/a0"], ["/a/1", "/a/2", "/z"], ["/b/c/d"]])
+def test_what_lies_in_some_folders(store, wanted, there):
+    store.add([a_photograph(f"{folder}/{number}.jpg") for number, folder in enumerate(there)])
+    folders = tuple(map(Path, wanted))
+    inside = [f"{number}.jpg" for number, each in enumerate(there) if {Path(each), *Path(each).parents} & set(folders)]
+    assert sorted(names(store, folders=folders)) == inside
+
+
+def test_a_few_rows_are_found_without_going_through_all(store):
+    with store.reading() as connection:
+        plan = [each[3] for each in connection.execute("EXPLAIN QUERY PLAN " + ROW.format(ids="?"), (1, 1))]
+    assert "SEARCH p USING INTEGER PRIMARY KEY (rowid=?)" in plan
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 
 from smiledet.errors import SourceError
-from smiledet.sources import decoding
+from smiledet.sources import decoding, decoding_smaller
 from smiledet.sources.choose import create_source
 from smiledet.sources.decoding import bytes_to_decode, decode, read_image
 from smiledet.sources.images import ImagesSource, list_images
@@ -280,6 +280,37 @@ def test_avif_is_decoded_and_turned_upright(tmp_path, turned):
 LARGE = HALVES.repeat(8, axis=0).repeat(8, axis=1)
 
 
+ONE_STRIP = {"strip_size": 1 << 30}
+
+HOW = {
+    "tiff": ("tiff", {}),
+    "bmp": ("bmp", {}),
+    "deflated tiff": ("tiff", {"compression": "tiff_adobe_deflate", **ONE_STRIP}),
+    "lzw tiff": ("tiff", {"compression": "tiff_lzw", **ONE_STRIP}),
+    "packbits tiff": ("tiff", {"compression": "packbits", **ONE_STRIP}),
+    "lossless webp": ("webp", {"lossless": True}),
+}
+"""Kinds of files: how Pillow writes each."""
+
+SMALLER = ["heic", "tiles", "avif", "gif", "webp", "tiff of 16 bits", *HOW]
+"""Kinds that are decoded smaller without being held whole in colour."""
+
+
+def tiff_of(strip, orientation):
+    """A TIFF of 16 bits a colour, Motorola's order, with LARGE's size: one strip by deflate, as differences."""
+    height, width, _ = LARGE.shape
+    values = {256: width, 257: height, 258: 0, 259: 8, 262: 2, 273: 0, 274: orientation, 277: 3, 278: height}
+    values |= {279: len(strip), 284: 1, 317: 2}
+    end = 8 + 2 + 12 * len(values) + 4
+    values |= {258: end, 273: end + 6}
+    entries = b"".join(
+        struct.pack(">HHII", tag, 3, 3, value) if tag == 258 else struct.pack(">HHII", tag, 4, 1, value)
+        for tag, value in values.items()
+    )
+    bits = struct.pack(">HHH", 16, 16, 16)
+    return b"MM\0*" + struct.pack(">IH", 8, len(values)) + entries + b"\0" * 4 + bits + strip
+
+
 def file_of(kind, orientation, write_heic, path):
     """A file that shows LARGE, held in a way that EXIF says."""
     exif = Pillow.Exif()
@@ -294,8 +325,13 @@ def file_of(kind, orientation, write_heic, path):
         finally:
             pillow_heif.options.GRID_TILE_SIZE = 0
         return path.with_suffix(".heic").read_bytes()
-    elif kind in ("tiff", "bmp"):
-        Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, exif=exif)
+    elif kind in HOW:
+        form, how = HOW[kind]
+        Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=form, exif=exif, **how)
+    elif kind == "tiff of 16 bits":
+        rows = LARGE[..., ::-1].astype(">u2") * 257
+        rows[:, 1:] -= rows[:, :-1].copy()  # each pixel as its difference from the one to its left
+        path.write_bytes(tiff_of(zlib.compress(rows.tobytes()), orientation))
     else:
         Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, quality=95, exif=exif)
     return path.read_bytes()
@@ -303,8 +339,9 @@ def file_of(kind, orientation, write_heic, path):
 
 @pytest.mark.parametrize("colour", [True, False])
 @pytest.mark.parametrize("orientation", [1, 2, 6, 7])
-@pytest.mark.parametrize("kind", ["heic", "tiles", "avif", "gif", "tiff", "bmp"])
-def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orientation, colour, write_heic):
+@pytest.mark.parametrize("kind", SMALLER)
+def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orientation, colour, write_heic, monkeypatch):
+    monkeypatch.setattr(decoding_smaller, "LARGE_WEBP", 0)
     data = file_of(kind, orientation, write_heic, tmp_path / "a")
     whole, smaller = decode(data).image, decode(data, 256, colour)
     expected = cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
@@ -318,12 +355,13 @@ def test_what_is_decoded_smaller_is_what_is_decoded_whole(tmp_path, kind, orient
 @pytest.mark.parametrize(
     ("kind", "orientation"),
     [
-        *((kind, 1) for kind in ("heic", "tiles", "avif", "gif", "tiff", "bmp")),
+        *((kind, 1) for kind in SMALLER),
         *((kind, 6) for kind in ("tiles", "avif", "tiff")),
     ],
 )
 def test_a_large_picture_is_never_held_whole_in_colour(tmp_path, kind, orientation, write_heic, monkeypatch):
     data = file_of(kind, orientation, write_heic, tmp_path / "a")
+    monkeypatch.setattr(decoding_smaller, "LARGE_WEBP", 0)
     monkeypatch.setattr(decoding, "_decode", None)
     assert decode(data, 256, colour=False).image.shape == ((256, 192) if orientation == 6 else (192, 256))
     if kind in ("heic", "avif"):  # of a picture as small as this one, the room for a band or tile is most
@@ -349,6 +387,25 @@ def test_what_is_cut_off_is_not_decoded_smaller(tmp_path, kind, write_heic):
     for part in (0.5, 0.9):
         with pytest.raises(ValueError, match="damaged"):
             decode(data[: int(part * len(data))], 256)
+
+
+@pytest.mark.parametrize(
+    "kind", ["tiff of 16 bits", "deflated tiff", "lzw tiff", "packbits tiff", "lossless webp", "webp"]
+)
+def test_what_is_cut_off_or_overwritten_is_decoded_or_named(tmp_path, kind, write_heic, monkeypatch):
+    monkeypatch.setattr(decoding_smaller, "LARGE_WEBP", 0)
+    data = file_of(kind, 1, write_heic, tmp_path / "a")
+    chance = np.random.default_rng(3)
+    for number in range(20):
+        broken = bytearray(data)
+        for place in chance.integers(0, len(data) if number % 2 else 400, 3):
+            broken[place % len(data)] = chance.integers(0, 256)
+        for given in (bytes(broken), bytes(broken[: chance.integers(1, len(data))])):
+            try:
+                assert bytes_to_decode(given, 256) > 0
+                assert decode(given, 256, colour=False).image.ndim == 2 or decode(given, 256).scale == 1
+            except ValueError as problem:  # noqa: PERF203
+                assert "\n" not in str(problem)
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif", "a.tif", "a.jpg", "a.png", "a.webp", "a.bmp"])
