@@ -57,7 +57,6 @@ def test_a_part_tells_where_its_pixels_are() -> None:
             assert part.pixels[-1, -1] == pytest.approx(
                 part.origin[axis] + part.step * (part.pixels.shape[1 - axis] - 1), abs=0.51
             )
-            assert part.shows(31, 35, 89, 93) == (halvings == 0)
 
 
 def test_beyond_the_picture_its_edge_is_repeated_of_large_faces_as_well() -> None:
