@@ -46,6 +46,19 @@ def test_a_square_shows_what_its_map_says(box: Box, degrees: float, spec: ChipSp
         assert abs((found - expected).mean()) < 1.3  # each halving rounds up
 
 
+def test_a_part_tells_where_its_pixels_are() -> None:
+    """The middle of its first pixel, whatever it was halved; from pictures whose levels are their places."""
+    rows, columns = np.mgrid[:120, :120].astype(np.uint8)
+    for halvings in range(3):
+        for axis, places in enumerate((columns, rows)):
+            part = ImagePyramid(places, Box(30, 34, 60, 60)).part(Box(30, 34, 60, 60), 60 / 2**halvings, 1.0)
+            assert part is not None and part.step == 2**halvings
+            assert part.pixels[0, 0] == pytest.approx(part.origin[axis], abs=0.51)
+            assert part.pixels[-1, -1] == pytest.approx(
+                part.origin[axis] + part.step * (part.pixels.shape[1 - axis] - 1), abs=0.51
+            )
+
+
 def test_beyond_the_picture_its_edge_is_repeated_of_large_faces_as_well() -> None:
     picture = smooth(301, 301)
     for box in (Box(-150, -150, 300, 300), Box(150, 150, 300, 300), Box(-100, -100, 501, 501)):
