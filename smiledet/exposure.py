@@ -84,8 +84,9 @@ def measure(grey: GreyImage) -> Levels:
     >>> measure(np.full((100, 100), 40, np.uint8))
     Levels(low=40.0, middle=40.0, high=40.0)
     """
-    below = np.bincount(grey[::STEP, ::STEP].ravel(), minlength=256).cumsum()
-    low, middle, high = below.searchsorted(np.array(SHARES) * below[-1])
+    sample = grey[::STEP, ::STEP]
+    below = np.bincount(sample.ravel(), minlength=256).cumsum()
+    low, middle, high = below.searchsorted(np.multiply(SHARES, sample.size)).tolist()
     return Levels(float(low), float(middle), float(high))
 
 

@@ -59,8 +59,8 @@ class Part:
         return self.left + (self.step - 1) / 2, self.top + (self.step - 1) / 2
 
     def shows(self, left: float, top: float, right: float, bottom: float) -> bool:
-        """Whether all of that is seen in it, given in pixels of the picture, of one that is not halved."""
-        height, width = self.pixels.shape[:2]
+        """Whether all of that is seen in it, given in pixels of the picture."""
+        height, width = (side * self.step for side in self.pixels.shape[:2])
         return self.left <= left and self.top <= top and right <= self.left + width and bottom <= self.top + height
 
     def halved(self) -> Part:
@@ -69,6 +69,21 @@ class Part:
         even = self.pixels[: 2 * height, : 2 * width]
         half = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA)
         return Part(np.asarray(half, np.uint8), self.left, self.top, 2 * self.step)
+
+    def padded(self, left: float, top: float, right: float, bottom: float) -> Part:
+        """With its edge repeated outwards until it shows all of that, given as for `shows`."""
+        if self.shows(left, top, right, bottom):
+            return self
+        height, width = self.pixels.shape[:2]
+        above, below = self._steps(self.top - top), self._steps(bottom - self.top - height * self.step)
+        before, behind = self._steps(self.left - left), self._steps(right - self.left - width * self.step)
+        pixels = cv2.copyMakeBorder(self.pixels, above, below, before, behind, cv2.BORDER_REPLICATE)
+        corner = self.left - before * self.step, self.top - above * self.step
+        return Part(np.asarray(pixels, np.uint8), *corner, self.step)
+
+    def _steps(self, pixels: float) -> int:
+        """Of its own pixels, as many as cover some of the picture; none for less than none."""
+        return max(0, ceil(pixels / self.step))
 
 
 class ImagePyramid:
@@ -98,19 +113,19 @@ class ImagePyramid:
         Args:
             box: In pixels of the picture.
             side: How wide, in pixels of the part.
-            margin: What has to be seen, in sides of the box.
+            margin: What has to be shown, in sides of the box; at most `AROUND`.
 
         Returns:
-            None where the box is smaller in the picture as it is, or not all of that is seen.
+            Outside the picture its edge is repeated. None where the box is smaller in the picture as it is, or too
+            little of it is inside.
         """
-        wanted = box.scaled(margin)
-        if (
-            not self._kept
-            or box.width < side
-            or not self._kept[0].shows(wanted.x, wanted.y, wanted.x + wanted.width, wanted.y + wanted.height)
-        ):
+        if not self._kept or box.width < side:
             return None
-        return self._halved(min(MAX_HALVINGS, floor(log2(box.width / side))))
+        halvings = min(MAX_HALVINGS, floor(log2(box.width / side)))
+        if not min(self._kept[0].pixels.shape[:2]) >> halvings:
+            return None
+        wanted = box.scaled(margin)
+        return self._halved(halvings).padded(wanted.x, wanted.y, wanted.x + wanted.width, wanted.y + wanted.height)
 
     def _halved(self, halvings: int) -> Part:
         while len(self._kept) <= halvings:

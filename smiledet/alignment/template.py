@@ -6,13 +6,13 @@ would report. A chip with margin 1 shows just that square, which is also how FER
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from smiledet.errors import ModelError
 from smiledet.frame import Points
+from smiledet.system.text import from_json
 
 POINT_COUNT = 68
 
@@ -52,9 +52,11 @@ def load_template(path: Path) -> Points:
         ModelError: The file is missing, unreadable or does not hold 68 points.
     """
     try:
-        points = np.array(json.loads(path.read_text())["points"], dtype=np.float64)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        points = np.array(from_json(path.read_bytes())["points"], dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as problem:
         raise ModelError(f"cannot read the landmark template {path}: {problem}") from problem
     if points.shape != (POINT_COUNT, 2):
         raise ModelError(f"the landmark template {path} holds {points.shape}, expected ({POINT_COUNT}, 2) points")
+    if not np.isfinite(points).all():
+        raise ModelError(f"the landmark template {path} holds points that are no numbers")
     return points

@@ -124,6 +124,7 @@ def served_page(
     from smiledet.web.live.app import Live
     from smiledet.web.live.serve import serve_live
     from smiledet.web.live.status import Status
+    from smiledet.web.security import is_loopback
 
     host, port = split_address(arguments.serve, PORT)
     told = {name: redact(source.description) for name, source in sources.items()}
@@ -131,5 +132,7 @@ def served_page(
     status = Status(pipeline.buffer, rates=rates, lost=lambda: pipeline.lost)
     live = Live(page, pipeline, status, told, machine or dict, recorder)
     with serve_live(live, host, port, shutter) as address:
-        log.info("the page is at %s", address, extra=UNREDACTED)  # its token is for whoever reads this
+        # Its token is for whoever reads this. With `-q`, too: without it nobody could open the page.
+        level = logging.INFO if is_loopback(host) else logging.ERROR
+        log.log(level, "the page is at %s", address, extra=UNREDACTED)
         yield

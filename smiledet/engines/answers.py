@@ -7,6 +7,8 @@ by which temperature the probabilities are calibrated (C. Guo and others: On cal
 
 from __future__ import annotations
 
+import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,17 +39,26 @@ def answers_of(model: Model, rows: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     >>> answers_of(model, np.array([[0.9, 0.1]])).round(2).tolist()
     [[0.25, 0.75]]
     """
-    if not np.isfinite(rows).all():
-        raise FrameError(f"the network of {model.task}/{model.name} answers no numbers")
-    if not model.outputs and model.temperature == 1:
-        return np.asarray(rows, np.float32)
-    chosen = rows[:, model.outputs] if model.outputs else rows
+    chosen = rows[:, _columns(model.outputs)] if model.outputs else rows
     if model.temperature != 1:
         chosen = np.power(chosen, 1 / model.temperature)
     total = chosen.sum(axis=1, keepdims=True)
-    # An integer network may say 0 of all labels that are meant.
-    even = np.full_like(chosen, 1 / chosen.shape[1])
-    return np.asarray(np.where(total > 0, chosen / np.where(total > 0, total, 1), even), np.float32)
+    totals = total.ravel().tolist()
+    if not all(map(math.isfinite, totals)):
+        raise FrameError(f"the network of {model.task}/{model.name} answers no numbers")
+    if not model.outputs and model.temperature == 1:
+        return np.asarray(rows, np.float32)
+    if min(totals, default=1.0) <= 0:  # an integer network may say 0 of all labels that are meant
+        chosen = np.where(total > 0, chosen, 1)
+        total = chosen.sum(axis=1, keepdims=True)
+    return np.asarray(chosen / total, np.float32)
+
+
+@cache
+def _columns(outputs: tuple[int, ...]) -> slice | npt.NDArray[np.intp]:
+    """Outputs as an index of columns."""
+    first, last = outputs[0], outputs[-1]
+    return slice(first, last + 1) if outputs == tuple(range(first, last + 1)) else np.array(outputs)
 
 
 def read(network: Engine, chips: npt.NDArray[Any], model: Model) -> npt.NDArray[np.float32]:

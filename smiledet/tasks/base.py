@@ -12,6 +12,7 @@ from keyword import iskeyword
 from pkgutil import iter_modules
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from smiledet.errors import UsageError
@@ -84,8 +85,8 @@ class Task:
         Raises:
             ValueError: There are not as many scores as labels.
         """
-        named = {label: float(score) for label, score in zip(self.labels, scores, strict=True)}
-        return self.settle(named)
+        numbers = scores.tolist() if isinstance(scores, np.ndarray) else map(float, scores)
+        return self.settle(dict(zip(self.labels, numbers, strict=True)))
 
     def settle(self, scores: Mapping[str, float], shown: str | None = None) -> Prediction:
         """The answer to show.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 
 from smiledet.frame import Face, FaceReading, HeadPose, Prediction
 from smiledet.tasks.base import Task
@@ -68,26 +69,30 @@ class LabelSmoother:
         return self._prediction
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PostedPrediction:
     """What a classifier read from one face of one frame."""
 
     frame: int
     track: int
     task: str
-    time: float = field(compare=False)
-    prediction: Prediction = field(compare=False)
+    time: float
+    prediction: Prediction
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PostedHead:
     """Where one face of one frame looks, and how far its eyes and its mouth are open."""
 
     frame: int
     track: int
-    pose: HeadPose = field(compare=False)
-    eyes_open: float = field(compare=False)
-    mouth_open: float = field(compare=False)
+    pose: HeadPose
+    eyes_open: float
+    mouth_open: float
+
+
+BY_CAPTURE, BY_FRAME = attrgetter("frame", "track", "task"), attrgetter("frame", "track")
+"""In which order what was posted is taken up."""
 
 
 class TrackLabels:
@@ -131,9 +136,9 @@ class TrackLabels:
             frame: Its id; must not decrease from call to call.
         """
         with self._lock:
-            posted = sorted(reading for reading in self._posted if reading.frame <= frame)
+            posted = sorted((reading for reading in self._posted if reading.frame <= frame), key=BY_CAPTURE)
             self._posted = [reading for reading in self._posted if reading.frame > frame]
-            heads = sorted(head for head in self._posted_heads if head.frame <= frame)
+            heads = sorted((head for head in self._posted_heads if head.frame <= frame), key=BY_FRAME)
             self._posted_heads = [head for head in self._posted_heads if head.frame > frame]
         shown, tasks = list(faces), self._tasks
         known = {

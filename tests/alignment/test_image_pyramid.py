@@ -46,6 +46,19 @@ def test_a_square_shows_what_its_map_says(box: Box, degrees: float, spec: ChipSp
         assert abs((found - expected).mean()) < 1.3  # each halving rounds up
 
 
+def test_a_part_tells_where_its_pixels_are() -> None:
+    """The middle of its first pixel, whatever it was halved; from pictures whose levels are their places."""
+    rows, columns = np.mgrid[:120, :120].astype(np.uint8)
+    for halvings in range(3):
+        for axis, places in enumerate((columns, rows)):
+            part = ImagePyramid(places, Box(30, 34, 60, 60)).part(Box(30, 34, 60, 60), 60 / 2**halvings, 1.0)
+            assert part is not None and part.step == 2**halvings
+            assert part.pixels[0, 0] == pytest.approx(part.origin[axis], abs=0.51)
+            assert part.pixels[-1, -1] == pytest.approx(
+                part.origin[axis] + part.step * (part.pixels.shape[1 - axis] - 1), abs=0.51
+            )
+
+
 def test_beyond_the_picture_its_edge_is_repeated_of_large_faces_as_well() -> None:
     picture = smooth(301, 301)
     for box in (Box(-150, -150, 300, 300), Box(150, 150, 300, 300), Box(-100, -100, 501, 501)):
@@ -111,10 +124,21 @@ class TestParts:
         box = Box(100, 100, FACE_SIDE - 1, FACE_SIDE - 1)
         assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
 
-    def test_of_a_face_at_the_pictures_edge_there_is_none(self) -> None:
-        box = Box(10, 100, 200, 200)
-        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, REACH) is None
-        assert ImagePyramid(smooth(400, 400), box).part(box, FACE_SIDE, 1.0) is not None
+    @pytest.mark.parametrize(("x", "y"), [(10, 100), (100, -30), (200, 100), (150, 250), (-60, -60)])
+    def test_of_a_face_at_the_pictures_edge_the_edge_is_repeated(self, x: int, y: int) -> None:
+        box, picture = Box(x, y, 260, 260), smooth(400, 400)
+        part = ImagePyramid(picture, box).part(box, FACE_SIDE, REACH)
+        assert part is not None and part.step == 2
+        wanted = box.scaled(REACH)
+        assert part.shows(wanted.x, wanted.y, wanted.x + wanted.width, wanted.y + wanted.height)
+        (left, top), (rows, columns) = part.origin, part.pixels.shape
+        across = np.clip(left + np.arange(columns) * part.step, 0, 399).astype(int)
+        down = np.clip(top + np.arange(rows) * part.step, 0, 399).astype(int)
+        assert part.pixels.astype(float) == pytest.approx(picture[np.ix_(down, across)].astype(float), abs=6)
+
+    def test_of_a_face_of_which_hardly_anything_is_inside_there_is_none(self) -> None:
+        box = Box(598, 100, 400, 400)
+        assert ImagePyramid(smooth(400, 400), box).part(box, 100, 1.0) is None
 
     def test_of_a_picture_of_which_nothing_is_kept_there_is_none(self) -> None:
         box = Box(100, 100, 200, 200)

@@ -165,7 +165,7 @@ def plain(calls: list[str]) -> FaceLocator:
 def proposed(calls: list[str]) -> FaceLocator:
     proposer = Proposer(Bright(calls), Seeing("a", calls), 0.11, 0.1)
     return FaceLocator(
-        *(Seeing("s", calls), Seeing("f", calls), FaceTracker(), LocatorSettings()),
+        *(Seeing("s", calls, Needs(patience=1.7)), Seeing("f", calls), FaceTracker(), LocatorSettings()),
         *(Seeing("v", calls, bright=200), proposer),
         spread=True,
     )

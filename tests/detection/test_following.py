@@ -14,6 +14,7 @@ from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector, HaarSettings
+from smiledet.detection.following import template_follower
 from smiledet.detection.following.template_follower import TemplateFollower
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
 from smiledet.detection.following.verification import SIDE, Verifier
@@ -152,6 +153,21 @@ class TestTemplateMatching:
     @pytest.mark.parametrize("box", [Box(-300, -300, 50, 50), Box(630, 470, 200, 200), Box(0, 0, 0.4, 0.4)])
     def test_boxes_beyond_the_picture(self, show: Draw, box: Box) -> None:
         assert TemplateFollower().follow(1, show(), box, show(), box) is None
+
+    @pytest.mark.parametrize("place", [(655, 200), (300, 495), (-115, 200), (300, -115), (900, 900), (654, 494)])
+    def test_one_that_should_be_beyond_the_picture(self, show: Draw, place: tuple[int, int]) -> None:
+        """What is searched may just touch the picture's edge, and be empty."""
+        follower, was = TemplateFollower(), Box(250, 180, 100, 100)
+        assert follower.follow(1, show((300, 230)), was, show((300, 230)), was) is not None
+        assert follower.follow(1, show((300, 230)), was, show((300, 230)), Box(*place, 100, 100)) is None
+
+    def test_a_plateau_has_its_peak_in_the_middle(self) -> None:
+        offsets = [
+            template_follower._peak_offset(np.array(values, float), 1)
+            for values in ([1, 1, 1], [0, 1, 0], [0, 1, 1], [1, 1, 0], [0, 2, 1])
+        ]
+        assert offsets == pytest.approx([0, 0, 0.5, -0.5, 1 / 6])
+        assert [template_follower._peak_offset(np.array([3.0, 2, 3]), place) for place in range(3)] == [0, 0, 0]
 
 
 class Blindfold(FaceDetector):

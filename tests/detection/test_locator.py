@@ -8,9 +8,10 @@ import pytest
 
 from smiledet.detection import locator as locators
 from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.choose import detector_kind
 from smiledet.detection.detectors.haar import FOLLOWING, HaarDetector
 from smiledet.detection.following.tracker import FaceTracker, TrackerSettings
-from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, distinct
+from smiledet.detection.locator import AT_ONCE, FaceLocator, LocatorSettings, create_locator, distinct
 from smiledet.detection.scheduling import sweep
 from smiledet.detection.scheduling.sweep import plan_slices
 from smiledet.detection.search import scan, smallest_face
@@ -226,6 +227,15 @@ def test_the_same_pictures_give_the_same_faces(show):
     pictures = [show((LEFT[0] + 3 * index, LEFT[1]), RIGHT) for index in range(15)]
     one, two = Eyes(), Eyes()
     assert [one.see(picture) for picture in pictures] == [two.see(picture) for picture in pictures]
+
+
+def test_a_locator_scans_a_new_scene_at_once_unless_it_is_told_to_spread_that(show, monkeypatch):
+    whole = []
+    monkeypatch.setattr(sweep, "scan", lambda *given: whole.append(given) or scan(*given))
+    for settings, expected in (({}, 1), ({"spread": True}, 0)):
+        whole.clear()
+        create_locator(detector_kind("haar"), None, FaceTracker(), SETTINGS, **settings).locate(show(LEFT), 0.0)
+        assert len(whole) == expected
 
 
 # With a detector that sees nothing, for the arithmetic alone.

@@ -251,6 +251,16 @@ class TestLostPlaces:
         assert lost_places.due(0.1, [PATCH]) == []
         assert lost_places.due(0.2, []) == []
 
+    def test_places_that_overlap_by_the_limit_are_one(self) -> None:
+        """Of 13 by 1 pixels, 6 in common: 0.3. The later one stays; a known face there ends it."""
+        first, second, apart = (Box(x, 0, 13, 1) for x in (0, 7, 7.5))
+        for other, expected in ((second, [second]), (apart, [first, apart])):
+            lost_places = LostPlaces(interval=0.0)
+            lost_places.remember(first, 1.0)
+            lost_places.remember(other, 2.0)
+            assert lost_places.due(2.0, []) == expected
+        assert lost_places.due(2.0, [second]) == [] and lost_places.due(3.0, []) == []
+
     def test_a_bounded_number_of_places_each_once(self) -> None:
         lost_places = LostPlaces(interval=0.0)
         for number in range(3 * MAX_LOST):

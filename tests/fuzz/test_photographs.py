@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,30 @@ def test_damaged_photographs(
 def test_photographs_that_once_failed(corpus: Any, scratch: Callable[[str, bytes], Path]) -> None:
     for data in corpus("photographs"):
         read_every_way(data, scratch("photograph.jpg", data))
+
+
+TAGS = (0x0112, 0x0132, 0x8769, 0x8825, 0xA005, 0x9003, 0x9004, 0x9291, 0x0100, 0x014A, 0x0201, 0x02BC, 0x927C, 0)
+"""Orientation, times, the pointers to other directories, sizes, thumbnail, XMP, a maker's notes, and none."""
+
+NUMBERS = st.sampled_from((0, 1, 2, 6, 8, 9, 19, 20, 26, 255, 65_535, 2**31 - 1, 2**31, 2**32 - 8, 2**32 - 1))
+
+
+@given(draw=st.data())
+def test_crafted_exif_data(draw: st.DataObject, scratch: Callable[[str, bytes], Path]) -> None:
+    """Directories with any types, counts and offsets: past the end, into themselves, in circles, of gigabytes."""
+    order = draw.draw(st.sampled_from("<>"))
+    entries = st.tuples(st.sampled_from(TAGS), st.integers(0, 14), NUMBERS, NUMBERS | st.integers(0, 200))
+    exif = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, draw.draw(st.just(8) | NUMBERS))
+    for _ in range(draw.draw(st.integers(1, 3))):
+        rows = draw.draw(st.lists(entries, max_size=6))
+        exif += struct.pack(f"{order}H", draw.draw(st.just(len(rows)) | st.just(65_535)))
+        exif += b"".join(struct.pack(f"{order}HHII", *row) for row in rows)
+        exif += struct.pack(f"{order}I", draw.draw(NUMBERS | st.integers(0, 200)))
+    exif += draw.draw(st.sampled_from((b"", b"2024:05:31 17:04:05\0", b"\xff" * 40)))
+    stream = io.BytesIO()
+    form = draw.draw(st.sampled_from(("JPEG", "PNG", "WEBP")))
+    Image.new("RGB", (32, 24)).save(stream, form, exif=b"Exif\0\0" + exif)
+    read_every_way(stream.getvalue(), scratch("photograph.jpg", stream.getvalue()))
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")), st.text())

@@ -19,12 +19,15 @@ import numpy as np
 import pytest
 
 from smiledet.cli import main
+from smiledet.config import load_config
 from smiledet.errors import ConfigError, UsageError
 from smiledet.frame import Annotation, Box, Face, FaceReading, Frame, Prediction
+from smiledet.pipeline import Pipeline
 from smiledet.rules.actions import ActionRunner, Event, post_to, run_program, save_into
 from smiledet.rules.conditions import Trigger
 from smiledet.rules.settings import RuleSettings
 from smiledet.rules.sink import RuleSink
+from smiledet.sources.demo import DemoSource
 from smiledet.tasks.base import get_task
 
 SMILE, EMOTION = get_task("smile"), get_task("emotion")
@@ -306,6 +309,33 @@ def test_what_a_rule_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (told["rule"], told["timestamp"], told["frame"]) == ("smile", 2.123457, 7)
     assert "s3cret" not in told["source"] and "host" in told["source"]
     assert [each["track"] for each in told["faces"]] == [4, 5]
+
+
+def test_heads_are_among_what_a_rule_tells() -> None:
+    events: list[Event] = []
+
+    class Runner(ActionRunner):
+        def start(self, name: str, action: Any, event: Event) -> None:
+            events.append(event)
+
+    source = DemoSource(4 / 30)
+    source.open()
+    Pipeline(load_config("desktop-cpu").config, source, [RuleSink([rule("face")], [SMILE], "demo", Runner())]).run()
+    assert events and all(face["yaw"] is not None for face in events[0].told["faces"])
+
+
+def test_pictures_are_kept_as_long_as_the_clips_need_them(tmp_path: Path) -> None:
+    """Apart for those with and without the drawing; what rules without clips say counts for nothing."""
+    clip = str(tmp_path)
+    rules = [
+        RuleSettings("face", clip=clip, before=2.0),
+        RuleSettings("smile", clip=clip, before=3.0),
+        RuleSettings("face", clip=clip, before=1.0, annotated=False),
+        RuleSettings("face", save=clip, before=9.0),
+    ]
+    sink = RuleSink(rules, [SMILE], "demo")
+    assert {annotated: ring._seconds for annotated, ring in sink._rings.items()} == {True: 3.0, False: 1.0}
+    sink.close()
 
 
 def test_which_rules_use_the_drawing(tmp_path: Path) -> None:

@@ -269,6 +269,17 @@ class TestStore:
         with SessionStore(path) as store:
             assert store.runs() == []
 
+    def test_what_is_old_is_looked_for_once_an_hour(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        thin, asked = SessionStore.thin, []
+
+        def noted(store: SessionStore, now: float, days: float) -> None:
+            asked.append(round(now - NOON))
+            thin(store, now, days)
+
+        monkeypatch.setattr(SessionStore, "thin", noted)
+        run(tmp_path / "day.sqlite", [(600.0 * step, [reading(1, 0.1)]) for step in range(15)])
+        assert asked == [0, 3600, 7200]
+
     def test_retention_of_a_run(self, tmp_path: Path) -> None:
         path = tmp_path / "day.sqlite"
         with SessionStore(path) as store:

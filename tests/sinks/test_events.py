@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from smiledet.columns import VERSION
+from smiledet.config import load_config
 from smiledet.errors import SmiledetError, UsageError
 from smiledet.frame import Box, HeadPose, Prediction
+from smiledet.pipeline import Pipeline
 from smiledet.sinks.events import SCHEMA, EventsSink
+from smiledet.sources.demo import DemoSource
 from smiledet.tasks.base import Task, get_task
 from smiledet.telemetry.machine_state import MachineState, event_columns
 
@@ -445,3 +448,31 @@ def test_where_a_head_looks_stands_in_degrees(tmp_path, frame_of, reading_of):
     (event,) = json_lines(tmp_path / "out.jsonl")
     assert [event[name] for name in HEAD] == [12.3, -3.2, 0.0, 0.88, 0.12]
     validate(event)
+
+
+def test_heads_are_among_what_a_run_writes(tmp_path):
+    source = DemoSource(3 / 30)
+    source.open()
+    Pipeline(load_config("desktop-cpu").config, source, [EventsSink(tmp_path / "out.jsonl", "demo", [SMILE])]).run()
+    rows = json_lines(tmp_path / "out.jsonl")
+    assert rows and all(row[name] is not None for row in rows for name in HEAD)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_where_no_row_could_be_written_what_was_there_stays(tmp_path, frame_of, full_reading, monkeypatch, suffix):
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"out{suffix}"
+    path.write_text("of an earlier run")
+    sink = EventsSink(path, "demo", [SMILE])
+    sink.open()
+
+    def fail(*_):
+        raise SmiledetError("the disk is broken")
+
+    monkeypatch.setattr(sink._file, "write", fail)
+    with pytest.raises(SmiledetError, match="the disk is broken"):
+        sink.write(*frame_of(readings=[full_reading]))
+    sink.close()
+    assert (path.read_text(), sink.wrote, sink.lacks) == ("of an earlier run", None, "")
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

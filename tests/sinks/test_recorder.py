@@ -110,6 +110,18 @@ def test_a_recording_that_cannot_be_written_ends_alone_and_says_why(recorder, tm
     assert count_frames(good) == 2
 
 
+def test_a_file_that_somebody_has_made_meanwhile_stays_and_another_can_be_begun(recorder, count_frames) -> None:
+    taken = recorder.start("hall")
+    taken.write_bytes(b"somebody else's")
+    write(recorder, "hall", 0)
+    assert "File exists" in recorder.state()["hall"]["problem"] and taken.read_bytes() == b"somebody else's"
+    again = recorder.start("hall")
+    assert again != taken and recorder.state()["hall"]["problem"] is None
+    write(recorder, "hall", 1, 2)
+    recorder.close()
+    assert count_frames(again) == 2
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file"):

@@ -58,6 +58,42 @@ def test_a_short_run_is_shown_whole(count: int, tmp_path: Path, sheets: Sheets) 
     assert sheets == [(list(range(count)), captions, COLUMNS)]
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (7, [0, 1, 2, 4, 5, 6]),
+        (12, [1, 3, 5, 7, 9, 11]),
+        (13, [0, 2, 4, 8, 10, 12]),
+        (25, [0, 4, 8, 16, 20, 24]),
+    ],
+)
+def test_which_frames_are_shown(count: int, expected: list[int], tmp_path: Path, sheets: Sheets) -> None:
+    run(tmp_path / "sheet.png", count)
+    assert sheets[0][0] == expected
+
+
+def test_a_sheet_has_four_rows_of_three_unless_it_is_told(tmp_path: Path, sheets: Sheets) -> None:
+    with SheetSink(tmp_path / "sheet.png") as sink:
+        for number in range(60):
+            sink.write(*frame(number))
+    ((numbers, _, columns),) = sheets
+    assert (len(numbers), columns) == (12, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((960, 540), (480, 270)), ((480, 9), (480, 9)), ((64, 48), (64, 48)), ((4800, 3), (480, 1))]
+)
+def test_pictures_are_kept_no_wider_than_a_cell(
+    size: tuple[int, int], expected: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Image] = []
+    monkeypatch.setattr(sheet_module, "contact_sheet", lambda images, *_: kept.extend(images) or images[0])
+    image = np.full((size[1], size[0], 3), 9, np.uint8)
+    with SheetSink(tmp_path / "sheet.png") as sink:
+        sink.write(Frame(0, 0, 0.0, image), Annotation(image, ()))
+    assert [(each.shape[1], each.shape[0]) for each in kept] == [expected]
+
+
 @pytest.mark.parametrize("count", [7, 11, 12, 13, 24, 25, 47, 100, 500, 1999])
 def test_frames_are_spread_over_the_whole_run(count: int, tmp_path: Path, sheets: Sheets) -> None:
     run(tmp_path / "sheet.png", count)

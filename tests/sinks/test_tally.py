@@ -39,7 +39,7 @@ def test_somebody_is_told_of_each_frame_and_frames_with_faces_are_counted(write:
     tally = Tally(lambda: told.append(len(told)), source="hall")
     for faces in ({}, {1: {}}, {1: {}, 2: {}}):
         write(tally, faces)
-    assert (told, tally.of_source) == ([0, 1, 2], "hall")
+    assert (told, tally.of_source, tally.uses_drawing) == ([0, 1, 2], "hall", False)
     assert (tally.frames, tally.faces, tally.with_faces) == (3, 3, 2)
 
 

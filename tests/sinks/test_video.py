@@ -74,6 +74,19 @@ def test_letter_box_keeps_the_shape_and_centres():
     assert letter_box(image, (50, 100)) is image
 
 
+@pytest.mark.parametrize("size", [(101, 100), (100, 101), (101, 101), (100, 100)])
+def test_letter_box_leaves_out_an_odd_row_and_column_and_changes_no_pixel(size):
+    image = np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    assert (letter_box(image, (100, 100)) == image[:100, :100]).all()
+
+
+@pytest.mark.parametrize(("shape", "inner"), [((99, 100), (99, 100)), ((100, 99), (100, 99)), ((102, 100), (100, 98))])
+def test_letter_box_makes_others_fit(shape, inner):
+    boxed = letter_box(np.full((*shape, 3), 200, np.uint8), (100, 100))
+    lit = boxed.max(axis=2) > 0
+    assert (int(lit.any(axis=1).sum()), int(lit.any(axis=0).sum())) == inner
+
+
 def times_of(path):
     """Seconds at which the frames of a file are shown."""
     with av.open(str(path)) as container:

@@ -93,6 +93,11 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client
 
 
+def test_a_quiet_run_tells_the_address_that_holds_the_token() -> None:
+    with running("demo", "--serve", "0.0.0.0:0", "-q") as (address, _):
+        assert "token=" in address
+
+
 class TestPage:
     @pytest.mark.parametrize("path", ["/", "/shutter", "/api"])
     def test_the_page_and_its_files_are_there(self, live: Any, path: str) -> None:

@@ -16,6 +16,7 @@ from smiledet.frame import Frame
 from smiledet.sources.base import Picture, Source
 from smiledet.stage_spec import Policy, StageSpec
 from smiledet.workers.grabber import Grabber
+from smiledet.workers.thread import WorkerSettings
 
 LIMIT = 20.0
 
@@ -127,6 +128,22 @@ def test_duration_is_measured_on_the_sources_line(
     run(Grabber(Pictures(pictures), buffer, duration=duration, on_end=ends))
     assert len(grabbed(buffer)) == count
     assert ends.problems == [None]
+
+
+def test_a_rate_is_kept_to_by_pauses(buffer: FrameBuffer, ends: Any) -> None:
+    """Each as long as is left of a fourth of a second after the picture has come, a tenth of it ago."""
+    now = [0]
+
+    def clock() -> int:
+        now[0] += 50_000_000
+        return now[0]
+
+    pauses: list[float] = []
+    source = Pictures([picture(0), picture(1)])
+    grabber = Grabber(source, buffer, settings=WorkerSettings(max_rate=4.0), clock=clock, on_end=ends)
+    grabber.pause = pauses.append  # type: ignore[method-assign, assignment]
+    run(grabber)
+    assert pauses == pytest.approx([0.2, 0.2]) and len(grabbed(buffer)) == 2
 
 
 def test_a_source_without_pictures(buffer: FrameBuffer, ends: Any) -> None:

@@ -44,6 +44,15 @@ class Recorder(StageThread):
         self._call("teardown")
 
 
+def test_one_that_hangs_keeps_no_process_alive() -> None:
+    thread = Recorder(name="hanging")
+    thread.start()
+    assert thread.looping.wait(LIMIT)
+    assert [each.daemon for each in threading.enumerate() if each.name == "hanging"] == [True]
+    thread.may_end.set()
+    assert thread.join(LIMIT)
+
+
 def run(thread: Recorder) -> None:
     thread.may_end.set()
     thread.start()

@@ -131,6 +131,11 @@ class FaceTracker:
         ]
 
     @property
+    def unconfirmed(self) -> tuple[Box, ...]:
+        """Where the faces are that are not shown yet."""
+        return tuple(track.detected for track in self._tracks if not track.confirmed)
+
+    @property
     def numbers(self) -> set[int]:
         """The known faces' tracks."""
         return {track.number for track in self._tracks}

@@ -28,7 +28,7 @@ from smiledet.errors import UsageError
 from smiledet.lab.datasets.answers import EMOTIONS, EMOTIONS8
 from smiledet.lab.datasets.base import Layout, Sample, images_in, unpacked
 from smiledet.lab.datasets.fer2013 import LOCATED, find_table, pictures_folder, split_of
-from smiledet.lab.datasets.tables import read_table
+from smiledet.lab.datasets.tables import is_there, read_table, whole_number
 from smiledet.lab.datasets.twins import drop_twins
 
 log = logging.getLogger(__name__)
@@ -98,10 +98,11 @@ def soft_label(votes: Mapping[str, int], labels: tuple[str, ...]) -> dict[str, f
 
 def _votes_of(row: Mapping[str, str], columns: Mapping[str, str], where: str) -> dict[str, int]:
     cells = {label: row[column] for column, label in columns.items()}
-    for label, cell in cells.items():
-        if not (cell.isascii() and cell.isdecimal()):
-            raise UsageError(f"{where}: the votes for {label} are {cell!r}, expected a whole number")
-    return {label: int(cell) for label, cell in cells.items()}
+    votes = {label: whole_number(cell) for label, cell in cells.items()}
+    for label, number in votes.items():
+        if number is None:
+            raise UsageError(f"{where}: the votes for {label} are {cells[label]!r}, expected a whole number")
+    return {label: number for label, number in votes.items() if number is not None}
 
 
 def _pictures(folder: Path) -> dict[int, Path]:
@@ -137,7 +138,7 @@ def _crops_by_file(folder: Path, holds: str) -> Iterator[VotedCrop]:
     missing = 0
     for number, row in enumerate(read_table(table, ("file", *FILE_COLUMNS)), start=1):
         votes = _votes_of(row, FILE_COLUMNS, f"{table}, row {number}")
-        if (image := crops / row["file"]).is_file():
+        if is_there(image := crops / row["file"]):
             yield VotedCrop(image, split_of(image), votes)
         else:
             missing += 1

@@ -17,6 +17,13 @@ log = logging.getLogger(__name__)
 csv.field_size_limit(1 << 20)  # a row of AffectNet holds 68 landmarks, one of FER-2013 its picture
 
 
+MOST_PIXELS = 1e5
+"""How large a box may be, and how far from the picture's corner; comparisons leave out what is no number."""
+
+MOST_DIGITS = 18
+"""Of a whole number; Python refuses thousands of them."""
+
+
 def read_lines(path: Path) -> list[str]:
     """The lines of a text file that are not blank.
 
@@ -61,14 +68,23 @@ def code_of(row: dict[str, str], column: str, codes: Sequence[str], where: str) 
     Raises:
         UsageError: The cell is no such number.
     """
-    cell = row[column]
-    if not (cell.isascii() and cell.isdecimal() and int(cell) < len(codes)):
-        raise UsageError(f"{where}: {column} is {cell!r}, expected 0 to {len(codes) - 1}")
-    return codes[int(cell)]
+    number = whole_number(row[column])
+    if number is None or number >= len(codes):
+        raise UsageError(f"{where}: {column} is {row[column]!r}, expected 0 to {len(codes) - 1}")
+    return codes[number]
+
+
+def whole_number(cell: str) -> int | None:
+    """A cell's number; None for what is none, has a sign, or has more digits than any count.
+
+    >>> whole_number("07"), whole_number("-7"), whole_number("\N{SUPERSCRIPT TWO}")
+    (7, None, None)
+    """
+    return int(cell) if cell.isascii() and cell.isdecimal() and len(cell) <= MOST_DIGITS else None
 
 
 def box_of(row: dict[str, str], columns: Sequence[str], where: str) -> Box | None:
-    """The box in four columns (left, top, width, height); None where it is empty or says that there is none.
+    """The box in four columns (left, top, width, height); None where it is empty, none, or cannot be one.
 
     Raises:
         UsageError: A cell is no number.
@@ -80,7 +96,16 @@ def box_of(row: dict[str, str], columns: Sequence[str], where: str) -> Box | Non
         left, top, width, height = map(float, cells)
     except ValueError as problem:
         raise UsageError(f"{where}: the box {', '.join(cells)} is no four numbers") from problem
-    return Box(left, top, width, height) if 0 < width < 1e5 and 0 < height < 1e5 else None
+    is_box = 0 < width < MOST_PIXELS and 0 < height < MOST_PIXELS and abs(left) < MOST_PIXELS and abs(top) < MOST_PIXELS
+    return Box(left, top, width, height) if is_box else None
+
+
+def is_there(image: Path) -> bool:
+    """Whether there is such a file; not where no file could be called so."""
+    try:
+        return image.is_file()
+    except OSError:
+        return False
 
 
 def those_present(samples: Sequence[Sample], root: Path, expected: str) -> list[Sample]:
@@ -89,7 +114,7 @@ def those_present(samples: Sequence[Sample], root: Path, expected: str) -> list[
     Raises:
         UsageError: Not one is there, or there are no samples to begin with.
     """
-    found = [sample for sample in samples if sample.image.is_file()]
+    found = [sample for sample in samples if is_there(sample.image)]
     if not found:
         missing = f"no picture that its list names, {samples[0].image} say" if samples else "an empty list"
         raise UsageError(f"{root}: {missing}; expected {expected}")

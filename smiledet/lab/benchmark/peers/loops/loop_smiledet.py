@@ -1,7 +1,7 @@
 """smiledet itself: every frame through the pipeline as `smiledet run` builds it, smile and emotion read and drawn.
 
-One pipeline serves all rounds, as a peer's loaded networks do. The first picture of a round is announced as a cut, so
-that it is searched whole and nothing is known from the round before.
+One pipeline serves all rounds, as a peer's loaded networks do. Rounds follow one another without a word, for MediaPipe
+as well: both go on following the faces of the round before where they still are.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class _Handed(Source):
 
     def __init__(self, fps: float) -> None:
         self.fps = fps
-        self._pictures: queue.SimpleQueue[tuple[Image, bool] | None] = queue.SimpleQueue()
+        self._pictures: queue.SimpleQueue[Image | None] = queue.SimpleQueue()
         self._taken = 0
 
     def hand(self, pictures: Sequence[Image]) -> None:
         """Hand pictures over."""
-        for number, picture in enumerate(pictures):
-            self._pictures.put((picture, number == 0))
+        for picture in pictures:
+            self._pictures.put(picture)
 
     @override
     def open(self) -> None:
@@ -47,11 +47,11 @@ class _Handed(Source):
 
     @override
     def read(self) -> Picture | None:
-        item = self._pictures.get()
-        if item is None:
+        picture = self._pictures.get()
+        if picture is None:
             return None
         self._taken += 1
-        return Picture(item[0], self._taken / self.fps, item[1])
+        return Picture(picture, self._taken / self.fps)
 
     @override
     def close(self) -> None:
