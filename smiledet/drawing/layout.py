@@ -151,8 +151,7 @@ def _place_card(
     """The card where it hinders least, how much it says and which place that is; a worse place before less text."""
     number = f"#{track}"
     best, best_cost, found = Rect(0, 0, 0, 0), float("inf"), (Detail.FULL, 0)
-    details = (*Detail,) if shown else (Detail.FULL,)
-    choices = [(detail, rank) for detail in details for rank in range(AROUND)]  # in the order of what each costs bare
+    choices = CARDS if shown else CARDS[:AROUND]
     stay = (seat.detail, seat.card) if seat is not None else None
     places: dict[Detail, tuple[Size, tuple[tuple[int, int], ...]]] = {}
     for detail, rank in _first(stay, choices):
@@ -187,6 +186,9 @@ def _first(one: Choice | None, choices: Sequence[Choice]) -> Iterator[Choice]:
 
 AROUND = 5
 """Places for a card."""
+
+CARDS = tuple((detail, rank) for detail in Detail for rank in range(AROUND))
+"""What a card may say and where, in the order of what each costs bare."""
 
 
 def _around(box: Rect, width: int, height: int, gap: int) -> tuple[tuple[int, int], ...]:

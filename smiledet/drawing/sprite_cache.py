@@ -59,7 +59,8 @@ def _as_sprite(area: Rect, draw: Draw) -> tuple[Image, Image]:
     """Ink and keep (see `smiledet.drawing.sprites`) of what is drawn: what is seen of it on black, and on white."""
     seen = []
     for ground in (0, 255):
-        image = np.full((area.bottom, area.right, 3), ground, np.uint8)
+        image = np.empty((area.bottom, area.right, 3), np.uint8)
+        image[area.y :, area.x :] = ground  # nothing is drawn on the rest
         draw(image)
         seen.append(image[area.y :, area.x :].copy())
     ink, on_white = seen
