@@ -20,7 +20,7 @@ import pytest
 
 from smiledet.config import Config, load_config
 from smiledet.errors import UsageError
-from smiledet.photographs import index
+from smiledet.photographs import index, memory_budget
 from smiledet.photographs.samples import write_samples
 from smiledet.sources.demo import portrait_path
 
@@ -359,6 +359,22 @@ def test_a_single_photograph_is_read_on_request(home: Path, photographs: Path, t
         after = client.get("/api/photographs").json()
         assert after["total"] == len(items)
         assert [item["name"] for item in after["items"] if not item["pending"]] == ["collins.jpg"]
+
+
+def test_a_photograph_that_takes_too_much_memory_says_so_when_it_is_asked_for(
+    home: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_budget, "LEAST", 1)
+    monkeypatch.setattr(memory_budget, "ROOM", -200_000_000)
+    with (
+        serve_gallery([photographs], config(), "127.0.0.1", 0, store=tmp_path / "store.sqlite") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        items = client.get("/api/photographs").json()["items"]
+        number = next(item["id"] for item in items if item["name"] == "collins.jpg")
+        answer = client.post(f"/api/photographs/{number}/read")
+        assert answer.status_code == 400
+        assert re.fullmatch(r"collins.jpg was not read: .* smiledet images --memory \d+ reads it\n", answer.text)
 
 
 def test_while_photographs_are_read_each_is_there_once(

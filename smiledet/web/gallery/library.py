@@ -105,14 +105,15 @@ class Library:
         with self._lock:
             if self._running:
                 raise UsageError("photographs are being read: wait for the end, or cancel it")
-            self._indexer.run((path,))
+            (told,) = self._indexer.each((path,))
+            self._indexer.restack()
         self.look()
         for failed in (False, True):
             found = self.store.ids(replace(EVERYTHING, folders=(path.parent,), text=path.name, failed=failed))
             for row in self.store.rows(found):
                 if row.path == path:
                     return row.id
-        raise UsageError(f"{path.name} was not read")
+        raise UsageError(f"{path.name} was not read: {told.unread}")
 
     def path(self, photograph: int) -> Path:
         """A photograph's file. Ids below zero are those of photographs that are still to be read.
