@@ -22,7 +22,7 @@ QUICK  := $(addprefix tests/,alignment detection/test_detectors.py detection/tes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-ray test-oldest test-newest test-extras test-camera test-arm64 test-wheel test-browser \
-	test-live docs fuzz lint soak soak-short mutants bench train export lock wheel wheels clean
+	test-live docs fuzz lint soak soak-short mutants models bench train export lock wheel wheels clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | column -t -s '|'
@@ -93,6 +93,9 @@ fuzz: $(DEV_SETUP)  ## damaged photographs, clips, settings, models, data sets a
 
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
+
+models:  ## every order of the steps of the buffer's protocol, by Spin (a minute); skips where it is not installed
+	scripts/check_models.sh
 
 # MUTANTS: further arguments (--module NAME, --sample N, --seed N).
 mutants: $(DEV_SETUP)  ## bugs put in one at a time, of which the tests have to notice nine in ten (an hour)

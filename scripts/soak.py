@@ -54,9 +54,9 @@ GROWTH_MB = 20.0
 """Megabytes by which the memory of the last quarter may be above that of the second; the first warms up."""
 
 SPARE_THREADS = 4
-"""Threads by which the last quarter may have more. The page answers in AnyIO's threads, of which there are more where
-more is asked at once. In two hours each fault comes some fifty times: a thread left by each of one kind would be 25
-more."""
+"""Threads by which the last quarter may have more. The actions of rules have two threads a source at most, which begin
+with the first actions; the page answers in AnyIO's, which end after ten idle seconds. In two hours each fault comes
+some fifty times: a thread left by each of one kind would be 25 more."""
 
 PROMPT, PATIENT = 2.0, 15.0
 """Seconds in which the page should answer, and in which its answer still tells how many frames were taken."""

@@ -858,6 +858,7 @@ class TestCounting:
         buffer.done(claim(buffer, "a"), "a", None)  # 5; 2 to 4 are overtaken, and so never reach b
         counts = buffer.counts()
         assert counts["a"].dropped == {Drop.EVICTED: 2, Drop.OVERTAKEN: 3}
+        assert (counts["a"].missed, counts["b"].missed) == (5, 0)  # b was not ready for them
         assert counts["b"].dropped == {Drop.EVICTED: 5}
         buffer.close()
         assert buffer.counts()["b"].dropped == {Drop.EVICTED: 5, Drop.CLOSED: 1}

@@ -292,19 +292,31 @@ def test_a_camera_that_is_unplugged(config, tmp_path, count_frames, live):
 
 
 def test_a_recorder_slower_than_its_source_loses_frames_but_no_time_and_says_how_many(config, tmp_path, caplog):
+    frames, pause = 60, threading.Event()
+
+    def wait_for(drawn):
+        while pipeline.buffer.count("draw").processed < drawn and not pipeline._lines[0].grabber.stopping:
+            pause.wait(0.001)
+
+    class Drawn(DemoSource):
+        """Live; each picture comes when the one before it was drawn, however slow the machine."""
+
+        live = True
+        taken = 0
+
+        def read(self):
+            wait_for(self.taken)
+            self.taken += 1
+            return super().read()
+
     class Slow(VideoSink):
         """Takes as long for a frame as the drawer for three."""
 
         def write(self, frame, annotation):
-            drawn = pipeline.buffer.count("draw").processed
-            while (
-                pipeline.buffer.count("draw").processed < min(drawn + 3, 40) and not pipeline._lines[0].grabber.stopping
-            ):
-                pause.wait(0.001)
+            wait_for(min(pipeline.buffer.count("draw").processed + 3, frames))
             super().write(frame, annotation)
 
-    pause = threading.Event()
-    source = Paced(DemoSource(2.0))
+    source = Drawn(frames / 30)
     source.open()
     video = Slow(tmp_path / "out.mp4", 30, timed=True)
     small = replace(config, tasks=("smile",), buffer=BufferSettings(capacity=3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -174,3 +175,26 @@ def test_of_several_that_are_needed_the_missing_one_is_named() -> None:
 
     with pytest.raises(UsageError, match=r"^my\.toml: second is missing$"):
         build(Needy, {"first": 1}, "my.toml")
+
+
+@dataclass(frozen=True)
+class Zone:
+    corners: tuple[float, ...] = field(default=(), metadata=between(0, 1))
+    names: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+def test_lists_and_tables_are_of_what_they_hold(file: Path) -> None:
+    file.write_text('corners = [0, 0.5, 1]\nnames = ["a"]\n[sizes]\nsmall = 1\n')
+    zone = read_dataclass(Zone, file)
+    assert zone == Zone((0.0, 0.5, 1.0), ("a",), {"small": 1})
+    assert all(isinstance(each, float) for each in zone.corners)
+    for text, told in (
+        ('corners = ["0.5"]', "corners is '0.5', expected a number"),
+        ("corners = [2.0]", "corners is 2.0, expected 0 to 1"),
+        ("names = [1]", "names is 1, expected a text"),
+        ("[sizes]\nsmall = 1.5", "sizes.small is 1.5, expected a whole number"),
+    ):
+        file.write_text(text)
+        with pytest.raises(UsageError, match=re.escape(told)):
+            read_dataclass(Zone, file)

@@ -17,6 +17,7 @@ from smiledet.sinks.base import Sink
 from smiledet.sources.base import Picture, Source
 from smiledet.sources.demo import scene
 from smiledet.stage_spec import Policy, StageSpec
+from smiledet.stages import locator_maker
 from smiledet.supervisor import Stop
 
 LIMIT = 60.0
@@ -174,6 +175,30 @@ def test_a_run_goes_on_with_other_tasks_models_and_thresholds(live: bool) -> Non
     assert report.stages["gender"].failed == report.stages["smile"].failed == report.stages["draw"].failed == 0
     with pytest.raises(UsageError, match="the run is over"):
         pipeline.switch(config)
+
+
+def test_a_locator_is_made_anew_only_where_something_of_it_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+
+    def noted(config, *others):
+        make = locator_maker(config, *others)
+        return lambda: (made.append(config.locator.min_face), make())[1]
+
+    monkeypatch.setattr("smiledet.pipeline.locator_maker", noted)
+    config = replace(load_config("desktop-cpu").config, tasks=("smile",))
+    source, sink = Endless(True), Tasks()
+    pipeline = Pipeline(config, source, [sink])
+    run = threading.Thread(target=pipeline.run)
+    run.start()
+    try:
+        sink.wait_for(lambda: sink.seen)
+        pipeline.switch(replace(config, tasks=("gender",)))
+        assert made == []
+        pipeline.switch(replace(config, tasks=("gender",), locator=replace(config.locator, min_face=0.2)))
+        assert made[0] == 0.2
+    finally:
+        source.over.set()
+        run.join(LIMIT)
 
 
 def test_where_nothing_is_dropped_the_drawer_waits_for_a_network_that_came_later(

@@ -84,6 +84,19 @@ class TestWatchdog:
             pass_by(watchdog, now, worker, 1)
         assert caught.value.exit_code == 1
 
+    def test_both_limits_are_met_exactly(self, watchdog, now, caplog):
+        """In steps of a quarter of a second, which add up without error."""
+        worker = Fake()
+        worker.working_on = frame_of(12)
+        watchdog.look([worker])
+        pass_by(watchdog, now, worker, 1.25, step=0.25)
+        assert not caplog.messages
+        pass_by(watchdog, now, worker, 0.25, step=0.25)
+        assert caplog.messages == ["stage smile 1 has been at frame 12 for 1.5 s"]
+        pass_by(watchdog, now, worker, 8.25, step=0.25)
+        with pytest.raises(SmiledetError, match="for 10 s"):
+            pass_by(watchdog, now, worker, 0.25, step=0.25)
+
     def test_a_slow_stage_is_not_one_that_hangs(self, watchdog, now):
         worker = Fake()
         for frame in range(20):

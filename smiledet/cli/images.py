@@ -258,18 +258,18 @@ def _progress(arguments: argparse.Namespace, total: int, compared: bool, stack: 
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0.01, 1e6, "seconds")
+    return _number("--every", text, 0.01, 1e6, "seconds")
 
 
 def _megabytes(text: str) -> float:
-    return _number(text, LEAST_MEMORY, 1e6, "megabytes")
+    return _number("--memory", text, LEAST_MEMORY, 1e6, "megabytes")
 
 
-def _number(text: str, least: float, most: float, unit: str) -> float:
+def _number(option: str, text: str, least: float, most: float, unit: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
     if not least <= value <= most:
-        raise UsageError(f"{text!r}: expected {unit}, {least:g} to {most:g}")
+        raise UsageError(f"{option} {text!r}: expected {unit}, {least:g} to {most:,.0f}")
     return value

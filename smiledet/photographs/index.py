@@ -117,6 +117,7 @@ class Indexer:
             takes more by itself is not read. None for 400 MB with two workers, 112 more with each further one.
         every: Seconds between the frames of a video.
         cluster: Examines the files instead of this process; what comes of them is stored here.
+        nice: By how much its threads give way to others, 0 to 19; see `smiledet.system.processes.give_way`.
         clock: Seconds; tests bring their own.
 
     Raises:
@@ -132,6 +133,7 @@ class Indexer:
         memory: float | None = None,
         every: float = EVERY,
         cluster: Cluster | None = None,
+        nice: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         plan = plan_models(config)
@@ -146,7 +148,8 @@ class Indexer:
         self._cancelled: Callable[[], bool] = lambda: False
         faces, workers = config.photographs.faces, workers or usual_workers()
         total = usual_memory(faces, workers) if memory is None else round(memory * 1e6)
-        self._pool = StagePool(plan, config, workers if memory is None else workers_within(total, faces, workers))
+        workers = workers if memory is None else workers_within(total, faces, workers)
+        self._pool = StagePool(plan, config, workers, nice)
         budget = MemoryBudget(total, faces, self._pool.workers, self._pool.hand_back)
         self._examiner = Examiner(self.store, plan.tasks, budget, every, lambda: self._cancelled())
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import cv2
@@ -25,7 +26,7 @@ from smiledet.model_plan import ModelPlan
 from smiledet.results import Reading
 from smiledet.shipped_models import make_aligner
 from smiledet.sources.decoding import NEEDED, Decoded, Decoder
-from smiledet.system.processes import usable_processors
+from smiledet.system.processes import give_way, usable_processors
 
 T = TypeVar("T")
 
@@ -163,11 +164,13 @@ class StagePool:
         plan: The models.
         config: Every other setting.
         workers: Threads at most.
+        nice: See `smiledet.system.processes.give_way`.
     """
 
-    def __init__(self, plan: ModelPlan, config: Config, workers: int) -> None:
+    def __init__(self, plan: ModelPlan, config: Config, workers: int, nice: int = 0) -> None:
         self._plan, self._config = plan, config
         self.workers = workers
+        self._nice = nice
         self._start()
 
     def submit(self, function: Callable[..., T], *arguments: Any) -> Future[T]:
@@ -195,7 +198,7 @@ class StagePool:
         self._process = os.getpid()
         self._own = threading.local()
         self._made: list[PhotographStages] = []
-        self._threads = ThreadPoolExecutor(self.workers, thread_name_prefix="smiledet-read")
+        self._threads = ThreadPoolExecutor(self.workers, "smiledet-read", partial(give_way, self._nice))
 
     def _call(self, function: Callable[..., T], arguments: Sequence[Any]) -> T:
         stages: PhotographStages | None = getattr(self._own, "stages", None)

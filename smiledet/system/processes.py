@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,3 +49,15 @@ def processor_times() -> ProcessorTimes:
     """What has been used up to now."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return ProcessorTimes(usage.ru_utime, usage.ru_stime, time.monotonic())
+
+
+def give_way(nice: int) -> None:
+    """Lower the calling thread's priority, where threads have one of their own.
+
+    Args:
+        nice: 0, the usual priority, to 19, the lowest. A thread that gives way further already stays as it is.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(nice, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -98,14 +98,20 @@ def served(app: Any, listening: socket.socket) -> Iterator[threading.Event]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self.loop.call_later(PATIENCE, self._look, None)
+            self.loop.call_later(PATIENCE, self._look, None, 0)
 
-        def _look(self, before: Any) -> None:
-            """Hang up where no request has come since the last look, nor one is being answered."""
-            if self.conn.their_state is h11.IDLE and self.cycle is before:
+        def _look(self, cycle: Any, left: int) -> None:
+            """Hang up where no request has come since the last look, nor one is being answered.
+
+            A connection that is closed waits for its client to take what is left for it: one that takes nothing is cut.
+            """
+            if self.transport.is_closing():
+                if self.transport.get_write_buffer_size() == left:
+                    self.transport.abort()
+                    return
+            elif self.conn.their_state is h11.IDLE and self.cycle is cycle:
                 self.transport.close()
-            elif not self.transport.is_closing():
-                self.loop.call_later(PATIENCE, self._look, self.cycle)
+            self.loop.call_later(PATIENCE, self._look, self.cycle, self.transport.get_write_buffer_size())
 
     class Server(uvicorn.Server):
         """Leaves signals alone: whoever runs it hears them."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from smiledet.config import load_config
+from smiledet.photographs.examine import Examiner
 from smiledet.photographs.samples import write_samples
 
 pytest.importorskip("fastapi")
@@ -168,6 +172,107 @@ def test_a_stack_shows_its_best_shot_and_the_others(
     assert view.locator(".strip button").count() == 3
     view.get_by_role("button", name="another shot").first.click()
     until(page, "document.querySelector('dialog h2').innerText !== 'burst-2.jpg'")
+
+
+def test_what_is_typed_stays_while_the_page_is_drawn_anew(
+    address: str, open_page: Callable[[str], Any], until: Until
+) -> None:
+    page = open_page(address)
+    page.locator(".tile").first.wait_for()
+    page.get_by_role("button", name="Filters").click()
+    box = page.get_by_label("name contains")
+    box.press_sequentially("hop")
+    page.evaluate("dispatchEvent(new PopStateEvent('popstate'))")  # draws all of it anew
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert box.input_value() == "hop"
+    box.press_sequentially("per")
+    box.press("Enter")
+    assert "text=hopper" in page.url
+
+
+def test_reading_is_cancelled_and_goes_on(
+    address: str, open_page: Callable[[str], Any], until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = threading.Event()
+    examine = Examiner.examine
+    monkeypatch.setattr(Examiner, "examine", lambda *given: (slow.wait(0.5), examine(*given))[1])
+    page = open_page(address)
+    page.locator(".tile").first.wait_for()
+    every = page.locator(".total").inner_text()
+    page.get_by_role("button", name="Filter all").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Filter all").wait_for()
+    assert "… not read yet" in captions(page)
+    assert page.locator(".total").inner_text() == every
+    slow.set()
+    filter_all(page, until)
+    page.get_by_role("button", name="Filters").click()
+    folders = page.locator(".panel label", has_text="folder").locator("option")
+    assert folders.all_inner_texts()[1:] == ["photographs", "photographs/burst"], "those that are known by now"
+
+
+def test_filters_by_age_folder_and_open_eyes(address: str, open_page: Callable[[str], Any], until: Until) -> None:
+    page = open_page(address)
+    filter_all(page, until)
+    everything = page.locator(".tile").count()
+    page.get_by_role("button", name="Filters").click()
+    back = page.get_by_role("button", name="Back", exact=True)
+
+    def left() -> set[str]:
+        until(page, f"document.querySelectorAll('.tile').length < {everything}")
+        return set(page.locator(".tile .open").evaluate_all("all => all.map((each) => each.ariaLabel.split(',')[0])"))
+
+    def all_again() -> None:
+        back.click()
+        until(page, f"document.querySelectorAll('.tile').length === {everything}")
+
+    for name, value in (("Age at least", "1"), ("Age at most", "119")):
+        page.get_by_label(name).fill(value)
+        page.get_by_label(name).press("Enter")
+    assert "collins.jpg" in left() and not {"nobody.jpg", "damaged.jpg"} & left()
+    assert "low.age=1&high.age=119" in page.url
+    all_again()
+    page.locator(".panel label", has_text="all eyes open").locator("select").select_option("0.5")
+    assert "nobody.jpg" not in left() and "least_eyes_open=0.5" in page.url
+    all_again()
+    page.locator(".panel label", has_text="folder").locator("select").select_option("photographs/burst")
+    assert all(name.startswith("burst-") for name in left())
+    all_again()
+
+
+def test_a_swipe_shows_the_next_photograph(address: str, open_page: Callable[[str], Any], until: Until) -> None:
+    page = open_page(address)
+    page.locator(".tile .open").first.click()
+    page.get_by_role("dialog").wait_for()
+    touch = page.context.new_cdp_session(page)
+
+    def swipe(start: int, end: int) -> None:
+        send = functools.partial(touch.send, "Input.dispatchTouchEvent")
+        send({"type": "touchStart", "touchPoints": [{"x": start, "y": 250}]})
+        for step in range(1, 6):
+            send({"type": "touchMove", "touchPoints": [{"x": start + (end - start) * step / 5, "y": 252}]})
+        send({"type": "touchEnd", "touchPoints": []})
+
+    swipe(300, 60)
+    until(page, "document.querySelector('dialog .place').innerText.startsWith('2 /')")
+    swipe(60, 300)
+    until(page, "document.querySelector('dialog .place').innerText.startsWith('1 /')")
+
+
+def test_reasons_and_dates_are_in_the_page_s_language(
+    address: str, open_page: Callable[[str], Any], until: Until
+) -> None:
+    page = open_page(address)
+    filter_all(page, until)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Language").select_option("de")
+    page.locator('.tile .open[aria-label^="burst-2.jpg"]').click()
+    reasons = page.locator("dialog .stack li")
+    reasons.first.wait_for()
+    assert all(re.match("Gesicht|Bild|lächelt|entspannt|Augen|zur|ganz", each) for each in reasons.all_inner_texts())
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Übersicht").click()
+    page.locator(".plot .u-legend", has_text="Datum").wait_for()
 
 
 def test_keys_alone_suffice(address: str, open_page: Callable[[str], Any], until: Until) -> None:

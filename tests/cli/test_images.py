@@ -214,6 +214,8 @@ def test_videos_where_asked_for(call_smiledet, album, write_scenes):
     assert times == [0, 1, 2]
     for wrong in ("0", "x", "nan"):
         assert call_smiledet("images", "album", "--every", wrong).returncode == 2
+    done = call_smiledet("images", "album", "--memory", "10")
+    assert (done.returncode, done.stderr) == (2, "smiledet: --memory '10': expected megabytes, 300 to 1,000,000\n")
 
 
 class TestSidecars:

@@ -150,7 +150,13 @@ class TestTemplateMatching:
         assert TemplateFollower().follow(1, before, box, show(None), box) is None
         assert TemplateFollower().follow(1, before, box, np.zeros_like(before), box) is None
 
-    @pytest.mark.parametrize("box", [Box(-300, -300, 50, 50), Box(630, 470, 200, 200), Box(0, 0, 0.4, 0.4)])
+    @pytest.mark.parametrize(
+        "box",
+        [
+            *(Box(-300, -300, 50, 50), Box(630, 470, 200, 200), Box(0, 0, 0.4, 0.4)),
+            *(Box(250, 405, 100, 100), Box(565, 200, 100, 100), Box(250, -25, 100, 100), Box(-25, 200, 100, 100)),
+        ],
+    )
     def test_boxes_beyond_the_picture(self, show: Draw, box: Box) -> None:
         assert TemplateFollower().follow(1, show(), box, show(), box) is None
 
@@ -246,6 +252,20 @@ class TestVerification:
             assert verifier.agrees(show(who=who), found)
             assert not verifier.agrees(show(None), found)
             assert verifier.agrees(show(None), replace(found, score=50.0))  # it is not asked
+
+    @pytest.mark.parametrize(("x", "asked"), [(-27.5, True), (-29.5, False)])
+    def test_it_is_asked_where_what_is_seen_is_as_large_as_a_face(self, x: float, asked: bool) -> None:
+        """35 pixels of the box' surroundings, at its scale of 1."""
+        calls = []
+
+        class Noting(FaceDetector):
+            def detect(self, image: GreyImage, min_size: int, max_size: int | None = None) -> list[Detection]:
+                calls.append((image.shape, min_size, max_size))
+                return []
+
+        grey = np.zeros((480, 640), np.uint8)
+        assert not Verifier(Noting()).agrees(grey, Detection(Box(x, 100, 50, 50), 1.0))
+        assert calls == ([((74, 35), 35, 70)] if asked else [])
 
     @pytest.mark.parametrize("box", [Box(-50, -50, 60, 60), Box(635, 475, 40, 40), Box(0, 0, 24, 24)])
     def test_boxes_at_the_edge(self, show: Draw, box: Box) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from smiledet.detection.detectors.base import FaceDetector
+from smiledet.detection.detectors.base import FaceDetector, Needs
 from smiledet.detection.detectors.haar import HaarDetector
-from smiledet.detection.search import DETECTOR_WINDOW, scan, smallest_face
+from smiledet.detection.search import DETECTOR_WINDOW, Surroundings, scan, smallest_face
 from smiledet.frame import Box, Detection, GreyImage
 from smiledet.sources.decoding import read_image
 from smiledet.sources.demo import PORTRAITS, Portrait
@@ -100,3 +100,17 @@ def test_a_real_face_is_found_where_it_is(portrait: Portrait, share: float) -> N
     found = scan(HaarDetector(), grey, smallest_face(grey, share))
     assert len(found) == 1
     assert found[0].box.iou(Box(x - side / 2, y - side / 2, side, side)) > 0.7
+
+
+@pytest.mark.parametrize("shape", [(0, 50), (50, 0), (0, 0)])
+def test_an_empty_picture_shows_no_face(shape: tuple[int, int]) -> None:
+    detector = FakeDetector()
+    assert scan(detector, np.zeros(shape, np.uint8), 48) == []
+    assert detector.asked == [(shape, 48, None)]
+
+
+@pytest.mark.parametrize(("side", "limit"), [(18, 25), (24, 31), (60, 37)])
+def test_around_a_known_face_sizes_about_its_own_are_sought_but_never_none(side: int, limit: int) -> None:
+    detector = FakeDetector()
+    Surroundings(np.zeros((300, 300), np.uint8), Box(100, 100, side, side), Needs()).search(detector)
+    assert [(smallest, largest) for _, smallest, largest in detector.asked] == [(DETECTOR_WINDOW, limit)]

@@ -88,6 +88,8 @@ class TestConditions:
         right = rule("face", zone=(0.5, 0.0, 0.5, 1.0))
         assert fires(right, [(1.0, [face(x=100)])]) == []
         assert fires(right, [(1.0, [face(x=500)])]) == [1.0]
+        middles = (294.9, 295, 615, 615.1)  # by the face's middle, the zone's edges included
+        assert [bool(fires(right, [(1.0, [face(x=x)])])) for x in middles] == [False, True, True, False]
 
     @pytest.mark.parametrize(
         ("settings", "told"),

@@ -55,3 +55,22 @@ def test_photographs_without_a_face_are_one_line(script, tmp_path):
     points = np.random.default_rng(0).uniform(30, 70, (68, 2))
     with pytest.raises(UsageError, match="finds none of 1 annotated faces"):
         script.table([AnnotatedFace(blank, points)])
+
+
+def test_still_faces_stray_as_far_as_what_finds_them(script, portraits):
+    class Still:
+        def predict(self, image, box):
+            return np.zeros((68, 2))
+
+    class Following:
+        """Says where the box is."""
+
+        def predict(self, image, box):
+            return np.tile([box.x, 0.0], (68, 1))
+
+    detector = HaarDetector(SEARCH)
+    faces = [script.read_face(face, detector)[0] for face in portraits]
+    assert all(face.box for face in faces)
+    strayed = script.straying({"still": Still(), "following": Following()}, faces)
+    assert strayed["still"] == 0
+    assert strayed["following"] == pytest.approx(script.WANDER * 1.25**0.5, rel=0.4)  # its left edge: place and width

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from smiledet.errors import UsageError
-from smiledet.tasks.base import Task, get_task, task_names
+from smiledet.tasks.base import PALETTE, Task, define_task, get_task, task_names
 
 AGE = Task(
     "years", tuple(str(age) for age in range(0, 60, 10)), {}, numbers=tuple(map(float, range(0, 60, 10))), unit="years"
@@ -79,3 +79,44 @@ def test_a_number_is_read_with_its_unit():
 @pytest.mark.parametrize(("label", "said"), [("1", "0 to 2 years"), ("9", "3 to 9 years"), ("16", "16 years")])
 def test_a_number_in_a_band_is_read_as_the_band(label, said):
     assert get_task("age").text(label) == said
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"labels": "no"}, "two or more texts"),
+        ({"labels": ("no",)}, "two or more texts"),
+        ({"labels": ("", "yes")}, "two or more texts"),
+        ({"labels": (1, 2)}, "two or more texts"),
+        ({"labels": ("no", "yes", "no")}, "stands twice"),
+        ({"colours": {"maybe": (1, 2, 3)}}, "none of its labels"),
+        ({"colours": {"yes": (1, 2)}}, "expected three of 0 to 255"),
+        ({"colours": {"yes": (1, 2, 256)}}, "expected three of 0 to 255"),
+        ({"colours": {"yes": (-1, 2, 3)}}, "expected three of 0 to 255"),
+        ({"colours": {"yes": (1.5, 2, 3)}}, "expected three of 0 to 255"),
+        ({"smoothing": -0.1}, "expected 0 or more"),
+        ({"smoothing": float("nan")}, "expected 0 or more"),
+        ({"hysteresis": -0.1}, "0 to 1"),
+        ({"hysteresis": 1.1}, "0 to 1"),
+        ({"name": "class"}, "no Python word"),
+        ({"name": "_own"}, "a letter first"),
+        ({"name": "two words"}, "a letter first"),
+        ({"name": 7}, "a letter first"),
+        ({"name": "track"}, "taken by a stage of the pipeline or a column"),
+        ({"name": "smile_score"}, "taken by a column of the task 'smile'"),
+        ({"name": "smile"}, "is there already, with the labels not smiling, smiling"),
+    ],
+)
+def test_a_task_that_cannot_be_is_told(given, told):
+    with pytest.raises(UsageError, match=told):
+        define_task(**{"name": "hat", "labels": ("no", "yes"), **given})
+
+
+def test_a_task_at_the_limits():
+    task = define_task("hat", ["no", "yes"], {"yes": [0, 255, 7]}, smoothing=0, hysteresis=1)
+    assert (task.name, task.labels, task.smoothing, task.hysteresis) == ("hat", ("no", "yes"), 0.0, 1.0)
+    assert task.colours == {"no": PALETTE[0], "yes": (0, 255, 7)}
+    assert define_task("hat", ("no", "yes"), hysteresis=0).hysteresis == 0.0
+    many = define_task("hat", [str(number) for number in range(10)])
+    assert many.colours["8"] == PALETTE[0] and many.colours["9"] == PALETTE[1]
+    assert define_task("smile_size", ("no", "yes")).name == "smile_size"

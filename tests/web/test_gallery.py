@@ -20,11 +20,13 @@ import pytest
 
 from smiledet.config import Config, load_config
 from smiledet.errors import UsageError
+from smiledet.photographs import index, memory_budget
 from smiledet.photographs.samples import write_samples
 from smiledet.sources.demo import portrait_path
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
+from smiledet.web.gallery.library import Library  # noqa: E402
 from smiledet.web.gallery.serve import serve_gallery  # noqa: E402
 
 TASKS = ["smile", "emotion"]
@@ -357,6 +359,56 @@ def test_a_single_photograph_is_read_on_request(home: Path, photographs: Path, t
         after = client.get("/api/photographs").json()
         assert after["total"] == len(items)
         assert [item["name"] for item in after["items"] if not item["pending"]] == ["collins.jpg"]
+
+
+def test_a_photograph_that_takes_too_much_memory_says_so_when_it_is_asked_for(
+    home: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_budget, "LEAST", 1)
+    monkeypatch.setattr(memory_budget, "ROOM", -200_000_000)
+    with (
+        serve_gallery([photographs], config(), "127.0.0.1", 0, store=tmp_path / "store.sqlite") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        items = client.get("/api/photographs").json()["items"]
+        number = next(item["id"] for item in items if item["name"] == "collins.jpg")
+        answer = client.post(f"/api/photographs/{number}/read")
+        assert answer.status_code == 400
+        assert re.fullmatch(r"collins.jpg was not read: .* smiledet images --memory \d+ reads it\n", answer.text)
+
+
+def test_while_photographs_are_read_each_is_there_once(
+    home: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "BATCH", 1)
+    reached, go_on = threading.Event(), threading.Event()
+    tell = Library._tell
+
+    def halting(self: Library, progress: index.Progress) -> None:
+        tell(self, progress)
+        if progress.done == 2:
+            reached.set()
+            go_on.wait(60)
+
+    monkeypatch.setattr(Library, "_tell", halting)
+    with (
+        serve_gallery([photographs], config(), "127.0.0.1", 0, store=tmp_path / "store.sqlite") as (address, _),
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
+        before = client.get("/api/photographs").json()
+        client.post("/api/indexing")
+        assert reached.wait(60)
+        during = client.get("/api/photographs").json()
+        names = [item["name"] for item in during["items"]]
+        assert (len(set(names)), during["total"]) == (len(names), len(names))
+        assert {item["name"] for item in before["items"]} - set(names) <= {"damaged.jpg"}
+        last = during["items"][-1]
+        assert (
+            last["pending"] and last["id"] == before["items"][-1]["id"] and last["name"] == before["items"][-1]["name"]
+        )
+        page = client.get("/api/photographs?offset=3&limit=2").json()
+        assert page["items"] == during["items"][3:5]
+        go_on.set()
 
 
 def test_a_taken_port_is_told_in_a_line(home: Path, photographs: Path) -> None:

@@ -54,6 +54,22 @@ class Memory(Sink):
         return [number for number, _ in self.written]
 
 
+def test_an_interrupt_reaches_the_sink() -> None:
+    class Patient(Memory):
+        may_wait = True
+        interrupts = 0
+
+        @override
+        def interrupt(self) -> None:
+            self.interrupts += 1
+
+    sink = Patient()
+    worker = SinkWorker(STAGE, sink, buffer=FrameBuffer([StageSpec(STAGE)], Policy.LIVE))
+    worker.interrupt()
+    assert (sink.interrupts, worker.may_wait) == (1, True)
+    assert not SinkWorker(STAGE, Memory(), buffer=FrameBuffer([StageSpec(STAGE)], Policy.LIVE)).may_wait
+
+
 @pytest.fixture
 def run(frame_of: Callable[..., Frame], ends: Any) -> Callable[..., FrameBuffer]:
     """Runs a sink over so many frames; the drawer has failed on some of them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,19 @@ from smiledet.system.text import valid_text
 from smiledet.web.gallery.pictures import Thumbnails, is_inside
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Photographs that are still to be read.
+
+    Attributes:
+        files: The photographs.
+        places: While they are read, the place of each among the files that are gone through.
+    """
+
+    files: tuple[Path, ...] = ()
+    places: tuple[int, ...] = ()
 
 
 class Library:
@@ -34,7 +48,7 @@ class Library:
         self._indexer = indexer
         self._everything = replace(EVERYTHING, folders=self.folders, best_only=True)
         self._lock = threading.Lock()
-        self._pending: tuple[Path, ...] = ()
+        self._waiting = Waiting()
         self._progress = Progress(0)
         self._running = False
         self._problem = ""
@@ -56,7 +70,7 @@ class Library:
 
     def look(self) -> None:
         """Find out which photographs are still to be read."""
-        self._pending = tuple(self.store.pending(self._discover()).unread)
+        self._waiting = Waiting(tuple(self.store.pending(self._discover()).unread))
 
     def start(self) -> None:
         """Read what is still to be read, in the background; nothing new starts while it goes on."""
@@ -91,14 +105,15 @@ class Library:
         with self._lock:
             if self._running:
                 raise UsageError("photographs are being read: wait for the end, or cancel it")
-            self._indexer.run((path,))
+            (told,) = self._indexer.each((path,))
+            self._indexer.restack()
         self.look()
         for failed in (False, True):
             found = self.store.ids(replace(EVERYTHING, folders=(path.parent,), text=path.name, failed=failed))
             for row in self.store.rows(found):
                 if row.path == path:
                     return row.id
-        raise UsageError(f"{path.name} was not read")
+        raise UsageError(f"{path.name} was not read: {told.unread}")
 
     def path(self, photograph: int) -> Path:
         """A photograph's file. Ids below zero are those of photographs that are still to be read.
@@ -107,7 +122,7 @@ class Library:
             UsageError: There is none of that id.
         """
         if photograph < 0:
-            pending = self._pending
+            pending = self._waiting.files
             if -photograph > len(pending):
                 raise UsageError(f"no photograph {photograph}")
             return pending[-photograph - 1]
@@ -133,11 +148,12 @@ class Library:
         found = [shown(row) for row in self.store.photographs(wanted, order, limit, offset)] if offset < stored else []
         if wanted != self._everything:
             return stored, found
-        pending = self._pending
-        first = max(0, offset - stored)
-        more = pending[first : first + limit - len(found)]
+        waiting = self._waiting
+        read = bisect_left(waiting.places, self._progress.done)
+        first = read + max(0, offset - stored)
+        more = waiting.files[first : first + limit - len(found)]
         found += [unread(-first - number, path) for number, path in enumerate(more, start=1)]
-        return stored + len(pending), found
+        return stored + len(waiting.files) - read, found
 
     def counts(self, wanted: PhotographFilter) -> dict[str, Any]:
         """In how many photographs each label is seen, and how many cannot be read."""
@@ -156,6 +172,9 @@ class Library:
         problem = ""
         try:
             files = self._discover()
+            places = {path: place for place, path in enumerate(files)}
+            pending = self.store.pending(files).unread
+            self._waiting = Waiting(tuple(pending), tuple(places[path] for path in pending))
             self._indexer.run(files, self._tell, self._cancelled.is_set, self.folders)
         except SmiledetError as found:
             problem = str(found)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from smiledet.errors import ImageError
 from smiledet.frame import Image
 from smiledet.photographs.decode import decode_picture
 from smiledet.system.output_files import removed_on_failure
-from smiledet.system.processes import usable_processors
+from smiledet.system.processes import give_way, usable_processors
 
 THUMBNAILS = (192, 320)
 """Pixels of a thumbnail's shorter side: a tile's on a screen of one dot a pixel, and on a phone's."""
@@ -84,7 +83,9 @@ class Thumbnails:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.threads = ThreadPoolExecutor(usable_processors(), "smiledet-thumbnail", initializer=_give_way)
+        self.threads = ThreadPoolExecutor(
+            usable_processors(), "smiledet-thumbnail", initializer=partial(give_way, NICE)
+        )
 
     def of(self, path: Path, side: int) -> bytes:
         """The thumbnail of a photograph, JPEG; best asked for in one of `threads`.
@@ -124,10 +125,3 @@ class Thumbnails:
             beside.write(data)
             beside.flush()
         Path(beside.name).replace(path)
-
-
-def _give_way() -> None:
-    """Lower the calling thread's priority, where threads have one of their own."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

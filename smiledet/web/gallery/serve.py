@@ -16,6 +16,9 @@ from smiledet.web.gallery.why import Reasons
 from smiledet.web.security import Guard
 from smiledet.web.server import address_of, listen, served
 
+NICE = 15
+"""By how much reading gives way: to the page and its thumbnails, which someone is looking at."""
+
 
 @contextmanager
 def serve_gallery(
@@ -45,7 +48,7 @@ def serve_gallery(
     with ExitStack() as stack:
         listening = listen(host, port)
         stack.callback(listening.close)
-        indexer = stack.enter_context(Indexer(config, store))
+        indexer = stack.enter_context(Indexer(config, store, nice=NICE))
         reasons = Reasons(indexer.models)
         stack.callback(reasons.close)
         library = Library(indexer, folders)

@@ -14,12 +14,13 @@ function stored(name, first) {
   return [value, (next) => { localStorage.setItem(name, next); setValue(next); }];
 }
 
-function Gallery({ state }) {
+function Gallery({ first }) {
+  const [state, setState] = useState(first);
   const [language, setLanguage] = stored("language", preferred());
   const [theme, setTheme] = stored("theme", "");
   const t = useMemo(() => translator(language), [language]);
   const [filter, setFilter] = useState(() => fromAddress(location.search));
-  const [indexing, setIndexing] = useState(state.indexing);
+  const [indexing, setIndexing] = useState(first.indexing);
   const [counts, setCounts] = useState(null);
   const [revision, setRevision] = useState(0);
   const [open, setOpen] = useState(null);
@@ -47,6 +48,7 @@ function Gallery({ state }) {
     const timer = setInterval(() => get("/api/indexing").then((next) => {
       setIndexing(next);
       setRevision((n) => n + 1);
+      if (!next.running) get("/api/state").then(setState); // folders that were not known before
     }).catch((error) => setProblem(error.message)), 1000);
     return () => clearInterval(timer);
   }, [indexing.running]);
@@ -140,21 +142,29 @@ function LabelBar({ tasks, counts, filter, onChange, t }) {
   </nav>`;
 }
 
+// An input whose text stays while the page is drawn anew around it, as it is every second while photographs are read.
+function Typed({ value, onValue, ...more }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  return html`<input value=${text} onInput=${(event) => setText(event.target.value)} onChange=${(event) => onValue(event.target.value)} ...${more}/>`;
+}
+
 const LEAST = [["0.5", "50 %"], ["0.8", "80 %"], ["0.95", "95 %"]];
 
 function Filters({ filter, state, onChange, t }) {
   const numbers = state.tasks.filter((task) => task.number);
-  const field = (name, type, more = {}) => html`<label>${t(`filter_${name}`)} <input type=${type} value=${filter[name] || ""} ...${more}
-    onChange=${(event) => onChange(withValue(filter, name, event.target.value))}/></label>`;
+  const field = (name, type, more = {}) => html`<label>${t(`filter_${name}`)} <${Typed} type=${type} value=${filter[name] || ""} ...${more}
+    onValue=${(value) => onChange(withValue(filter, name, value))}/></label>`;
   const choice = (name, values) => html`<label>${t(`filter_${name}`)} <select value=${filter[name] || ""} onChange=${(event) => onChange(withValue(filter, name, event.target.value))}>
     <option value="">–</option>${values.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}</select></label>`;
-  const limit = (words, name, most) => html`<input type="number" min="0" max=${most} aria-label=${words} value=${filter[name] || ""}
-    onChange=${(event) => onChange(withValue(filter, name, event.target.value))}/>`;
+  const above = state.folders[0].replace(/[^/\\]+$/, ""); // what all folders have in common, mostly, is not shown
+  const limit = (words, name, most) => html`<${Typed} type="number" min="0" max=${most} aria-label=${words} value=${filter[name] || ""}
+    onValue=${(value) => onChange(withValue(filter, name, value))}/>`;
   const range = (words, low, high, most) => html`<label key=${low}>${words} ${limit(`${words} ${t("filter_low")}`, low, most)} – ${limit(`${words} ${t("filter_high")}`, high, most)}</label>`;
   return html`<div class="panel">
     ${field("text", "search")}
     ${field("taken_from", "date")}${field("taken_to", "date")}
-    ${choice("folder", state.folders.map((each) => [each, each]))}
+    ${choice("folder", state.folders.map((each) => [each, each.startsWith(above) ? each.slice(above.length) : each]))}
     ${choice("least_smile", LEAST)}${choice("least_eyes_open", LEAST)}
     ${range(t("faces"), "least_faces", "most_faces", 999)}
     ${numbers.map((task) => range(t.task(task.name), `low.${task.name}`, `high.${task.name}`, 120))}
@@ -182,4 +192,4 @@ function Selection({ selected, copies, onClear, onProblem, onMarked, t }) {
 }
 
 const app = document.getElementById("app");
-get("/api/state").then((state) => render(html`<${Gallery} state=${state}/>`, app)).catch((error) => { app.textContent = error.message; });
+get("/api/state").then((state) => render(html`<${Gallery} first=${state}/>`, app)).catch((error) => { app.textContent = error.message; });

@@ -32,10 +32,16 @@ function Bars({ rows, onFilter }) {
     <span>${row.name}</span><meter min="0" max=${most} value=${row.count} aria-label=${row.name}></meter><span>${row.shown || row.count}</span></button>`)}</div>`;
 }
 
+const DAY = 86400; // seconds
+
 // Dates are months, 2026-11, or days, 2026-11-30.
 function Plot({ dates, t }) {
   const data = useMemo(() => [dates.map((each) => Date.UTC(+each.name.slice(0, 4), +each.name.slice(5, 7) - 1, +each.name.slice(8) || 1) / 1000),
     dates.map((each) => (each.smile === null ? null : 100 * each.smile)), dates.map((each) => each.photographs)], [dates]);
   const series = [{ label: t("smileShare"), colour: "--accent", percent: true, points: true }, { label: t("photographs"), colour: "--muted", scale: "count", points: true }];
-  return html`<${TimePlot} data=${data} series=${series} label=${t("overTime")} utc=${true}/>`;
+  const said = (seconds, parts) => new Date(seconds * 1000).toLocaleDateString(t.language, { timeZone: "UTC", ...parts });
+  const when = (seconds, step) => said(seconds, step < 28 * DAY ? { day: "numeric", month: "numeric" } : { month: "short", year: "2-digit" });
+  const whole = dates[0].name.length > 7 ? { dateStyle: "medium" } : { month: "long", year: "numeric" };
+  const time = { label: t("date"), value: (_, seconds) => (seconds === null || seconds === undefined ? "–" : said(seconds, whole)) };
+  return html`<div><${TimePlot} data=${data} series=${series} label=${t("overTime")} time=${time} when=${when} utc=${true}/></div>`;
 }

@@ -37,13 +37,13 @@ const WORDS = {
 };
 
 const SENTENCES = {
-  en: { count: (n) => `${n} photographs`, severalFaces: (n) => `${n} faces`, stackOf: (n) => `Stack of ${n}`, select: (name) => `Select ${name}`, chosen: (n) => `${n} selected`, copied: (n) => `${n} copied`,
+  en: { count: (n) => `${n} photograph${n === 1 ? "" : "s"}`, severalFaces: (n) => `${n} faces`, stackOf: (n) => `Stack of ${n}`, select: (name) => `Select ${name}`, chosen: (n) => `${n} selected`, copied: (n) => `${n} copied`,
     progress: (done, total, rate) => `${done} of ${total}, ${rate} a second`, left: (seconds) => `${seconds} s left`, failed: (n) => `${n} cannot be read` },
-  de: { count: (n) => `${n} Fotos`, severalFaces: (n) => `${n} Gesichter`, stackOf: (n) => `Stapel von ${n}`, select: (name) => `${name} auswählen`, chosen: (n) => `${n} ausgewählt`, copied: (n) => `${n} kopiert`,
+  de: { count: (n) => `${n} Foto${n === 1 ? "" : "s"}`, severalFaces: (n) => `${n} Gesichter`, stackOf: (n) => `Stapel von ${n}`, select: (name) => `${name} auswählen`, chosen: (n) => `${n} ausgewählt`, copied: (n) => `${n} kopiert`,
     progress: (done, total, rate) => `${done} von ${total}, ${rate} je Sekunde`, left: (seconds) => `noch ${seconds} s`, failed: (n) => `${n} nicht lesbar` },
-  es: { count: (n) => `${n} fotos`, severalFaces: (n) => `${n} caras`, stackOf: (n) => `Grupo de ${n}`, select: (name) => `Seleccionar ${name}`, chosen: (n) => `${n} seleccionadas`, copied: (n) => `${n} copiadas`,
+  es: { count: (n) => `${n} foto${n === 1 ? "" : "s"}`, severalFaces: (n) => `${n} caras`, stackOf: (n) => `Grupo de ${n}`, select: (name) => `Seleccionar ${name}`, chosen: (n) => `${n} seleccionada${n === 1 ? "" : "s"}`, copied: (n) => `${n} copiada${n === 1 ? "" : "s"}`,
     progress: (done, total, rate) => `${done} de ${total}, ${rate} por segundo`, left: (seconds) => `quedan ${seconds} s`, failed: (n) => `${n} ilegibles` },
-  fr: { count: (n) => `${n} photos`, severalFaces: (n) => `${n} visages`, stackOf: (n) => `Pile de ${n}`, select: (name) => `Sélectionner ${name}`, chosen: (n) => `${n} sélectionnées`, copied: (n) => `${n} copiées`,
+  fr: { count: (n) => `${n} photo${n === 1 ? "" : "s"}`, severalFaces: (n) => `${n} visages`, stackOf: (n) => `Pile de ${n}`, select: (name) => `Sélectionner ${name}`, chosen: (n) => `${n} sélectionnée${n === 1 ? "" : "s"}`, copied: (n) => `${n} copiée${n === 1 ? "" : "s"}`,
     progress: (done, total, rate) => `${done} sur ${total}, ${rate} par seconde`, left: (seconds) => `encore ${seconds} s`, failed: (n) => `${n} illisibles` },
   zh: { count: (n) => `${n} 张照片`, severalFaces: (n) => `${n} 张人脸`, stackOf: (n) => `连拍 ${n} 张`, select: (name) => `选择 ${name}`, chosen: (n) => `已选 ${n} 张`, copied: (n) => `已复制 ${n} 张`,
     progress: (done, total, rate) => `${done} / ${total}，每秒 ${rate} 张`, left: (seconds) => `剩余 ${seconds} 秒`, failed: (n) => `${n} 张无法读取` },
@@ -55,6 +55,25 @@ const LABELS = {
   fr: { smiling: "sourit", "not smiling": "ne sourit pas", happy: "joie", sad: "tristesse", angry: "colère", surprise: "surprise", fear: "peur", disgust: "dégoût", neutral: "neutre", contempt: "mépris", unsure: "incertain", man: "homme", woman: "femme" },
   zh: { smiling: "微笑", "not smiling": "未微笑", happy: "高兴", sad: "悲伤", angry: "愤怒", surprise: "惊讶", fear: "恐惧", disgust: "厌恶", neutral: "平静", contempt: "轻蔑", unsure: "不确定", man: "男", woman: "女" },
 };
+
+// What speaks for or against a shot: the server says it in English, with "all of 2", "1 of 2", "none of 2" or "not" before it.
+const REASONS = {
+  de: { smiling: "lächelt", "at ease": "entspannt", "with open eyes": "Augen offen", "facing the camera": "zur Kamera gewandt", "wholly in the picture": "ganz im Bild", "sharp face": "Gesicht scharf",
+    "sharp faces": "Gesichter scharf", "blurred face": "Gesicht unscharf", "faces blurred": "Gesichter unscharf", "sharp picture": "Bild scharf", "blurred picture": "Bild unscharf", not: "nein" },
+  es: { smiling: "sonríe", "at ease": "relajado", "with open eyes": "ojos abiertos", "facing the camera": "mira a la cámara", "wholly in the picture": "entero en la foto", "sharp face": "cara nítida",
+    "sharp faces": "caras nítidas", "blurred face": "cara borrosa", "faces blurred": "caras borrosas", "sharp picture": "foto nítida", "blurred picture": "foto borrosa", not: "no" },
+  fr: { smiling: "sourit", "at ease": "détendu", "with open eyes": "yeux ouverts", "facing the camera": "face à l'appareil", "wholly in the picture": "entier dans la photo", "sharp face": "visage net",
+    "sharp faces": "visages nets", "blurred face": "visage flou", "faces blurred": "visages flous", "sharp picture": "photo nette", "blurred picture": "photo floue", not: "non" },
+  zh: { smiling: "微笑", "at ease": "表情自然", "with open eyes": "睁眼", "facing the camera": "面向镜头", "wholly in the picture": "完整入镜", "sharp face": "人脸清晰",
+    "sharp faces": "人脸清晰", "blurred face": "人脸模糊", "faces blurred": "人脸模糊", "sharp picture": "照片清晰", "blurred picture": "照片模糊", not: "否" },
+};
+
+function reasonIn(language, said) {
+  const words = REASONS[language];
+  const [, count, all, not, what] = /^(?:(all|none|\d+) of (\d+) |(not) )?(.*)$/.exec(said);
+  if (!words || !words[what]) return said;
+  return count ? `${words[what]}: ${{ all, none: 0 }[count] ?? count}/${all}` : not ? `${words[what]}: ${words.not}` : words[what];
+}
 
 const TASKS = {
   en: { smile: "Smile", emotion: "Emotion", gender: "Gender", age: "Age" }, de: { smile: "Lächeln", emotion: "Emotion", gender: "Geschlecht", age: "Alter" },
@@ -74,6 +93,8 @@ export function translator(language) {
     return at < 0 ? key : words[at] || WORDS.en[at];
   };
   t.label = (label) => (LABELS[language] || {})[label] || label;
+  t.reason = (said) => reasonIn(language, said);
+  t.language = language;
   t.task = (name) => (TASKS[language] || TASKS.en)[name] || name;
   return t;
 }

@@ -139,6 +139,6 @@ function Stack({ stack, id, onChoose, t }) {
   return html`<section class="stack"><h3>${t("stackOf", stack.members.length)}</h3>
     <div class="strip">${stack.members.map((member) => html`<button key=${member} aria-pressed=${member === id} onClick=${() => onChoose(member)}
       aria-label=${member === stack.best ? t("best") : t("another")}><img src=${thumbnail(member)} alt=""/>${member === stack.best && html`<span class="crown" aria-hidden="true">★</span>`}</button>`)}</div>
-    ${stack.reasons.length > 0 && html`<ul>${stack.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
+    ${stack.reasons.length > 0 && html`<ul>${stack.reasons.map((reason) => html`<li key=${reason}>${t.reason(reason)}</li>`)}</ul>`}
   </section>`;
 }
