@@ -70,7 +70,12 @@ class Peer:
 
 def _networks(*tasks: str) -> Mapping[str, Any]:
     models = [find_model(task, "mini-xception") for task in tasks]
-    return {"networks": [(str(model.file("keras").resolve()), model.labels) for model in models]}
+    return {
+        "networks": [
+            (str(model.file("keras").resolve()), model.labels, [*(model.outputs or range(len(model.labels)))])
+            for model in models
+        ]
+    }
 
 
 def _landmarker(fps: float) -> Mapping[str, Any]:

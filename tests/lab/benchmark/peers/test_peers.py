@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,9 +18,11 @@ from smiledet.frame import Box
 from smiledet.lab.benchmark.peers import measure as module
 from smiledet.lab.benchmark.peers.environment import INSTALLED, MADE, PeerEnvironment, default_folder, first_cause
 from smiledet.lab.benchmark.peers.frames import Clip, parse_size, take_clip
+from smiledet.lab.benchmark.peers.loops.loop_papers import prepare as prepare_papers
 from smiledet.lab.benchmark.peers.measure import compare_peers
 from smiledet.lab.benchmark.peers.programs import PEERS, SMILEDET, own_python, peers_named
 from smiledet.lab.benchmark.peers.worker import SCRIPTS, PeerError, PeerWorker
+from smiledet.sources.demo import scene
 
 PYTHON = Path(sys.executable)
 LIMIT = 60.0
@@ -277,6 +280,17 @@ class TestPeerList:
             assert peer.loop.is_file()
             json.dumps(peer.options(30.0))
         assert [peer.name for peer in PEERS if not peer.packages] == ["smiledet-undrawn"] and not SMILEDET.packages
+
+    def test_the_papers_loop_reads_its_task_of_a_network_of_several(self, monkeypatch):
+        """Whatever a network says most surely of another task is not looked up among the labels of this one."""
+        peer = next(peer for peer in PEERS if peer.name == "papers-emotion")
+        answers = np.zeros((1, 30), np.float32)
+        answers[0, 29] = 1.0
+        network = SimpleNamespace(input_shape=(None, 64, 64, 1), predict=lambda *_, **__: answers)
+        keras = SimpleNamespace(models=SimpleNamespace(load_model=lambda *_, **__: network))
+        monkeypatch.setitem(sys.modules, "keras", keras)
+        ((face, *_),) = prepare_papers(peer.options(30.0))([scene(0)])
+        assert face[2] == face[3] > 50
 
     def test_no_script_hides_a_package(self):
         hidden = {

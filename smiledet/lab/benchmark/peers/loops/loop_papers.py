@@ -28,19 +28,19 @@ COLOUR = (0, 255, 0)
 
 
 class _Classifier:
-    """One network, and the labels that it last gave."""
+    """One network, and the labels that it last gave; its other tasks' outputs are left out."""
 
-    def __init__(self, path: str, labels: Sequence[str]) -> None:
+    def __init__(self, path: str, labels: Sequence[str], outputs: Sequence[int]) -> None:
         import keras
 
         self._network = keras.models.load_model(path, compile=False)
-        self._labels = labels
+        self._labels, self._outputs = labels, list(outputs)
         self._latest: deque[str] = deque(maxlen=WINDOW)
         self.size: tuple[int, int] = tuple(self._network.input_shape[1:3])
 
     def read(self, chip: Any) -> str:
-        scores = self._network.predict(chip.astype("float32")[np.newaxis, :, :, np.newaxis], verbose=0)
-        self._latest.append(self._labels[int(np.argmax(scores))])
+        (answers,) = self._network.predict(chip.astype("float32")[np.newaxis, :, :, np.newaxis], verbose=0)
+        self._latest.append(self._labels[int(np.argmax(answers[self._outputs]))])
         return mode(self._latest)
 
 
@@ -48,7 +48,7 @@ def prepare(options: dict[str, Any]) -> Callable[[Sequence[Any]], list[list[list
     """Load the cascade and the networks.
 
     Args:
-        options: `networks`: for each its Keras file and its labels.
+        options: `networks`: for each its Keras file, its labels and which of its outputs are theirs.
     """
     import cv2
     from cv2 import data
