@@ -11,7 +11,7 @@ import numpy as np
 
 from smiledet.frame import Image
 from smiledet.sources.capture import as_bgr
-from smiledet.sources.decoding_smaller import decode_small, is_lossless_webp, way_of
+from smiledet.sources.decoding_smaller import decode_small, is_lossless_webp, orientation_of, turned, way_of
 from smiledet.sources.picture_header import DAMAGE, Header, open_as, read_header
 
 MOST_PIXELS = 100_000_000
@@ -198,14 +198,26 @@ def _decode(data: bytes, form: str, scale: int, colour: bool = True) -> Image:
     modes = REDUCED if colour else REDUCED_GREY
     image: Any
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), modes[scale if form == "JPEG" else 1])
+        mode = modes[scale if form == "JPEG" else 1] | (cv2.IMREAD_IGNORE_ORIENTATION if form == "WEBP" else 0)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     except cv2.error as problem:
         raise ValueError(f"OpenCV refuses it: {problem.err}") from problem
     if image is None:
         raise ValueError("it is no image, or a damaged one")
     if colour:
         image = as_bgr(image)
+    if form == "WEBP":  # OpenCV 4.10 does not turn one
+        image = _turned_webp(image, data)
     return image if form == "JPEG" else _shrunk(image, scale)
+
+
+def _turned_webp(image: Image, data: bytes) -> Image:
+    if b"EXIF" not in data:
+        return image
+    try:
+        return turned(image, orientation_of(open_as(data, "WEBP")))
+    except DAMAGE as problem:
+        raise ValueError("it is a damaged WEBP") from problem
 
 
 def _decode_other(data: bytes, form: str, scale: int) -> Image:

@@ -125,7 +125,7 @@ def _decode_plain(data: bytes, header: Header, scale: int) -> Image | None:
     # PyAV 14 takes pixels of full range for those of a video unless it is told, and grey ones in any case.
     small = frame.reformat(*size, "bgr24", interpolation="AREA", src_color_range=frame.color_range).to_ndarray()
     del frame  # to see how it is turned, a WebP is copied
-    return np.asarray(small) if header.form == "HEIC" else _turned(small, _orientation(open_as(data, header.form)))
+    return np.asarray(small) if header.form == "HEIC" else turned(small, orientation_of(open_as(data, header.form)))
 
 
 def _first_frame(data: bytes, form: str) -> Any:
@@ -152,7 +152,7 @@ def _decode_gif(data: bytes, scale: int) -> Image:
     def rows(top: int, bottom: int) -> Image:
         return np.asarray(opened.crop((0, top, width, bottom)).convert("RGB"), np.uint8)
 
-    return _turned(_in_bands(rows, (width, height), scale), _orientation(opened))
+    return turned(_in_bands(rows, (width, height), scale), orientation_of(opened))
 
 
 def _stored_pixels(data: bytes, header: Header) -> Image | None:
@@ -179,12 +179,12 @@ def _stored_pixels(data: bytes, header: Header) -> Image | None:
 def _decode_tiff(rows: TiffRows, header: Header, scale: int) -> Image:
     bands = rows.bands(BAND)
     small = _in_bands(lambda _top, _bottom: next(bands), header.size, scale)
-    return _turned(small, _orientation(open_as(rows.data, "TIFF")))
+    return turned(small, orientation_of(open_as(rows.data, "TIFF")))
 
 
 def _decode_stored(data: bytes, header: Header, pixels: Image, scale: int) -> Image:
     small = _in_bands(lambda top, bottom: np.ascontiguousarray(pixels[top:bottom]), header.size, scale)
-    return _turned(small, _orientation(open_as(data, header.form)))
+    return turned(small, orientation_of(open_as(data, header.form)))
 
 
 def _in_bands(rows: Callable[[int, int], Image], size: tuple[int, int], scale: int) -> Image:
@@ -205,17 +205,23 @@ def _in_bands(rows: Callable[[int, int], Image], size: tuple[int, int], scale: i
     return made
 
 
-def _orientation(opened: Any) -> int:
+def orientation_of(opened: Any) -> int:
+    """How a picture that Pillow has opened is turned, EXIF's number."""
     return int(opened.getexif().get(ORIENTATION, 1))
 
 
-def _turned(image: Image, orientation: int) -> Image:
-    """A picture turned upright as EXIF's number says."""
-    if orientation == 1:
-        return image
-    from PIL import Image as Pillow
-    from PIL import ImageOps
+UPRIGHT: dict[int, Callable[[Image], Any]] = {
+    2: lambda image: cv2.flip(image, 1),
+    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    4: lambda image: cv2.flip(image, 0),
+    5: cv2.transpose,
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+"""What turns a picture upright, by EXIF's number (JEITA CP-3451, section 4.6.4)."""
 
-    picture = Pillow.fromarray(image)
-    picture.getexif()[ORIENTATION] = orientation
-    return np.asarray(ImageOps.exif_transpose(picture))
+
+def turned(image: Image, orientation: int) -> Image:
+    """A picture turned upright as EXIF's number says; another number leaves it as it is."""
+    return np.asarray(UPRIGHT[orientation](image), np.uint8) if orientation in UPRIGHT else image
