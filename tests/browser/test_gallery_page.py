@@ -287,6 +287,26 @@ def test_keys_alone_suffice(address: str, open_page: Callable[[str], Any], until
     page.get_by_role("dialog").wait_for(state="detached")
 
 
+def test_a_search_does_not_wait_for_thumbnails(address: str, open_page: Callable[[str], Any], until: Until) -> None:
+    """However slow they are, and they take at most four connections of the browser's six."""
+    page = open_page(address)
+    filter_all(page, until)
+    page.route("**/thumbnail*", lambda _route: None)
+    page.reload()
+    until(page, "document.querySelectorAll('.tile').length > 4")
+    until(page, "document.querySelectorAll('.tile img[src]').length === 4")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("name contains").fill("hopper")
+    page.get_by_label("name contains").press("Enter")
+    until(page, "document.querySelectorAll('.tile').length === 2")
+    # Those of the search take the places of those that are gone.
+    until(page, "document.querySelectorAll('.tile img[src]').length === 2")
+    page.unroute("**/thumbnail*")
+    page.reload()
+    until(page, "document.querySelectorAll('.tile').length === 2")
+    until(page, "[...document.querySelectorAll('.tile img')].every((each) => each.naturalWidth)")
+
+
 def test_another_filter_begins_at_its_first_photograph(
     address: str, open_page: Callable[[str], Any], until: Until
 ) -> None:

@@ -1,7 +1,7 @@
 // A grid of tiles of one size, of which only the rows in view exist. Pages of the list are fetched as they come into view.
 
 import { html, useState, useEffect, useLayoutEffect, useRef, useCallback } from "/static/vendor/preact-htm.js";
-import { get, thumbnail } from "./api.js";
+import { get, loadInTurn, thumbnail } from "./api.js";
 import { NO_FACE, SEVERAL_FACES } from "./filters.js";
 import { emoji, percent } from "/static/labels.js";
 
@@ -156,7 +156,7 @@ function Tile({ index, item, style, total, task, chosen, active, onOpen, onSelec
   return html`<div class="tile ${chosen ? "chosen" : ""} ${item.mark || ""}" style=${style} role="listitem" data-index=${index}
       aria-setsize=${total} aria-posinset=${index + 1}>
     <button class="open" tabindex=${active ? 0 : -1} onClick=${() => onOpen(index)} aria-label=${`${item.name}, ${words.text}`}>
-      <img src=${thumbnail(item.id)} alt="" loading="lazy" decoding="async" draggable="false"/>
+      <${Thumbnail} id=${item.id}/>
     </button>
     ${item.stack && html`<span class="badge stack" title=${t("stackOf", item.stack.size)}>▤ ${item.stack.size}</span>`}
     ${mark && html`<span class="badge mark ${item.mark}" title=${t(item.mark)}>${mark}</span>`}
@@ -164,6 +164,17 @@ function Tile({ index, item, style, total, task, chosen, active, onOpen, onSelec
       onClick=${(event) => onSelect(index, event.shiftKey)}/>
     <div class="caption" aria-hidden="true"><span class="label">${words.emoji} ${words.label}</span><span class="score">${words.score}</span></div>
   </div>`;
+}
+
+function Thumbnail({ id }) {
+  const image = useRef(null);
+  useEffect(() => {
+    const shown = image.current;
+    const over = loadInTurn(() => { shown.src = thumbnail(id); });
+    shown.onload = shown.onerror = over;
+    return over;
+  }, [id]);
+  return html`<img ref=${image} alt="" decoding="async" draggable="false"/>`;
 }
 
 export function caption(item, task, t) {
