@@ -94,7 +94,7 @@ fuzz: $(DEV_SETUP)  ## damaged photographs, clips, settings, models, data sets a
 docs: $(DEV_SETUP)  ## the documentation as a site in build/site; a dead link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --config-file docs/site/mkdocs.yml
 
-models:  ## every order of the steps of the buffer's protocol, by Spin (a minute); skips where it is not installed
+models:  ## every order of the steps of the buffer's protocol and of a run's end, by Spin (a minute); skips where it is not installed
 	scripts/check_models.sh
 
 # MUTANTS: further arguments (--module NAME, --sample N, --seed N).
