@@ -49,9 +49,9 @@ late. It halves the cost of one face before a camera, against searching everythi
 PROPOSED_UNCHANGED_FACTOR = 4
 """By how much longer that is where a network proposes places, since it sees unchanged parts, too."""
 
-STEADY_FACTOR = 4
+STEADY_FACTOR = 3.4
 """By how much longer than `redetect_after` a large face is followed by template matching alone that is verified and
-still matches its template: to every eleventh frame at 30 a second. A search costs as much as six frames of that."""
+still matches its template: to every tenth frame at 30 a second. A search costs as much as six frames of that."""
 
 LARGE = 160
 """Side in pixels from which the cascade hardly ever misses a face that is there. Of people at a table, of 60 to 130
@@ -77,7 +77,7 @@ class LocatorSettings:
         redetect_after: Seconds after the detector saw a face in which it is followed by template matching alone, which
             costs a quarter; at 25 and at 30 frames a second the cascade is run on every third frame. 0 runs it on every
             one. Of more than four faces that are due at once, up to half may wait, for as long again at most; large
-            faces that hardly move wait four times as long.
+            faces that hardly move wait over three times as long.
         proposal_interval: Seconds between two pictures in which a tiny network proposes where new faces may be, for
             Viola-Jones to search there at once: a new face appears that late. Other detectors do without. 0 for never;
             the whole picture is then searched eight times as often instead.

@@ -82,7 +82,7 @@ SETTLING = 3 * ACCEPTED + 6
 """Pictures after which the detector has seen a face often enough, on every third."""
 
 
-@pytest.mark.parametrize(("factor", "expected"), [(locators.STEADY_FACTOR, 11), (1.0, 3), (0.5, 3)])
+@pytest.mark.parametrize(("factor", "expected"), [(locators.STEADY_FACTOR, 10), (1.0, 3), (0.5, 3)])
 def test_a_large_face_that_stays_as_it_is_is_searched_for_less_often(
     show: Draw, factor: float, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
