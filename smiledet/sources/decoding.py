@@ -216,8 +216,8 @@ def _turned_webp(image: Image, data: bytes) -> Image:
         return image
     try:
         return turned(image, orientation_of(open_as(data, "WEBP")))
-    except DAMAGE as problem:
-        raise ValueError("it is a damaged WEBP") from problem
+    except DAMAGE:  # of its EXIF data: OpenCV has decoded the picture
+        return image
 
 
 def _decode_other(data: bytes, form: str, scale: int) -> Image:

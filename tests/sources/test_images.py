@@ -1,3 +1,4 @@
+import io
 import logging
 import os
 import re
@@ -335,6 +336,14 @@ def file_of(kind, orientation, write_heic, path):
     else:
         Pillow.fromarray(np.ascontiguousarray(LARGE[..., ::-1])).save(path, format=kind, quality=95, exif=exif)
     return path.read_bytes()
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0nothing of the kind", b"nothing", b"II*\0\xff\xff\xff\xff"])
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_data_do_not_cost_a_webp(exif):
+    file = io.BytesIO()
+    Pillow.new("RGB", (60, 40)).save(file, "WEBP", exif=exif)
+    assert decode(file.getvalue()).image.shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize("colour", [True, False])
